@@ -1,0 +1,19 @@
+"""Do the runs of a job, or of every job of a sweep (-m): python scripts/run.py dataset=us8k dataset.root=... model=vgg"""
+
+from fewshot_audio import config, job
+
+
+def main(cfg) -> bool:
+    """Whether every run that was asked for is finished."""
+    settings, machine = config.job(cfg), config.machine(cfg)
+    if machine.dry_run:
+        print(job.describe(settings, *job.plan(settings, machine)))
+        return True
+    outcome = job.run(settings, machine)
+    for line in outcome.failed:
+        print(f"failed: n {line['identity']['n_per_class']}, repeat {line['identity']['repeat']}: {line['error']}")
+    return not outcome.failed
+
+
+if __name__ == "__main__":
+    config.command(main)

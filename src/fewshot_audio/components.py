@@ -1,0 +1,58 @@
+"""Classes and functions by dotted name, called with checked arguments."""
+
+import difflib
+import importlib
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
+
+from fewshot_audio.types import Component, ConfigError
+
+
+def build(component: Component, **given: Any) -> Any:
+    """A component and what only the program knows (`given`) to the object. ConfigError on a bad name or argument."""
+    return call(locate(component.target), component.arguments, component.name, given)
+
+
+def locate(target: str) -> Callable:
+    """A dotted name to the class or function. ConfigError where it does not exist."""
+    module, _, attribute = target.rpartition(".")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except (ModuleNotFoundError, AttributeError, ValueError) as error:
+        raise ConfigError(f"_target_: {target} cannot be found ({error}); expected package.module.name") from error
+
+
+def call(factory: Callable, arguments: Mapping[str, Any], where: str, given: Mapping[str, Any]) -> Any:
+    """The factory called with configured and given arguments, each converted to its annotated type.
+
+    ConfigError, with the near matches, on an argument that is unknown, missing or of another type.
+    """
+    parameters = inspect.signature(factory).parameters
+    hints = get_type_hints(factory.__init__ if inspect.isclass(factory) else factory)
+    settable = [name for name in parameters if name not in given]
+    checked = {}
+    for name, value in arguments.items():
+        if name not in settable:
+            raise ConfigError(f"{where}.{name}: no such setting{near(name, settable)}")
+        checked[name] = _convert(value, hints.get(name, Any), f"{where}.{name}")
+    for name in settable:
+        if name not in checked and parameters[name].default is inspect.Parameter.empty:
+            raise ConfigError(f"{where}.{name} is not set; add {where}.{name}=... to the command or the yaml")
+    return factory(**checked, **given)
+
+
+def near(word: str, words: Iterable[str]) -> str:
+    """A phrase that proposes the words most like a misspelt one, or lists all."""
+    words = sorted(words)
+    close = difflib.get_close_matches(word, words, n=3, cutoff=0.6)
+    return f"; did you mean {' or '.join(close)}?" if close else f"; there are {', '.join(words) or 'none'}"
+
+
+def _convert(value: Any, hint: Any, where: str) -> Any:
+    try:
+        return TypeAdapter(hint).validate_python(value)
+    except ValidationError as error:
+        raise ConfigError(f"{where}: found {value!r}; {error.errors()[0]['msg']}") from error

@@ -1,0 +1,126 @@
+"""conf/ to frozen types: the only file that sees hydra or omegaconf."""
+
+import errno
+import logging
+import os
+import re
+import sys
+from collections.abc import Callable, Mapping
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from fewshot_audio.components import call, near
+from fewshot_audio.types import Component, ConfigError, FewshotAudioError, Job, Machine, Mel
+
+CONF = Path(__file__).parents[2] / "conf"
+NAME, TARGET = "name", "_target_"
+INTERRUPTED = 130  # what a shell gives a program that Ctrl-C ended
+
+
+class Reported(Exception):
+    """A command failed and has said why."""
+
+
+def command(task: Callable[[DictConfig], bool]) -> None:
+    """Compose conf/config.yaml with the command line, run the task (True: all is well) and exit.
+
+    Exit code 0 when all is well, 1 when not, 130 after Ctrl-C; errors that a user can mend come without a traceback.
+    """
+    logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr)
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions come here instead of to hydra's own printer
+
+    def checked(cfg: DictConfig) -> None:
+        try:
+            if not task(cfg):
+                raise Reported
+        except (FewshotAudioError, OmegaConfBaseException, OSError, BrokenProcessPool) as error:
+            print(f"error: {explain(error)}", file=sys.stderr)
+            raise Reported from error
+
+    try:
+        hydra.main(config_path=str(CONF), config_name="config", version_base="1.3")(checked)()
+    except Reported:
+        sys.exit(1)
+    except (HydraException, OmegaConfBaseException) as error:
+        print(f"error: {explain(error)}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("interrupted; finished runs are kept, the same command goes on", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+
+
+def explain(error: BaseException) -> str:
+    """An error to what a user should read: near matches for misspelt names, a next step for a full disk."""
+    text = str(error)
+    if isinstance(error, BrokenProcessPool):
+        return "a worker process was killed, often for want of memory; run the same command again, with fewer workers=..."
+    if isinstance(error, OSError):
+        step = "free space" if error.errno == errno.ENOSPC else "mend that"
+        return f"{text}; {step} and run the same command again, finished work is kept"
+    if option := re.search(r"Could not find '(\w+)/([^']+)'", text):
+        group, name = option.groups()
+        return f"{group}={name}: no such {group}{near(name, [file.stem for file in (CONF / group).glob('*.yaml')])}"
+    if key := re.search(r"(?:Could not override|Key) '([\w./@]+)'", text):
+        return f"{key[1]}: no such setting{near(key[1], setting_names())}"
+    if absent := re.search(r"Missing mandatory value: (\S+)", text):
+        return f"{absent[1]} is not set; add {absent[1]}=... to the command"
+    return text
+
+
+def setting_names() -> set[str]:
+    """Every setting that the command line may name, with any choice of the groups."""
+    names = {group.name for group in CONF.iterdir() if group.is_dir()}
+    for file in CONF.rglob("*.yaml"):
+        group = file.parent.relative_to(CONF).parts
+        for key in OmegaConf.load(file):
+            names.add(".".join((*group, str(key))))
+    return {name for name in names if name.rpartition(".")[2] not in ("defaults", "hydra", TARGET)}
+
+
+def job(cfg: DictConfig) -> Job:
+    """The composed configuration to a job. ConfigError on a setting of the wrong type or that cannot be."""
+    plain = to_plain(cfg)
+    parts = {part: component(plain[part], part) for part in ("dataset", "model", "frontend", "fit")}
+    mel = call(Mel, {field.name: plain[field.name] for field in fields(Mel)}, "config", {})
+    repeats = _repeats(plain["schedule"]["repeats"], plain["n_per_class"], plain["repeats"])
+    rest = {key: plain[key] for key in ("fold", "seed", "draws")}
+    return call(Job, rest, "config", {**parts, "mel": mel, "repeats": repeats})
+
+
+def machine(cfg: DictConfig) -> Machine:
+    """The composed configuration to where and how to run."""
+    settings = {field.name: cfg[field.name] for field in fields(Machine)}
+    return call(Machine, {**settings, "workers": settings["workers"] or os.cpu_count()}, "config", {})
+
+
+def component(settings: Mapping[str, Any], where: str) -> Component:
+    """A mapping with a name, a _target_ and arguments to a component."""
+    rest = {key: value for key, value in settings.items() if key not in (NAME, TARGET)}
+    if absent := [key for key in (NAME, TARGET) if key not in settings]:
+        raise ConfigError(f"{where}: {' and '.join(absent)} must be set in its yaml")
+    return Component(settings[NAME], settings[TARGET], rest)
+
+
+def to_plain(cfg: DictConfig) -> dict[str, Any]:
+    """A configuration to plain dicts and lists, all values resolved."""
+    return OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+
+
+def _repeats(schedule: Mapping[int, int], wanted: int | list[int] | None, repeats: int | None) -> dict[int, int]:
+    """The schedule, cut to the n that are wanted, with another m where one is given."""
+    chosen = list(schedule) if wanted is None else [wanted] if isinstance(wanted, int) else list(wanted)
+    for n in chosen:
+        if repeats is None and n not in schedule:
+            raise ConfigError(f"n_per_class={n}: the schedule has n {sorted(schedule)}; choose from these, or give repeats=m")
+        if not isinstance(n, int) or n < 1:
+            raise ConfigError(f"n_per_class={n}: expected whole numbers from 1")
+    if repeats is not None and repeats < 1:
+        raise ConfigError(f"repeats={repeats}: expected at least 1")
+    return {n: repeats or schedule[n] for n in chosen}

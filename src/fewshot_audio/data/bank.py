@@ -1,0 +1,184 @@
+"""A bank: all clips of a dataset under one fixed transform, in one memory-mapped file."""
+
+import hashlib
+import json
+import logging
+import multiprocessing
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from filelock import FileLock
+from tqdm import tqdm
+
+from fewshot_audio.data.audio import load
+from fewshot_audio.data.digests import digest_files
+from fewshot_audio.data.files import sha256, written_whole
+from fewshot_audio.data.layout import shorten
+from fewshot_audio.types import DataError, Dataset
+
+log = logging.getLogger(__name__)
+PART = 32  # clips; what a killed build loses at most, per process
+
+
+class Transform(Protocol):
+    """Samples (samples,) at `sample_rate` Hz to float32 rows (rows, columns); a frozen dataclass."""
+
+    sample_rate: int
+    columns: int
+
+    def __call__(self, samples: np.ndarray) -> np.ndarray: ...
+
+
+@dataclass(frozen=True)
+class Bank:
+    """Rows of every clip; `key` names what they were computed from: the transform, the clips and the bytes of their files."""
+
+    key: str
+    rows: np.ndarray  # (all rows, columns) float32, memory-mapped
+    spans: Mapping[str, tuple[int, int]]
+
+    def __getitem__(self, path: str) -> np.ndarray:
+        """A clip's path to its rows (rows, columns)."""
+        start, stop = self.spans[path]
+        return self.rows[start:stop]
+
+
+def open_bank(dataset: Dataset, transform: Transform, cache: Path, workers: int, silent: bool) -> Bank:
+    """The dataset's bank, built if it is not there, continued if a build was killed, checked against its hash.
+
+    DataError names every file that cannot be decoded, and silent ones unless `silent` allows them.
+    """
+    key, settings = bank_key(dataset, transform, cache, workers)
+    folder = cache / f"{dataset.name}-{key}"
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / "lock"):
+        if not _is_whole(folder):
+            _refuse(dataset, _build_parts(dataset, transform, folder, workers), silent)
+            _join_parts(dataset, settings, transform.columns, folder)
+    bank, silences = _load(key, folder)
+    _refuse(dataset, dict.fromkeys(silences, SILENT), silent)
+    return bank
+
+
+def _refuse(dataset: Dataset, problems: Mapping[str, str], silent: bool) -> None:
+    """DataError that names all bad files; silent ones are bad unless accepted."""
+    refused = [f"{path}: {reason}" for path, reason in sorted(problems.items()) if not (silent and reason == SILENT)]
+    if refused:
+        hint = "; silent ones are accepted with dataset.tolerate=[silent]" if SILENT in problems.values() else ""
+        raise DataError(f"{dataset.root}: {len(refused)} bad files; replace them{hint}\n{shorten(refused)}")
+
+
+def bank_key(dataset: Dataset, transform: Transform, cache: Path, workers: int) -> tuple[str, dict[str, Any]]:
+    """The bank's key and what it is the hash of: the transform, and each clip with its labels and the hash of its file."""
+    digests = digest_files(dataset.root, [clip.path for clip in dataset.clips], cache, workers)
+    settings = {
+        "transform": {"name": type(transform).__name__, **asdict(transform)},
+        "clips": [[clip.path, clip.label, clip.fold, clip.recording, digests[clip.path]] for clip in dataset.clips],
+    }
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16], settings
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether a finished bank lies there unchanged; a damaged one is removed."""
+    if not (folder / "index.json").exists():
+        return False
+    if _intact(folder / "rows.npy", (folder / "rows.npy").stat().st_mtime_ns if (folder / "rows.npy").exists() else 0):
+        return True
+    log.warning("%s does not match its hash; it is built anew", folder)
+    for name in ("index.json", "rows.npy"):
+        (folder / name).unlink(missing_ok=True)
+    return False
+
+
+@lru_cache(maxsize=8)
+def _intact(rows: Path, modified: int) -> bool:
+    """Whether the rows have the hash that their index holds; remembered while their time of change stays the same."""
+    return rows.exists() and sha256(rows) == json.loads((rows.parent / "index.json").read_text())["sha256"]
+
+
+def _parts(dataset: Dataset) -> list[tuple[str, ...]]:
+    paths = [clip.path for clip in dataset.clips]
+    return [tuple(paths[i : i + PART]) for i in range(0, len(paths), PART)]
+
+
+def _part_files(dataset: Dataset, folder: Path) -> list[Path]:
+    return [folder / f"part-{number:05d}.npz" for number in range(len(_parts(dataset)))]
+
+
+SILENT = "is silent (every sample is zero)"
+
+
+def _build_parts(dataset: Dataset, transform: Transform, folder: Path, workers: int) -> dict[str, str]:
+    """Compute the parts that are not there yet, in parallel; the problems of all clips by path."""
+    parts = zip(_parts(dataset), _part_files(dataset, folder), strict=True)
+    todo = [(dataset.root, paths, transform, file) for paths, file in parts if not file.exists()]
+    problems: dict[str, str] = {}
+    with tqdm(desc=f"bank of {dataset.name}", total=len(dataset.clips), unit="clip", leave=False) as bar:
+        bar.update(len(dataset.clips) - sum(len(paths) for _, paths, _, _ in todo))
+        for paths, found in zip((job[1] for job in todo), _in_parallel(_build_part, todo, workers), strict=True):
+            problems |= found
+            bar.update(len(paths))
+    for file in _part_files(dataset, folder):
+        problems |= dict.fromkeys(np.load(file)["silent"].tolist() if file.exists() else [], SILENT)
+    return problems
+
+
+def _in_parallel(function: Callable, jobs: list[tuple], workers: int) -> Iterator:
+    """Results of the function for each job's arguments, in order; in this process where one is enough."""
+    if min(workers, len(jobs)) <= 1:
+        yield from (function(*job) for job in jobs)
+        return
+    with ProcessPoolExecutor(min(workers, len(jobs)), multiprocessing.get_context("spawn")) as pool:
+        try:
+            yield from pool.map(function, *zip(*jobs, strict=True))
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _build_part(root: Path, paths: tuple[str, ...], transform: Transform, target: Path) -> dict[str, str]:
+    """Write the rows of some clips as one file; the problems by path. A part with a bad file is not written."""
+    rows, problems = [], {}
+    for path in paths:
+        try:
+            samples = load(root / path, transform.sample_rate)
+        except DataError as error:
+            problems[path] = str(error)
+            continue
+        if not samples.any():
+            problems[path] = SILENT
+        rows.append(transform(samples))
+    if all(reason == SILENT for reason in problems.values()):
+        silent = [path for path in paths if path in problems]
+        with written_whole(target) as draft, draft.open("wb") as file:
+            np.savez(file, rows=np.concatenate(rows), counts=[len(r) for r in rows], silent=np.array(silent, dtype=str))
+    return problems
+
+
+def _join_parts(dataset: Dataset, settings: dict[str, Any], columns: int, folder: Path) -> None:
+    """Join the parts into one array, then write the index, whose presence says that the bank is whole."""
+    files = _part_files(dataset, folder)
+    silences = np.concatenate([np.load(file)["silent"] for file in files]).tolist()
+    counts = np.concatenate([np.load(file)["counts"] for file in files]).tolist()
+    header = {"descr": "<f4", "fortran_order": False, "shape": (sum(counts), columns)}
+    with written_whole(folder / "rows.npy") as draft, draft.open("wb") as out:  # no memory map: a full disk must raise
+        np.lib.format.write_array_header_1_0(out, header)
+        for file in files:
+            out.write(np.load(file)["rows"].astype("<f4", copy=False).tobytes())
+    index = {**settings, "counts": counts, "silent": silences, "sha256": sha256(folder / "rows.npy")}
+    with written_whole(folder / "index.json") as draft:
+        draft.write_text(json.dumps(index))
+    for file in files:
+        file.unlink()
+
+
+def _load(key: str, folder: Path) -> tuple[Bank, list[str]]:
+    """The bank in a folder, and its silent clips."""
+    index = json.loads((folder / "index.json").read_text())
+    stops = np.cumsum(index["counts"]).tolist()
+    spans = {clip[0]: (stop - count, stop) for clip, count, stop in zip(index["clips"], index["counts"], stops, strict=True)}
+    return Bank(key, np.load(folder / "rows.npy", mmap_mode="r"), spans), index["silent"]

@@ -1,0 +1,101 @@
+"""Draws: which clips train in each repeat, seeded by name or read from a file."""
+
+import csv
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from fewshot_audio.data.files import written_whole
+from fewshot_audio.seeds import seed_for
+from fewshot_audio.types import Clip, ConfigError, DataError, Dataset, Fold, Task
+
+COLUMNS = ("dataset", "fold", "n_per_class", "repeat", "path")
+
+
+def draw(dataset: Dataset, fold: Fold, n_per_class: int, repeat: int, seed: int) -> Task:
+    """n clips per class without replacement from the fold's training clips; the same for every model and frontend.
+
+    ConfigError where a class has fewer than n.
+    """
+    check_size(dataset, fold, n_per_class)
+    random = np.random.default_rng(seed_for("draw", seed, dataset.name, fold.number, n_per_class, repeat))
+    train = [clips[i] for clips in by_class(dataset, fold) for i in random.choice(len(clips), n_per_class, replace=False)]
+    return Task(n_per_class, repeat, tuple(train), fold.test)
+
+
+def by_class(dataset: Dataset, fold: Fold) -> list[list[Clip]]:
+    """The fold's training clips of each class, sorted by path."""
+    groups = defaultdict(list)
+    for clip in fold.train:
+        groups[clip.label].append(clip)
+    return [groups[label] for label in range(len(dataset.classes))]
+
+
+def check_size(dataset: Dataset, fold: Fold, n_per_class: int) -> None:
+    """ConfigError, with fold, class and both numbers, where a class has fewer training clips than n."""
+    small = [(name, len(clips)) for name, clips in zip(dataset.classes, by_class(dataset, fold), strict=True)]
+    short = [f"{name} has {count}" for name, count in small if count < n_per_class]
+    if short:
+        raise ConfigError(
+            f"n_per_class={n_per_class} is more than {dataset.name}, test fold {fold.number}, has to train on: "
+            f"{', '.join(short)}; ask for n_per_class=[...] up to {min(count for _, count in small)}"
+        )
+
+
+def task_hash(task: Task) -> str:
+    """The first 16 hex digits of the SHA-256 over the sorted paths of the training clips."""
+    return hashlib.sha256("\n".join(sorted(clip.path for clip in task.train)).encode()).hexdigest()[:16]
+
+
+def export(dataset: Dataset, fold: Fold, tasks: Iterable[Task], path: Path) -> None:
+    """Write draws as CSV, one row per training clip."""
+    with written_whole(path) as draft, draft.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(COLUMNS)
+        for task in tasks:
+            writer.writerows((dataset.name, fold.number, task.n_per_class, task.repeat, clip.path) for clip in task.train)
+
+
+def read(dataset: Dataset, fold: Fold, path: Path) -> dict[tuple[int, int], Task]:
+    """A CSV of draws to the tasks of this dataset and fold by (n, repeat).
+
+    DataError for a missing column, a clip that is not one to train on, or a draw that is not n different clips per class.
+    """
+    known = {clip.path: clip for clip in fold.train}
+    drawn: dict[tuple[int, int], list[Clip]] = defaultdict(list)
+    for number, row in _rows(path):
+        if (row["dataset"], row["fold"]) != (dataset.name, str(fold.number)):
+            continue
+        if row["path"] not in known:
+            raise DataError(f"{path}:{number}: {row['path']} is not a training clip of {dataset.name}, fold {fold.number}")
+        drawn[int(row["n_per_class"]), int(row["repeat"])].append(known[row["path"]])
+    for (n, repeat), clips in drawn.items():
+        _check_draw(dataset, clips, n, f"{path}: fold {fold.number}, n {n}, repeat {repeat}")
+    return {(n, repeat): Task(n, repeat, tuple(clips), fold.test) for (n, repeat), clips in drawn.items()}
+
+
+def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
+    if not path.is_file():
+        raise DataError(f"draws={path}: no such file; scripts/draws.py writes one")
+    with path.open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        if absent := set(COLUMNS) - set(reader.fieldnames or ()):
+            raise DataError(f"{path}: column {', '.join(sorted(absent))} is missing; expected {', '.join(COLUMNS)}")
+        return list(enumerate(reader, 2))
+
+
+def _check_draw(dataset: Dataset, clips: Sequence[Clip], n: int, where: str) -> None:
+    for label, name in enumerate(dataset.classes):
+        found = [clip.path for clip in clips if clip.label == label]
+        if len(found) != n or len(set(found)) != n:
+            raise DataError(f"{where}: expected {n} different clips of {name}, found {len(set(found))} in {len(found)} rows")
+
+
+def chosen(tasks: dict[tuple[int, int], Task], n: int, repeat: int, path: Path) -> Task:
+    """The task read for (n, repeat). ConfigError where the file has none."""
+    if (n, repeat) not in tasks:
+        raise ConfigError(f"{path} has no draw for n {n}, repeat {repeat}; it has {sorted(tasks)[:5]} ...")
+    return tasks[n, repeat]

@@ -1,0 +1,25 @@
+"""Logarithmic compression that learns nothing: log-EPS, and any other fixed floor."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from fewshot_audio.frontends.frontend import Frontend
+
+LOGARITHMS = {10: torch.log10, "e": torch.log}
+Base = Literal[10, "e"]
+
+
+class LogFixed(Frontend):
+    """Power mel X to log(alpha X + beta), to base 10 or e.
+
+    log-EPS is alpha 1, beta the float64 machine epsilon, base 10. Source: Pons, Serrà & Serra, arXiv 1810.10274, A.3.
+    """
+
+    def __init__(self, alpha: float, beta: float, base: Base):
+        super().__init__()
+        self.alpha, self.beta, self.logarithm = alpha, beta, LOGARITHMS[base]
+
+    def forward(self, maps: Tensor) -> Tensor:
+        return self.logarithm(self.alpha * maps + self.beta)

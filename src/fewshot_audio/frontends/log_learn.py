@@ -1,0 +1,28 @@
+"""Logarithmic compression learned with the rest of the network."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import softplus
+
+from fewshot_audio.frontends.frontend import Frontend
+from fewshot_audio.frontends.log_fixed import LOGARITHMS, Base
+
+
+class LogLearn(Frontend):
+    """Power mel X to log(alpha X + beta) with alpha = exp(a) and beta = softplus(b); a and b are learned.
+
+    Source: Pons, Serrà & Serra, arXiv 1810.10274, A.3; a starts at 7 and b at 1 there, base e.
+    """
+
+    def __init__(self, a: float, b: float, base: Base):
+        super().__init__()
+        self.a = nn.Parameter(torch.tensor(float(a)))
+        self.b = nn.Parameter(torch.tensor(float(b)))
+        self.logarithm = LOGARITHMS[base]
+
+    def forward(self, maps: Tensor) -> Tensor:
+        return self.logarithm(self.a.exp() * maps + softplus(self.b))
+
+    def learned(self) -> dict[str, float]:
+        alpha, beta = self.a.exp().item(), softplus(self.b).item()
+        return {"alpha": alpha, "beta": beta, "beta/alpha": beta / alpha}

@@ -1,0 +1,31 @@
+"""What a result was made with: commit, versions, machine."""
+
+import platform
+import subprocess
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parents[2]
+SOURCES = ("src", "conf", "scripts", "pyproject.toml")
+PACKAGES = ("torch", "torchaudio", "pytorch-lightning", "numpy", "scipy", "soundfile")
+
+
+@cache
+def provenance() -> dict:
+    """Commit, whether the sources differ from it, and versions, as plain JSON."""
+    return {
+        "commit": _git("rev-parse", "HEAD"),
+        "dirty": _git("status", "--porcelain", "--", *SOURCES) != "",
+        "versions": {"python": platform.python_version()} | {name: version(name) for name in PACKAGES},
+        "machine": f"{platform.system()} {platform.machine()}",
+    }
+
+
+def _git(*arguments: str) -> str | None:
+    """A git command's output, None where this is no git checkout."""
+    try:
+        done = subprocess.run(("git", *arguments), cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()

@@ -1,0 +1,99 @@
+"""The store of results: JSON lines, one per run, in one file per dataset x fold x model x frontend x n."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from fewshot_audio.types import RunSpec, StoreError
+
+Line = dict[str, Any]
+FINISHED, FAILED = "finished", "failed"
+
+
+class Store:
+    """Results below a folder. Every file is appended to by whoever holds its lock, and read by anyone at any time."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder / "runs"
+
+    def prepare(self) -> None:
+        """Make the folder. StoreError where it cannot be written."""
+        try:
+            (self.folder / ".locks").mkdir(parents=True, exist_ok=True)
+            probe = self.folder / ".locks" / f"probe-{os.getpid()}"
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise StoreError(f"results={self.folder.parent} cannot be written ({error}); give another: results=...") from error
+
+    def file_of(self, spec: RunSpec) -> Path:
+        """The file that holds a run's line, the same whatever command asks for the run."""
+        settings = {key: value for key, value in spec.identity.items() if key != "repeat"}
+        names = [settings["dataset"]["name"], f"fold{settings['fold']}", settings["model"]["name"], settings["frontend"]["name"]]
+        digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]
+        return self.folder / f"{'-'.join(names)}-n{spec.n_per_class:03d}-{digest}.jsonl"
+
+    def lock(self, file: Path) -> FileLock:
+        """The lock that a process holds while it computes a file's runs."""
+        return FileLock(self.folder / ".locks" / f"{file.stem}.lock")
+
+    def append(self, file: Path, line: Line) -> None:
+        """Add one line, whole or not at all; the caller holds the file's lock. StoreError when the disk refuses."""
+        data = (json.dumps(line, allow_nan=False) + "\n").encode()
+        descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            end = _whole_size(descriptor)
+            os.ftruncate(descriptor, end)  # what a killed process left of a line
+            try:
+                _write_all(descriptor, data, end)
+            except OSError as error:
+                os.ftruncate(descriptor, end)
+                raise StoreError(f"{file}: the result could not be written ({error}); free space and run it again") from error
+        finally:
+            os.close(descriptor)
+
+    def lines(self) -> Iterator[Line]:
+        """All lines of all files, in order of file name."""
+        for file in sorted(self.folder.glob("*.jsonl")):
+            yield from read_lines(file)
+
+    def lines_of(self, file: Path) -> Iterator[Line]:
+        """The lines of one file, none where it is not there yet."""
+        return read_lines(file) if file.exists() else iter(())
+
+    def finished(self) -> set[str]:
+        """The keys of all finished runs."""
+        return {line["key"] for line in self.lines() if line["status"] == FINISHED}
+
+
+def read_lines(file: Path) -> Iterator[Line]:
+    """The lines of one file; an unfinished last one is left out. StoreError names any other that is broken."""
+    for number, text in enumerate(file.read_bytes().splitlines(keepends=True), 1):
+        if not text.endswith(b"\n"):
+            return
+        try:
+            line = json.loads(text)
+            line["key"], line["status"]
+        except (ValueError, TypeError, KeyError) as error:
+            raise StoreError(
+                f"{file}:{number}: not a result ({type(error).__name__}: {error}); remove this line, its run will be done anew"
+            ) from error
+        yield line
+
+
+def _whole_size(descriptor: int) -> int:
+    """Bytes up to and including the last line end."""
+    data = os.pread(descriptor, os.fstat(descriptor).st_size, 0)
+    return data.rfind(b"\n") + 1
+
+
+def _write_all(descriptor: int, data: bytes, offset: int) -> None:
+    while data:
+        written = os.pwrite(descriptor, data, offset)
+        data, offset = data[written:], offset + written
+    os.fsync(descriptor)

@@ -1,0 +1,33 @@
+"""What a run trains: a frontend, then a classifier; and how patches are cut."""
+
+from torch import Tensor, arange, nn
+
+from fewshot_audio.frontends.frontend import Frontend
+from fewshot_audio.models.classifier import FRAMES, Classifier
+
+
+class Network(nn.Module):
+    """Patches of a bank's maps (batch, 128 frames, 128 bands) to logits (batch, classes)."""
+
+    def __init__(self, frontend: Frontend, classifier: Classifier):
+        super().__init__()
+        self.frontend = frontend
+        self.classifier = classifier
+
+    def forward(self, patches: Tensor, noise: tuple[Tensor, ...] = ()) -> Tensor:
+        """Patches (batch, 128, 128) and the dropout's uniform numbers to logits (batch, classes)."""
+        return self.classifier(self.frontend(patches), noise)
+
+    def sweep(self, maps: Tensor, hop: int) -> Tensor:
+        """Maps (clips, frames, 128), all of one length, to the logits (clips, patches, classes) of patches every `hop` frames."""
+        frames = arange(max(maps.shape[1], FRAMES), device=maps.device) % maps.shape[1]
+        return self.classifier.sweep(self.frontend(maps[:, frames]), hop)
+
+
+def cut(maps: Tensor, lengths: Tensor, clips: Tensor, starts: Tensor) -> Tensor:
+    """Patches (batch, 128, bands) of maps (all clips, frames, bands), from frame `starts` of the clips numbered `clips`.
+
+    A map with fewer than 128 frames is repeated from its start.
+    """
+    frames = (starts[:, None] + arange(FRAMES, device=maps.device)) % lengths[clips][:, None]
+    return maps[clips[:, None], frames]

@@ -1,0 +1,68 @@
+"""From patches to clips to an accuracy."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fewshot_audio.train.method import Method
+from fewshot_audio.train.network import Network
+
+FRAMES_AT_ONCE = {"cpu": 700}  # a few clips: what stays in a processor's cache
+FRAMES_AT_ONCE_ELSEWHERE = 40_000
+NO_ANSWER = -1
+
+
+@dataclass(frozen=True)
+class Score:
+    """Answers for a test set: `confusion[label][answer]`; clips without a finite score have no answer and count as wrong."""
+
+    correct: int
+    clips: int
+    nan_clips: int
+    confusion: tuple[tuple[int, ...], ...]
+
+    @property
+    def accuracy(self) -> float:
+        """The share of clips answered correctly."""
+        return self.correct / self.clips
+
+
+def score(
+    network: Network, method: Method, maps: Sequence[np.ndarray], labels: Sequence[int], classes: int, device: torch.device
+) -> Score:
+    """Score clips' maps (frames, bands) of any lengths by all their patches, on the device."""
+    network.to(device).eval()
+    answers = np.full(len(maps), NO_ANSWER)
+    with torch.inference_mode():
+        for numbers in _equally_long(maps, FRAMES_AT_ONCE.get(device.type, FRAMES_AT_ONCE_ELSEWHERE)):
+            batch = torch.from_numpy(np.stack([maps[i] for i in numbers])).to(device)
+            answers[numbers] = answer(network.sweep(batch, method.test_hop), method.clip_scores).cpu().numpy()
+    return tally(np.asarray(labels), answers, classes)
+
+
+def answer(logits: Tensor, clip_scores: Callable[[Tensor], Tensor]) -> Tensor:
+    """Logits (clips, patches, classes) to the class with the best score (clips,), -1 where a score is not finite."""
+    scores = clip_scores(logits)
+    return torch.where(scores.isfinite().all(1), scores.argmax(1), NO_ANSWER)
+
+
+def tally(truth: np.ndarray, answers: np.ndarray, classes: int) -> Score:
+    """Labels and answers (clips,) to the score."""
+    answered = answers != NO_ANSWER
+    confusion = np.zeros((classes, classes), int)
+    np.add.at(confusion, (truth[answered], answers[answered]), 1)
+    table = tuple(tuple(row) for row in confusion.tolist())
+    return Score(int((truth == answers).sum()), len(truth), int((~answered).sum()), table)
+
+
+def _equally_long(maps: Sequence[np.ndarray], frames_at_once: int) -> Iterator[list[int]]:
+    """Batches of numbers of maps that have one length, in order of length."""
+    lengths = [len(each) for each in maps]
+    for length, group in groupby(sorted(range(len(maps)), key=lengths.__getitem__), key=lengths.__getitem__):
+        numbers = list(group)
+        size = max(1, frames_at_once // length)
+        yield from (numbers[i : i + size] for i in range(0, len(numbers), size))

@@ -1,0 +1,131 @@
+"""The nouns of the project: frozen, standard library only."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+
+class FewshotAudioError(Exception):
+    """An error that a user can mend: says what was expected, what was found, and the next step."""
+
+
+class ConfigError(FewshotAudioError):
+    """A setting is misspelt, missing, of the wrong type or impossible."""
+
+
+class DataError(FewshotAudioError):
+    """The dataset on disk is not what the run needs."""
+
+
+class StoreError(FewshotAudioError):
+    """The results on disk cannot be read or written."""
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One labelled file. `path` is relative to the dataset's root and is the clip's identity."""
+
+    path: str
+    label: int
+    fold: int
+    recording: str  # clips of one recording are near-copies
+
+
+@dataclass(frozen=True)
+class Fold:
+    """What trains and what tests; train and test are sorted by path."""
+
+    number: int
+    train: tuple[Clip, ...]
+    test: tuple[Clip, ...]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """All clips of a dataset as its folds, and what a reader of the results must know about them (`notes`)."""
+
+    name: str
+    root: Path
+    classes: tuple[str, ...]
+    folds: tuple[Fold, ...]
+    notes: tuple[str, ...] = ()
+
+    @cached_property
+    def clips(self) -> tuple[Clip, ...]:
+        """Every clip of every fold once, sorted by path."""
+        return tuple(sorted({clip for fold in self.folds for clip in fold.train + fold.test}, key=lambda clip: clip.path))
+
+    def fold(self, number: int) -> Fold:
+        """The fold with that number. ConfigError where there is none."""
+        for fold in self.folds:
+            if fold.number == number:
+                return fold
+        raise ConfigError(f"fold={number}: {self.name} has the folds {', '.join(str(fold.number) for fold in self.folds)}")
+
+
+@dataclass(frozen=True)
+class Task:
+    """One draw: the clips that train, the clips that test; the same for every model and frontend."""
+
+    n_per_class: int
+    repeat: int  # 1 ... m
+    train: tuple[Clip, ...]
+    test: tuple[Clip, ...]
+
+
+@dataclass(frozen=True)
+class Component:
+    """A class or function by its dotted name, with its arguments: a dataset, model, frontend or way to fit."""
+
+    name: str
+    target: str
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Mel:
+    """The mel spectrogram's settings: Hz, samples, samples."""
+
+    sample_rate: int
+    n_fft: int
+    hop: int
+    pad_mode: str
+
+
+@dataclass(frozen=True)
+class Job:
+    """Dataset x fold x model x frontend, with all its n and repeats: every setting that can change a result."""
+
+    dataset: Component
+    fold: int
+    model: Component
+    frontend: Component
+    fit: Component
+    mel: Mel
+    repeats: Mapping[int, int]  # n per class -> m
+    seed: int
+    draws: Path | None  # a CSV of draws to use instead of seeded ones
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where and how a job runs: nothing here can change a result beyond rounding."""
+
+    results: Path
+    cache: Path
+    accelerator: str
+    threads: int
+    workers: int
+    dry_run: bool
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """One training of one model with one frontend on one task; `identity` is all that its result depends on."""
+
+    n_per_class: int
+    repeat: int
+    identity: Mapping[str, Any]
+    key: str

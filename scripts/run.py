@@ -1,10 +1,12 @@
 """Do the runs of a job, or of every job of a sweep (-m): python scripts/run.py dataset=us8k dataset.root=... model=vgg"""
 
-from fewshot_audio import config, job
+from fewshot_audio import config
 
 
 def main(cfg) -> bool:
     """Whether every run that was asked for is finished."""
+    from fewshot_audio import job  # here, because the processes that build a bank import this file too
+
     settings, machine = config.job(cfg), config.machine(cfg)
     if machine.dry_run:
         print(job.describe(settings, *job.plan(settings, machine)))

@@ -10,10 +10,12 @@ from pydantic import TypeAdapter, ValidationError
 
 from fewshot_audio.types import Component, ConfigError
 
+OPEN_ENDED = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
 
 def build(component: Component, **given: Any) -> Any:
     """A component and what only the program knows (`given`) to the object. ConfigError on a bad name or argument."""
-    return call(locate(component.target), component.arguments, component.name, given)
+    return call(locate(component.target), component.arguments, component.group, given)
 
 
 def locate(target: str) -> Callable:
@@ -30,7 +32,7 @@ def call(factory: Callable, arguments: Mapping[str, Any], where: str, given: Map
 
     ConfigError, with the near matches, on an argument that is unknown, missing or of another type.
     """
-    parameters = inspect.signature(factory).parameters
+    parameters = {name: p for name, p in inspect.signature(factory).parameters.items() if p.kind not in OPEN_ENDED}
     hints = get_type_hints(factory.__init__ if inspect.isclass(factory) else factory)
     settable = [name for name in parameters if name not in given]
     checked = {}

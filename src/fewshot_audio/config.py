@@ -14,7 +14,7 @@ from typing import Any
 import hydra
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from fewshot_audio.components import call, near
 from fewshot_audio.types import Component, ConfigError, FewshotAudioError, Job, Machine, Mel
@@ -59,18 +59,18 @@ def command(task: Callable[[DictConfig], bool]) -> None:
 def explain(error: BaseException) -> str:
     """An error to what a user should read: near matches for misspelt names, a next step for a full disk."""
     text = str(error)
-    if isinstance(error, BrokenProcessPool):
-        return "a worker process was killed, often for want of memory; run the same command again, with fewer workers=..."
-    if isinstance(error, OSError):
-        step = "free space" if error.errno == errno.ENOSPC else "mend that"
-        return f"{text}; {step} and run the same command again, finished work is kept"
     if option := re.search(r"Could not find '(\w+)/([^']+)'", text):
         group, name = option.groups()
         return f"{group}={name}: no such {group}{near(name, [file.stem for file in (CONF / group).glob('*.yaml')])}"
     if key := re.search(r"(?:Could not override|Key) '([\w./@]+)'", text):
         return f"{key[1]}: no such setting{near(key[1], setting_names())}"
-    if absent := re.search(r"Missing mandatory value: (\S+)", text):
-        return f"{absent[1]} is not set; add {absent[1]}=... to the command"
+    if isinstance(error, MissingMandatoryValue):
+        return f"{error.full_key} is not set; add {error.full_key}=... to the command"
+    if isinstance(error, BrokenProcessPool):
+        return "a worker process was killed, often for want of memory; run the same command again, with fewer workers=..."
+    if isinstance(error, OSError):
+        step = "free space" if error.errno == errno.ENOSPC else "mend that"
+        return f"{text}; {step} and run the same command again, finished work is kept"
     return text
 
 
@@ -79,6 +79,8 @@ def setting_names() -> set[str]:
     names = {group.name for group in CONF.iterdir() if group.is_dir()}
     for file in CONF.rglob("*.yaml"):
         group = file.parent.relative_to(CONF).parts
+        if group == ("study",):  # names settings of the other files
+            continue
         for key in OmegaConf.load(file):
             names.add(".".join((*group, str(key))))
     return {name for name in names if name.rpartition(".")[2] not in ("defaults", "hydra", TARGET)}
@@ -100,16 +102,28 @@ def machine(cfg: DictConfig) -> Machine:
     return call(Machine, {**settings, "workers": settings["workers"] or os.cpu_count()}, "config", {})
 
 
+def reports(cfg: DictConfig) -> list[Component]:
+    """The tables of +report=NAME, or without it those of every file in conf/report."""
+    if cfg.get("report") is not None:
+        return [component(OmegaConf.to_container(cfg.report, resolve=True), "report")]
+    files = sorted((CONF / "report").glob("*.yaml"))
+    return [component(OmegaConf.to_container(OmegaConf.load(file)), file.stem) for file in files]
+
+
 def component(settings: Mapping[str, Any], where: str) -> Component:
     """A mapping with a name, a _target_ and arguments to a component."""
     rest = {key: value for key, value in settings.items() if key not in (NAME, TARGET)}
     if absent := [key for key in (NAME, TARGET) if key not in settings]:
         raise ConfigError(f"{where}: {' and '.join(absent)} must be set in its yaml")
-    return Component(settings[NAME], settings[TARGET], rest)
+    return Component(where, settings[NAME], settings[TARGET], rest)
 
 
 def to_plain(cfg: DictConfig) -> dict[str, Any]:
-    """A configuration to plain dicts and lists, all values resolved."""
+    """A configuration to plain dicts and lists, all values resolved. ConfigError where a setting is not one of conf/."""
+    known = setting_names()
+    for key in cfg:
+        if str(key) not in known:
+            raise ConfigError(f"{key}: no such setting{near(str(key), known)}")
     return OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
 
 

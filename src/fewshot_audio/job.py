@@ -1,17 +1,15 @@
 """One job: what is missing, then draw, fit, score and store each run."""
 
 import logging
-import time
 import traceback
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
 from filelock import FileLock, Timeout
 from tqdm import tqdm
 
@@ -19,16 +17,15 @@ from fewshot_audio import process
 from fewshot_audio.components import build
 from fewshot_audio.data import tasks
 from fewshot_audio.data.bank import Bank, bank_key, open_bank
-from fewshot_audio.data.files import sha256
 from fewshot_audio.data.mel import MelTransform
 from fewshot_audio.provenance import provenance
 from fewshot_audio.study.plan import missing, run_specs
 from fewshot_audio.study.store import FAILED, FINISHED, Line, Store
-from fewshot_audio.train.fit import fit, training_set
-from fewshot_audio.train.method import Method, Randomness
-from fewshot_audio.train.network import Network
-from fewshot_audio.train.score import score
-from fewshot_audio.types import Clip, Dataset, Fold, Job, Machine, RunSpec, Task
+from fewshot_audio.train.network import build_network
+from fewshot_audio.types import ConfigError, Dataset, Job, Machine, RunSpec, Task
+
+if TYPE_CHECKING:
+    from fewshot_audio.train.run import Material
 
 log = logging.getLogger(__name__)
 
@@ -43,33 +40,21 @@ class Outcome:
     failed: tuple[Line, ...]
 
 
-class Draws:
-    """The tasks of one fold: seeded, or read from the job's file."""
-
-    def __init__(self, job: Job, dataset: Dataset, fold: Fold):
-        self.job, self.dataset, self.fold = job, dataset, fold
-        self.from_file = None if job.draws is None else tasks.read(dataset, fold, job.draws)
-        self.digest = None if job.draws is None else sha256(job.draws)[:16]
-
-    def task(self, n_per_class: int, repeat: int) -> Task:
-        """The draw for (n, repeat)."""
-        if self.from_file is not None:
-            return tasks.chosen(self.from_file, n_per_class, repeat, self.job.draws)
-        return tasks.draw(self.dataset, self.fold, n_per_class, repeat, self.job.seed)
-
-    def all(self) -> list[Task]:
-        """Every draw of the job. ConfigError where one is impossible."""
-        return [self.task(n, repeat) for n, m in sorted(self.job.repeats.items()) for repeat in range(1, m + 1)]
-
-
-def open_data(job: Job) -> tuple[Dataset, Draws]:
-    """A job's dataset and draws; says what is special about the data. Every impossible draw is an error here."""
+def open_data(job: Job) -> tuple[Dataset, tasks.Draws]:
+    """A job's dataset and draws; says what is special about the data. Every impossible setting or draw is an error here."""
     dataset = build(job.dataset)
     for note in dataset.notes:
         log.warning("%s: %s", dataset.name, note)
-    draws = Draws(job, dataset, dataset.fold(job.fold))
-    draws.all()
+    build(job.fit)
+    build_network(job, len(dataset.classes))
+    draws = tasks.Draws(dataset, dataset.fold(job.fold), job.seed, job.draws)
+    all_tasks(job, draws)
     return dataset, draws
+
+
+def all_tasks(job: Job, draws: tasks.Draws) -> list[Task]:
+    """Every draw of a job. ConfigError where one is impossible."""
+    return [draws.task(n, repeat) for n, m in sorted(job.repeats.items()) for repeat in range(1, m + 1)]
 
 
 def transform_of(job: Job) -> MelTransform:
@@ -80,6 +65,16 @@ def transform_of(job: Job) -> MelTransform:
 def prepare(job: Job, machine: Machine) -> Bank:
     """The bank that a job reads, built where it is not there."""
     return open_bank(build(job.dataset), transform_of(job), machine.cache, machine.workers, _silent(job))
+
+
+def export_draws(job: Job) -> int:
+    """Write the job's seeded draws to the file that `job.draws` names; how many. ConfigError where it names none."""
+    if job.draws is None:
+        raise ConfigError("draws is not set; add draws=FILE.csv, the file to write")
+    dataset, draws = open_data(replace(job, draws=None))
+    drawn = all_tasks(job, draws)
+    tasks.export(dataset, draws.fold, drawn, job.draws)
+    return len(drawn)
 
 
 def _silent(job: Job) -> bool:
@@ -110,33 +105,35 @@ def estimate(todo: list[RunSpec], finished: Iterable[Line]) -> str:
     for line in finished:
         times[line["identity"]["model"]["name"], line["identity"]["n_per_class"]].append(sum(line["seconds"].values()))
     wanted = [times.get((spec.identity["model"]["name"], spec.n_per_class)) for spec in todo]
-    seconds = sum(sum(known) / len(known) for known in wanted if known)
-    unknown = sum(not known for known in wanted)
-    return f"about {seconds / 60:.0f} min" + (f" and {unknown} runs of unknown length" if unknown else "")
+    seconds = sum(sum(each) / len(each) for each in wanted if each)
+    unknown = sum(not each for each in wanted)
+    known = [f"about {seconds / 60:.0f} min"] if unknown < len(todo) or not todo else []
+    return " and ".join(known + ([f"{unknown} runs of unknown length"] if unknown else []))
 
 
 def run(job: Job, machine: Machine) -> Outcome:
     """Train, score and store every run of the job that is not finished yet. A run that fails is recorded; the rest go on."""
+    from fewshot_audio.train.run import Material  # here: its imports take seconds that a plan need not wait for
+
     process.set_up(machine.threads)
     store = Store(machine.results)
     store.prepare()
     dataset, draws = open_data(job)
-    bank = open_bank(dataset, transform_of(job), machine.cache, machine.workers, _silent(job))
-    specs = run_specs(job, bank.key, draws.digest)
-    done = store.finished()
-    todo = missing(specs, done)
+    material = Material(dataset, draws, open_bank(dataset, transform_of(job), machine.cache, machine.workers, _silent(job)))
+    specs = run_specs(job, material.bank.key, draws.digest)
+    todo = missing(specs, store.finished())
     log.info("%s: %d runs, %d finished", title(job), len(specs), len(specs) - len(todo))
-    trained, failed = 0, []
+    lines = []
     with tqdm(desc=title(job), total=len(todo), unit="run", leave=False, disable=not todo) as bar:
         for file, group in _one_process_each(store, todo):
             already = {line["key"] for line in store.lines_of(file) if line["status"] == FINISHED}
             bar.update(len(group) - len(missing(group, already)))
             for spec in missing(group, already):
-                line = _attempt(job, machine, dataset, draws, bank, spec, store, file)
-                trained += line["status"] == FINISHED
-                failed += [line] if line["status"] == FAILED else []
+                lines.append(_attempt(job, machine, material, spec))
+                store.append(file, lines[-1])
                 bar.update()
-    return Outcome(len(specs), len(specs) - len(todo), trained, tuple(failed))
+    failed = tuple(line for line in lines if line["status"] == FAILED)
+    return Outcome(len(specs), len(specs) - len(todo), len(lines) - len(failed), failed)
 
 
 def title(job: Job) -> str:
@@ -162,61 +159,16 @@ def _one_process_each(store: Store, specs: list[RunSpec]) -> Iterator[tuple[Path
             yield file, group
 
 
-def _attempt(
-    job: Job, machine: Machine, dataset: Dataset, draws: Draws, bank: Bank, spec: RunSpec, store: Store, file: Path
-) -> Line:
-    """Do one run and store its line; a failure is a line too, with its traceback, and is printed."""
+def _attempt(job: Job, machine: Machine, material: "Material", spec: RunSpec) -> Line:
+    """Do one run; the line to store, which after a failure holds its traceback, printed as well."""
+    from fewshot_audio.train.run import train_and_score
+
     started = datetime.now(UTC).isoformat(timespec="seconds")
     about = {"key": spec.key, "started": started, "identity": spec.identity, "threads": machine.threads, **provenance()}
     try:
-        line = {**about, "status": FINISHED, **_run(job, machine, dataset, draws, bank, spec)}
+        fields = train_and_score(job, material, spec.n_per_class, spec.repeat, machine.accelerator)
     except Exception as error:  # the one place where a run's failure, whatever it is, is recorded instead of ending the job
         log.exception("%s, n %d, repeat %d failed", title(job), spec.n_per_class, spec.repeat)
         reason = f"{type(error).__name__}: {error}"
-        line = {**about, "status": FAILED, "error": reason, "traceback": traceback.format_exc()}
-    store.append(file, line)
-    return line
-
-
-class Stopwatch:
-    """Seconds by part."""
-
-    def __init__(self):
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def part(self, name: str) -> Iterator[None]:
-        """Count the block's time under a name."""
-        start = time.perf_counter()
-        yield
-        self.seconds[name] = round(time.perf_counter() - start, 4)
-
-
-def _run(job: Job, machine: Machine, dataset: Dataset, draws: Draws, bank: Bank, spec: RunSpec) -> Line:
-    """One run from its draw to its score, as the fields of its line."""
-    watch = Stopwatch()
-    with watch.part("draw"):
-        task = draws.task(spec.n_per_class, spec.repeat)
-        data = training_set([torch.from_numpy(bank[clip.path].copy()) for clip in task.train], _labels(task.train))
-    method: Method = build(job.fit)
-    network = Network(build(job.frontend), build(job.model, classes=len(dataset.classes)))
-    names = (job.seed, dataset.name, job.fold, spec.n_per_class, spec.repeat)
-    with watch.part("train"):
-        device = fit(network, method, data, Randomness.named(*names), machine.accelerator)
-    with watch.part("score"):
-        maps = [bank[clip.path] for clip in task.test]
-        result = score(network, method, maps, _labels(task.test), len(dataset.classes), device)
-    return {
-        **asdict(result),
-        "accuracy": result.accuracy,
-        "learned": network.frontend.learned(),
-        "parameters": sum(parameter.numel() for parameter in network.parameters()),
-        "draw": tasks.task_hash(task),
-        "notes": dataset.notes,
-        "seconds": watch.seconds,
-        "device": str(device),
-    }
-
-
-def _labels(clips: tuple[Clip, ...]) -> list[int]:
-    return [clip.label for clip in clips]
+        return {**about, "status": FAILED, "error": reason, "traceback": traceback.format_exc()}
+    return {**about, "status": FINISHED, **fields}

@@ -77,8 +77,9 @@ class Task:
 
 @dataclass(frozen=True)
 class Component:
-    """A class or function by its dotted name, with its arguments: a dataset, model, frontend or way to fit."""
+    """A class or function by its dotted name, with its arguments: the choice made in a group of conf/."""
 
+    group: str  # dataset, model, frontend, fit, report
     name: str
     target: str
     arguments: Mapping[str, Any]

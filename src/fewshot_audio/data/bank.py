@@ -124,7 +124,7 @@ def _build_parts(dataset: Dataset, transform: Transform, folder: Path, workers: 
             problems |= found
             bar.update(len(paths))
     for file in _part_files(dataset, folder):
-        problems |= dict.fromkeys(np.load(file)["silent"].tolist() if file.exists() else [], SILENT)
+        problems |= dict.fromkeys(_read_part(file, "silent").tolist() if file.exists() else [], SILENT)
     return problems
 
 
@@ -159,16 +159,21 @@ def _build_part(root: Path, paths: tuple[str, ...], transform: Transform, target
     return problems
 
 
+def _read_part(file: Path, name: str) -> np.ndarray:
+    with np.load(file) as part:
+        return part[name]
+
+
 def _join_parts(dataset: Dataset, settings: dict[str, Any], columns: int, folder: Path) -> None:
     """Join the parts into one array, then write the index, whose presence says that the bank is whole."""
     files = _part_files(dataset, folder)
-    silences = np.concatenate([np.load(file)["silent"] for file in files]).tolist()
-    counts = np.concatenate([np.load(file)["counts"] for file in files]).tolist()
+    silences = np.concatenate([_read_part(file, "silent") for file in files]).tolist()
+    counts = np.concatenate([_read_part(file, "counts") for file in files]).tolist()
     header = {"descr": "<f4", "fortran_order": False, "shape": (sum(counts), columns)}
     with written_whole(folder / "rows.npy") as draft, draft.open("wb") as out:  # no memory map: a full disk must raise
         np.lib.format.write_array_header_1_0(out, header)
         for file in files:
-            out.write(np.load(file)["rows"].astype("<f4", copy=False).tobytes())
+            out.write(_read_part(file, "rows").astype("<f4", copy=False).tobytes())
     index = {**settings, "counts": counts, "silent": silences, "sha256": sha256(folder / "rows.npy")}
     with written_whole(folder / "index.json") as draft:
         draft.write_text(json.dumps(index))

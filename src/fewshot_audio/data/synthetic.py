@@ -11,11 +11,13 @@ from filelock import FileLock
 from scipy.signal import butter, sosfilt
 
 from fewshot_audio.data import tut_asc, us8k
+from fewshot_audio.data.files import sha256
 from fewshot_audio.data.layout import Tolerable
 from fewshot_audio.seeds import seed_for
 from fewshot_audio.types import DataError, Dataset
 
-FORMATS = ((44100, 2, "PCM_24"), (44100, 1, "PCM_16"), (22050, 1, "PCM_16"), (48000, 2, "PCM_16"), (16000, 1, "FLOAT"))
+# no FLOAT: its header holds the time of writing
+FORMATS = ((44100, 2, "PCM_24"), (44100, 1, "PCM_16"), (22050, 1, "PCM_16"), (48000, 2, "PCM_16"), (16000, 1, "PCM_32"))
 
 
 def tone(random: np.random.Generator, t: np.ndarray) -> np.ndarray:
@@ -88,8 +90,15 @@ def write_once(root: Path, write) -> None:
         draft = root.with_name(f".{root.name}.draft")
         draft.mkdir(exist_ok=True)
         write(draft)
+        write_manifest(draft)
         (draft / receipt.name).write_text(wanted)
         draft.rename(root)
+
+
+def write_manifest(root: Path) -> None:
+    """Write manifest.tsv (path, bytes, sha256) for every WAV file below the root."""
+    rows = [(file.relative_to(root).as_posix(), str(file.stat().st_size), sha256(file)) for file in sorted(root.rglob("*.wav"))]
+    (root / "manifest.tsv").write_text("".join("\t".join(row) + "\n" for row in [("path", "bytes", "sha256"), *rows]))
 
 
 def write_us8k(root: Path, groups: int, clips_per_class: int) -> None:

@@ -8,11 +8,30 @@ from pathlib import Path
 
 import numpy as np
 
-from fewshot_audio.data.files import written_whole
+from fewshot_audio.data.files import sha256, written_whole
 from fewshot_audio.seeds import seed_for
 from fewshot_audio.types import Clip, ConfigError, DataError, Dataset, Fold, Task
 
 COLUMNS = ("dataset", "fold", "n_per_class", "repeat", "path")
+
+
+class Draws:
+    """The tasks of one fold: seeded, or read from a CSV whose hash is then their `digest`."""
+
+    def __init__(self, dataset: Dataset, fold: Fold, seed: int, path: Path | None):
+        self.dataset, self.fold, self.seed, self.path = dataset, fold, seed, path
+        self._from_file = None if path is None else read(dataset, fold, path)
+        self.digest = None if path is None else sha256(path)[:16]
+
+    def task(self, n_per_class: int, repeat: int) -> Task:
+        """The draw for (n, repeat). ConfigError where it is impossible or the file has none."""
+        if self._from_file is None:
+            return draw(self.dataset, self.fold, n_per_class, repeat, self.seed)
+        if (n_per_class, repeat) not in self._from_file:
+            raise ConfigError(
+                f"{self.path} has no draw for n {n_per_class}, repeat {repeat}; it has {sorted(self._from_file)[:5]} ..."
+            )
+        return self._from_file[n_per_class, repeat]
 
 
 def draw(dataset: Dataset, fold: Fold, n_per_class: int, repeat: int, seed: int) -> Task:
@@ -92,10 +111,3 @@ def _check_draw(dataset: Dataset, clips: Sequence[Clip], n: int, where: str) -> 
         found = [clip.path for clip in clips if clip.label == label]
         if len(found) != n or len(set(found)) != n:
             raise DataError(f"{where}: expected {n} different clips of {name}, found {len(set(found))} in {len(found)} rows")
-
-
-def chosen(tasks: dict[tuple[int, int], Task], n: int, repeat: int, path: Path) -> Task:
-    """The task read for (n, repeat). ConfigError where the file has none."""
-    if (n, repeat) not in tasks:
-        raise ConfigError(f"{path} has no draw for n {n}, repeat {repeat}; it has {sorted(tasks)[:5]} ...")
-    return tasks[n, repeat]

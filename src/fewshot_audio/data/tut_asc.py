@@ -23,10 +23,15 @@ def tut_acoustic_scenes(root: Path, tolerate: tuple[Tolerable, ...]) -> Dataset:
     One fold: 4,680 development clips train, 1,620 evaluation clips test. Source: Mesaros, Heittola & Virtanen (2016, 2017).
     """
     root = find_root(root, "TUT-acoustic-scenes-2017", folder("development"))
+    return from_rows("tut_asc", root, read_official(root), tolerate)
+
+
+def read_official(root: Path) -> dict[str, list[Row]]:
+    """Both parts' lists below the root to their rows. DataError where they are not as published."""
     rows = {part: read_rows(root / folder(part) / "meta.txt") for part in PARTS}
     for part in PARTS:
         _check_official(rows[part], official_rows(part), root / folder(part) / "meta.txt")
-    return from_rows("tut_asc", root, rows, tolerate)
+    return rows
 
 
 def read_rows(path: Path) -> list[Row]:

@@ -36,9 +36,14 @@ def urbansound8k(
     study did. `tolerate=["missing"]` leaves out clips whose file is absent. Source: Salamon, Jacoby & Bello (2014).
     """
     root = find_root(root, "UrbanSound8K", CSV)
+    return from_rows("us8k", root, read_official(root), folds, validation, tolerate)
+
+
+def read_official(root: Path) -> list[dict[str, str]]:
+    """The metadata below the root to its rows. DataError where labels, folds or counts are not as published."""
     rows = read_rows(root / CSV)
     _check_official(rows, root / CSV)
-    return from_rows("us8k", root, rows, folds, validation, tolerate)
+    return rows
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:

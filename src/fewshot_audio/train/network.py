@@ -2,8 +2,10 @@
 
 from torch import Tensor, arange, nn
 
+from fewshot_audio.components import build
 from fewshot_audio.frontends.frontend import Frontend
 from fewshot_audio.models.classifier import FRAMES, Classifier
+from fewshot_audio.types import Job
 
 
 class Network(nn.Module):
@@ -22,6 +24,11 @@ class Network(nn.Module):
         """Maps (clips, frames, 128), all of one length, to the logits (clips, patches, classes) of patches every `hop` frames."""
         frames = arange(max(maps.shape[1], FRAMES), device=maps.device) % maps.shape[1]
         return self.classifier.sweep(self.frontend(maps[:, frames]), hop)
+
+
+def build_network(job: Job, classes: int) -> Network:
+    """A job's untrained network. ConfigError on a setting that cannot be."""
+    return Network(build(job.frontend), build(job.model, classes=classes))
 
 
 def cut(maps: Tensor, lengths: Tensor, clips: Tensor, starts: Tensor) -> Tensor:

@@ -1,0 +1,148 @@
+"""The command line: exit codes, Ctrl-C, two processes at once."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from fewshot_audio.study.store import Store
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def command(tmp_path, synthetic_root, cache):
+    """A run.py command on the small dataset; cheap settings, results of the test's own."""
+    data = [f"dataset.root={synthetic_root}", "dataset.groups=3", "dataset.clips_per_class=2", "sample_rate=16000", "hop=512"]
+    where = [f"results={tmp_path / 'results'}", f"cache={cache}", "workers=1", "accelerator=cpu"]
+    return [sys.executable, str(ROOT / "scripts/run.py"), "dataset=synthetic", *data, *where, "model=timbre", "fit.test_hop=16"]
+
+
+def run(command, *more, **options):
+    return subprocess.run([*command, *more], capture_output=True, text=True, check=False, cwd=options.get("cwd"))
+
+
+def lines(tmp_path):
+    return list(Store(tmp_path / "results").lines())
+
+
+def test_a_sweep_runs_every_job_and_writes_nowhere_else(command, tmp_path):
+    work = tmp_path / "work"
+    work.mkdir()
+    sweep = ["-m", *command[2:], "frontend=log_eps,log_learn", "n_per_class=1", "repeats=1,2", "fit.epochs=1"]
+    done = run(command[:2], *sweep, cwd=work)
+    assert done.returncode == 0, done.stderr
+    assert Counter(line["identity"]["frontend"]["name"] for line in lines(tmp_path)) == {"log_eps": 2, "log_learn": 2}
+    assert list(work.iterdir()) == []
+    assert done.stdout.count("\n") <= 5  # hydra's own line and one per job
+
+
+def test_a_dry_run_says_what_would_be_done(command, tmp_path):
+    done = run(command, "n_per_class=[1,2]", "repeats=3", "dry_run=true")
+    assert done.returncode == 0
+    assert "synthetic fold 1 timbre log_eps: 6 runs, 0 finished, 6 missing" in done.stdout
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize(
+    ("setting", "text"),
+    [
+        ("model=tmbre", "error: model=tmbre: no such model; did you mean timbre?"),
+        ("fit.epoch=3", "error: fit.epoch: no such setting; did you mean fit.epochs"),
+        ("fold=7", "error: fold=7: synthetic has the folds 1, 2, 3"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_1(command, setting, text):
+    done = run(command, setting)
+    assert done.returncode == 1
+    assert text in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_failed_run_gives_exit_code_1_and_its_reason(command, tmp_path):
+    module = tmp_path / "failing.py"
+    module.write_text(
+        "from fewshot_audio.frontends.frontend import Frontend\n"
+        "class Failing(Frontend):\n"
+        "    def forward(self, maps):\n"
+        "        raise RuntimeError('out of luck')\n"
+    )
+    extra = ["frontend.name=failing", "frontend._target_=failing.Failing", "~frontend.alpha", "~frontend.beta", "~frontend.base"]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    sweep = [*command, *extra, "n_per_class=1", "repeats=1"]
+    done = subprocess.run(sweep, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 1
+    assert "failed: n 1, repeat 1: RuntimeError: out of luck" in done.stdout
+    assert "Traceback" in done.stderr
+
+
+def started(command, *more):
+    return subprocess.Popen([*command, *more], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for_lines(tmp_path, count, process):
+    deadline = time.monotonic() + 120
+    while len(lines(tmp_path)) < count and time.monotonic() < deadline:
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize(("sign", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
+def test_a_stopped_command_keeps_finished_runs_and_the_same_command_goes_on(command, tmp_path, sign, code):
+    long = ["n_per_class=1", "repeats=3", "fit.epochs=150"]
+    process = started(command, *long)
+    wait_for_lines(tmp_path, 1, process)
+    process.send_signal(sign)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == code
+    if sign == signal.SIGINT:
+        assert "interrupted; finished runs are kept, the same command goes on" in errors
+        assert "Traceback" not in errors
+    before = lines(tmp_path)
+    assert 1 <= len(before) < 3
+    again = run(command, *long)
+    assert again.returncode == 0, again.stderr
+    assert lines(tmp_path)[: len(before)] == before
+    assert sorted(line["identity"]["repeat"] for line in lines(tmp_path)) == [1, 2, 3]
+
+
+def test_two_processes_on_one_job_do_every_run_once(command, tmp_path):
+    same = ["n_per_class=[1,2]", "repeats=2", "fit.epochs=20"]
+    processes = [started(command, *same) for _ in range(2)]
+    for process in processes:
+        _, errors = process.communicate(timeout=120)
+        assert process.returncode == 0, errors
+    assert len(lines(tmp_path)) == 4
+    assert len({line["key"] for line in lines(tmp_path)}) == 4
+
+
+def test_tables_come_from_the_store_by_command(command, tmp_path):
+    for frontend in ("log_eps", "log_learn"):
+        assert run(command, f"frontend={frontend}", "n_per_class=1", "repeats=2", "fit.epochs=1").returncode == 0
+    report = [sys.executable, str(ROOT / "scripts/report.py"), f"results={tmp_path / 'results'}"]
+    done = run(report)
+    assert done.returncode == 0, done.stderr
+    written = {path.relative_to(tmp_path / "results").as_posix() for path in (tmp_path / "results").rglob("*.*")}
+    tables = {f"tables/{name}.{kind}" for name in ("accuracy", "difference") for kind in ("csv", "md", "tex")}
+    assert tables | {"README.md", "figures/accuracy_by_fold.csv"} <= written
+    assert re.search(r"log_learn - log_eps \| [+-]\d+\.\d ± \d+\.\d \(2\)", done.stdout)
+    one = run(report, "+report=difference", "report.pairs=[[log_learn,leaf]]")
+    assert one.returncode == 1
+    assert "error: log_learn - leaf: 2 runs are missing" in one.stderr
+
+
+def test_draws_are_written_by_command(command, tmp_path):
+    draws = [command[0], str(ROOT / "scripts/draws.py"), *command[2:], "n_per_class=[1,2]", "repeats=2"]
+    done = run(draws, f"draws={tmp_path / 'draws.csv'}")
+    assert done.returncode == 0, done.stderr
+    assert len((tmp_path / "draws.csv").read_text().splitlines()) == 1 + 2 * 5 * (1 + 2)
+    used = run(command, "n_per_class=1", "repeats=1", "fit.epochs=1", f"draws={tmp_path / 'draws.csv'}")
+    assert used.returncode == 0, used.stderr
+    assert json.dumps(lines(tmp_path)[0]["identity"]["draws"]) != "null"

@@ -1,0 +1,108 @@
+"""conf/ to frozen types; each file there, and what is said of mistakes."""
+
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
+
+from fewshot_audio import config
+from fewshot_audio.components import build
+from fewshot_audio.types import ConfigError
+
+GROUPS = {group.name: sorted(file.stem for file in group.glob("*.yaml")) for group in config.CONF.iterdir() if group.is_dir()}
+CHOICES = [(group, name) for group in ("dataset", "model", "frontend", "fit", "schedule") for name in GROUPS[group]]
+FILES = sorted(config.CONF.rglob("*.yaml"))
+
+
+def composed(*overrides):
+    with initialize_config_dir(str(config.CONF), version_base="1.3"):
+        return compose("config", ["dataset=synthetic", *overrides])
+
+
+def error_of(*overrides) -> str:
+    """What a user reads after a mistake in the command."""
+    with pytest.raises((ConfigError, HydraException, OmegaConfBaseException)) as caught:
+        config.job(composed(*overrides))
+    return config.explain(caught.value)
+
+
+@pytest.mark.parametrize(("group", "name"), CHOICES)
+def test_every_choice_makes_a_job(group, name):
+    job = config.job(composed(f"{group}={name}", *(["dataset.root=/data"] if group == "dataset" and name != "synthetic" else [])))
+    part = getattr(job, group, None)
+    assert part is None or part.name == name
+    assert job.repeats
+
+
+@pytest.mark.parametrize("name", GROUPS["frontend"])
+def test_every_frontend_can_be_built(name):
+    build(config.job(composed(f"frontend={name}")).frontend)
+
+
+@pytest.mark.parametrize("name", GROUPS["study"])
+def test_every_study_makes_jobs_without_a_misspelt_setting(name):
+    cfg = composed(f"+study={name}", "dataset.root=/data")
+    assert config.job(cfg).repeats
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.relative_to(config.CONF).as_posix())
+def test_a_file_is_short_and_says_what_it_is(file):
+    lines = file.read_text().splitlines()
+    assert len(lines) <= (45 if file.name == "config.yaml" else 25)
+    assert any(line.startswith("# ") for line in lines[:2])
+
+
+def test_the_paper_schedule_has_75_runs_per_fold():
+    assert config.job(composed()).repeats == {1: 20, 2: 20, 5: 10, 10: 10, 20: 5, 50: 5, 100: 5}
+
+
+def test_n_and_repeats_cut_the_schedule():
+    assert config.job(composed("n_per_class=5")).repeats == {5: 10}
+    assert config.job(composed("n_per_class=[1,3]", "repeats=2")).repeats == {1: 2, 3: 2}
+
+
+@pytest.mark.parametrize(
+    ("override", "text"),
+    [
+        ("model=vggg", "model=vggg: no such model; did you mean vgg?"),
+        ("frontend=log_esp", "no such frontend; did you mean log_eps"),
+        ("dataset=urbansound", "no such dataset; there are synthetic, tut_asc, us8k"),
+        ("fit.learnig_rate=1", "fit.learnig_rate: no such setting; did you mean fit.learning_rate?"),
+        ("sample_rat=1", "did you mean sample_rate?"),
+        ("+modle=3", "modle: no such setting; did you mean model"),
+        ("fold=one", "fold: found 'one'; Input should be a valid integer"),
+        ("n_per_class=3", "n_per_class=3: the schedule has n [1, 2, 5, 10, 20, 50, 100]"),
+        ("n_per_class=0 repeats=1", "n_per_class=0: expected whole numbers from 1"),
+        ("repeats=0", "repeats=0: expected at least 1"),
+        ("dataset=us8k", "dataset.root is not set; add dataset.root=... to the command"),
+        ("~model.name", "model: name must be set"),
+    ],
+)
+def test_a_mistake_is_named_with_what_was_meant(override, text):
+    assert text in error_of(*override.split())
+
+
+def test_components_report_what_is_missing_ill_typed_or_not_there():
+    with pytest.raises(ConfigError, match="frontend.alpha: found 'much'; Input should be a valid number"):
+        build(config.job(composed("frontend.alpha=much")).frontend)
+    with pytest.raises(ConfigError, match="frontend.betta: no such setting; did you mean beta?"):
+        build(config.job(composed("+frontend.betta=3")).frontend)
+    with pytest.raises(ConfigError, match="frontend.beta is not set"):
+        build(config.job(composed("~frontend.beta")).frontend)
+    with pytest.raises(ConfigError, match="_target_: fewshot_audio.frontends.nothing.No cannot be found"):
+        build(config.job(composed("frontend._target_=fewshot_audio.frontends.nothing.No")).frontend)
+
+
+def test_a_full_disk_says_the_next_step():
+    assert "free space and run the same command again" in config.explain(OSError(28, "No space left on device"))
+
+
+def test_machine_settings_are_no_part_of_a_job(tmp_path):
+    plain, other = composed(), composed(f"results={tmp_path}", "workers=7", "threads=3", "accelerator=cpu", "cache=elsewhere")
+    same = config.job(plain), config.job(other)
+    assert [job.model for job in same] == [same[0].model] * 2
+    assert same[0].repeats == same[1].repeats
+    assert config.machine(other).workers == 7
+    assert config.machine(other).results == Path(tmp_path)

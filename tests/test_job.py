@@ -1,0 +1,165 @@
+"""A job from its configuration to its lines."""
+
+import logging
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from fewshot_audio import job as jobs
+from fewshot_audio.data import tasks
+from fewshot_audio.study.store import FAILED, Store
+from fewshot_audio.train import run as running
+from fewshot_audio.types import ConfigError, DataError, StoreError
+
+
+def lines(machine):
+    return list(Store(machine.results).lines())
+
+
+def changed(job, part, **arguments):
+    component = getattr(job, part)
+    return replace(job, **{part: replace(component, arguments={**component.arguments, **arguments})})
+
+
+def test_a_job_stores_every_run_and_a_second_call_trains_nothing(job, machine, monkeypatch):
+    outcome = jobs.run(job, machine)
+    assert (outcome.asked, outcome.finished_before, outcome.trained, outcome.failed) == (2, 0, 2, ())
+    first = lines(machine)
+    for line in first:
+        assert line["accuracy"] == line["correct"] / line["clips"]
+        assert line["clips"] == 10
+        assert sum(map(sum, line["confusion"])) == 10
+        assert sum(line["confusion"][i][i] for i in range(5)) == line["correct"]
+        assert set(line["seconds"]) == {"draw", "train", "score"}
+        assert line["threads"] == 1
+        assert line["versions"]["torch"].startswith("2.")
+    monkeypatch.setattr(running, "fit", None)
+    again = jobs.run(job, machine)
+    assert (again.finished_before, again.trained) == (2, 0)
+    assert lines(machine) == first
+
+
+def test_more_repeats_add_runs_and_change_none(job, machine):
+    jobs.run(replace(job, repeats={1: 1}), machine)
+    before = lines(machine)
+    outcome = jobs.run(replace(job, repeats={1: 3, 2: 1}), machine)
+    assert (outcome.asked, outcome.finished_before, outcome.trained) == (4, 1, 3)
+    after = lines(machine)
+    assert after[0] == before[0]
+    assert [(x["identity"]["n_per_class"], x["identity"]["repeat"]) for x in after] == [(1, 1), (1, 2), (1, 3), (2, 1)]
+
+
+def test_the_same_job_elsewhere_gives_the_same_numbers(job, machine, tmp_path):
+    other = replace(machine, results=tmp_path / "other", cache=tmp_path / "cache")
+    jobs.run(job, machine)
+    jobs.run(job, other)
+    same = ("key", "accuracy", "confusion", "draw", "identity")
+    assert [[x[k] for k in same] for x in lines(machine)] == [[x[k] for k in same] for x in lines(other)]
+
+
+def test_every_arm_has_the_same_draw(job, machine):
+    jobs.run(job, machine)
+    jobs.run(changed(job, "frontend", beta=1e-3), machine)
+    jobs.run(replace(job, model=replace(job.model, target="fewshot_audio.models.vgg.VGG", arguments={"width": 2})), machine)
+    draws = {(x["identity"]["repeat"], x["draw"]) for x in lines(machine)}
+    assert len(lines(machine)) == 6
+    assert len(draws) == 2
+
+
+def test_a_failed_run_is_recorded_the_rest_goes_on_and_the_next_call_retries(job, machine, monkeypatch, caplog):
+    real, calls = running.fit, []
+
+    def failing(*arguments):
+        calls.append(1)
+        if len(calls) == 1:
+            raise RuntimeError("made to fail")
+        return real(*arguments)
+
+    monkeypatch.setattr(running, "fit", failing)
+    outcome = jobs.run(job, machine)
+    assert outcome.trained == 1
+    (line,) = outcome.failed
+    assert (line["status"], line["error"]) == (FAILED, "RuntimeError: made to fail")
+    assert "in failing" in line["traceback"]
+    assert "in failing" in caplog.text
+    again = jobs.run(job, machine)
+    assert (again.finished_before, again.trained, again.failed) == (1, 1, ())
+    assert Counter(x["status"] for x in lines(machine)) == {"finished": 2, "failed": 1}
+
+
+def test_a_plan_trains_nothing_and_learns_from_finished_runs(job, machine):
+    text = jobs.describe(job, *jobs.plan(job, machine))
+    assert text == (
+        "synthetic fold 1 timbre log_eps: 2 runs, 0 finished, 2 missing (0 of them failed before), 2 runs of unknown length"
+    )
+    assert not machine.results.exists()
+    jobs.run(job, machine)
+    later = replace(job, repeats={1: 50, 2: 1})
+    assert "51 runs, 2 finished, 49 missing (0 of them failed before), about 0 min and 1 runs of unknown length" in jobs.describe(
+        later, *jobs.plan(later, machine)
+    )
+
+
+def test_an_impossible_job_stops_before_anything_is_built(job, machine):
+    with pytest.raises(ConfigError, match="n_per_class=3 is more than synthetic, test fold 1, has to train on: chirp has 2"):
+        jobs.run(replace(job, repeats={1: 1, 3: 1}), machine)
+    with pytest.raises(ConfigError, match="fit.epochs: found 'many'"):
+        jobs.run(changed(job, "fit", epochs="many"), machine)
+    with pytest.raises(ConfigError, match="fold=4: synthetic has the folds 1, 2, 3"):
+        jobs.run(replace(job, fold=4), machine)
+    assert lines(machine) == []
+
+
+def test_a_results_folder_that_is_a_file_stops_the_job(job, machine, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError, match="give another: results="):
+        jobs.run(job, replace(machine, results=tmp_path / "file"))
+
+
+def test_draws_can_be_exported_and_used(job, machine, tmp_path):
+    path = tmp_path / "draws.csv"
+    with pytest.raises(ConfigError, match=r"draws is not set; add draws=FILE.csv"):
+        jobs.export_draws(job)
+    assert jobs.export_draws(replace(job, draws=path)) == 2
+    jobs.run(job, machine)
+    jobs.run(replace(job, draws=path), machine)
+    seeded, read = lines(machine)[:2], lines(machine)[2:]
+    assert {x["draw"] for x in seeded} == {x["draw"] for x in read}
+    assert sorted(x["accuracy"] for x in seeded) == sorted(x["accuracy"] for x in read)
+    assert not {x["key"] for x in seeded} & {x["key"] for x in read}  # a file of draws is part of the identity
+
+
+def test_a_job_waits_for_another_process_and_then_trains_only_what_is_missing(job, machine, caplog, monkeypatch):
+    """The other process is played by a lock that is let go of as soon as the job waits."""
+    caplog.set_level(logging.INFO)
+    store = Store(machine.results)
+    store.prepare()
+    dataset, _ = jobs.open_data(job)
+    key = jobs.prepare(job, machine).key
+    (spec, *_) = jobs.run_specs(job, key, None)
+    lock = store.lock(store.file_of(spec))
+    lock.acquire()
+    real = logging.Logger.info
+
+    def let_go(self, text, *arguments, **options):
+        if text.startswith("waiting"):
+            store.append(store.file_of(spec), {"key": spec.key, "status": "finished", "seconds": {}})
+            lock.release()
+        real(self, text, *arguments, **options)
+
+    monkeypatch.setattr(logging.Logger, "info", let_go)
+    outcome = jobs.run(job, machine)
+    assert outcome.trained == 1
+    assert Counter(line["key"] for line in lines(machine))[spec.key] == 1
+    assert "waiting for another process that works on" in caplog.text
+    assert tasks.task_hash(tasks.draw(dataset, dataset.fold(1), 1, 2, 0)) == lines(machine)[1]["draw"]
+
+
+def test_bad_audio_stops_the_job_before_training(job, machine, tmp_path):
+    other = changed(job, "dataset", root=str(tmp_path / "data"))
+    dataset, _ = jobs.open_data(other)
+    (dataset.root / dataset.clips[0].path).write_bytes(b"")
+    with pytest.raises(DataError, match=f"1 bad files.*\n.*{dataset.clips[0].path}: is empty"):
+        jobs.run(other, machine)
+    assert lines(machine) == []

@@ -1,0 +1,84 @@
+"""Draws."""
+
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from fewshot_audio.data import tasks
+from fewshot_audio.types import Clip, ConfigError, DataError, Dataset, Fold
+
+
+@pytest.fixture
+def data(tmp_path):
+    """Three classes of 30, 20 and 10 clips to train on."""
+    train = [Clip(f"{label}/{i:02d}.wav", label, 2, str(i)) for label, count in enumerate((30, 20, 10)) for i in range(count)]
+    test = (Clip("t.wav", 0, 1, "t"),)
+    return Dataset("made_up", tmp_path, ("a", "b", "c"), (Fold(1, tuple(train), test),))
+
+
+def paths(task):
+    return [clip.path for clip in task.train]
+
+
+@pytest.mark.parametrize("n", [1, 5, 10])
+def test_a_draw_is_n_different_training_clips_of_each_class(data, n):
+    task = tasks.draw(data, data.folds[0], n, 1, seed=0)
+    assert Counter(clip.label for clip in task.train) == {0: n, 1: n, 2: n}
+    assert len(set(paths(task))) == 3 * n
+    assert task.test == data.folds[0].test
+
+
+def test_a_draw_depends_on_its_names_and_on_nothing_else(data):
+    fold = data.folds[0]
+    first = paths(tasks.draw(data, fold, 5, 1, seed=0))
+    assert paths(tasks.draw(data, fold, 5, 1, seed=0)) == first
+    others = [tasks.draw(data, fold, 5, 2, 0), tasks.draw(data, fold, 5, 1, 1)]
+    others += [tasks.draw(data, replace(fold, number=2), 5, 1, 0), tasks.draw(replace(data, name="other"), fold, 5, 1, 0)]
+    assert all(paths(other) != first for other in others)
+    assert len({tasks.task_hash(other) for other in others}) == 4
+
+
+def test_every_clip_is_drawn_equally_often(data):
+    """2,000 draws of 1 of 10: each count within five standard deviations of 200."""
+    counts = Counter(paths(tasks.draw(data, data.folds[0], 1, repeat, seed=0))[2] for repeat in range(2000))
+    assert len(counts) == 10
+    assert all(abs(count - 200) < 5 * (2000 * 0.1 * 0.9) ** 0.5 for count in counts.values())
+
+
+def test_too_large_an_n_names_fold_class_and_both_numbers(data):
+    with pytest.raises(ConfigError, match=r"n_per_class=15 is more than made_up, test fold 1, has .*: c has 10; .* up to 10"):
+        tasks.draw(data, data.folds[0], 15, 1, seed=0)
+
+
+def test_draws_are_read_back_as_written(data, tmp_path):
+    fold = data.folds[0]
+    drawn = [tasks.draw(data, fold, n, repeat, seed=0) for n in (1, 5) for repeat in (1, 2)]
+    tasks.export(data, fold, drawn, tmp_path / "draws.csv")
+    found = tasks.read(data, fold, tmp_path / "draws.csv")
+    assert list(found.values()) == drawn
+    draws = tasks.Draws(data, fold, 0, tmp_path / "draws.csv")
+    assert draws.task(5, 2) == drawn[3]
+    with pytest.raises(ConfigError, match=r"has no draw for n 5, repeat 3; it has \[\(1, 1\)"):
+        draws.task(5, 3)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "text"),
+    [
+        ("path\n", "file\n", "column path is missing; expected dataset, fold"),
+        ("0/", "9/", "is not a training clip of made_up, fold 1"),
+        ("made_up,1,2,1,1/", "made_up,1,2,1,0/", "expected 2 different clips of"),
+    ],
+)
+def test_a_wrong_file_of_draws_is_refused(data, tmp_path, old, new, text):
+    path = tmp_path / "draws.csv"
+    tasks.export(data, data.folds[0], [tasks.draw(data, data.folds[0], 2, 1, seed=0)], path)
+    path.write_bytes(path.read_bytes().replace(b"\r\n", b"\n").replace(old.encode(), new.encode(), 1))
+    with pytest.raises(DataError, match=text):
+        tasks.read(data, data.folds[0], path)
+
+
+def test_no_file_of_draws_is_an_error(data, tmp_path):
+    with pytest.raises(DataError, match=r"no such file; scripts/draws.py writes one"):
+        tasks.read(data, data.folds[0], tmp_path / "none.csv")

@@ -1,0 +1,155 @@
+"""Fitting and scoring against plain loops."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from fewshot_audio.frontends.log_fixed import LogFixed
+from fewshot_audio.frontends.log_learn import LogLearn
+from fewshot_audio.models.classifier import patchwise
+from fewshot_audio.models.sb_cnn import SBCNN
+from fewshot_audio.models.timbre import Timbre
+from fewshot_audio.models.vgg import VGG
+from fewshot_audio.train.fit import fit, training_set
+from fewshot_audio.train.method import Randomness
+from fewshot_audio.train.network import Network, cut
+from fewshot_audio.train.score import NO_ANSWER, answer, score, tally
+from fewshot_audio.train.supervised import Supervised
+
+MODELS = {"timbre": lambda: Timbre(3), "vgg": lambda: VGG(3, 4), "sb_cnn": lambda: SBCNN(3, True)}
+CPU = torch.device("cpu")
+
+
+def method(**changes):
+    settings = {"epochs": 3, "batch_size": 4, "learning_rate": 0.1, "clip_norm": 5.0, "decay": 0.001, "test_hop": 1}
+    return Supervised(**{**settings, **changes})
+
+
+@pytest.fixture
+def data():
+    """Six clips of three classes, of three lengths, one under a patch."""
+    random = torch.Generator().manual_seed(0)
+    maps = [torch.rand(frames, 128, generator=random) * (1 + label) for label in range(3) for frames in (40, 130, 173)[:2]]
+    return training_set(maps, [0, 0, 1, 1, 2, 2])
+
+
+def network(name, frontend=LogFixed):
+    return Network(LogFixed(1, 1e-6, 10) if frontend is LogFixed else LogLearn(7, 1, "e"), MODELS[name]())
+
+
+def weights(net):
+    return {name: value.clone() for name, value in net.state_dict().items()}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_fit_is_the_plain_loop(name, data):
+    """Clipping included: the gradients of the first updates are longer than 0.1."""
+    settings = method(clip_norm=0.1)
+    ours, plain = network(name), network(name)
+    fit(ours, settings, data, Randomness.named("run"), "cpu")
+    random = Randomness.named("run")
+    plain.classifier.initialise(random.init)
+    plain.train()
+    for _ in range(settings.epochs):
+        for batch in settings.epoch(data, random, plain.classifier.noise_sizes):
+            patches = torch.stack(
+                [
+                    data.maps[c, :n].repeat(128 // n + 1, 1)[s : s + 128] if n < 128 else data.maps[c, s : s + 128]
+                    for c, s, n in zip(
+                        batch.clips.tolist(), batch.starts.tolist(), data.lengths[batch.clips].tolist(), strict=True
+                    )
+                ]
+            )
+            logits = plain(patches, batch.noise)
+            kernels = [p for n, p in plain.classifier.named_parameters() if p.ndim > 1]
+            loss = torch.nn.functional.cross_entropy(logits, data.labels[batch.clips])
+            loss = loss + 0.001 * sum((kernel**2).sum() / 2 for kernel in kernels)
+            gradients = torch.autograd.grad(loss, list(plain.parameters()))
+            norm = math.sqrt(sum((g.double() ** 2).sum().item() for g in gradients))
+            assert norm > 0.1
+            with torch.no_grad():
+                for parameter, gradient in zip(plain.parameters(), gradients, strict=True):
+                    parameter -= 0.1 * gradient * min(1, 0.1 / norm)
+    for key, value in weights(plain).items():
+        torch.testing.assert_close(ours.state_dict()[key], value, atol=1e-5, rtol=1e-4, msg=key)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_same_run_twice_is_the_same_to_the_bit(name, data):
+    first, second = network(name), network(name)
+    for net in (first, second):
+        torch.rand(7)  # the global generator plays no part
+        fit(net, method(), data, Randomness.named("run"), "cpu")
+    assert all(torch.equal(a, b) for a, b in zip(weights(first).values(), weights(second).values(), strict=True))
+
+
+def test_every_frontend_sees_the_same_start_patches_and_dropout(data):
+    starts, batches = [], []
+    for frontend in (LogFixed, LogLearn):
+        net, random = network("vgg", frontend), Randomness.named("run")
+        net.classifier.initialise(random.init)
+        starts.append(weights(net.classifier))
+        batches.append([list(method().epoch(data, random, net.classifier.noise_sizes)) for _ in range(2)])
+    assert all(torch.equal(a, b) for a, b in zip(starts[0].values(), starts[1].values(), strict=True))
+    for one, other in zip(batches[0][1], batches[1][1], strict=True):
+        assert torch.equal(one.clips, other.clips)
+        assert torch.equal(one.starts, other.starts)
+        assert torch.equal(one.noise[0], other.noise[0])
+
+
+def test_an_epoch_shows_each_clip_once_from_any_frame_that_leaves_a_patch(data):
+    random = Randomness.named("run")
+    seen = {clip: set() for clip in range(6)}
+    for _ in range(300):
+        batches = list(method().epoch(data, random, (5,)))
+        assert sorted(torch.cat([batch.clips for batch in batches]).tolist()) == list(range(6))
+        assert [len(batch.clips) for batch in batches] == [4, 2]
+        assert [tuple(batch.noise[0].shape) for batch in batches] == [(4, 5), (2, 5)]
+        for batch in batches:
+            for clip, start in zip(batch.clips.tolist(), batch.starts.tolist(), strict=True):
+                seen[clip].add(start)
+    assert [seen[clip] for clip in range(6)] == [{0}, {0, 1, 2}] * 3
+
+
+def test_a_short_map_is_repeated_from_its_start():
+    maps = torch.arange(50.0)[None, :, None].expand(1, 50, 128)
+    patch = cut(torch.nn.functional.pad(maps, (0, 0, 0, 99)), torch.tensor([50]), torch.tensor([0]), torch.tensor([0]))
+    np.testing.assert_array_equal(patch[0, :, 3], np.tile(np.arange(50.0), 3)[:128])
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_scores_are_the_mean_probabilities_of_all_patches(name):
+    random = torch.Generator().manual_seed(3)
+    net = network(name)
+    net.classifier.initialise(random)
+    net.eval()
+    maps = [torch.rand(frames, 128, generator=random).numpy() for frames in (173, 20, 173, 128, 140, 20)]
+    labels = [0, 1, 2, 0, 1, 2]
+    answers = []
+    for each in maps:
+        whole = torch.from_numpy(np.tile(each, (128 // len(each) + 1, 1))[:128] if len(each) < 128 else each)[None]
+        with torch.inference_mode():
+            logits = patchwise(net.classifier, net.frontend(whole), 1)[0].double().numpy()
+        odds = np.exp(logits)
+        answers.append((odds / odds.sum(1, keepdims=True)).mean(0).argmax())
+    result = score(net, method(), maps, labels, 3, CPU)
+    assert result.correct == sum(a == b for a, b in zip(answers, labels, strict=True))
+    expected = np.zeros((3, 3), int)
+    np.add.at(expected, (labels, answers), 1)
+    assert np.array_equal(result.confusion, expected)
+
+
+def test_mean_probability_is_not_the_vote_nor_the_mean_logit():
+    logits = torch.log(torch.tensor([[[0.5, 0.4, 0.1], [0.5, 0.4, 0.1], [0.001, 0.4, 0.599]]]))
+    assert answer(logits, method().clip_scores).item() == 1
+
+
+def test_a_clip_without_a_finite_score_is_wrong_and_told():
+    logits = torch.zeros(2, 4, 3)
+    logits[0, 1, 2] = math.nan
+    assert answer(logits, method().clip_scores).tolist() == [NO_ANSWER, 0]
+    result = tally(np.array([0, 0]), np.array([NO_ANSWER, 0]), 3)
+    assert (result.correct, result.clips, result.nan_clips, result.accuracy) == (1, 2, 1, 0.5)
+    assert sum(map(sum, result.confusion)) == 1

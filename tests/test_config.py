@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
@@ -17,8 +16,7 @@ FILES = sorted(config.CONF.rglob("*.yaml"))
 
 
 def composed(*overrides):
-    with initialize_config_dir(str(config.CONF), version_base="1.3"):
-        return compose("config", ["dataset=synthetic", *overrides])
+    return config.composed(["dataset=synthetic", *overrides])
 
 
 def error_of(*overrides) -> str:

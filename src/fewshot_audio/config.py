@@ -56,6 +56,12 @@ def command(task: Callable[[DictConfig], bool]) -> None:
         sys.exit(INTERRUPTED)
 
 
+def composed(overrides: list[str]) -> DictConfig:
+    """conf/config.yaml with overrides as on the command line, for use outside of a command."""
+    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+        return hydra.compose("config", overrides)
+
+
 def explain(error: BaseException) -> str:
     """An error to what a user should read: near matches for misspelt names, a next step for a full disk."""
     text = str(error)

@@ -1,0 +1,123 @@
+"""How long things take, as ratios within one process."""
+
+import json
+import os
+import platform
+import re
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from fewshot_audio import config, process
+from fewshot_audio.components import build
+from fewshot_audio.data.bank import Bank
+from fewshot_audio.data.tasks import Draws
+from fewshot_audio.provenance import provenance
+from fewshot_audio.study.plan import run_specs
+from fewshot_audio.study.store import FINISHED, Store
+from fewshot_audio.train.fit import training_set
+from fewshot_audio.train.method import Method, Randomness, TrainingSet
+from fewshot_audio.train.network import Network, build_network, cut
+from fewshot_audio.train.run import Material, train_and_score
+from fewshot_audio.types import Clip, Dataset, Fold, Job
+
+CLASSES, FRAMES, TRAIN, TEST = 10, 173, 10, 45  # clips of 4 s; clips per class
+
+
+def fit(n_per_class: int, epochs: int, rounds: int, threads: int) -> dict[str, Any]:
+    """Seconds of one run by part for every model, and of a plain torch loop that makes the same updates.
+
+    The overhead is what draw, Lightning and store add to the plain loop, round by round; its median is the result.
+    """
+    process.set_up(threads)
+    material = noise_material()
+    models = {}
+    for file in sorted((config.CONF / "model").glob("*.yaml")):
+        settings = [f"model={file.stem}", "dataset=synthetic", f"n_per_class={n_per_class}", "repeats=1", f"fit.epochs={epochs}"]
+        job = config.job(config.composed(settings))
+        models[file.stem] = _summary([_round(replace(job, fold=1), material, n_per_class) for _ in range(rounds)])
+    about = {"n_per_class": n_per_class, "epochs": epochs, "rounds": rounds, "test_clips": CLASSES * TEST}
+    return {"bench": "fit", **about, "machine": machine(threads), "models": models}
+
+
+def noise_material() -> Material:
+    """A dataset of noise in memory: 10 classes that differ in level, clips of 173 frames."""
+    random = np.random.default_rng(0)
+    train, test = (
+        tuple(Clip(f"{part}/{label}/{i}", label, 1, str(i)) for label in range(CLASSES) for i in range(count))
+        for part, count in (("train", TRAIN), ("test", TEST))
+    )
+    dataset = Dataset("noise", Path(), tuple(map(str, range(CLASSES))), (Fold(1, train, test),))
+    rows = np.concatenate([(1 + c.label) * random.random((FRAMES, 128), dtype=np.float32) for c in train + test])
+    spans = {clip.path: (i * FRAMES, (i + 1) * FRAMES) for i, clip in enumerate(train + test)}
+    return Material(dataset, Draws(dataset, dataset.fold(1), 0, None), Bank("noise", rows, spans))
+
+
+def _round(job: Job, material: Material, n_per_class: int) -> dict[str, float]:
+    """Seconds of one run by part, and of the plain loop."""
+    fields = train_and_score(job, material, n_per_class, 1, "cpu")
+    (spec,) = run_specs(job, material.bank.key, None)
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(Path(folder))
+        store.prepare()
+        line = {"key": spec.key, "status": FINISHED, "identity": spec.identity, **fields}
+        stored = _seconds(lambda: store.append(store.file_of(spec), line))
+    return {**fields["seconds"], "store": stored, "plain loop": _seconds(lambda: _plain_loop(job, material, n_per_class))}
+
+
+def _plain_loop(job: Job, material: Material, n_per_class: int) -> Network:
+    """The same updates as a run's, in as few lines of torch as they take."""
+    clips = material.draws.task(n_per_class, 1).train
+    data: TrainingSet = training_set([torch.from_numpy(material.bank[c.path].copy()) for c in clips], [c.label for c in clips])
+    method: Method = build(job.fit)
+    network = build_network(job, CLASSES).train()
+    random = Randomness.named(job.seed, material.dataset.name, job.fold, n_per_class, 1)
+    network.classifier.initialise(random.init)
+    optimiser = torch.optim.SGD(network.parameters(), method.learning_rate)
+    for _ in range(method.epochs):
+        for batch in method.epoch(data, random, network.classifier.noise_sizes):
+            optimiser.zero_grad()
+            patches = cut(data.maps, data.lengths, batch.clips, batch.starts)
+            method.loss(network, patches, data.labels[batch.clips], batch.noise).backward()
+            torch.nn.utils.clip_grad_norm_(network.parameters(), method.clip_norm)
+            optimiser.step()
+    return network
+
+
+def _summary(rounds: list[dict[str, float]]) -> dict[str, float]:
+    parts = {part: statistics.median(each[part] for each in rounds) for part in rounds[0]}
+    ratios = [(each["draw"] + each["train"] + each["store"]) / each["plain loop"] for each in rounds]
+    return {**{part: round(seconds, 4) for part, seconds in parts.items()}, "overhead": round(statistics.median(ratios) - 1, 4)}
+
+
+def _seconds(action: Callable[[], Any]) -> float:
+    start = time.perf_counter()
+    action()
+    return time.perf_counter() - start
+
+
+def machine(threads: int) -> dict[str, Any]:
+    """The machine that was measured."""
+    return {"processor": _processor(), "threads": threads, "torch": torch.__version__, "commit": provenance()["commit"]}
+
+
+def _processor() -> str:
+    """The processor's name and number of cores, as far as Linux or Python tell."""
+    info = Path("/proc/cpuinfo")
+    names = re.findall(r"model name\s*: (.*)", info.read_text()) if info.exists() else []
+    return f"{names[0] if names else platform.processor()}, {os.cpu_count()} cores"
+
+
+def lines(result: dict[str, Any]) -> Iterator[str]:
+    """A result for people."""
+    yield json.dumps({key: value for key, value in result.items() if key != "models"})
+    for name, parts in result["models"].items():
+        seconds = "  ".join(f"{part} {value:.3f} s" for part, value in parts.items() if part != "overhead")
+        yield f"{name:12}{seconds}  overhead {parts['overhead']:.1%}"

@@ -22,7 +22,9 @@ def composed(*overrides):
 def error_of(*overrides) -> str:
     """What a user reads after a mistake in the command."""
     with pytest.raises((ConfigError, HydraException, OmegaConfBaseException)) as caught:
-        config.job(composed(*overrides))
+        cfg = composed(*overrides)
+        config.check_names(cfg)
+        config.job(cfg)
     return config.explain(caught.value)
 
 
@@ -72,6 +74,8 @@ def test_n_and_repeats_cut_the_schedule():
         ("+modle=3", "modle: no such setting; did you mean model"),
         ("fold=one", "fold: found 'one'; Input should be a valid integer"),
         ("n_per_class=3", "n_per_class=3: the schedule has n [1, 2, 5, 10, 20, 50, 100]"),
+        ("n_per_class=[1,b]", "n_per_class: found [1, 'b']; Input should be a valid integer"),
+        ("repeats=many", "repeats: found 'many'; Input should be a valid integer"),
         ("n_per_class=0 repeats=1", "n_per_class=0: expected whole numbers from 1"),
         ("repeats=0", "repeats=0: expected at least 1"),
         ("dataset=us8k", "dataset.root is not set; add dataset.root=... to the command"),

@@ -28,21 +28,24 @@ def locate(target: str) -> Callable:
 
 
 def call(factory: Callable, arguments: Mapping[str, Any], where: str, given: Mapping[str, Any]) -> Any:
-    """The factory called with configured and given arguments, each converted to its annotated type.
+    """The factory called with configured and given arguments, the former converted to their annotated types.
+
+    `where` is the group of the settings, empty at the top.
 
     ConfigError, with the near matches, on an argument that is unknown, missing or of another type.
     """
+    prefix = f"{where}." if where else ""
     parameters = {name: p for name, p in inspect.signature(factory).parameters.items() if p.kind not in OPEN_ENDED}
     hints = get_type_hints(factory.__init__ if inspect.isclass(factory) else factory)
     settable = [name for name in parameters if name not in given]
     checked = {}
     for name, value in arguments.items():
         if name not in settable:
-            raise ConfigError(f"{where}.{name}: no such setting{near(name, settable)}")
-        checked[name] = _convert(value, hints.get(name, Any), f"{where}.{name}")
+            raise ConfigError(f"{prefix}{name}: no such setting{near(name, settable)}")
+        checked[name] = _convert(value, hints.get(name, Any), f"{prefix}{name}")
     for name in settable:
         if name not in checked and parameters[name].default is inspect.Parameter.empty:
-            raise ConfigError(f"{where}.{name} is not set; add {where}.{name}=... to the command or the yaml")
+            raise ConfigError(f"{prefix}{name} is not set; add {prefix}{name}=... to the command or the yaml")
     return factory(**checked, **given)
 
 

@@ -38,6 +38,7 @@ def command(task: Callable[[DictConfig], bool]) -> None:
 
     def checked(cfg: DictConfig) -> None:
         try:
+            check_names(cfg)
             if not task(cfg):
                 raise Reported
         except (FewshotAudioError, OmegaConfBaseException, OSError, BrokenProcessPool) as error:
@@ -94,18 +95,19 @@ def setting_names() -> set[str]:
 
 def job(cfg: DictConfig) -> Job:
     """The composed configuration to a job. ConfigError on a setting of the wrong type or that cannot be."""
-    plain = to_plain(cfg)
+    plain = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     parts = {part: component(plain[part], part) for part in ("dataset", "model", "frontend", "fit")}
-    mel = call(Mel, {field.name: plain[field.name] for field in fields(Mel)}, "config", {})
-    repeats = _repeats(plain["schedule"]["repeats"], plain["n_per_class"], plain["repeats"])
+    mel = call(Mel, {field.name: plain[field.name] for field in fields(Mel)}, "", {})
+    wanted = {key: plain[key] for key in ("n_per_class", "repeats")}
+    repeats = call(cut_schedule, wanted, "", {"schedule": plain["schedule"]["repeats"]})
     rest = {key: plain[key] for key in ("fold", "seed", "draws")}
-    return call(Job, rest, "config", {**parts, "mel": mel, "repeats": repeats})
+    return call(Job, rest, "", {**parts, "mel": mel, "repeats": repeats})
 
 
 def machine(cfg: DictConfig) -> Machine:
     """The composed configuration to where and how to run."""
     settings = {field.name: cfg[field.name] for field in fields(Machine)}
-    return call(Machine, {**settings, "workers": settings["workers"] or os.cpu_count()}, "config", {})
+    return call(Machine, {**settings, "workers": settings["workers"] or os.cpu_count()}, "", {})
 
 
 def reports(cfg: DictConfig) -> list[Component]:
@@ -124,23 +126,22 @@ def component(settings: Mapping[str, Any], where: str) -> Component:
     return Component(where, settings[NAME], settings[TARGET], rest)
 
 
-def to_plain(cfg: DictConfig) -> dict[str, Any]:
-    """A configuration to plain dicts and lists, all values resolved. ConfigError where a setting is not one of conf/."""
+def check_names(cfg: DictConfig) -> None:
+    """ConfigError, with near matches, where a setting was added (+name=...) that is not one of conf/."""
     known = setting_names()
     for key in cfg:
         if str(key) not in known:
             raise ConfigError(f"{key}: no such setting{near(str(key), known)}")
-    return OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
 
 
-def _repeats(schedule: Mapping[int, int], wanted: int | list[int] | None, repeats: int | None) -> dict[int, int]:
-    """The schedule, cut to the n that are wanted, with another m where one is given."""
-    chosen = list(schedule) if wanted is None else [wanted] if isinstance(wanted, int) else list(wanted)
+def cut_schedule(schedule: Mapping[int, int], n_per_class: int | list[int] | None, repeats: int | None) -> dict[int, int]:
+    """The schedule n -> m, cut to the n that are wanted, with another m where one is given. ConfigError on an impossible one."""
+    chosen = list(schedule) if n_per_class is None else [n_per_class] if isinstance(n_per_class, int) else n_per_class
     for n in chosen:
+        if n < 1:
+            raise ConfigError(f"n_per_class={n}: expected whole numbers from 1")
         if repeats is None and n not in schedule:
             raise ConfigError(f"n_per_class={n}: the schedule has n {sorted(schedule)}; choose from these, or give repeats=m")
-        if not isinstance(n, int) or n < 1:
-            raise ConfigError(f"n_per_class={n}: expected whole numbers from 1")
     if repeats is not None and repeats < 1:
         raise ConfigError(f"repeats={repeats}: expected at least 1")
     return {n: repeats or schedule[n] for n in chosen}

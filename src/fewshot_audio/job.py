@@ -10,7 +10,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 from tqdm import tqdm
 
 from fewshot_audio import process
@@ -103,7 +103,7 @@ def estimate(todo: list[RunSpec], finished: Iterable[Line]) -> str:
     """The time that missing runs will take, from the mean of finished ones of the same model and n."""
     times = defaultdict(list)
     for line in finished:
-        times[line["identity"]["model"]["name"], line["identity"]["n_per_class"]].append(sum(line["seconds"].values()))
+        times[line["identity"]["model"]["name"], line["identity"]["n_per_class"]].append(sum(line.get("seconds", {}).values()))
     wanted = [times.get((spec.identity["model"]["name"], spec.n_per_class)) for spec in todo]
     seconds = sum(sum(each) / len(each) for each in wanted if each)
     unknown = sum(not each for each in wanted)
@@ -147,7 +147,7 @@ def _one_process_each(store: Store, specs: list[RunSpec]) -> Iterator[tuple[Path
     waiting = []
     for file, group in groups:
         try:
-            lock: FileLock = store.lock(file).acquire(timeout=0)
+            lock = store.lock(file).acquire(timeout=0)
         except Timeout:
             waiting.append((file, group))
             continue

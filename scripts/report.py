@@ -7,8 +7,9 @@ from fewshot_audio import config
 from fewshot_audio.components import build
 from fewshot_audio.report import render
 from fewshot_audio.report.frame import frame
-from fewshot_audio.report.write import write
+from fewshot_audio.report.write import notes_on, write
 from fewshot_audio.study.store import Store
+from fewshot_audio.types import StoreError
 
 
 def main(cfg) -> bool:
@@ -16,13 +17,19 @@ def main(cfg) -> bool:
     results = config.machine(cfg).results
     lines = list(Store(results).lines())
     runs = frame(lines)
-    tables = [build(each, runs=runs, name=each.name, partial=bool(cfg.partial)) for each in config.reports(cfg)]
-    notes = sorted({note for line in lines for note in line.get("notes", ())})
+    tables, complete = [], True
+    for each in config.reports(cfg):
+        try:
+            tables.append(build(each, runs=runs, name=each.name, partial=bool(cfg.partial)))
+        except StoreError as error:  # the other tables may do
+            print(f"error: {error}", file=sys.stderr)
+            complete = False
+    notes = notes_on(lines, runs)
     for path in write(tables, runs, notes, shlex.join(["python", "scripts/report.py", *sys.argv[1:]]), results):
         print(path)
     for table in tables:
         print(f"\n{render.markdown(table, notes)}", end="")
-    return True
+    return complete
 
 
 if __name__ == "__main__":

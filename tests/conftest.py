@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from fewshot_audio import config
 from fewshot_audio.components import build
 from fewshot_audio.data.synthetic import synthetic
-from fewshot_audio.types import Component, Job, Machine, Mel
+from fewshot_audio.types import Job, Machine
 
 ROOT = Path(__file__).parents[1]
 
@@ -31,7 +32,7 @@ def shared() -> Path:
 def synthetic_root(tmp_path_factory) -> Path:
     """A folder with a small synthetic dataset: three folds of two clips per class."""
     root = tmp_path_factory.mktemp("synthetic")
-    synthetic(root, "us8k", 3, 2, "next", ())
+    synthetic("synthetic", root, "us8k", 3, 2, "next", ())
     return root
 
 
@@ -44,20 +45,9 @@ def cache(tmp_path_factory) -> Path:
 @pytest.fixture
 def job(synthetic_root) -> Job:
     """A job of two short runs."""
-    arguments = {"root": str(synthetic_root), "layout": "us8k", "groups": 3, "clips_per_class": 2, "validation": "next"}
-    fit = {"epochs": 2, "batch_size": 256, "learning_rate": 0.1, "clip_norm": 5, "decay": 0.001, "test_hop": 16}
-    fixed = {"alpha": 1, "beta": 2.220446049250313e-16, "base": 10}
-    return Job(
-        dataset=Component("dataset", "synthetic", "fewshot_audio.data.synthetic.synthetic", {**arguments, "tolerate": []}),
-        fold=1,
-        model=Component("model", "timbre", "fewshot_audio.models.timbre.Timbre", {}),
-        frontend=Component("frontend", "log_eps", "fewshot_audio.frontends.log_fixed.LogFixed", fixed),
-        fit=Component("fit", "supervised", "fewshot_audio.train.supervised.Supervised", fit),
-        mel=Mel(16000, 1024, 512, "reflect"),
-        repeats={1: 2},
-        seed=0,
-        draws=None,
-    )
+    data = ["dataset=synthetic", f"dataset.root={synthetic_root}", "dataset.groups=3", "dataset.clips_per_class=2"]
+    quick = ["model=timbre", "fit.epochs=2", "fit.test_hop=16", "n_per_class=1", "repeats=2", "sample_rate=16000", "hop=512"]
+    return config.job(config.composed([*data, *quick]))
 
 
 @pytest.fixture
@@ -69,4 +59,4 @@ def machine(tmp_path, cache) -> Machine:
 @pytest.fixture
 def dataset(job):
     """The job's dataset."""
-    return build(job.dataset)
+    return build(job.dataset, name=job.dataset.name)

@@ -1,6 +1,7 @@
 """Banks: what they hold, when they are built anew, and what a killed or damaged one costs."""
 
 import json
+import logging
 import os
 import shutil
 import signal
@@ -12,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import soundfile
+from filelock import FileLock
 
 from fewshot_audio.data import bank as bank_module
 from fewshot_audio.data.audio import load
@@ -29,7 +31,7 @@ MEL = MelTransform(16000, 1024, 512, "reflect")
 def data(synthetic_root, tmp_path):
     """A copy of the small dataset that a test may change."""
     shutil.copytree(synthetic_root, tmp_path / "data")
-    return synthetic(tmp_path / "data", "us8k", 3, 2, "next", ())
+    return synthetic("synthetic", tmp_path / "data", "us8k", 3, 2, "next", ())
 
 
 def folder_of(cache):
@@ -84,10 +86,14 @@ def test_an_interrupted_build_goes_on_where_it_stopped(data, tmp_path, monkeypat
     with pytest.raises(KeyboardInterrupt):
         open_bank(data, MEL, tmp_path / "bank", 1, silent=False)
     assert not (folder_of(tmp_path / "bank") / "index.json").exists()
+    draft = folder_of(tmp_path / "bank") / ".rows.npy.of_a_killed_process"
+    draft.touch()
+    part = folder_of(tmp_path / "bank") / "part-00001.npz"
+    part.write_bytes(part.read_bytes()[:-30])
     decoded.clear()
     monkeypatch.setattr(bank_module, "load", load_until(0))
     bank = open_bank(data, MEL, tmp_path / "bank", 1, silent=False)
-    assert len(decoded) == len(data.clips) - 8  # two parts of four were whole
+    assert len(decoded) == len(data.clips) - 4  # of two parts of four one was damaged
     np.testing.assert_array_equal(bank[data.clips[-1].path], MEL(load(data.root / data.clips[-1].path, 16000)))
     assert sorted(path.name for path in folder_of(tmp_path / "bank").iterdir()) == ["index.json", "lock", "rows.npy"]
 
@@ -96,7 +102,7 @@ def test_a_build_killed_at_any_moment_leaves_nothing_half_read(synthetic_root, t
     code = (
         "from pathlib import Path\nfrom fewshot_audio.data import bank\nfrom fewshot_audio.data.mel import MelTransform\n"
         "from fewshot_audio.data.synthetic import synthetic; bank.PART = 2\n"
-        f"data = synthetic(Path({str(synthetic_root)!r}), 'us8k', 3, 2, 'next', ())\n"
+        f"data = synthetic('synthetic', Path({str(synthetic_root)!r}), 'us8k', 3, 2, 'next', ())\n"
         "print('go', flush=True)\n"
         f"bank.open_bank(data, MelTransform(16000, 1024, 512, 'reflect'), Path({str(tmp_path)!r}), 1, False)\n"
     )
@@ -107,21 +113,25 @@ def test_a_build_killed_at_any_moment_leaves_nothing_half_read(synthetic_root, t
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
         process.stdout.close()
-    data = synthetic(synthetic_root, "us8k", 3, 2, "next", ())
+    data = synthetic("synthetic", synthetic_root, "us8k", 3, 2, "next", ())
     bank = open_bank(data, MEL, tmp_path, 1, silent=False)
     for clip in data.clips:
         np.testing.assert_array_equal(bank[clip.path], MEL(load(data.root / clip.path, 16000)))
 
 
-@pytest.mark.parametrize("damage", ["flip", "shorten", "remove"])
+@pytest.mark.parametrize("damage", ["flip", "shorten", "remove", "index"])
 def test_a_damaged_bank_is_built_anew(data, tmp_path, damage, caplog):
     first = np.array(open_bank(data, MEL, tmp_path / "bank", 1, silent=False).rows)
     rows = folder_of(tmp_path / "bank") / "rows.npy"
     content = bytearray(rows.read_bytes())
     content[-1] ^= 1
+    if damage == "index":
+        index = rows.with_name("index.json")
+        index.write_text(index.read_text()[:100])
+        content[-1] ^= 1
     rows.unlink()
     if damage != "remove":
-        rows.write_bytes(content if damage == "flip" else content[:-100])
+        rows.write_bytes(content[:-100] if damage == "shorten" else content)
     np.testing.assert_array_equal(open_bank(data, MEL, tmp_path / "bank", 1, silent=False).rows, first)
     assert "does not match its hash; it is built anew" in caplog.text
 
@@ -140,6 +150,18 @@ def test_all_bad_files_are_named_at_once_and_good_ones_are_not_done_twice(data, 
     for number, reason in ((0, "is empty"), (5, "is truncated"), (9, "is silent"), (12, "NaN")):
         assert f"{data.clips[number].path}: " in text
         assert reason in text
+
+
+def test_a_build_waits_for_another_and_says_so(data, tmp_path, caplog, monkeypatch):
+    caplog.set_level(logging.INFO)
+    folder = tmp_path / f"synthetic-{bank_key(data, MEL, tmp_path, 1)[0]}"
+    folder.mkdir()
+    lock = FileLock(folder / "lock")
+    lock.acquire()
+    real = logging.Logger.info
+    monkeypatch.setattr(logging.Logger, "info", lambda *arguments: (lock.release(), real(*arguments)))
+    open_bank(data, MEL, tmp_path, 1, silent=False)
+    assert f"waiting for another process that builds {folder.name}" in caplog.text
 
 
 def test_silent_clips_are_refused_unless_accepted_also_from_a_finished_bank(data, tmp_path):

@@ -64,6 +64,7 @@ def test_a_mistake_is_one_line_and_exit_code_1(command, setting, text):
     assert done.returncode == 1
     assert text in done.stderr
     assert "Traceback" not in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 def test_a_failed_run_gives_exit_code_1_and_its_reason(command, tmp_path):
@@ -142,7 +143,7 @@ def test_draws_are_written_by_command(command, tmp_path):
     draws = [command[0], str(ROOT / "scripts/draws.py"), *command[2:], "n_per_class=[1,2]", "repeats=2"]
     done = run(draws, f"draws={tmp_path / 'draws.csv'}")
     assert done.returncode == 0, done.stderr
-    assert len((tmp_path / "draws.csv").read_text().splitlines()) == 1 + 2 * 5 * (1 + 2)
+    assert len((tmp_path / "draws.csv").read_text().splitlines()) == 1 + 3 * 2 * 5 * (1 + 2)
     used = run(command, "n_per_class=1", "repeats=1", "fit.epochs=1", f"draws={tmp_path / 'draws.csv'}")
     assert used.returncode == 0, used.stderr
     assert json.dumps(lines(tmp_path)[0]["identity"]["draws"]) != "null"

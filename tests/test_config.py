@@ -70,6 +70,11 @@ def test_n_and_repeats_cut_the_schedule():
         ("frontend=log_esp", "no such frontend; did you mean log_eps"),
         ("dataset=urbansound", "no such dataset; there are synthetic, tut_asc, us8k"),
         ("fit.learnig_rate=1", "fit.learnig_rate: no such setting; did you mean fit.learning_rate?"),
+        ("model.wdth=3", "model.wdth: no such setting; did you mean model.width"),
+        ("model=timbre model.width=3", "model.width: no such setting with this choice"),
+        ("hop=0", "hop=0: expected at least 1"),
+        ("pad_mode=mirror", "pad_mode: found 'mirror'; Input should be 'reflect' or 'constant'"),
+        ("dataset.root=~/data", "write folders in full, and quote what holds other signs"),
         ("sample_rat=1", "did you mean sample_rate?"),
         ("+modle=3", "modle: no such setting; did you mean model"),
         ("fold=one", "fold: found 'one'; Input should be a valid integer"),
@@ -93,6 +98,12 @@ def test_components_report_what_is_missing_ill_typed_or_not_there():
         build(config.job(composed("+frontend.betta=3")).frontend)
     with pytest.raises(ConfigError, match="frontend.beta is not set"):
         build(config.job(composed("~frontend.beta")).frontend)
+    with pytest.raises(ConfigError, match="fit.epochs: found -1; Input should be greater than 0"):
+        build(config.job(composed("fit.epochs=-1")).fit)
+    with pytest.raises(ConfigError, match="accelerator: found 'tpu'; Input should be 'auto', 'cpu' or 'gpu'"):
+        config.machine(composed("accelerator=tpu"))
+    with pytest.raises(ConfigError, match="threads=0: expected at least 1"):
+        config.machine(composed("threads=0"))
     with pytest.raises(ConfigError, match="_target_: fewshot_audio.frontends.nothing.No cannot be found"):
         build(config.job(composed("frontend._target_=fewshot_audio.frontends.nothing.No")).frontend)
 

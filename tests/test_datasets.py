@@ -37,7 +37,7 @@ def write(path, rows):
 
 
 def read(root, folds=None, validation="next", tolerate=()):
-    return urbansound8k(root, folds, validation, tolerate)
+    return urbansound8k("us8k", root, folds, validation, tolerate)
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +105,8 @@ def test_a_changed_csv_is_refused(us8k_root, tmp_path):
         with pytest.raises(DataError, match=text):
             read(tmp_path)
 
+    refused([*rows[:7], rows[7][:3], *rows[8:]], r"UrbanSound8K.csv:8: damaged row .*; download it again")
+    refused([*rows[:7], ["no-name.wav", *rows[7][1:]], *rows[8:]], "csv:8: damaged row no-name.wav")
     refused([row[:-1] for row in rows], "column class is missing; found slice_file_name, fsID")
     refused(rows[:-1], r"clips per fold differ from the official ones \(\d+: \d+, not \d+\)")
     other = {"drilling": ["3", "dog_bark"], "dog_bark": ["4", "drilling"]}
@@ -120,7 +122,7 @@ def test_a_root_without_the_dataset_says_what_was_expected(tmp_path):
 
 
 def test_tut_trains_on_development_and_tests_on_evaluation(tut_root):
-    dataset = tut_asc.tut_acoustic_scenes(tut_root.parent, ())
+    dataset = tut_asc.tut_acoustic_scenes("tut_asc", tut_root.parent, ())
     (fold,) = dataset.folds
     assert (len(fold.train), len(fold.test), len(dataset.classes)) == (4680, 1620, 15)
     assert set(Counter(clip.label for clip in fold.train).values()) == {312}
@@ -134,26 +136,26 @@ def test_a_changed_tut_list_is_refused(tut_root):
     try:
         path.write_text(text.replace("beach", "bus", 1))
         with pytest.raises(DataError, match="1620 clips, 1620 expected; 2 rows differ from the official list"):
-            tut_asc.tut_acoustic_scenes(tut_root, ())
+            tut_asc.tut_acoustic_scenes("tut_asc", tut_root, ())
         path.write_text(text.replace("\tb174", "", 1))
         with pytest.raises(DataError, match=r"meta.txt:1: expected path, scene and location between tabs, found 2 columns"):
-            tut_asc.tut_acoustic_scenes(tut_root, ())
+            tut_asc.tut_acoustic_scenes("tut_asc", tut_root, ())
     finally:
         path.write_text(text)
 
 
 @pytest.mark.parametrize("layout", ["us8k", "tut_asc"])
 def test_synthetic_clips_are_the_same_wherever_they_are_written(tmp_path, layout):
-    one, other = (synthetic(tmp_path / name, layout, 2, 1, "none", ()) for name in "ab")
+    one, other = (synthetic("synthetic", tmp_path / name, layout, 2, 1, "none", ()) for name in "ab")
     assert one.classes == tuple(CLASSES)
     assert [clip.path for clip in one.clips] == [clip.path for clip in other.clips]
     assert all((one.root / clip.path).read_bytes() == (other.root / clip.path).read_bytes() for clip in one.clips)
 
 
 def test_a_synthetic_root_with_other_data_is_refused(tmp_path):
-    synthetic(tmp_path, "us8k", 2, 1, "none", ())
+    synthetic("synthetic", tmp_path, "us8k", 2, 1, "none", ())
     with pytest.raises(DataError, match="holds other data than asked for"):
-        synthetic(tmp_path, "us8k", 3, 1, "none", ())
+        synthetic("synthetic", tmp_path, "us8k", 3, 1, "none", ())
 
 
 @pytest.mark.real

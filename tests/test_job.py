@@ -121,7 +121,7 @@ def test_draws_can_be_exported_and_used(job, machine, tmp_path):
     path = tmp_path / "draws.csv"
     with pytest.raises(ConfigError, match=r"draws is not set; add draws=FILE.csv"):
         jobs.export_draws(job)
-    assert jobs.export_draws(replace(job, draws=path)) == 2
+    assert jobs.export_draws(replace(job, draws=path)) == 2 * 3  # of every fold
     jobs.run(job, machine)
     jobs.run(replace(job, draws=path), machine)
     seeded, read = lines(machine)[:2], lines(machine)[2:]
@@ -140,11 +140,12 @@ def test_a_job_waits_for_another_process_and_then_trains_only_what_is_missing(jo
     (spec, *_) = jobs.run_specs(job, key, None)
     lock = store.lock(store.file_of(spec))
     lock.acquire()
+    line = {"status": "finished", "identity": spec.identity, "accuracy": 0.5, "seconds": {}}
     real = logging.Logger.info
 
     def let_go(self, text, *arguments, **options):
         if text.startswith("waiting"):
-            store.append(store.file_of(spec), {"key": spec.key, "status": "finished", "seconds": {}})
+            store.append(store.file_of(spec), {**line, "key": spec.key})
             lock.release()
         real(self, text, *arguments, **options)
 
@@ -154,6 +155,16 @@ def test_a_job_waits_for_another_process_and_then_trains_only_what_is_missing(jo
     assert Counter(line["key"] for line in lines(machine))[spec.key] == 1
     assert "waiting for another process that works on" in caplog.text
     assert tasks.task_hash(tasks.draw(dataset, dataset.fold(1), 1, 2, 0)) == lines(machine)[1]["draw"]
+
+
+def test_a_run_that_diverges_is_a_result_and_the_next_goes_on(job, machine, caplog):
+    learn = replace(job.frontend, target="fewshot_audio.frontends.log_learn.LogLearn", arguments={"a": 7, "b": 1, "base": "e"})
+    outcome = jobs.run(changed(replace(job, frontend=learn), "fit", learning_rate=1e30), machine)
+    assert outcome.trained == 2
+    for line in lines(machine):
+        assert (line["accuracy"], line["nan_clips"]) == (0, 10)
+        assert set(line["learned"].values()) == {None}
+    assert "repeat 2: no finite score for 10 clips" in caplog.text
 
 
 def test_bad_audio_stops_the_job_before_training(job, machine, tmp_path):

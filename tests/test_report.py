@@ -8,7 +8,7 @@ import pytest
 from fewshot_audio.report import render
 from fewshot_audio.report.frame import frame
 from fewshot_audio.report.tables import accuracy, difference
-from fewshot_audio.report.write import write
+from fewshot_audio.report.write import notes_on, provenance, write
 from fewshot_audio.types import StoreError
 
 ACCURACIES = {  # (fold, n, repeat): log-EPS, log-learn
@@ -127,12 +127,28 @@ def test_one_name_for_two_settings_is_an_error():
         frame([*store(), other])
 
 
+def test_arms_that_were_trained_differently_are_refused():
+    lines = store()
+    for each in lines:
+        each["identity"]["seed"] = int(each["identity"]["frontend"]["name"] == "log_learn")
+    with pytest.raises(StoreError, match="us8k, sb_cnn was not trained alike for every frontend: seed 0 and 1; give each"):
+        frame(lines)
+
+
 def test_failed_runs_do_not_count_and_an_empty_store_says_so():
     failed = {"key": "x", "status": "failed", "identity": store()[0]["identity"], "error": "e"}
     assert len(frame([*store(), failed])) == 10
     for make, setting in ((accuracy, None), (difference, PAIRS)):
         with pytest.raises(StoreError, match=r"table t: the store has no finished runs for it; scripts/run.py makes them"):
             make(frame([failed]), "t", setting, partial=False)
+
+
+def test_notes_tell_of_parts_changes_and_clips_without_a_score():
+    lines = store()
+    lines[0] |= {"notes": ["only fold 1"], "nan_clips": 3, "dirty": True}
+    runs = frame(lines)
+    assert notes_on(lines, runs) == ["only fold 1", "3 clips in 1 runs had no finite score and count as wrong"]
+    assert "done at commit c0ffee (9), c0ffee with changes (1)" in provenance([], runs, [], "command")
 
 
 def test_files_say_what_they_were_made_from_and_stay_the_same(tmp_path):
@@ -142,7 +158,7 @@ def test_files_say_what_they_were_made_from_and_stay_the_same(tmp_path):
     first = [path.read_bytes() for path in paths]
     readme = (tmp_path / "README.md").read_text()
     assert "10 finished runs in `runs/`, done at commit c0ffee (10)." in readme
-    assert "Tables by `python scripts/report.py`: accuracy, difference." in readme
+    assert "Tables (accuracy, difference) by `python scripts/report.py`." in readme
     assert readme.endswith("- a note\n")
     shuffled = frame(json.loads(json.dumps(list(reversed(store())))))
     again = [accuracy(shuffled, "accuracy", None, partial=False), difference(shuffled, "difference", PAIRS, partial=False)]

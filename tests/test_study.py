@@ -57,7 +57,7 @@ def test_a_key_is_the_start_of_a_sha256_over_sorted_json():
 
 
 def line(key, **more):
-    return {"key": key, "status": FINISHED, "accuracy": 0.5, **more}
+    return {"key": key, "status": FINISHED, "identity": {}, "accuracy": 0.5, "seconds": {}, **more}
 
 
 @pytest.fixture
@@ -89,7 +89,9 @@ def test_an_unfinished_last_line_is_left_out_and_replaced(store, cut):
     assert [each["key"] for each in read_lines(file)] == ["1", "3"]
 
 
-@pytest.mark.parametrize("broken", ["{not json", "[]", "3", '{"status": "finished"}', "\x00\x00"])
+@pytest.mark.parametrize(
+    "broken", ["{not json", "[]", "3", '{"status": "finished"}', "\x00\x00", '{"key": "1", "status": "finished"}', "a\rb"]
+)
 def test_a_broken_line_elsewhere_is_named(store, broken):
     file = store.folder / "a.jsonl"
     file.write_text(f"{json.dumps(line('1'))}\n{broken}\n{json.dumps(line('2'))}\n")

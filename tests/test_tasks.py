@@ -54,7 +54,7 @@ def test_too_large_an_n_names_fold_class_and_both_numbers(data):
 def test_draws_are_read_back_as_written(data, tmp_path):
     fold = data.folds[0]
     drawn = [tasks.draw(data, fold, n, repeat, seed=0) for n in (1, 5) for repeat in (1, 2)]
-    tasks.export(data, fold, drawn, tmp_path / "draws.csv")
+    tasks.export(data, {fold: drawn}, tmp_path / "draws.csv")
     found = tasks.read(data, fold, tmp_path / "draws.csv")
     assert list(found.values()) == drawn
     draws = tasks.Draws(data, fold, 0, tmp_path / "draws.csv")
@@ -68,15 +68,35 @@ def test_draws_are_read_back_as_written(data, tmp_path):
     [
         ("path\n", "file\n", "column path is missing; expected dataset, fold"),
         ("0/", "9/", "is not a training clip of made_up, fold 1"),
+        ("made_up,1,2,1,1/", "made_up,1,two,1,1/", "n_per_class two, repeat 1; expected whole numbers"),
+        ("made_up", "other_data", "expected 2 different clips of a, found 1"),
+        ("path\n", "path\n\xff", "is no text in UTF-8"),
         ("made_up,1,2,1,1/", "made_up,1,2,1,0/", "expected 2 different clips of"),
     ],
 )
 def test_a_wrong_file_of_draws_is_refused(data, tmp_path, old, new, text):
     path = tmp_path / "draws.csv"
-    tasks.export(data, data.folds[0], [tasks.draw(data, data.folds[0], 2, 1, seed=0)], path)
-    path.write_bytes(path.read_bytes().replace(b"\r\n", b"\n").replace(old.encode(), new.encode(), 1))
+    tasks.export(data, {data.folds[0]: [tasks.draw(data, data.folds[0], 2, 1, seed=0)]}, path)
+    path.write_bytes(path.read_bytes().replace(b"\r\n", b"\n").replace(old.encode(), new.encode("latin-1"), 1))
     with pytest.raises(DataError, match=text):
         tasks.read(data, data.folds[0], path)
+
+
+def test_the_draws_of_other_folds_are_no_part_of_a_fold_s(data, tmp_path):
+    fold, other = data.folds[0], replace(data.folds[0], number=2)
+    digests = []
+    for folds in ([fold], [fold, other]):
+        tasks.export(data, {each: [tasks.draw(data, each, 2, 1, seed=0)] for each in folds}, tmp_path / "draws.csv")
+        digests.append(tasks.Draws(data, fold, 0, tmp_path / "draws.csv").digest)
+    assert digests[0] == digests[1]
+    with pytest.raises(DataError, match="has no draws of made_up, fold 3"):
+        tasks.read(data, replace(fold, number=3), tmp_path / "draws.csv")
+
+
+def test_recordings_are_counted_by_class(data):
+    fold = data.folds[0]
+    one = replace(fold, train=tuple(replace(clip, recording="same") if clip.label == 1 else clip for clip in fold.train))
+    assert tasks.recordings(tasks.draw(data, one, 4, 1, seed=0), 3) == [4, 1, 4]
 
 
 def test_no_file_of_draws_is_an_error(data, tmp_path):

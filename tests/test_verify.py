@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 @pytest.fixture
 def tree(synthetic_root, tmp_path):
     shutil.copytree(synthetic_root, tmp_path / "data")
-    return synthetic(tmp_path / "data", "us8k", 3, 2, "next", ())
+    return synthetic("synthetic", tmp_path / "data", "us8k", 3, 2, "next", ())
 
 
 @pytest.mark.parametrize("full", [False, True])

@@ -36,7 +36,7 @@ def call(factory: Callable, arguments: Mapping[str, Any], where: str, given: Map
     """
     prefix = f"{where}." if where else ""
     parameters = {name: p for name, p in inspect.signature(factory).parameters.items() if p.kind not in OPEN_ENDED}
-    hints = get_type_hints(factory.__init__ if inspect.isclass(factory) else factory)
+    hints = get_type_hints(factory.__init__ if inspect.isclass(factory) else factory, include_extras=True)
     settable = [name for name in parameters if name not in given]
     checked = {}
     for name, value in arguments.items():

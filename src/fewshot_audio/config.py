@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
@@ -36,17 +38,25 @@ def command(task: Callable[[DictConfig], bool]) -> None:
     logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions come here instead of to hydra's own printer
 
+    failures: list[bool] = []
+
     def checked(cfg: DictConfig) -> None:
         try:
             check_names(cfg)
             if not task(cfg):
-                raise Reported
+                fail()
         except (FewshotAudioError, OmegaConfBaseException, OSError, BrokenProcessPool) as error:
             print(f"error: {explain(error)}", file=sys.stderr)
-            raise Reported from error
+            fail()
+
+    def fail() -> None:
+        failures.append(True)
+        if HydraConfig.get().mode is RunMode.MULTIRUN:  # the launcher may run this in another process
+            raise Reported
 
     try:
         hydra.main(config_path=str(CONF), config_name="config", version_base="1.3")(checked)()
+        sys.exit(bool(failures))
     except Reported:
         sys.exit(1)
     except (HydraException, OmegaConfBaseException) as error:
@@ -70,7 +80,10 @@ def explain(error: BaseException) -> str:
         group, name = option.groups()
         return f"{group}={name}: no such {group}{near(name, [file.stem for file in (CONF / group).glob('*.yaml')])}"
     if key := re.search(r"(?:Could not override|Key) '([\w./@]+)'", text):
-        return f"{key[1]}: no such setting{near(key[1], setting_names())}"
+        names = setting_names()
+        return f"{key[1]}: no such setting{' with this choice' if key[1] in names else ''}{near(key[1], names - {key[1]})}"
+    if isinstance(error, HydraException) and "LexerNoViableAlt" in text:
+        return f"{text.splitlines()[0]}; write folders in full, and quote what holds other signs: 'dataset.root=\"~data\"'"
     if isinstance(error, MissingMandatoryValue):
         return f"{error.full_key} is not set; add {error.full_key}=... to the command"
     if isinstance(error, BrokenProcessPool):
@@ -107,7 +120,12 @@ def job(cfg: DictConfig) -> Job:
 def machine(cfg: DictConfig) -> Machine:
     """The composed configuration to where and how to run."""
     settings = {field.name: cfg[field.name] for field in fields(Machine)}
-    return call(Machine, {**settings, "workers": settings["workers"] or os.cpu_count()}, "", {})
+    return call(Machine, {**settings, "workers": cores() if settings["workers"] is None else settings["workers"]}, "", {})
+
+
+def cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def reports(cfg: DictConfig) -> list[Component]:

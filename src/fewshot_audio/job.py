@@ -18,7 +18,7 @@ from fewshot_audio.components import build
 from fewshot_audio.data import tasks
 from fewshot_audio.data.bank import Bank, bank_key, open_bank
 from fewshot_audio.data.mel import MelTransform
-from fewshot_audio.provenance import provenance
+from fewshot_audio.provenance import command, provenance
 from fewshot_audio.study.plan import missing, run_specs
 from fewshot_audio.study.store import FAILED, FINISHED, Line, Store
 from fewshot_audio.train.network import build_network
@@ -42,7 +42,7 @@ class Outcome:
 
 def open_data(job: Job) -> tuple[Dataset, tasks.Draws]:
     """A job's dataset and draws; says what is special about the data. Every impossible setting or draw is an error here."""
-    dataset = build(job.dataset)
+    dataset = build(job.dataset, name=job.dataset.name)
     for note in dataset.notes:
         log.warning("%s: %s", dataset.name, note)
     build(job.fit)
@@ -64,17 +64,17 @@ def transform_of(job: Job) -> MelTransform:
 
 def prepare(job: Job, machine: Machine) -> Bank:
     """The bank that a job reads, built where it is not there."""
-    return open_bank(build(job.dataset), transform_of(job), machine.cache, machine.workers, _silent(job))
+    return open_bank(build(job.dataset, name=job.dataset.name), transform_of(job), machine.cache, machine.workers, _silent(job))
 
 
 def export_draws(job: Job) -> int:
-    """Write the job's seeded draws to the file that `job.draws` names; how many. ConfigError where it names none."""
+    """Write a job's seeded draws, those of every fold, to the file `job.draws`; how many. ConfigError where it is not set."""
     if job.draws is None:
         raise ConfigError("draws is not set; add draws=FILE.csv, the file to write")
-    dataset, draws = open_data(replace(job, draws=None))
-    drawn = all_tasks(job, draws)
-    tasks.export(dataset, draws.fold, drawn, job.draws)
-    return len(drawn)
+    dataset, _ = open_data(replace(job, draws=None))
+    drawn = {fold: all_tasks(job, tasks.Draws(dataset, fold, job.seed, None)) for fold in dataset.folds}
+    tasks.export(dataset, drawn, job.draws)
+    return sum(map(len, drawn.values()))
 
 
 def _silent(job: Job) -> bool:
@@ -103,7 +103,7 @@ def estimate(todo: list[RunSpec], finished: Iterable[Line]) -> str:
     """The time that missing runs will take, from the mean of finished ones of the same model and n."""
     times = defaultdict(list)
     for line in finished:
-        times[line["identity"]["model"]["name"], line["identity"]["n_per_class"]].append(sum(line.get("seconds", {}).values()))
+        times[line["identity"]["model"]["name"], line["identity"]["n_per_class"]].append(sum(line["seconds"].values()))
     wanted = [times.get((spec.identity["model"]["name"], spec.n_per_class)) for spec in todo]
     seconds = sum(sum(each) / len(each) for each in wanted if each)
     unknown = sum(not each for each in wanted)
@@ -131,6 +131,8 @@ def run(job: Job, machine: Machine) -> Outcome:
             for spec in missing(group, already):
                 lines.append(_attempt(job, machine, material, spec))
                 store.append(file, lines[-1])
+                if lines[-1].get("nan_clips"):
+                    log.warning("%s, repeat %d: no finite score for %d clips", file.stem, spec.repeat, lines[-1]["nan_clips"])
                 bar.update()
     failed = tuple(line for line in lines if line["status"] == FAILED)
     return Outcome(len(specs), len(specs) - len(todo), len(lines) - len(failed), failed)
@@ -164,7 +166,14 @@ def _attempt(job: Job, machine: Machine, material: "Material", spec: RunSpec) ->
     from fewshot_audio.train.run import train_and_score
 
     started = datetime.now(UTC).isoformat(timespec="seconds")
-    about = {"key": spec.key, "started": started, "identity": spec.identity, "threads": machine.threads, **provenance()}
+    about = {
+        "key": spec.key,
+        "started": started,
+        "identity": spec.identity,
+        "threads": machine.threads,
+        "command": command(),
+        **provenance(),
+    }
     try:
         fields = train_and_score(job, material, spec.n_per_class, spec.repeat, machine.accelerator)
     except Exception as error:  # the one place where a run's failure, whatever it is, is recorded instead of ending the job

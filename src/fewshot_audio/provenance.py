@@ -1,7 +1,10 @@
 """What a result was made with: commit, versions, machine."""
 
 import platform
+import re
+import shlex
 import subprocess
+import sys
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -20,6 +23,12 @@ def provenance() -> dict:
         "versions": {"python": platform.python_version()} | {name: version(name) for name in PACKAGES},
         "machine": f"{platform.system()} {platform.machine()}",
     }
+
+
+def command() -> str:
+    """The command that this process was started with, folders of the user's machine left out."""
+    words = [re.sub(r"=[~/].*", "=...", word) for word in sys.argv[1:]]
+    return shlex.join(["python", f"scripts/{Path(sys.argv[0]).name}", *words])
 
 
 def _git(*arguments: str) -> str | None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 
 class FewshotAudioError(Exception):
@@ -85,6 +85,12 @@ class Component:
     arguments: Mapping[str, Any]
 
 
+def _check_positive(**numbers: int) -> None:
+    for name, number in numbers.items():
+        if number < 1:
+            raise ConfigError(f"{name}={number}: expected at least 1")
+
+
 @dataclass(frozen=True)
 class Mel:
     """The mel spectrogram's settings: Hz, samples, samples."""
@@ -92,7 +98,10 @@ class Mel:
     sample_rate: int
     n_fft: int
     hop: int
-    pad_mode: str
+    pad_mode: Literal["reflect", "constant"]
+
+    def __post_init__(self):
+        _check_positive(sample_rate=self.sample_rate, n_fft=self.n_fft, hop=self.hop)
 
 
 @dataclass(frozen=True)
@@ -116,10 +125,13 @@ class Machine:
 
     results: Path
     cache: Path
-    accelerator: str
+    accelerator: Literal["auto", "cpu", "gpu"]
     threads: int
     workers: int
     dry_run: bool
+
+    def __post_init__(self):
+        _check_positive(threads=self.threads, workers=self.workers)
 
 
 @dataclass(frozen=True)

@@ -4,21 +4,24 @@ import hashlib
 import json
 import logging
 import multiprocessing
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from filelock import FileLock
+import torch
+from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 from fewshot_audio.data.audio import load
 from fewshot_audio.data.digests import digest_files
 from fewshot_audio.data.files import sha256, written_whole
-from fewshot_audio.data.layout import shorten
 from fewshot_audio.types import DataError, Dataset
 
 log = logging.getLogger(__name__)
@@ -56,7 +59,9 @@ def open_bank(dataset: Dataset, transform: Transform, cache: Path, workers: int,
     key, settings = bank_key(dataset, transform, cache, workers)
     folder = cache / f"{dataset.name}-{key}"
     folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / "lock"):
+    with _alone(folder):
+        for draft in folder.glob(".*"):  # of a killed process
+            draft.unlink()
         if not _is_whole(folder):
             _refuse(dataset, _build_parts(dataset, transform, folder, workers), silent)
             _join_parts(dataset, settings, transform.columns, folder)
@@ -65,12 +70,29 @@ def open_bank(dataset: Dataset, transform: Transform, cache: Path, workers: int,
     return bank
 
 
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold the folder's lock; says so when another process has it."""
+    lock = FileLock(folder / "lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        log.info("waiting for another process that builds %s", folder.name)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def _refuse(dataset: Dataset, problems: Mapping[str, str], silent: bool) -> None:
     """DataError that names all bad files; silent ones are bad unless accepted."""
     refused = [f"{path}: {reason}" for path, reason in sorted(problems.items()) if not (silent and reason == SILENT)]
     if refused:
         hint = "; silent ones are accepted with dataset.tolerate=[silent]" if SILENT in problems.values() else ""
-        raise DataError(f"{dataset.root}: {len(refused)} bad files; replace them{hint}\n{shorten(refused)}")
+        raise DataError(
+            f"{dataset.root}: {len(refused)} bad files; replace them{hint}\n" + "\n".join(f"  {line}" for line in refused)
+        )
 
 
 def bank_key(dataset: Dataset, transform: Transform, cache: Path, workers: int) -> tuple[str, dict[str, Any]]:
@@ -98,7 +120,10 @@ def _is_whole(folder: Path) -> bool:
 @lru_cache(maxsize=8)
 def _intact(rows: Path, modified: int) -> bool:
     """Whether the rows have the hash that their index holds; remembered while their time of change stays the same."""
-    return rows.exists() and sha256(rows) == json.loads((rows.parent / "index.json").read_text())["sha256"]
+    try:
+        return sha256(rows) == json.loads((rows.parent / "index.json").read_text())["sha256"]
+    except (FileNotFoundError, ValueError, KeyError):
+        return False
 
 
 def _parts(dataset: Dataset) -> list[tuple[str, ...]]:
@@ -116,7 +141,7 @@ SILENT = "is silent (every sample is zero)"
 def _build_parts(dataset: Dataset, transform: Transform, folder: Path, workers: int) -> dict[str, str]:
     """Compute the parts that are not there yet, in parallel; the problems of all clips by path."""
     parts = zip(_parts(dataset), _part_files(dataset, folder), strict=True)
-    todo = [(dataset.root, paths, transform, file) for paths, file in parts if not file.exists()]
+    todo = [(dataset.root, paths, transform, file) for paths, file in parts if not _readable(file)]
     problems: dict[str, str] = {}
     with tqdm(desc=f"bank of {dataset.name}", total=len(dataset.clips), unit="clip", leave=False) as bar:
         bar.update(len(dataset.clips) - sum(len(paths) for _, paths, _, _ in todo))
@@ -133,11 +158,15 @@ def _in_parallel(function: Callable, jobs: list[tuple], workers: int) -> Iterato
     if min(workers, len(jobs)) <= 1:
         yield from (function(*job) for job in jobs)
         return
-    with ProcessPoolExecutor(min(workers, len(jobs)), multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(min(workers, len(jobs)), multiprocessing.get_context("spawn"), _one_thread) as pool:
         try:
             yield from pool.map(function, *zip(*jobs, strict=True))
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _one_thread() -> None:
+    torch.set_num_threads(1)
 
 
 def _build_part(root: Path, paths: tuple[str, ...], transform: Transform, target: Path) -> dict[str, str]:
@@ -159,8 +188,17 @@ def _build_part(root: Path, paths: tuple[str, ...], transform: Transform, target
     return problems
 
 
+def _readable(file: Path) -> bool:
+    """Whether a part is there and whole."""
+    try:
+        _read_part(file, "rows")
+    except (FileNotFoundError, ValueError, zipfile.BadZipFile, zlib.error):
+        return False
+    return True
+
+
 def _read_part(file: Path, name: str) -> np.ndarray:
-    with np.load(file) as part:
+    with file.open("rb") as handle, np.load(handle) as part:
         return part[name]
 
 

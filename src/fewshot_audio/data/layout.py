@@ -8,7 +8,7 @@ from typing import Literal
 from fewshot_audio.types import Clip, DataError
 
 Tolerable = Literal["missing", "silent"]
-SHOWN = 10  # names in an error
+SHOWN = 100  # names in an error
 
 
 def present(root: Path, clips: Sequence[Clip], tolerate: tuple[Tolerable, ...]) -> tuple[list[Clip], tuple[str, ...]]:
@@ -20,14 +20,14 @@ def present(root: Path, clips: Sequence[Clip], tolerate: tuple[Tolerable, ...]) 
         return list(clips), ()
     if "missing" not in tolerate or len(missing) == len(clips):
         raise DataError(
-            f"{root}: {len(missing)} of {len(clips)} listed files are missing:\n{shorten(missing)}\n"
-            "complete the download (scripts/verify.py lists all), or work with what is there: dataset.tolerate=[missing]"
+            f"{root}: {len(missing)} of {len(clips)} listed files are missing:\n{shorten(missing, SHOWN)}\n"
+            "complete the download (scripts/verify.py --json lists all), or work with what is there: dataset.tolerate=[missing]"
         )
     note = f"{len(missing)} of {len(clips)} listed clips are missing and left out"
     return [clip for clip in clips if clip.path in names], (note,)
 
 
-def shorten(lines: Sequence[str]) -> str:
+def shorten(lines: Sequence[str], shown: int) -> str:
     """The first lines, indented, and how many more there are."""
-    more = [f"  ... and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
-    return "\n".join([f"  {line}" for line in lines[:SHOWN]] + more)
+    more = [f"  ... and {len(lines) - shown} more"] if len(lines) > shown else []
+    return "\n".join([f"  {line}" for line in lines[:shown]] + more)

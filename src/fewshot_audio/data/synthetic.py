@@ -59,6 +59,7 @@ CLASSES = {"chirp": chirp, "clicks": clicks, "noise_band": noise_band, "tone": t
 
 
 def synthetic(
+    name: str,
     root: Path,
     layout: Literal["us8k", "tut_asc"],
     groups: int,
@@ -73,9 +74,9 @@ def synthetic(
     write_once(root / layout, partial(_WRITERS[layout], groups=groups, clips_per_class=clips_per_class))
     if layout == "us8k":
         rows = us8k.read_rows(root / layout / us8k.CSV)
-        return us8k.from_rows("synthetic", root / layout, rows, None, validation, tolerate)
+        return us8k.from_rows(name, root / layout, rows, None, validation, tolerate)
     rows = {part: tut_asc.read_rows(root / layout / tut_asc.folder(part) / "meta.txt") for part in tut_asc.PARTS}
-    return tut_asc.from_rows("synthetic_asc", root / layout, rows, tolerate)
+    return tut_asc.from_rows(name, root / layout, rows, tolerate)
 
 
 def write_once(root: Path, write) -> None:

@@ -2,13 +2,14 @@
 
 import csv
 import hashlib
+import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from fewshot_audio.data.files import sha256, written_whole
+from fewshot_audio.data.files import written_whole
 from fewshot_audio.seeds import seed_for
 from fewshot_audio.types import Clip, ConfigError, DataError, Dataset, Fold, Task
 
@@ -21,7 +22,7 @@ class Draws:
     def __init__(self, dataset: Dataset, fold: Fold, seed: int, path: Path | None):
         self.dataset, self.fold, self.seed, self.path = dataset, fold, seed, path
         self._from_file = None if path is None else read(dataset, fold, path)
-        self.digest = None if path is None else sha256(path)[:16]
+        self.digest = None if self._from_file is None else _digest(self._from_file.values())
 
     def task(self, n_per_class: int, repeat: int) -> Task:
         """The draw for (n, repeat). ConfigError where it is impossible or the file has none."""
@@ -69,13 +70,24 @@ def task_hash(task: Task) -> str:
     return hashlib.sha256("\n".join(sorted(clip.path for clip in task.train)).encode()).hexdigest()[:16]
 
 
-def export(dataset: Dataset, fold: Fold, tasks: Iterable[Task], path: Path) -> None:
-    """Write draws as CSV, one row per training clip."""
+def recordings(task: Task, classes: int) -> list[int]:
+    """How many different recordings the training clips of each class come from."""
+    return [len({clip.recording for clip in task.train if clip.label == label}) for label in range(classes)]
+
+
+def _digest(tasks: Iterable[Task]) -> str:
+    drawn = sorted((task.n_per_class, task.repeat, task_hash(task)) for task in tasks)
+    return hashlib.sha256(json.dumps(drawn).encode()).hexdigest()[:16]
+
+
+def export(dataset: Dataset, drawn: Mapping[Fold, Iterable[Task]], path: Path) -> None:
+    """Write the draws of some folds as CSV, one row per training clip."""
     with written_whole(path) as draft, draft.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
-        for task in tasks:
-            writer.writerows((dataset.name, fold.number, task.n_per_class, task.repeat, clip.path) for clip in task.train)
+        for fold, tasks in drawn.items():
+            for task in tasks:
+                writer.writerows((dataset.name, fold.number, task.n_per_class, task.repeat, clip.path) for clip in task.train)
 
 
 def read(dataset: Dataset, fold: Fold, path: Path) -> dict[tuple[int, int], Task]:
@@ -90,7 +102,11 @@ def read(dataset: Dataset, fold: Fold, path: Path) -> dict[tuple[int, int], Task
             continue
         if row["path"] not in known:
             raise DataError(f"{path}:{number}: {row['path']} is not a training clip of {dataset.name}, fold {fold.number}")
+        if not (row["n_per_class"].isdecimal() and row["repeat"].isdecimal()):
+            raise DataError(f"{path}:{number}: n_per_class {row['n_per_class']}, repeat {row['repeat']}; expected whole numbers")
         drawn[int(row["n_per_class"]), int(row["repeat"])].append(known[row["path"]])
+    if not drawn:
+        raise DataError(f"{path} has no draws of {dataset.name}, fold {fold.number}")
     for (n, repeat), clips in drawn.items():
         _check_draw(dataset, clips, n, f"{path}: fold {fold.number}, n {n}, repeat {repeat}")
     return {(n, repeat): Task(n, repeat, tuple(clips), fold.test) for (n, repeat), clips in drawn.items()}
@@ -100,10 +116,13 @@ def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
     if not path.is_file():
         raise DataError(f"draws={path}: no such file; scripts/draws.py writes one")
     with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        if absent := set(COLUMNS) - set(reader.fieldnames or ()):
-            raise DataError(f"{path}: column {', '.join(sorted(absent))} is missing; expected {', '.join(COLUMNS)}")
-        return list(enumerate(reader, 2))
+        reader = csv.DictReader(file, restval="")
+        try:
+            if absent := set(COLUMNS) - set(reader.fieldnames or ()):
+                raise DataError(f"{path}: column {', '.join(sorted(absent))} is missing; expected {', '.join(COLUMNS)}")
+            return list(enumerate(reader, 2))
+        except UnicodeDecodeError as error:
+            raise DataError(f"{path} is no text in UTF-8 ({error})") from error
 
 
 def _check_draw(dataset: Dataset, clips: Sequence[Clip], n: int, where: str) -> None:

@@ -5,7 +5,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from fewshot_audio.data.files import find_root
-from fewshot_audio.data.layout import Tolerable, present, shorten
+from fewshot_audio.data.layout import SHOWN, Tolerable, present, shorten
 from fewshot_audio.types import Clip, DataError, Dataset, Fold
 
 PARTS = ("development", "evaluation")
@@ -17,13 +17,13 @@ def folder(part: str) -> str:
     return f"TUT-acoustic-scenes-2017-{part}"
 
 
-def tut_acoustic_scenes(root: Path, tolerate: tuple[Tolerable, ...]) -> Dataset:
+def tut_acoustic_scenes(name: str, root: Path, tolerate: tuple[Tolerable, ...]) -> Dataset:
     """The official dataset: `root` holds both parts' folders. DataError where lists or files are not as published.
 
     One fold: 4,680 development clips train, 1,620 evaluation clips test. Source: Mesaros, Heittola & Virtanen (2016, 2017).
     """
     root = find_root(root, "TUT-acoustic-scenes-2017", folder("development"))
-    return from_rows("tut_asc", root, read_official(root), tolerate)
+    return from_rows(name, root, read_official(root), tolerate)
 
 
 def read_official(root: Path) -> dict[str, list[Row]]:
@@ -71,5 +71,5 @@ def _check_official(rows: Sequence[Row], official: Sequence[Row], path: Path) ->
     if wrong or len(rows) != len(official):
         raise DataError(
             f"{path}: {len(rows)} clips, {len(official)} expected; {len(wrong)} rows differ from the official list:\n"
-            + shorten([" ".join(row) for row in wrong])
+            + shorten([" ".join(row) for row in wrong], SHOWN)
         )

@@ -1,6 +1,7 @@
 """UrbanSound8K in its official layout and folds."""
 
 import csv
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from pathlib import Path
@@ -28,7 +29,7 @@ OFFICIAL_CLASSES = {
 
 
 def urbansound8k(
-    root: Path, folds: tuple[int, ...] | None, validation: Literal["next", "none"], tolerate: tuple[Tolerable, ...]
+    name: str, root: Path, folds: tuple[int, ...] | None, validation: Literal["next", "none"], tolerate: tuple[Tolerable, ...]
 ) -> Dataset:
     """The official dataset below `root`; ConfigError or DataError where labels, folds or files are not as published.
 
@@ -36,7 +37,7 @@ def urbansound8k(
     study did. `tolerate=["missing"]` leaves out clips whose file is absent. Source: Salamon, Jacoby & Bello (2014).
     """
     root = find_root(root, "UrbanSound8K", CSV)
-    return from_rows("us8k", root, read_official(root), folds, validation, tolerate)
+    return from_rows(name, root, read_official(root), folds, validation, tolerate)
 
 
 def read_official(root: Path) -> list[dict[str, str]]:
@@ -47,13 +48,18 @@ def read_official(root: Path) -> list[dict[str, str]]:
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:
-    """The metadata CSV to its rows. DataError when a column is missing."""
+    """The metadata CSV to its rows. DataError when a column is missing or a row is damaged."""
     with path.open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file)
         absent = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
         if absent:
             raise DataError(f"{path}: column {', '.join(absent)} is missing; found {', '.join(reader.fieldnames or ())}")
-        return list(reader)
+        rows = list(reader)
+    for number, row in enumerate(rows, 2):
+        whole = all(row[column] for column in COLUMNS) and row["fold"].isdecimal() and row["classID"].isdecimal()
+        if not (whole and re.fullmatch(r"\d+-\d+-\d+-\d+\.\w+", row["slice_file_name"])):
+            raise DataError(f"{path}:{number}: damaged row {','.join(str(row[column]) for column in COLUMNS)}; download it again")
+    return rows
 
 
 def from_rows(

@@ -18,6 +18,7 @@ from fewshot_audio.data.files import find_root, sha256
 from fewshot_audio.data.layout import shorten
 from fewshot_audio.types import FewshotAudioError
 
+SHOWN = 10  # names of each kind in the report for people; --json has all
 Check = Callable[[Path], str | None]  # a file to what is wrong with it
 TUT_FORMAT = (44100, 2, "PCM_24", 441000)
 
@@ -46,7 +47,7 @@ class Report:
         lines = [f"{self.dataset} in {self.root}, {'full' if self.full else 'quick'} check: {self.expected} files expected"]
         for name in ("missing", "changed", "extra"):
             found = getattr(self, name)
-            lines += [f"{name}: {len(found)}"] + ([shorten(found)] if found else [])
+            lines += [f"{name}: {len(found)}"] + ([shorten(found, SHOWN)] if found else [])
         lines.append(f"classes, folds and counts: {self.labels or 'as published'}")
         lines += self.notes
         return "\n".join(

@@ -1,6 +1,7 @@
 """VGG: five small convolutional blocks, and their exact sweep over overlapping patches."""
 
 import torch
+from pydantic import PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -32,7 +33,7 @@ class VGG(Classifier):
     Source: Pons, Serrà & Serra, arXiv 1810.10274, model VGG.
     """
 
-    def __init__(self, classes: int, width: int):
+    def __init__(self, classes: int, width: PositiveInt):
         super().__init__()
         self.input_norm = batch_norm(1)
         self.blocks = nn.ModuleList(Block(1 if i == 0 else width, width) for i in range(BLOCKS))

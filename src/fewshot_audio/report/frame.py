@@ -10,14 +10,16 @@ from fewshot_audio.study.store import FINISHED, Line
 from fewshot_audio.types import StoreError
 
 CELL = ["dataset", "fold", "model", "frontend", "n_per_class", "repeat"]
+COLUMNS = [*CELL, "accuracy", "draw", "key", "commit", "nan_clips", "settings"]
 NOT_SETTINGS = ("fold", "n_per_class", "repeat")
 RESULT = ("accuracy", "correct", "clips", "nan_clips", "draw")  # what a run done twice must agree on
 
 
 def frame(lines: Iterable[Line]) -> pd.DataFrame:
-    """Lines to one row per finished run: the columns CELL, accuracy in [0, 1], draw, key, commit, settings.
+    """Lines to one row per finished run, with the columns COLUMNS; accuracy in [0, 1].
 
-    StoreError where a run has two different results, or where one name stands for two different settings.
+    StoreError where a run has two different results, where one name stands for two settings, or where the arms of a model
+    were not trained alike.
     """
     runs: dict[str, Line] = {}
     for line in lines:
@@ -30,11 +32,20 @@ def frame(lines: Iterable[Line]) -> pd.DataFrame:
                 f"run {line['key']} has two results: {_result(other)} of {other.get('started')} "
                 f"and {_result(line)} of {line.get('started')}; remove one of the lines"
             )
-    table = pd.DataFrame([_row(line) for line in runs.values()], columns=[*CELL, "accuracy", "draw", "key", "commit", "settings"])
-    for name, group in table.groupby(["dataset", "model", "frontend"]):
-        if group["settings"].nunique() > 1:
-            raise StoreError(f"{', '.join(name)} stands for different settings: {_difference(*group['settings'].unique()[:2])}")
+    table = pd.DataFrame([_row(line) for line in runs.values()], columns=COLUMNS)
+    _check_alike(table, ["dataset", "model", "frontend"], "stands for different settings", ())
+    _check_alike(table, ["dataset", "model"], "was not trained alike for every frontend", ("frontend",))
     return table.sort_values(CELL, ignore_index=True)
+
+
+def _check_alike(table: pd.DataFrame, names: list[str], complaint: str, apart_from: tuple[str, ...]) -> None:
+    """StoreError where runs of one name differ in their settings, those that may differ apart."""
+    for name, group in table.groupby(names):
+        settings = [json.loads(text) for text in group["settings"].unique()]
+        for each in settings[1:]:
+            if differing := _differing(settings[0], each, apart_from):
+                step = "give each its own name (frontend.name=...) or results folder"
+                raise StoreError(f"{', '.join(name)} {complaint}: {differing}; {step}")
 
 
 def _row(line: Line) -> dict[str, Any]:
@@ -42,15 +53,16 @@ def _row(line: Line) -> dict[str, Any]:
     names = {part: identity[part]["name"] for part in ("dataset", "model", "frontend")}
     settings = json.dumps({key: value for key, value in identity.items() if key not in NOT_SETTINGS}, sort_keys=True)
     numbers = {key: identity[key] for key in NOT_SETTINGS}
-    return {**names, **numbers, **{k: line.get(k) for k in ("accuracy", "draw", "key", "commit")}, "settings": settings}
+    commit = f"{line.get('commit')}{' with changes' if line.get('dirty') else ''}"
+    fields = {"accuracy": line["accuracy"], "draw": line.get("draw"), "key": line["key"], "nan_clips": line.get("nan_clips", 0)}
+    return {**names, **numbers, **fields, "commit": commit, "settings": settings}
 
 
 def _result(line: Line) -> dict[str, Any]:
     return {name: line.get(name) for name in RESULT}
 
 
-def _difference(first: str, second: str) -> str:
-    """What differs between two settings, and the next step."""
-    one, other = json.loads(first), json.loads(second)
-    differing = [f"{key} {one.get(key)} and {other.get(key)}" for key in sorted(one | other) if one.get(key) != other.get(key)]
-    return f"{'; '.join(differing)}; give each its own name (frontend.name=...) or results folder"
+def _differing(one: dict[str, Any], other: dict[str, Any], apart_from: tuple[str, ...]) -> str:
+    """What differs between two settings."""
+    names = [key for key in sorted(one | other) if key not in apart_from and one.get(key) != other.get(key)]
+    return "; ".join(f"{key} {one.get(key)} and {other.get(key)}" for key in names)

@@ -73,12 +73,11 @@ class Store:
 
 def read_lines(file: Path) -> Iterator[Line]:
     """The lines of one file; an unfinished last one is left out. StoreError names any other that is broken."""
-    for number, text in enumerate(file.read_bytes().splitlines(keepends=True), 1):
-        if not text.endswith(b"\n"):
-            return
+    for number, text in enumerate(file.read_bytes().split(b"\n")[:-1], 1):
         try:
             line = json.loads(text)
-            line["key"], line["status"]
+            for name in ("key", "status", "identity", *(("accuracy", "seconds") if line["status"] == FINISHED else ())):
+                line[name]
         except (ValueError, TypeError, KeyError) as error:
             raise StoreError(
                 f"{file}:{number}: not a result ({type(error).__name__}: {error}); remove this line, its run will be done anew"

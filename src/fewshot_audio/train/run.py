@@ -4,13 +4,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from math import isfinite
 from typing import Any
 
 import torch
 
 from fewshot_audio.components import build
 from fewshot_audio.data.bank import Bank
-from fewshot_audio.data.tasks import Draws, task_hash
+from fewshot_audio.data.tasks import Draws, recordings, task_hash
 from fewshot_audio.train.fit import fit, training_set
 from fewshot_audio.train.method import Method, Randomness
 from fewshot_audio.train.network import build_network
@@ -59,9 +60,10 @@ def train_and_score(job: Job, material: Material, n_per_class: int, repeat: int,
     return {
         "accuracy": result.accuracy,
         **asdict(result),
-        "learned": network.frontend.learned(),
+        "learned": {name: value if isfinite(value) else None for name, value in network.frontend.learned().items()},
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "draw": task_hash(task),
+        "recordings": recordings(task, len(dataset.classes)),
         "notes": dataset.notes,
         "seconds": watch.seconds,
         "device": str(device),

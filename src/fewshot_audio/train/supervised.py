@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
+from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
@@ -19,12 +20,12 @@ class Supervised(Method):
     A clip's score is the mean of its patches' probabilities. Source: Pons, Serrà & Serra, arXiv 1810.10274, and its code.
     """
 
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    clip_norm: float
-    decay: float
-    test_hop: int  # frames
+    epochs: PositiveInt
+    batch_size: PositiveInt
+    learning_rate: PositiveFloat
+    clip_norm: PositiveFloat
+    decay: NonNegativeFloat
+    test_hop: PositiveInt  # frames
 
     def epoch(self, data: TrainingSet, randomness: Randomness, noise_sizes: tuple[int, ...]) -> Iterator[Batch]:
         count = len(data.labels)

@@ -24,5 +24,5 @@ class LogLearn(Frontend):
         return self.logarithm(self.a.exp() * maps + softplus(self.b))
 
     def learned(self) -> dict[str, float]:
-        alpha, beta = self.a.exp(), softplus(self.b)
+        alpha, beta = self.a.exp().double(), softplus(self.b).double()
         return {"alpha": alpha.item(), "beta": beta.item(), "beta/alpha": (beta / alpha).item()}

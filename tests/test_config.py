@@ -8,6 +8,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from fewshot_audio import config
 from fewshot_audio.components import build
+from fewshot_audio.frontends.frontend import Frontend
 from fewshot_audio.types import ConfigError
 
 GROUPS = {group.name: sorted(file.stem for file in group.glob("*.yaml")) for group in config.CONF.iterdir() if group.is_dir()}
@@ -38,7 +39,7 @@ def test_every_choice_makes_a_job(group, name):
 
 @pytest.mark.parametrize("name", GROUPS["frontend"])
 def test_every_frontend_can_be_built(name):
-    build(config.job(composed(f"frontend={name}")).frontend)
+    assert isinstance(build(config.job(composed(f"frontend={name}")).frontend), Frontend)
 
 
 @pytest.mark.parametrize("name", GROUPS["study"])

@@ -65,6 +65,8 @@ def open_bank(dataset: Dataset, transform: Transform, cache: Path, workers: int,
         if not _is_whole(folder):
             _refuse(dataset, _build_parts(dataset, transform, folder, workers), silent)
             _join_parts(dataset, settings, transform.columns, folder)
+        for part in folder.glob("part-*.npz"):  # joined, also by a process that was killed right after
+            part.unlink()
     bank, silences = _load(key, folder)
     _refuse(dataset, dict.fromkeys(silences, SILENT), silent)
     return bank
@@ -141,7 +143,9 @@ SILENT = "is silent (every sample is zero)"
 def _build_parts(dataset: Dataset, transform: Transform, folder: Path, workers: int) -> dict[str, str]:
     """Compute the parts that are not there yet, in parallel; the problems of all clips by path."""
     parts = zip(_parts(dataset), _part_files(dataset, folder), strict=True)
-    todo = [(dataset.root, paths, transform, file) for paths, file in parts if not _readable(file)]
+    todo = [(dataset.root, paths, transform, file) for paths, file in parts if not _holds(file, paths)]
+    for *_, file in todo:
+        file.unlink(missing_ok=True)  # damaged, or of other clips
     problems: dict[str, str] = {}
     with tqdm(desc=f"bank of {dataset.name}", total=len(dataset.clips), unit="clip", leave=False) as bar:
         bar.update(len(dataset.clips) - sum(len(paths) for _, paths, _, _ in todo))
@@ -184,17 +188,17 @@ def _build_part(root: Path, paths: tuple[str, ...], transform: Transform, target
     if all(reason == SILENT for reason in problems.values()):
         silent = [path for path in paths if path in problems]
         with written_whole(target) as draft, draft.open("wb") as file:
-            np.savez(file, rows=np.concatenate(rows), counts=[len(r) for r in rows], silent=np.array(silent, dtype=str))
+            counts = [len(each) for each in rows]
+            np.savez(file, paths=paths, counts=counts, silent=np.array(silent, dtype=str), rows=np.concatenate(rows))
     return problems
 
 
-def _readable(file: Path) -> bool:
-    """Whether a part is there and whole."""
+def _holds(file: Path, paths: tuple[str, ...]) -> bool:
+    """Whether a part is there, whole, and of these clips."""
     try:
-        _read_part(file, "rows")
-    except (FileNotFoundError, ValueError, zipfile.BadZipFile, zlib.error):
+        return len(_read_part(file, "rows")) > 0 and _read_part(file, "paths").tolist() == list(paths)
+    except (FileNotFoundError, ValueError, KeyError, zipfile.BadZipFile, zlib.error):
         return False
-    return True
 
 
 def _read_part(file: Path, name: str) -> np.ndarray:
@@ -215,8 +219,6 @@ def _join_parts(dataset: Dataset, settings: dict[str, Any], columns: int, folder
     index = {**settings, "counts": counts, "silent": silences, "sha256": sha256(folder / "rows.npy")}
     with written_whole(folder / "index.json") as draft:
         draft.write_text(json.dumps(index))
-    for file in files:
-        file.unlink()
 
 
 def _load(key: str, folder: Path) -> tuple[Bank, list[str]]:

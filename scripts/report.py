@@ -24,6 +24,8 @@ def main(cfg) -> bool:
         except StoreError as error:  # the other tables may do
             print(f"error: {error}", file=sys.stderr)
             complete = False
+    if not tables:
+        return False
     notes = notes_on(lines, runs)
     for path in write(tables, runs, notes, shlex.join(["python", "scripts/report.py", *sys.argv[1:]]), results):
         print(path)

@@ -139,6 +139,14 @@ def test_tables_come_from_the_store_by_command(command, tmp_path):
     assert "error: log_learn - leaf: 2 runs are missing" in one.stderr
 
 
+def test_an_empty_store_gives_an_error_and_no_file(tmp_path):
+    done = run([sys.executable, str(ROOT / "scripts/report.py"), f"results={tmp_path / 'nowhere'}"])
+    assert done.returncode == 1
+    assert "error: table accuracy: the store has no finished runs for it" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_draws_are_written_by_command(command, tmp_path):
     draws = [command[0], str(ROOT / "scripts/draws.py"), *command[2:], "n_per_class=[1,2]", "repeats=2"]
     done = run(draws, f"draws={tmp_path / 'draws.csv'}")

@@ -26,7 +26,7 @@ from fewshot_audio.train.fit import training_set
 from fewshot_audio.train.method import Method, Randomness, TrainingSet
 from fewshot_audio.train.network import Network, build_network, cut
 from fewshot_audio.train.run import Material, train_and_score
-from fewshot_audio.types import Clip, Dataset, Fold, Job
+from fewshot_audio.types import Clip, Dataset, Draw, Fold, Job
 
 CLASSES, FRAMES, TRAIN, TEST = 10, 173, 10, 45  # clips of 4 s; clips per class
 
@@ -57,7 +57,7 @@ def noise_material() -> Material:
     dataset = Dataset("noise", Path(), tuple(map(str, range(CLASSES))), (Fold(1, train, test),))
     rows = np.concatenate([(1 + c.label) * random.random((FRAMES, 128), dtype=np.float32) for c in train + test])
     spans = {clip.path: (i * FRAMES, (i + 1) * FRAMES) for i, clip in enumerate(train + test)}
-    return Material(dataset, Draws(dataset, dataset.fold(1), 0, None), Bank("noise", rows, spans))
+    return Material(dataset, Draws(dataset, dataset.fold(1), 0, Draw("clip"), None), Bank("noise", rows, spans))
 
 
 def _round(job: Job, material: Material, n_per_class: int) -> dict[str, float]:

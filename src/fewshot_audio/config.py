@@ -19,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from fewshot_audio.components import call, near
-from fewshot_audio.types import Component, ConfigError, FewshotAudioError, Job, Machine, Mel
+from fewshot_audio.types import Component, ConfigError, Draw, FewshotAudioError, Job, Machine, Mel
 
 CONF = Path(__file__).parents[2] / "conf"
 NAME, TARGET = "name", "_target_"
@@ -113,8 +113,9 @@ def job(cfg: DictConfig) -> Job:
     mel = call(Mel, {field.name: plain[field.name] for field in fields(Mel)}, "", {})
     wanted = {key: plain[key] for key in ("n_per_class", "repeats")}
     repeats = call(cut_schedule, wanted, "", {"schedule": plain["schedule"]["repeats"]})
+    draw = call(Draw, plain["draw"], "draw", {})
     rest = {key: plain[key] for key in ("fold", "seed", "draws")}
-    return call(Job, rest, "", {**parts, "mel": mel, "repeats": repeats})
+    return call(Job, rest, "", {**parts, "mel": mel, "repeats": repeats, "draw": draw})
 
 
 def machine(cfg: DictConfig) -> Machine:

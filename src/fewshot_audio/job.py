@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from fewshot_audio.train.run import Material
 
 log = logging.getLogger(__name__)
+NOTHING = {"data": None, "randomness": None}  # what a run gives its method; a plan has none
 
 
 @dataclass(frozen=True)
@@ -45,9 +46,8 @@ def open_data(job: Job) -> tuple[Dataset, tasks.Draws]:
     dataset = build(job.dataset, name=job.dataset.name)
     for note in dataset.notes:
         log.warning("%s: %s", dataset.name, note)
-    build(job.fit)
-    build_network(job, len(dataset.classes))
-    draws = tasks.Draws(dataset, dataset.fold(job.fold), job.seed, job.draws)
+    build(job.fit, **NOTHING).equip(build_network(job, len(dataset.classes)))
+    draws = tasks.Draws(dataset, dataset.fold(job.fold), job.seed, job.draw, job.draws)
     all_tasks(job, draws)
     return dataset, draws
 
@@ -72,7 +72,7 @@ def export_draws(job: Job) -> int:
     if job.draws is None:
         raise ConfigError("draws is not set; add draws=FILE.csv, the file to write")
     dataset, _ = open_data(replace(job, draws=None))
-    drawn = {fold: all_tasks(job, tasks.Draws(dataset, fold, job.seed, None)) for fold in dataset.folds}
+    drawn = {fold: all_tasks(job, tasks.Draws(dataset, fold, job.seed, job.draw, None)) for fold in dataset.folds}
     tasks.export(dataset, drawn, job.draws)
     return sum(map(len, drawn.values()))
 

@@ -105,6 +105,13 @@ class Mel:
 
 
 @dataclass(frozen=True)
+class Draw:
+    """How a class's training clips are drawn: clip by clip, or at most one of a recording while there are enough."""
+
+    by: Literal["clip", "recording"]
+
+
+@dataclass(frozen=True)
 class Job:
     """Dataset x fold x model x frontend, with all its n and repeats: every setting that can change a result."""
 
@@ -116,6 +123,7 @@ class Job:
     mel: Mel
     repeats: Mapping[int, int]  # n per class -> m
     seed: int
+    draw: Draw
     draws: Path | None  # a CSV of draws to use instead of seeded ones
 
 

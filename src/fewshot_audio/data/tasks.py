@@ -3,7 +3,7 @@
 import csv
 import hashlib
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -11,23 +11,30 @@ import numpy as np
 
 from fewshot_audio.data.files import written_whole
 from fewshot_audio.seeds import seed_for
-from fewshot_audio.types import Clip, ConfigError, DataError, Dataset, Fold, Task
+from fewshot_audio.types import Clip, ConfigError, DataError, Dataset, Draw, Fold, Task
 
 COLUMNS = ("dataset", "fold", "n_per_class", "repeat", "path")
 
 
 class Draws:
-    """The tasks of one fold: seeded, or read from a CSV whose hash is then their `digest`."""
+    """The tasks of one fold, seeded or read from a CSV.
 
-    def __init__(self, dataset: Dataset, fold: Fold, seed: int, path: Path | None):
-        self.dataset, self.fold, self.seed, self.path = dataset, fold, seed, path
+    `digest` says which in a run's identity: None for seeded draws by clip, "recording" for those by recording, a file's hash.
+    ConfigError where both a file and a way to draw are given.
+    """
+
+    def __init__(self, dataset: Dataset, fold: Fold, seed: int, how: Draw, path: Path | None):
+        self.dataset, self.fold, self.seed, self.how, self.path = dataset, fold, seed, how, path
+        by = None if how.by == "clip" else how.by
+        if path is not None and by is not None:
+            raise ConfigError(f"draws={path} already says which clips train; leave draw.by={by} out")
         self._from_file = None if path is None else read(dataset, fold, path)
-        self.digest = None if self._from_file is None else _digest(self._from_file.values())
+        self.digest = by if self._from_file is None else _digest(self._from_file.values())
 
     def task(self, n_per_class: int, repeat: int) -> Task:
         """The draw for (n, repeat). ConfigError where it is impossible or the file has none."""
         if self._from_file is None:
-            return draw(self.dataset, self.fold, n_per_class, repeat, self.seed)
+            return draw(self.dataset, self.fold, n_per_class, repeat, self.seed, self.how)
         if (n_per_class, repeat) not in self._from_file:
             raise ConfigError(
                 f"{self.path} has no draw for n {n_per_class}, repeat {repeat}; it has {sorted(self._from_file)[:5]} ..."
@@ -35,15 +42,33 @@ class Draws:
         return self._from_file[n_per_class, repeat]
 
 
-def draw(dataset: Dataset, fold: Fold, n_per_class: int, repeat: int, seed: int) -> Task:
+def draw(dataset: Dataset, fold: Fold, n_per_class: int, repeat: int, seed: int, how: Draw) -> Task:
     """n clips per class without replacement from the fold's training clips; the same for every model and frontend.
 
     ConfigError where a class has fewer than n.
     """
     check_size(dataset, fold, n_per_class)
     random = np.random.default_rng(seed_for("draw", seed, dataset.name, fold.number, n_per_class, repeat))
-    train = [clips[i] for clips in by_class(dataset, fold) for i in random.choice(len(clips), n_per_class, replace=False)]
+    choose = {"clip": by_clip, "recording": by_recording}[how.by]
+    train = [clip for clips in by_class(dataset, fold) for clip in choose(clips, n_per_class, random)]
     return Task(n_per_class, repeat, tuple(train), fold.test)
+
+
+def by_clip(clips: Sequence[Clip], n: int, random: np.random.Generator) -> list[Clip]:
+    """n of the clips, each as likely as any other."""
+    return [clips[i] for i in random.choice(len(clips), n, replace=False)]
+
+
+def by_recording(clips: Sequence[Clip], n: int, random: np.random.Generator) -> list[Clip]:
+    """n of the clips from as many recordings as there are: one of each in random order, then a second of each, and so on."""
+    names = sorted({clip.recording for clip in clips})
+    place = dict(zip(names, random.permutation(len(names)), strict=True))
+    taken: Counter[str] = Counter()
+    ranked = []
+    for i in random.permutation(len(clips)):
+        taken[clips[i].recording] += 1
+        ranked.append((taken[clips[i].recording], place[clips[i].recording], clips[i]))
+    return [clip for _, _, clip in sorted(ranked, key=lambda each: each[:2])[:n]]
 
 
 def by_class(dataset: Dataset, fold: Fold) -> list[list[Clip]]:
@@ -70,9 +95,10 @@ def task_hash(task: Task) -> str:
     return hashlib.sha256("\n".join(sorted(clip.path for clip in task.train)).encode()).hexdigest()[:16]
 
 
-def recordings(task: Task, classes: int) -> list[int]:
-    """How many different recordings the training clips of each class come from."""
-    return [len({clip.recording for clip in task.train if clip.label == label}) for label in range(classes)]
+def class_counts(task: Task, classes: int) -> dict[str, list[int]]:
+    """How many training clips each class has, and how many different recordings they come from."""
+    clips = [[clip for clip in task.train if clip.label == label] for label in range(classes)]
+    return {"training_clips": list(map(len, clips)), "recordings": [len({clip.recording for clip in each}) for each in clips]}
 
 
 def _digest(tasks: Iterable[Task]) -> str:

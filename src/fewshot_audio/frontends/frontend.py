@@ -18,3 +18,7 @@ class Frontend(nn.Module, ABC):
     def learned(self) -> dict[str, float]:
         """The scalars that training has set, by name, for the record of a run."""
         return {}
+
+    def measured(self, patches: Tensor) -> dict[str, float]:
+        """What is worth knowing of training patches (patches, 128, 128), by name, each number a mean over patches."""
+        return {}

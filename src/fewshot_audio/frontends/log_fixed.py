@@ -23,3 +23,11 @@ class LogFixed(Frontend):
 
     def forward(self, maps: Tensor) -> Tensor:
         return self.logarithm(self.alpha * maps + self.beta)
+
+    def measured(self, patches: Tensor) -> dict[str, float]:
+        return below_floor(patches, self.beta / self.alpha)
+
+
+def below_floor(patches: Tensor, floor: float) -> dict[str, float]:
+    """The share of a patch's power mel values below beta / alpha, which the logarithm flattens."""
+    return {"below beta/alpha": (patches < floor).double().mean().item()}

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from fewshot_audio.frontends.frontend import Frontend
-from fewshot_audio.frontends.log_fixed import LOGARITHMS, Base
+from fewshot_audio.frontends.log_fixed import LOGARITHMS, Base, below_floor
 
 
 class LogLearn(Frontend):
@@ -26,3 +26,6 @@ class LogLearn(Frontend):
     def learned(self) -> dict[str, float]:
         alpha, beta = self.a.exp().double(), softplus(self.b).double()
         return {"alpha": alpha.item(), "beta": beta.item(), "beta/alpha": (beta / alpha).item()}
+
+    def measured(self, patches: Tensor) -> dict[str, float]:
+        return below_floor(patches, self.learned()["beta/alpha"])

@@ -10,10 +10,12 @@ BANDS = 128
 
 
 class Classifier(nn.Module, ABC):
-    """Patches (batch, 128 frames, 128 bands) to logits (batch, classes)."""
+    """Patches (batch, 128 frames, 128 bands) to logits (batch, classes), or to embeddings (batch, size) where it `embeds`."""
 
     noise_sizes: tuple[int, ...] = ()
     """Features that each dropout layer sees per patch, first layer first."""
+
+    embeds: bool = False
 
     @abstractmethod
     def forward(self, patches: Tensor, noise: tuple[Tensor, ...] = ()) -> Tensor:

@@ -5,9 +5,10 @@ from pydantic import PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from fewshot_audio.models.classifier import FRAMES, Classifier, batch_norm, dropout, patch_starts
+from fewshot_audio.models.classifier import FRAMES, Classifier, batch_norm, dropout, patch_starts, patchwise
 
 BLOCKS = 5
+SPARSE = 32  # frames between patches from which on they are cheaper one by one
 
 
 class Block(nn.Module):
@@ -30,24 +31,34 @@ class Block(nn.Module):
 class VGG(Classifier):
     """Batch norm on the input, five blocks of `width` filters, dropout 0.5, one dense layer.
 
-    Source: Pons, Serrà & Serra, arXiv 1810.10274, model VGG.
+    Its outputs are one logit per class, or an embedding of `embedding` dimensions. The input norm has one channel, or, with
+    `norm_frames`, one for each of a patch's 128 frames. Source: Pons, Serrà & Serra, arXiv 1810.10274, model VGG; wider
+    and with an embedding it is the network of its prototypical networks, whose code normalises frames.
     """
 
-    def __init__(self, classes: int, width: PositiveInt):
+    def __init__(self, classes: int, width: PositiveInt, embedding: PositiveInt | None, norm_frames: bool):
         super().__init__()
-        self.input_norm = batch_norm(1)
+        self.embeds = embedding is not None
+        self.norm_frames = norm_frames
+        self.input_norm = batch_norm(FRAMES if norm_frames else 1)
         self.blocks = nn.ModuleList(Block(1 if i == 0 else width, width) for i in range(BLOCKS))
-        self.output = nn.Linear(16 * width, classes)
+        self.output = nn.Linear(16 * width, embedding or classes)
         self.noise_sizes = (16 * width,)
         self.to(memory_format=torch.channels_last)  # two thirds of the time on CPU
 
     def forward(self, patches: Tensor, noise: tuple[Tensor, ...] = ()) -> Tensor:
-        x = self.input_norm(patches[:, None])
+        x = self.input_norm(patches[:, :, None]).transpose(1, 2) if self.norm_frames else self.input_norm(patches[:, None])
         for block in self.blocks:
             x = block(x)
         return self.output(dropout(x.flatten(1), noise[0] if noise else None, 0.5))
 
     def sweep(self, maps: Tensor, hop: int) -> Tensor:
+        """Share what overlapping patches have in common, where that is possible and pays."""
+        if self.norm_frames or hop >= SPARSE:
+            return patchwise(self, maps, hop)
+        return self._sweep_shared(maps, hop)
+
+    def _sweep_shared(self, maps: Tensor, hop: int) -> Tensor:
         """Share between patches all that their zero padding in time does not reach.
 
         After each block only a patch's first and last frame differ from an unpadded map of the whole clip. So the inner

@@ -44,7 +44,9 @@ def missing(specs: Iterable[RunSpec], finished: Container[str]) -> list[RunSpec]
 
 
 def _identity(component: Component) -> dict[str, Any]:
-    return {"name": component.name, "target": component.target, **component.arguments}
+    """What was chosen, without the settings that are off (null or false): so a new option leaves the keys of older runs alone."""
+    chosen = {key: value for key, value in component.arguments.items() if value is not None and value is not False}
+    return {"name": component.name, "target": component.target, **chosen}
 
 
 def _canonical(value: Any) -> Any:

@@ -2,25 +2,42 @@
 
 import signal
 from collections.abc import Iterator
+from dataclasses import dataclass
+from math import isfinite
 
+import numpy as np
 import pytorch_lightning as lightning
 import torch
 from torch import Tensor
 
-from fewshot_audio.train.method import Batch, Method, Randomness, TrainingSet
-from fewshot_audio.train.network import Network, cut
+from fewshot_audio.train.method import Batch, Method, TrainingSet
+from fewshot_audio.train.network import Network
+
+PATH_POINTS = 25  # of the path that a result keeps
 
 
-def fit(network: Network, method: Method, data: TrainingSet, randomness: Randomness, accelerator: str) -> torch.device:
-    """Train the network in place; the device that it was trained on. KeyboardInterrupt on Ctrl-C."""
-    network.classifier.initialise(randomness.init)
-    trainer = lightning.Trainer(max_epochs=method.epochs, accelerator=accelerator, devices=1, barebones=True)
+@dataclass(frozen=True)
+class Course:
+    """How a training went: its length, why it ended, and the frontend's learned scalars before and after some epochs."""
+
+    epochs: int
+    updates: int
+    ended: str
+    path: dict[str, list[float | None]]  # "epoch" (0 is the start) and each scalar; empty where nothing is learned
+
+
+def fit(network: Network, method: Method, accelerator: str) -> Course:
+    """Train the network in place, from new weights; how it went. KeyboardInterrupt on Ctrl-C."""
+    network.classifier.initialise(method.randomness.init)
+    fitting = Fitting(network, method)
+    trainer = lightning.Trainer(max_epochs=method.epochs or -1, accelerator=accelerator, devices=1, barebones=True)
     try:
-        trainer.fit(Fitting(network, method, data), Epochs(method, data, randomness, network.classifier.noise_sizes))
+        trainer.fit(fitting, Epochs(method, network.classifier.noise_sizes))
     except SystemExit as error:  # Lightning turns Ctrl-C into exit code 1 and then ignores the signal
         signal.signal(signal.SIGINT, signal.default_int_handler)
         raise KeyboardInterrupt from error
-    return trainer.strategy.root_device
+    network.to(trainer.strategy.root_device)  # Lightning brings it back to the CPU
+    return fitting.course()
 
 
 class Fitting(lightning.LightningModule):
@@ -28,11 +45,14 @@ class Fitting(lightning.LightningModule):
 
     automatic_optimization = False  # with one's own clipping, each run of a stack can keep a gradient norm of its own
 
-    def __init__(self, network: Network, method: Method, data: TrainingSet):
+    def __init__(self, network: Network, method: Method):
         super().__init__()
         self.network = network
         self.method = method
-        for name, tensor in data._asdict().items():
+        self.updates = 0
+        self.ended: str | None = None
+        self.learned = [network.learned()]
+        for name, tensor in method.data._asdict().items():
             self.register_buffer(name, tensor, persistent=False)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
@@ -42,21 +62,45 @@ class Fitting(lightning.LightningModule):
         """One update of all weights."""
         optimiser = self.optimizers()
         optimiser.zero_grad()
-        patches = cut(self.maps, self.lengths, batch.clips, batch.starts)
+        patches = TrainingSet(self.maps, self.lengths, self.labels).patches(batch)
         self.manual_backward(self.method.loss(self.network, patches, self.labels[batch.clips], batch.noise))
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.method.clip_norm)
         optimiser.step()
+        self.updates += 1
+
+    def on_train_epoch_end(self) -> None:
+        """Keep what the frontend has learned, and stop where the method says so."""
+        self.learned.append(self.network.learned())
+        self.ended = self.method.ended(self.network)
+        self.trainer.should_stop = self.ended is not None
+
+    def course(self) -> Course:
+        """How the training went."""
+        epochs = len(self.learned) - 1
+        return Course(epochs, self.updates, self.ended or f"{epochs} epochs, the number set", thinned(self.learned))
 
 
 class Epochs:
     """An iterable whose every pass is a new epoch of batches: what Lightning takes for a data loader."""
 
-    def __init__(self, method: Method, data: TrainingSet, randomness: Randomness, noise_sizes: tuple[int, ...]):
+    def __init__(self, method: Method, noise_sizes: tuple[int, ...]):
         self.method = method
-        self.arguments = (data, randomness, noise_sizes)
+        self.noise_sizes = noise_sizes
 
     def __iter__(self) -> Iterator[Batch]:
-        return self.method.epoch(*self.arguments)
+        return self.method.epoch(self.noise_sizes)
+
+
+def thinned(learned: list[dict[str, float]]) -> dict[str, list[float | None]]:
+    """Scalars by epoch to a few evenly spaced ones, the first and the last among them; None for what is not finite."""
+    if not learned[0]:
+        return {}
+    epochs = np.unique(np.linspace(0, len(learned) - 1, PATH_POINTS).round().astype(int)).tolist()
+    return {"epoch": epochs} | {name: [_finite(learned[epoch][name]) for epoch in epochs] for name in learned[0]}
+
+
+def _finite(value: float) -> float | None:
+    return value if isfinite(value) else None
 
 
 def training_set(maps: list[Tensor], labels: list[int]) -> TrainingSet:

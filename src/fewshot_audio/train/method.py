@@ -1,23 +1,16 @@
 """The contract of a way to fit: batches in, a loss out, and how patches make a clip's score."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
+from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor
 
 from fewshot_audio.seeds import seed_for
-from fewshot_audio.train.network import Network
-
-
-class TrainingSet(NamedTuple):
-    """The clips that a run trains on: maps (clips, frames, bands) padded to the longest, frames, labels (clips,)."""
-
-    maps: Tensor
-    lengths: Tensor
-    labels: Tensor
+from fewshot_audio.train.network import Network, cut
 
 
 class Batch(NamedTuple):
@@ -27,6 +20,22 @@ class Batch(NamedTuple):
     starts: Tensor
     noise: tuple[Tensor, ...]
 
+    def to(self, device: torch.device) -> "Batch":
+        """The same on a device."""
+        return Batch(self.clips.to(device), self.starts.to(device), tuple(each.to(device) for each in self.noise))
+
+
+class TrainingSet(NamedTuple):
+    """The clips that a run trains on: maps (clips, frames, bands) padded to the longest, frames, labels (clips,)."""
+
+    maps: Tensor
+    lengths: Tensor
+    labels: Tensor
+
+    def patches(self, batch: Batch) -> Tensor:
+        """A batch on the maps' device to its patches (batch, 128, bands)."""
+        return cut(self.maps, self.lengths, batch.clips, batch.starts)
+
 
 @dataclass(frozen=True)
 class Randomness:
@@ -35,29 +44,46 @@ class Randomness:
     init: torch.Generator
     patches: torch.Generator
     dropout: torch.Generator
+    support: torch.Generator
 
     @classmethod
     def named(cls, *names: str | int) -> "Randomness":
-        """Three independent generators that depend on the names alone."""
-        return cls(*(torch.Generator().manual_seed(seed_for(use, *names)) for use in ("init", "patches", "dropout")))
+        """Independent generators that depend on the names alone."""
+        uses = ("init", "patches", "dropout", "support")
+        return cls(*(torch.Generator().manual_seed(seed_for(use, *names)) for use in uses))
 
 
+@dataclass(frozen=True)
 class Method(ABC):
-    """How a network is trained on few clips and scored."""
+    """One run's way to train a network on few clips and to score others with it."""
 
-    epochs: int
-    learning_rate: float
-    clip_norm: float
-    test_hop: int  # frames
+    data: TrainingSet  # on the CPU
+    randomness: Randomness
+    epochs: PositiveInt | None  # at most so many; None: until `ended`
+    learning_rate: PositiveFloat
+    clip_norm: PositiveFloat  # of all gradients together
+    test_hop: PositiveInt  # frames between the patches of a clip to score
+    reestimate_bn: bool  # the batch norms' statistics, after training
 
     @abstractmethod
-    def epoch(self, data: TrainingSet, randomness: Randomness, noise_sizes: tuple[int, ...]) -> Iterator[Batch]:
-        """One epoch of batches."""
+    def equip(self, network: Network) -> None:
+        """Add to an untrained network what this method needs. ConfigError where the method cannot train it."""
+
+    @abstractmethod
+    def epoch(self, noise_sizes: tuple[int, ...]) -> Iterator[Batch]:
+        """The next epoch's batches."""
 
     @abstractmethod
     def loss(self, network: Network, patches: Tensor, labels: Tensor, noise: tuple[Tensor, ...]) -> Tensor:
-        """Patches (batch, 128, 128), labels (batch,) and dropout noise to the scalar that is minimised."""
+        """A batch's patches (batch, 128, 128), labels (batch,) and dropout noise to the scalar that is minimised."""
 
     @abstractmethod
-    def clip_scores(self, logits: Tensor) -> Tensor:
-        """Logits (clips, patches, classes) to scores (clips, classes), the largest of which is the answer."""
+    def ended(self, network: Network) -> str | None:
+        """Why training ends after the epoch that is over, None while it goes on. Called once per epoch."""
+
+    @abstractmethod
+    def scorer(self, network: Network) -> Callable[[Tensor], Tensor]:
+        """A network in evaluation mode to the function from its outputs (..., size) to patch scores (..., classes).
+
+        A clip's answer is the class with the largest mean over its patches.
+        """

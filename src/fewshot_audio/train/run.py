@@ -1,20 +1,22 @@
 """One run, from its draw to its score."""
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from math import isfinite
+from functools import partial
 from typing import Any
 
 import torch
 
 from fewshot_audio.components import build
 from fewshot_audio.data.bank import Bank
-from fewshot_audio.data.tasks import Draws, recordings, task_hash
+from fewshot_audio.data.tasks import Draws, class_counts, task_hash
 from fewshot_audio.train.fit import fit, training_set
-from fewshot_audio.train.method import Method, Randomness
-from fewshot_audio.train.network import build_network
+from fewshot_audio.train.method import Method, Randomness, TrainingSet
+from fewshot_audio.train.network import Network, build_network
+from fewshot_audio.train.reestimate import reestimate
 from fewshot_audio.train.score import score
 from fewshot_audio.types import Clip, Dataset, Job
 
@@ -45,29 +47,54 @@ class Stopwatch:
 def train_and_score(job: Job, material: Material, n_per_class: int, repeat: int, accelerator: str) -> dict[str, Any]:
     """Draw, train and score one run: the fields of its line that describe the result."""
     watch, dataset = Stopwatch(), material.dataset
+    classes = len(dataset.classes)
     with watch.part("draw"):
         task = material.draws.task(n_per_class, repeat)
         maps = [torch.from_numpy(material.bank[clip.path].copy()) for clip in task.train]
-        data = training_set(maps, _labels(task.train))
-    method: Method = build(job.fit)
-    network = build_network(job, len(dataset.classes))
-    with watch.part("train"):
         random = Randomness.named(job.seed, dataset.name, job.fold, n_per_class, repeat)
-        device = fit(network, method, data, random, accelerator)
+        network, method = prepared(job, classes, training_set(maps, _labels(task.train)), random)
+    with watch.part("train"):
+        course = fit(network, method, accelerator)
+    scores = partial(score, network, method, [material.bank[clip.path] for clip in task.test], _labels(task.test), classes)
+    stored = {}
+    if method.reestimate_bn:
+        with watch.part("score stored"):
+            stored = {"stored_bn": scores().numbers()}
+        with watch.part("reestimate"):
+            reestimate(network, method)
     with watch.part("score"):
-        maps = [material.bank[clip.path] for clip in task.test]
-        result = score(network, method, maps, _labels(task.test), len(dataset.classes), device)
+        result = scores()
     return {
-        "accuracy": result.accuracy,
-        **asdict(result),
-        "learned": {name: value if isfinite(value) else None for name, value in network.frontend.learned().items()},
+        **result.numbers(),
+        **stored,
+        "confusion": result.confusion,
+        **asdict(course),
+        "learned": {name: path[-1] for name, path in course.path.items() if name != "epoch"},
+        "measured": measured(network, method),
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "draw": task_hash(task),
-        "recordings": recordings(task, len(dataset.classes)),
+        **class_counts(task, classes),
         "notes": dataset.notes,
         "seconds": watch.seconds,
-        "device": str(device),
+        "device": str(network.device),
     }
+
+
+def prepared(job: Job, classes: int, data: TrainingSet, random: Randomness) -> tuple[Network, Method]:
+    """A job's untrained network and what trains it. ConfigError where the two do not fit each other."""
+    network = build_network(job, classes)
+    method: Method = build(job.fit, data=data, randomness=random)
+    method.equip(network)
+    return network, method
+
+
+def measured(network: Network, method: Method) -> dict[str, float]:
+    """What the frontend says of its training patches, those of one more epoch: means over patches."""
+    sums: Counter[str] = Counter()
+    for batch in method.epoch(network.classifier.noise_sizes):
+        said = network.frontend.measured(method.data.patches(batch).to(network.device))
+        sums.update({name: value * len(batch.clips) for name, value in said.items()} | {"patches": len(batch.clips)})
+    return {name: total / sums["patches"] for name, total in sums.items() if name != "patches"}
 
 
 def _labels(clips: tuple[Clip, ...]) -> list[int]:

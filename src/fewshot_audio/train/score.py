@@ -1,6 +1,6 @@
 """From patches to clips to an accuracy."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -30,23 +30,26 @@ class Score:
         """The share of clips answered correctly."""
         return self.correct / self.clips
 
+    def numbers(self) -> dict[str, float]:
+        """All but the confusions, for the record of a run."""
+        return {"accuracy": self.accuracy, "correct": self.correct, "clips": self.clips, "nan_clips": self.nan_clips}
 
-def score(
-    network: Network, method: Method, maps: Sequence[np.ndarray], labels: Sequence[int], classes: int, device: torch.device
-) -> Score:
-    """Score clips' maps (frames, bands) of any lengths by all their patches, on the device."""
-    network.to(device).eval()
+
+def score(network: Network, method: Method, maps: Sequence[np.ndarray], labels: Sequence[int], classes: int) -> Score:
+    """Score clips' maps (frames, bands) of any lengths by all their patches, where the network is."""
+    network.eval()
+    device = network.device
+    scorer = method.scorer(network)
     answers = np.full(len(maps), NO_ANSWER)
     with torch.inference_mode():
         for numbers in _equally_long(maps, FRAMES_AT_ONCE.get(device.type, FRAMES_AT_ONCE_ELSEWHERE)):
             batch = torch.from_numpy(np.stack([maps[i] for i in numbers])).to(device)
-            answers[numbers] = answer(network.sweep(batch, method.test_hop), method.clip_scores).cpu().numpy()
+            answers[numbers] = best(scorer(network.sweep(batch, method.test_hop)).mean(1)).cpu().numpy()
     return tally(np.asarray(labels), answers, classes)
 
 
-def answer(logits: Tensor, clip_scores: Callable[[Tensor], Tensor]) -> Tensor:
-    """Logits (clips, patches, classes) to the class with the best score (clips,), -1 where a score is not finite."""
-    scores = clip_scores(logits)
+def best(scores: Tensor) -> Tensor:
+    """Clips' scores (clips, classes) to the class with the largest (clips,), -1 where one is not finite."""
     return torch.where(scores.isfinite().all(1), scores.argmax(1), NO_ANSWER)
 
 

@@ -1,16 +1,17 @@
 """Supervised training as in the study: random patches, cross-entropy, plain SGD."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
-from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import NonNegativeFloat, PositiveInt
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from fewshot_audio.models.classifier import FRAMES
-from fewshot_audio.train.method import Batch, Method, Randomness, TrainingSet
+from fewshot_audio.train.method import Batch, Method
 from fewshot_audio.train.network import Network
+from fewshot_audio.types import ConfigError
 
 
 @dataclass(frozen=True)
@@ -20,24 +21,29 @@ class Supervised(Method):
     A clip's score is the mean of its patches' probabilities. Source: Pons, Serrà & Serra, arXiv 1810.10274, and its code.
     """
 
-    epochs: PositiveInt
     batch_size: PositiveInt
-    learning_rate: PositiveFloat
-    clip_norm: PositiveFloat
     decay: NonNegativeFloat
-    test_hop: PositiveInt  # frames
 
-    def epoch(self, data: TrainingSet, randomness: Randomness, noise_sizes: tuple[int, ...]) -> Iterator[Batch]:
-        count = len(data.labels)
-        choices = (data.lengths - FRAMES).clamp(min=0) + 1
-        starts = (torch.rand(count, generator=randomness.patches, dtype=torch.float64) * choices).long()
-        for clips in torch.randperm(count, generator=randomness.patches).split(self.batch_size):
-            noise = tuple(torch.rand(len(clips), size, generator=randomness.dropout) for size in noise_sizes)
+    def equip(self, network: Network) -> None:
+        if self.epochs is None:
+            raise ConfigError("fit.epochs=null: supervised training ends after a number of epochs; give it, as in fit.epochs=199")
+        if network.classifier.embeds:
+            raise ConfigError("this model gives embeddings, not one output per class: train it with fit=prototypical")
+
+    def epoch(self, noise_sizes: tuple[int, ...]) -> Iterator[Batch]:
+        random, count = self.randomness, len(self.data.labels)
+        choices = (self.data.lengths - FRAMES).clamp(min=0) + 1
+        starts = (torch.rand(count, generator=random.patches, dtype=torch.float64) * choices).long()
+        for clips in torch.randperm(count, generator=random.patches).split(self.batch_size):
+            noise = tuple(torch.rand(len(clips), size, generator=random.dropout) for size in noise_sizes)
             yield Batch(clips, starts[clips], noise)
 
     def loss(self, network: Network, patches: Tensor, labels: Tensor, noise: tuple[Tensor, ...]) -> Tensor:
         penalty = sum(kernel.square().sum() for kernel in network.classifier.kernels())
         return cross_entropy(network(patches, noise), labels) + self.decay / 2 * penalty
 
-    def clip_scores(self, logits: Tensor) -> Tensor:
-        return logits.softmax(2).mean(1)
+    def ended(self, network: Network) -> None:
+        return None
+
+    def scorer(self, network: Network) -> Callable[[Tensor], Tensor]:
+        return lambda logits: logits.softmax(-1)

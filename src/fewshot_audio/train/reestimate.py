@@ -1,0 +1,31 @@
+"""Batch norm's statistics, estimated anew once the weights are final."""
+
+import torch
+from torch import nn
+
+from fewshot_audio.train.method import Method
+from fewshot_audio.train.network import Network
+
+PASSES = 10  # over the training patches
+
+
+def reestimate(network: Network, method: Method) -> None:
+    """Replace each batch norm's running statistics by the mean over batches as in training, the weights frozen.
+
+    The running averages of 199 updates with momentum 0.99 still hold 13.5 % of their start (0, 1); these hold none of it.
+    """
+    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # the plain mean over all batches from here on
+    network.train()
+    with torch.no_grad():
+        for _ in range(PASSES):
+            for batch in method.epoch(network.classifier.noise_sizes):
+                patches, labels = method.data.patches(batch), method.data.labels[batch.clips]
+                on_device = (each.to(network.device) for each in batch.noise)
+                method.loss(network, patches.to(network.device), labels.to(network.device), tuple(on_device))
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+    network.eval()

@@ -61,7 +61,15 @@ def test_the_same_job_elsewhere_gives_the_same_numbers(job, machine, tmp_path):
 def test_every_arm_has_the_same_draw(job, machine):
     jobs.run(job, machine)
     jobs.run(changed(job, "frontend", beta=1e-3), machine)
-    jobs.run(replace(job, model=replace(job.model, target="fewshot_audio.models.vgg.VGG", arguments={"width": 2})), machine)
+    jobs.run(
+        replace(
+            job,
+            model=replace(
+                job.model, target="fewshot_audio.models.vgg.VGG", arguments={"width": 2, "embedding": None, "norm_frames": False}
+            ),
+        ),
+        machine,
+    )
     draws = {(x["identity"]["repeat"], x["draw"]) for x in lines(machine)}
     assert len(lines(machine)) == 6
     assert len(draws) == 2
@@ -154,7 +162,7 @@ def test_a_job_waits_for_another_process_and_then_trains_only_what_is_missing(jo
     assert outcome.trained == 1
     assert Counter(line["key"] for line in lines(machine))[spec.key] == 1
     assert "waiting for another process that works on" in caplog.text
-    assert tasks.task_hash(tasks.draw(dataset, dataset.fold(1), 1, 2, 0)) == lines(machine)[1]["draw"]
+    assert tasks.task_hash(tasks.draw(dataset, dataset.fold(1), 1, 2, 0, job.draw)) == lines(machine)[1]["draw"]
 
 
 def test_a_run_that_diverges_is_a_result_and_the_next_goes_on(job, machine, caplog):

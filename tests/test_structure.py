@@ -15,7 +15,7 @@ LEVELS = [
     {"config"},
     {"data", "frontends", "models", "study"},
     {"train", "report"},
-    {"job", "bench"},
+    {"job", "bench", "parity"},
 ]
 
 

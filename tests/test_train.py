@@ -15,16 +15,19 @@ from fewshot_audio.models.vgg import VGG
 from fewshot_audio.train.fit import fit, training_set
 from fewshot_audio.train.method import Randomness
 from fewshot_audio.train.network import Network, cut
-from fewshot_audio.train.score import NO_ANSWER, answer, score, tally
+from fewshot_audio.train.reestimate import PASSES, reestimate
+from fewshot_audio.train.run import measured
+from fewshot_audio.train.score import NO_ANSWER, best, score, tally
 from fewshot_audio.train.supervised import Supervised
 
-MODELS = {"timbre": lambda: Timbre(3), "vgg": lambda: VGG(3, 4), "sb_cnn": lambda: SBCNN(3, True)}
-CPU = torch.device("cpu")
+MODELS = {"timbre": lambda: Timbre(3), "vgg": lambda: VGG(3, 4, None, False), "sb_cnn": lambda: SBCNN(3, True)}
 
 
-def method(**changes):
+def method(data=None, **changes):
+    """Supervised training of a run with its own generators."""
     settings = {"epochs": 3, "batch_size": 4, "learning_rate": 0.1, "clip_norm": 5.0, "decay": 0.001, "test_hop": 1}
-    return Supervised(**{**settings, **changes})
+    given = {"data": data, "randomness": Randomness.named("run"), "reestimate_bn": False}
+    return Supervised(**{**given, **settings, **changes})
 
 
 @pytest.fixture
@@ -46,14 +49,14 @@ def weights(net):
 @pytest.mark.parametrize("name", MODELS)
 def test_a_fit_is_the_plain_loop(name, data):
     """Clipping included: the gradients of the first updates are longer than 0.1."""
-    settings = method(clip_norm=0.1)
     ours, plain = network(name), network(name)
-    fit(ours, settings, data, Randomness.named("run"), "cpu")
-    random = Randomness.named("run")
-    plain.classifier.initialise(random.init)
+    course = fit(ours, method(data, clip_norm=0.1), "cpu")
+    assert (course.epochs, course.updates, course.ended, course.path) == (3, 6, "3 epochs, the number set", {})
+    settings = method(data, clip_norm=0.1)
+    plain.classifier.initialise(settings.randomness.init)
     plain.train()
     for _ in range(settings.epochs):
-        for batch in settings.epoch(data, random, plain.classifier.noise_sizes):
+        for batch in settings.epoch(plain.classifier.noise_sizes):
             patches = torch.stack(
                 [
                     data.maps[c, :n].repeat(128 // n + 1, 1)[s : s + 128] if n < 128 else data.maps[c, s : s + 128]
@@ -81,17 +84,17 @@ def test_the_same_run_twice_is_the_same_to_the_bit(name, data):
     first, second = network(name), network(name)
     for net in (first, second):
         torch.rand(7)  # the global generator plays no part
-        fit(net, method(), data, Randomness.named("run"), "cpu")
+        fit(net, method(data), "cpu")
     assert all(torch.equal(a, b) for a, b in zip(weights(first).values(), weights(second).values(), strict=True))
 
 
 def test_every_frontend_sees_the_same_start_patches_and_dropout(data):
     starts, batches = [], []
     for frontend in (LogFixed, LogLearn):
-        net, random = network("vgg", frontend), Randomness.named("run")
-        net.classifier.initialise(random.init)
+        net, settings = network("vgg", frontend), method(data)
+        net.classifier.initialise(settings.randomness.init)
         starts.append(weights(net.classifier))
-        batches.append([list(method().epoch(data, random, net.classifier.noise_sizes)) for _ in range(2)])
+        batches.append([list(settings.epoch(net.classifier.noise_sizes)) for _ in range(2)])
     assert all(torch.equal(a, b) for a, b in zip(starts[0].values(), starts[1].values(), strict=True))
     for one, other in zip(batches[0][1], batches[1][1], strict=True):
         assert torch.equal(one.clips, other.clips)
@@ -100,10 +103,10 @@ def test_every_frontend_sees_the_same_start_patches_and_dropout(data):
 
 
 def test_an_epoch_shows_each_clip_once_from_any_frame_that_leaves_a_patch(data):
-    random = Randomness.named("run")
+    settings = method(data)
     seen = {clip: set() for clip in range(6)}
     for _ in range(300):
-        batches = list(method().epoch(data, random, (5,)))
+        batches = list(settings.epoch((5,)))
         assert sorted(torch.cat([batch.clips for batch in batches]).tolist()) == list(range(6))
         assert [len(batch.clips) for batch in batches] == [4, 2]
         assert [tuple(batch.noise[0].shape) for batch in batches] == [(4, 5), (2, 5)]
@@ -134,7 +137,7 @@ def test_scores_are_the_mean_probabilities_of_all_patches(name):
             logits = patchwise(net.classifier, net.frontend(whole), 1)[0].double().numpy()
         odds = np.exp(logits)
         answers.append((odds / odds.sum(1, keepdims=True)).mean(0).argmax())
-    result = score(net, method(), maps, labels, 3, CPU)
+    result = score(net, method(), maps, labels, 3)
     assert result.correct == sum(a == b for a, b in zip(answers, labels, strict=True))
     expected = np.zeros((3, 3), int)
     np.add.at(expected, (labels, answers), 1)
@@ -143,13 +146,60 @@ def test_scores_are_the_mean_probabilities_of_all_patches(name):
 
 def test_mean_probability_is_not_the_vote_nor_the_mean_logit():
     logits = torch.log(torch.tensor([[[0.5, 0.4, 0.1], [0.5, 0.4, 0.1], [0.001, 0.4, 0.599]]]))
-    assert answer(logits, method().clip_scores).item() == 1
+    assert best(method().scorer(None)(logits).mean(1)).item() == 1
 
 
 def test_a_clip_without_a_finite_score_is_wrong_and_told():
     logits = torch.zeros(2, 4, 3)
     logits[0, 1, 2] = math.nan
-    assert answer(logits, method().clip_scores).tolist() == [NO_ANSWER, 0]
+    assert best(method().scorer(None)(logits).mean(1)).tolist() == [NO_ANSWER, 0]
     result = tally(np.array([0, 0]), np.array([NO_ANSWER, 0]), 3)
     assert (result.correct, result.clips, result.nan_clips, result.accuracy) == (1, 2, 1, 0.5)
     assert sum(map(sum, result.confusion)) == 1
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_reestimated_statistics_are_the_mean_over_the_batches_of_some_epochs(name, data):
+    net, settings = network(name), method(data)
+    fit(net, settings, "cpu")
+    before = weights(net)
+    twin = method(data)  # the generators after three epochs, as those of `settings` are now
+    for _ in range(3):
+        list(twin.epoch(net.classifier.noise_sizes))
+    seen = []
+    for _ in range(PASSES):
+        for batch in twin.epoch(net.classifier.noise_sizes):
+            inputs = net.frontend(cut(data.maps, data.lengths, batch.clips, batch.starts)).double()
+            seen.append((inputs.mean().item(), inputs.var().item()))
+    reestimate(net, settings)
+    mean, variance = np.mean(seen, 0)
+    assert net.classifier.input_norm.running_mean.item() == pytest.approx(mean, rel=1e-5)
+    assert net.classifier.input_norm.running_var.item() == pytest.approx(variance, rel=1e-5)
+    assert not net.training
+    changed = {key for key, value in weights(net).items() if not torch.equal(value, before[key])}
+    assert changed == {key for key in before if "running" in key or "num_batches" in key}
+    assert {layer.momentum for layer in net.modules() if isinstance(layer, torch.nn.BatchNorm2d)} == {0.01}
+
+
+def test_the_path_of_what_is_learned_starts_at_the_start_and_ends_at_the_end(data):
+    net = network("timbre", LogLearn)
+    start = net.learned()
+    path = fit(net, method(data, epochs=60), "cpu").path
+    assert (path["epoch"][0], path["epoch"][-1], len(path["epoch"])) == (0, 60, 25)
+    assert {name: values[0] for name, values in path.items() if name != "epoch"} == start
+    assert {name: values[-1] for name, values in path.items() if name != "epoch"} == net.learned()
+    assert start != net.learned()
+    assert all(len(values) == 25 for values in path.values())
+    other = network("timbre", LogLearn)
+    fit(other, method(data, epochs=path["epoch"][1]), "cpu")
+    assert other.learned() == {name: values[1] for name, values in path.items() if name != "epoch"}
+
+
+def test_the_share_below_the_floor_is_that_of_the_training_patches():
+    random = torch.Generator().manual_seed(0)
+    data = training_set([torch.rand(frames, 128, generator=random) for frames in (20, 128, 500)], [0, 1, 2])
+    data.maps[2] *= 10
+    net = Network(LogFixed(2, 0.5, "e"), Timbre(3))
+    found = measured(net, method(data, batch_size=2))
+    shares = [(data.maps[0, :20].repeat(7, 1)[:128] < 0.25).float().mean(), (data.maps[1, :128] < 0.25).float().mean()]
+    assert found["below beta/alpha"] == pytest.approx((sum(shares).item() + 0.025) / 3, abs=0.003)

@@ -1,14 +1,17 @@
 """How long things take, as ratios within one process."""
 
 import json
+import multiprocessing
 import os
 import platform
 import re
+import resource
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,35 +19,37 @@ import numpy as np
 import torch
 
 from fewshot_audio import config, process
-from fewshot_audio.components import build
-from fewshot_audio.data.bank import Bank
+from fewshot_audio.data import tut_asc
+from fewshot_audio.data.bank import Bank, open_bank
+from fewshot_audio.data.synthetic import write_tut_asc_names
 from fewshot_audio.data.tasks import Draws
 from fewshot_audio.provenance import provenance
 from fewshot_audio.study.plan import run_specs
 from fewshot_audio.study.store import FINISHED, Store
 from fewshot_audio.train.fit import training_set
-from fewshot_audio.train.method import Method, Randomness, TrainingSet
-from fewshot_audio.train.network import Network, build_network, cut
-from fewshot_audio.train.run import Material, train_and_score
+from fewshot_audio.train.method import Randomness
+from fewshot_audio.train.network import Network
+from fewshot_audio.train.run import Material, prepared, train_and_score
 from fewshot_audio.types import Clip, Dataset, Draw, Fold, Job
 
 CLASSES, FRAMES, TRAIN, TEST = 10, 173, 10, 45  # clips of 4 s; clips per class
+ASC_FRAMES = 431  # of a clip of 10 s
 
 
-def fit(n_per_class: int, epochs: int, rounds: int, threads: int) -> dict[str, Any]:
-    """Seconds of one run by part for every model, and of a plain torch loop that makes the same updates.
+def fit(models: Sequence[str], n_per_class: int, epochs: int, rounds: int, threads: int) -> dict[str, Any]:
+    """Seconds of one run by part for each model, and of a plain torch loop that makes the same updates.
 
     The overhead is what draw, Lightning and store add to the plain loop, round by round; its median is the result.
     """
     process.set_up(threads)
     material = noise_material()
-    models = {}
-    for file in sorted((config.CONF / "model").glob("*.yaml")):
-        settings = [f"model={file.stem}", "dataset=synthetic", f"n_per_class={n_per_class}", "repeats=1", f"fit.epochs={epochs}"]
+    found = {}
+    for name in models:
+        settings = [f"model={name}", "dataset=synthetic", f"n_per_class={n_per_class}", "repeats=1", f"fit.epochs={epochs}"]
         job = config.job(config.composed(settings))
-        models[file.stem] = _summary([_round(replace(job, fold=1), material, n_per_class) for _ in range(rounds)])
+        found[name] = _summary([_round(replace(job, fold=1), material, n_per_class) for _ in range(rounds)])
     about = {"n_per_class": n_per_class, "epochs": epochs, "rounds": rounds, "test_clips": CLASSES * TEST}
-    return {"bench": "fit", **about, "machine": machine(threads), "models": models}
+    return {"bench": "fit", **about, "machine": machine(threads), "models": found}
 
 
 def noise_material() -> Material:
@@ -75,19 +80,19 @@ def _round(job: Job, material: Material, n_per_class: int) -> dict[str, float]:
 def _plain_loop(job: Job, material: Material, n_per_class: int) -> Network:
     """The same updates as a run's, in as few lines of torch as they take."""
     clips = material.draws.task(n_per_class, 1).train
-    data: TrainingSet = training_set([torch.from_numpy(material.bank[c.path].copy()) for c in clips], [c.label for c in clips])
-    method: Method = build(job.fit)
-    network = build_network(job, CLASSES).train()
+    data = training_set([torch.from_numpy(material.bank[c.path].copy()) for c in clips], [c.label for c in clips])
     random = Randomness.named(job.seed, material.dataset.name, job.fold, n_per_class, 1)
+    network, method = prepared(job, CLASSES, data, random)
     network.classifier.initialise(random.init)
-    optimiser = torch.optim.SGD(network.parameters(), method.learning_rate)
+    optimiser = torch.optim.SGD(network.train().parameters(), method.learning_rate)
     for _ in range(method.epochs):
-        for batch in method.epoch(data, random, network.classifier.noise_sizes):
+        for batch in method.epoch(network.classifier.noise_sizes):
             optimiser.zero_grad()
-            patches = cut(data.maps, data.lengths, batch.clips, batch.starts)
-            method.loss(network, patches, data.labels[batch.clips], batch.noise).backward()
+            method.loss(network, data.patches(batch), data.labels[batch.clips], batch.noise).backward()
             torch.nn.utils.clip_grad_norm_(network.parameters(), method.clip_norm)
             optimiser.step()
+        if method.ended(network):
+            break
     return network
 
 
@@ -101,6 +106,63 @@ def _seconds(action: Callable[[], Any]) -> float:
     start = time.perf_counter()
     action()
     return time.perf_counter() - start
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Any samples to noise of a fixed size: a bank of any size without its audio."""
+
+    sample_rate: int
+    frames: int
+
+    columns = 128
+
+    def __call__(self, samples: np.ndarray) -> np.ndarray:
+        seed = int(np.abs(samples).sum() * 1e6)
+        return np.random.default_rng(seed).random((self.frames, self.columns), dtype=np.float32)
+
+
+def memory(models: Sequence[str], n_per_class: int, epochs: int, rounds: int, threads: int) -> dict[str, Any]:
+    """Peak memory (MiB) of building a bank of TUT Acoustic Scenes' size from noise, and of one run of each model with it.
+
+    Each is a process of its own; pages of the memory-mapped bank that it touches are counted.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        write_tut_asc_names(Path(folder) / "data", 0.05)
+        found = {"bank": _peak(_build_noise_bank, folder)}
+        for name in models:
+            found[name] = _peak(_run_on_noise_bank, folder, name, n_per_class, epochs, threads)
+        size = next(Path(folder).glob("cache/*/rows.npy")).stat().st_size
+    about = {"n_per_class": n_per_class, "epochs": epochs, "bank_mib": round(size / 2**20)}
+    return {"bench": "memory", **about, "machine": machine(threads), "peak_mib": found}
+
+
+def _peak(action: Callable, *arguments: Any) -> int:
+    """The peak memory (MiB) of a new process that does this."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(_measured, action, *arguments).result()
+
+
+def _measured(action: Callable, *arguments: Any) -> int:
+    action(*arguments)
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)  # Linux counts in KiB
+
+
+def _noise_bank(folder: str) -> tuple[Dataset, Bank]:
+    dataset = tut_asc.tut_acoustic_scenes("tut_asc", Path(folder) / "data", ())
+    return dataset, open_bank(dataset, Noise(44100, ASC_FRAMES), Path(folder) / "cache", 1, False)
+
+
+def _build_noise_bank(folder: str) -> None:
+    _noise_bank(folder)
+
+
+def _run_on_noise_bank(folder: str, model: str, n_per_class: int, epochs: int, threads: int) -> None:
+    process.set_up(threads)
+    dataset, bank = _noise_bank(folder)
+    settings = ["dataset=tut_asc", f"dataset.root={dataset.root}", f"model={model}", f"fit.epochs={epochs}", "repeats=1"]
+    job = config.job(config.composed([*settings, f"n_per_class={n_per_class}"]))
+    train_and_score(job, Material(dataset, Draws(dataset, dataset.fold(1), 0, Draw("clip"), None), bank), n_per_class, 1, "cpu")
 
 
 def machine(threads: int) -> dict[str, Any]:
@@ -118,6 +180,6 @@ def _processor() -> str:
 def lines(result: dict[str, Any]) -> Iterator[str]:
     """A result for people."""
     yield json.dumps({key: value for key, value in result.items() if key != "models"})
-    for name, parts in result["models"].items():
+    for name, parts in result.get("models", {}).items():
         seconds = "  ".join(f"{part} {value:.3f} s" for part, value in parts.items() if part != "overhead")
         yield f"{name:12}{seconds}  overhead {parts['overhead']:.1%}"

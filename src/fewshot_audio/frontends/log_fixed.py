@@ -1,5 +1,6 @@
 """Logarithmic compression that learns nothing: log-EPS, and any other fixed floor."""
 
+from math import isfinite, nan
 from typing import Literal
 
 import torch
@@ -29,5 +30,5 @@ class LogFixed(Frontend):
 
 
 def below_floor(patches: Tensor, floor: float) -> dict[str, float]:
-    """The share of a patch's power mel values below beta / alpha, which the logarithm flattens."""
-    return {"below beta/alpha": (patches < floor).double().mean().item()}
+    """The share of patches' power mel values below beta / alpha, which the logarithm flattens; NaN where that is."""
+    return {"below beta/alpha": (patches < floor).double().mean().item() if isfinite(floor) else nan}

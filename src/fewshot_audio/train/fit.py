@@ -96,10 +96,11 @@ def thinned(learned: list[dict[str, float]]) -> dict[str, list[float | None]]:
     if not learned[0]:
         return {}
     epochs = np.unique(np.linspace(0, len(learned) - 1, PATH_POINTS).round().astype(int)).tolist()
-    return {"epoch": epochs} | {name: [_finite(learned[epoch][name]) for epoch in epochs] for name in learned[0]}
+    return {"epoch": epochs} | {name: [finite(learned[epoch][name]) for epoch in epochs] for name in learned[0]}
 
 
-def _finite(value: float) -> float | None:
+def finite(value: float) -> float | None:
+    """A number to what JSON can hold: None for one that is not finite."""
     return value if isfinite(value) else None
 
 

@@ -13,7 +13,7 @@ import torch
 from fewshot_audio.components import build
 from fewshot_audio.data.bank import Bank
 from fewshot_audio.data.tasks import Draws, class_counts, task_hash
-from fewshot_audio.train.fit import fit, training_set
+from fewshot_audio.train.fit import finite, fit, training_set
 from fewshot_audio.train.method import Method, Randomness, TrainingSet
 from fewshot_audio.train.network import Network, build_network
 from fewshot_audio.train.reestimate import reestimate
@@ -88,13 +88,13 @@ def prepared(job: Job, classes: int, data: TrainingSet, random: Randomness) -> t
     return network, method
 
 
-def measured(network: Network, method: Method) -> dict[str, float]:
+def measured(network: Network, method: Method) -> dict[str, float | None]:
     """What the frontend says of its training patches, those of one more epoch: means over patches."""
     sums: Counter[str] = Counter()
     for batch in method.epoch(network.classifier.noise_sizes):
         said = network.frontend.measured(method.data.patches(batch).to(network.device))
         sums.update({name: value * len(batch.clips) for name, value in said.items()} | {"patches": len(batch.clips)})
-    return {name: total / sums["patches"] for name, total in sums.items() if name != "patches"}
+    return {name: finite(total / sums["patches"]) for name, total in sums.items() if name != "patches"}
 
 
 def _labels(clips: tuple[Clip, ...]) -> list[int]:

@@ -1,0 +1,33 @@
+"""Compare our networks with reference files of the originals: python scripts/parity.py FILE.npz ..."""
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from fewshot_audio import parity
+from fewshot_audio.types import FewshotAudioError
+
+
+def main() -> int:
+    """Print one line per quantity of each file; 0 when all are within tolerance, 1 when one is not or cannot be compared."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE.npz")
+    parser.add_argument("--float32", action="store_true", help="compute as training does, not in float64")
+    arguments, failed = parser.parse_args(), False
+    for path in arguments.files:
+        try:
+            title, checks = parity.compare(path, np.float32 if arguments.float32 else np.float64)
+        except FewshotAudioError as error:
+            print(f"error: {error}", file=sys.stderr)
+            failed = True
+            continue
+        missed = sum(not check.ok for check in checks)
+        print(f"{path.name}: {title}\n{parity.text(checks)}\n{len(checks)} quantities, {missed or 'none'} out of tolerance\n")
+        failed = failed or missed > 0
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

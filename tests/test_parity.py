@@ -1,0 +1,160 @@
+"""Our networks against the study's own TensorFlow graphs, and against a plain NumPy forward pass in their layout."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fewshot_audio import parity
+from fewshot_audio.types import DataError
+
+ROOT = Path(__file__).parents[1]
+FILES = sorted((ROOT / "tests/golden").glob("pons_*.npz"))
+QUANTITIES = {"pons_proto_log_eps": 44, "pons_sb_cnn_log_eps": 27, "pons_timbre_log_learn": 21, "pons_vgg_log_eps": 49}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_the_updates_of_the_original_are_followed(path):
+    title, checks = parity.compare(path)
+    assert [check.name for check in checks if not check.ok] == []
+    assert len(checks) == QUANTITIES[path.stem]
+    judged = [check for check in checks if check.tolerance]
+    assert len(judged) >= len(checks) - 6
+    assert len(checks) > sum(name.startswith("after/") for name in np.load(path))
+    assert f"{np.load(path)['cost'].size} updates" in title
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_float32_changes_no_verdict_but_on_gradients_through_maxima(path):
+    missed = [check for check in parity.compare(path, np.float32)[1] if not check.ok]
+    assert all(check.name == "grad_norm, step 1" and check.relative < 1e-3 for check in missed)
+
+
+def changed(tmp_path, name, change):
+    arrays = dict(np.load(ROOT / f"tests/golden/{name}.npz"))
+    change(arrays)
+    np.savez(tmp_path / "changed.npz", **arrays)
+    return tmp_path / "changed.npz"
+
+
+@pytest.mark.parametrize(
+    ("name", "array", "missed"),
+    [
+        ("pons_timbre_log_learn", "logits_eval_before", "logits_eval_before"),
+        ("pons_timbre_log_learn", "logits_train_before", "logits_train_before"),
+        ("pons_timbre_log_learn", "logits_eval_after", "logits_eval_after"),
+        ("pons_timbre_log_learn", "cost", "cost, step 1"),
+        ("pons_timbre_log_learn", "grad_norm", "grad_norm, step 1"),
+        ("pons_timbre_log_learn", "after/model/log_learn/ta:0", "after/model/log_learn/ta:0"),
+        ("pons_timbre_log_learn", "after/timbre/1CNN/kernel:0", "after/timbre/1CNN/kernel:0"),
+        ("pons_proto_log_eps", "logp_eval_before", "logp_eval_before"),
+    ],
+)
+def test_a_deviation_is_a_miss(tmp_path, name, array, missed):
+    path = changed(tmp_path, name, lambda arrays: arrays.update({array: arrays[array] * np.float32(1.02)}))
+    assert missed in [check.name for check in parity.compare(path)[1] if not check.ok]
+
+
+def test_the_order_of_arrays_in_a_file_plays_no_part(tmp_path):
+    def turned(arrays):
+        items = sorted(arrays.items(), reverse=True)
+        arrays.clear()
+        arrays.update(items)
+
+    assert all(check.ok for check in parity.compare(changed(tmp_path, "pons_timbre_log_learn", turned))[1])
+
+
+def log_learn(x, a, b):
+    return np.log(np.exp(a) * x + np.log1p(np.exp(b)))
+
+
+def conv(x, kernel, bias):
+    """Valid convolution, channels last, HWIO."""
+    windows = np.lib.stride_tricks.sliding_window_view(x, kernel.shape[:2], (1, 2))
+    return np.tensordot(windows, kernel, ([4, 5, 3], [0, 1, 2])) + bias
+
+
+def pool(x):
+    n, h, w, c = x.shape
+    return x[:, : h // 4 * 4, : w // 2 * 2].reshape(n, h // 4, 4, w // 2, 2, c).max((2, 4))
+
+
+def test_sb_cnn_with_log_learn_and_15_classes_is_told_by_its_variables(tmp_path):
+    """The graph is a forward pass in NumPy, channels last: weights go through no code of ours."""
+    random = np.random.default_rng(0)
+    shapes = {"1CNN": (5, 5, 1, 24), "2CNN": (5, 5, 24, 48), "3CNN": (5, 5, 48, 48), "dense": (2400, 64), "dense_1": (64, 15)}
+    init = {"log_learn/ta:0": np.float32(6.5), "log_learn/ba:0": np.float32(0.5)}
+    norm = {"gamma": 1.3, "beta": -0.2, "moving_mean": 2.0, "moving_variance": 4.0}
+    init |= {f"batch_normalization/{name}:0": np.array([value], np.float32) for name, value in norm.items()}
+    for name, shape in shapes.items():
+        init[f"{name}/kernel:0"] = (random.standard_normal(shape) / np.sqrt(np.prod(shape[:-1]))).astype(np.float32)
+        init[f"{name}/bias:0"] = random.standard_normal(shape[-1]).astype(np.float32) / 10
+    mel = random.exponential(0.01, (2, 128, 128)).astype(np.float32)
+    v = {name: value.astype(np.float64) for name, value in init.items()}
+    x = log_learn(mel.astype(np.float64)[..., None], v["log_learn/ta:0"], v["log_learn/ba:0"])
+    x = norm["gamma"] * (x - norm["moving_mean"]) / np.sqrt(norm["moving_variance"] + 1e-3) + norm["beta"]
+    for name in ("1CNN", "2CNN"):
+        x = pool(np.maximum(conv(x, v[f"{name}/kernel:0"], v[f"{name}/bias:0"]), 0))
+    x = np.maximum(conv(x, v["3CNN/kernel:0"], v["3CNN/bias:0"]), 0).reshape(2, -1)
+    x = np.maximum(x @ v["dense/kernel:0"] + v["dense/bias:0"], 0) @ v["dense_1/kernel:0"] + v["dense_1/bias:0"]
+    arrays = {"mel": mel, "labels": np.array([3, 14]), "learning_rate": np.float32(0.001)}
+    np.savez(
+        tmp_path / "a.npz",
+        **arrays,
+        **{f"init/{name}": value for name, value in init.items()},
+        logits_eval_before=x.astype(np.float32),
+    )
+    title, checks = parity.compare(tmp_path / "a.npz")
+    assert title == "SBCNN, 15 classes, log-learn with 1 (a, b), 0 updates"
+    assert [(check.name, check.ok) for check in checks] == [("logits_eval_before", True)]
+    assert np.abs(x).max() > 0.1
+
+
+def test_two_pairs_of_scalars_are_those_of_supports_and_queries(tmp_path):
+    def learned(arrays):
+        for scope, a in (("log_learn", 3), ("log_learn_1", 7)):
+            arrays |= {f"init/model/{scope}/ta:0": np.float32(a), f"init/model/{scope}/ba:0": np.float32(1)}
+        for name in [name for name in arrays if name.startswith("after/") or name in ("cost", "grad_norm", "logp_eval_after")]:
+            del arrays[name]
+
+    network = parity._network(parity.read(changed(tmp_path, "pons_proto_log_eps", learned)))
+    assert (network.support_frontend.a.item(), network.frontend.a.item()) == (3, 7)
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (lambda arrays: arrays.pop("mel"), "no known format; expected mel, labels or mel_support"),
+        (lambda arrays: arrays.pop("learning_rate"), "not as a file with mel, labels should be: .*learning_rate"),
+        (lambda arrays: arrays.pop("init/timbre/1CNN/kernel:0"), "not as a file with mel, labels should be: 'kernel'"),
+        (
+            lambda arrays: arrays.update({"init/timbre/1CNN/kernel:0": np.zeros((7, 86, 1, 10), "f4")}),
+            r"\[\(7, 86\)\] .* none of",
+        ),
+        (lambda arrays: arrays.update(logits_eval_before=np.zeros((10, 3), "f4")), r"shape \(10, 3\) in the file, \(10, 10\)"),
+    ],
+)
+def test_a_file_that_cannot_be_compared_says_why(tmp_path, change, text):
+    with pytest.raises(DataError, match=text):
+        parity.compare(changed(tmp_path, "pons_timbre_log_learn", change))
+
+
+def test_the_script_prints_every_quantity_and_its_exit_code_tells_a_miss(tmp_path):
+    def script(*paths):
+        return subprocess.run(
+            [sys.executable, ROOT / "scripts/parity.py", *paths], capture_output=True, text=True, check=False, cwd=tmp_path
+        )
+
+    good = ROOT / "tests/golden/pons_timbre_log_learn.npz"
+    bad = changed(tmp_path, good.stem, lambda arrays: arrays.update(cost=arrays["cost"] + 1))
+    (tmp_path / "text.npz").write_text("no arrays")
+    assert script(good).returncode == 0
+    done = script(bad, tmp_path / "text.npz", good)
+    assert done.returncode == 1
+    assert done.stdout.count("MISS") == 3
+    assert "changed.npz: Timbre, 10 classes, log-learn with 1 (a, b), 5 updates" in done.stdout
+    assert "21 quantities, 3 out of tolerance" in done.stdout
+    assert "21 quantities, none out of tolerance" in done.stdout
+    assert "text.npz: no .npz file of arrays" in done.stderr

@@ -1,0 +1,228 @@
+"""Prototypical training against a plain loop, a simulation of its stopping rule, and scores by hand."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch.nn.functional import elu, max_pool2d
+
+from fewshot_audio import config
+from fewshot_audio import job as jobs
+from fewshot_audio.frontends.log_fixed import LogFixed
+from fewshot_audio.frontends.log_learn import LogLearn
+from fewshot_audio.models.classifier import patchwise
+from fewshot_audio.models.vgg import VGG
+from fewshot_audio.study.store import Store
+from fewshot_audio.train.fit import fit, training_set
+from fewshot_audio.train.method import Randomness
+from fewshot_audio.train.network import Network
+from fewshot_audio.train.prototypical import Prototypical
+from fewshot_audio.train.score import score
+
+CLIPS = [(label, frames) for label in range(3) for frames in (40, 130, 173, 300)]  # 1, 1, 2, 5 patches
+
+
+@pytest.fixture
+def data():
+    """Twelve clips of three classes, of four lengths, one under a patch."""
+    random = torch.Generator().manual_seed(0)
+    maps = [torch.rand(frames, 128, generator=random) * (1 + label) for label, frames in CLIPS]
+    return training_set(maps, [label for label, _ in CLIPS])
+
+
+def method(data, **changes):
+    settings = {"epochs": 2, "learning_rate": 0.1, "clip_norm": 5.0, "test_hop": 42, "reestimate_bn": False}
+    own = {"support": 2, "queries": 2, "train_hop": 42, "patience": 200, "own_frontend": False}
+    return Prototypical(**{**settings, **own, **changes}, data=data, randomness=Randomness.named("run"))
+
+
+def network(frontend=None, frames=False):
+    return Network(frontend or LogFixed(1, 1e-6, 10), VGG(3, 4, 5, frames))
+
+
+def test_the_support_is_one_patch_of_different_clips_and_stays_the_same(data):
+    for size, expected in ((2, 2), (5, 4)):  # four clips per class are there
+        settings = method(data, support=size)
+        batches = [batch for _ in range(3) for batch in settings.epoch(())]
+        supports = [list(zip(batch.clips.tolist(), batch.starts.tolist(), strict=True))[: 3 * expected] for batch in batches]
+        assert all(support == supports[0] for support in supports)
+        clips = [clip for clip, _ in supports[0]]
+        assert len(set(clips)) == 3 * expected
+        assert [clip // 4 for clip in clips] == [label for label in range(3) for _ in range(expected)]
+        assert all(start % 42 == 0 and start + 128 <= max(128, CLIPS[clip][1]) for clip, start in supports[0])
+
+
+def test_every_support_is_as_likely_as_any_other(data):
+    """Two of four clips in 300 runs: each clip in half of them, within five standard deviations."""
+    counts = np.zeros(12)
+    for run in range(300):
+        settings = replace(method(data), randomness=Randomness.named(run))
+        counts[settings.windows[0][settings.support_windows.flatten()]] += 1
+    assert np.abs(counts - 150).max() < 5 * (300 * 0.25) ** 0.5
+
+
+def test_an_update_s_queries_are_different_patches_of_every_class_new_each_time(data):
+    settings = method(data)
+    epochs = [list(settings.epoch((3,))) for _ in range(50)]
+    assert {len(epoch) for epoch in epochs} == {27 // 6}  # nine patches per class, two of each per update
+    seen = set()
+    for batch in (batch for epoch in epochs for batch in epoch):
+        assert [tuple(each.shape) for each in batch.noise] == [(12, 3)]
+        queries = list(zip(batch.clips.tolist(), batch.starts.tolist(), strict=True))[6:]
+        assert [clip // 4 for clip, _ in queries] == [0, 0, 1, 1, 2, 2]
+        assert len(set(queries)) == 6
+        seen |= set(queries)
+    assert len(seen) == 27
+
+
+def test_fewer_patches_than_asked_for_are_all_taken():
+    data = training_set([torch.rand(50, 128), torch.rand(173, 128)], [0, 1])
+    (batch,) = method(data, queries=5).epoch(())
+    assert sorted(batch.clips.tolist()[2:]) == [0, 1, 1]
+
+
+def embed(net, patches, noise):
+    """The network in training mode, written out: batch statistics, dropout by its noise."""
+    x = net.frontend(patches)[:, None]
+
+    def normalised(x, norm):
+        mean, variance = x.mean((0, 2, 3), keepdim=True), x.var((0, 2, 3), correction=0, keepdim=True)
+        return (x - mean) / (variance + 1e-3).sqrt() * norm.weight[:, None, None] + norm.bias[:, None, None]
+
+    x = normalised(x, net.classifier.input_norm)
+    for block in net.classifier.blocks:
+        x = torch.nn.functional.conv2d(x, block.conv.weight, block.conv.bias, padding=1)
+        x = max_pool2d(normalised(elu(x), block.norm), 2)
+    x = x.flatten(1) * (noise >= 0.5) * 2
+    return x @ net.classifier.output.weight.T + net.classifier.output.bias
+
+
+def test_a_fit_is_the_plain_loop(data):
+    ours, plain = network(), network()
+    course = fit(ours, method(data, epochs=1, clip_norm=0.5), "cpu")
+    assert (course.epochs, course.updates, course.ended) == (1, 4, "1 epochs, the number set")
+    settings = method(data)
+    plain.classifier.initialise(settings.randomness.init)
+    for batch in settings.epoch(plain.classifier.noise_sizes):
+        patches = []
+        for clip, start in zip(batch.clips.tolist(), batch.starts.tolist(), strict=True):
+            whole = data.maps[clip, : data.lengths[clip]]
+            patches.append((whole.repeat(4, 1) if len(whole) < 128 else whole)[start : start + 128])
+        patches, noise = torch.stack(patches), batch.noise[0]
+        support, queries = embed(plain, patches[:6], noise[:6]), embed(plain, patches[6:], noise[6:])
+        centres = torch.stack([support[2 * label : 2 * label + 2].mean(0) for label in range(3)])
+        distances = torch.stack([((query - centres) ** 2).mean(1) for query in queries])
+        odds = torch.exp(-distances)
+        loss = -torch.log(odds[range(6), [0, 0, 1, 1, 2, 2]] / odds.sum(1)).mean()
+        gradients = torch.autograd.grad(loss, list(plain.parameters()))
+        norm = math.sqrt(sum((g.double() ** 2).sum().item() for g in gradients))
+        with torch.no_grad():
+            for parameter, gradient in zip(plain.parameters(), gradients, strict=True):
+                parameter -= 0.1 * gradient * min(1, 0.5 / norm)
+    for (name, one), other in zip(ours.named_parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-3, msg=lambda text, name=name: f"{name}: {text}")
+
+
+def stopped_after(accuracies, patience):
+    """The original's rule, written out: the epoch that ends training, None for none."""
+    best, without = -math.inf, 0
+    for epoch, accuracy in enumerate(accuracies, 1):
+        if accuracy <= best:
+            without += 1
+            if without > patience:
+                return epoch
+        best = max(best, accuracy)
+    return None
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_training_ends_as_the_original_s_does(data, monkeypatch, seed):
+    accuracies = np.random.default_rng(seed).choice([0.2, 0.4, 0.6, 0.8], 60).tolist()
+    settings = method(data, patience=seed)
+    monkeypatch.setattr(Prototypical, "_training_accuracy", lambda self, _: accuracies[len(self.accuracies)])
+    said = [settings.ended(None) for _ in accuracies]
+    first = next(epoch for epoch, reason in enumerate(said, 1) if reason)
+    assert first == stopped_after(accuracies, seed)
+    assert said[first - 1] == f"{seed + 1} epochs without a new best"
+
+
+def test_training_ends_by_itself_and_says_why(data):
+    course = fit(network(), method(data, epochs=None, patience=3), "cpu")
+    assert course.ended == "4 epochs without a new best"
+    assert course.epochs >= 5
+    assert course.updates == 4 * course.epochs
+
+
+def by_hand(net, data, settings, maps):
+    """Log-probabilities of clips (clips, classes): patch by patch, the mean over patches."""
+    net.eval()
+    support = settings.support_windows.flatten()
+    clips, starts = (each[support].tolist() for each in settings.windows)
+    found = []
+    with torch.inference_mode():
+        patches = [data.maps[c, : data.lengths[c]].repeat(4, 1)[s : s + 128] for c, s in zip(clips, starts, strict=True)]
+        centres = net(torch.stack(patches)).unflatten(0, (3, -1)).mean(1)
+        for each in maps:
+            whole = torch.from_numpy(np.tile(each, (128 // len(each) + 1, 1))[:128] if len(each) < 128 else each)
+            embedded = patchwise(net.classifier, net.frontend(whole[None]), 42)[0]
+            scores = torch.exp(-((embedded[:, None] - centres) ** 2).mean(2))
+            found.append((scores / scores.sum(1, keepdim=True)).log().mean(0))
+    return torch.stack(found)
+
+
+@pytest.mark.parametrize("frames", [False, True])
+def test_clips_are_scored_by_the_mean_log_probability_of_patches_at_hop_42(data, frames):
+    net, settings = network(frames=frames), method(data)
+    fit(net, settings, "cpu")
+    random = np.random.default_rng(1)
+    maps = [random.random((n, 128), dtype=np.float32) * scale for n in (30, 128, 173, 431) for scale in (1, 2, 3)]
+    expected = by_hand(net, data, settings, maps)
+    scorer = settings.scorer(net)
+    with torch.inference_mode():
+        found = torch.stack([scorer(net.sweep(torch.from_numpy(each)[None], 42)).mean(1)[0] for each in maps])
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
+    labels = expected.argmax(1).tolist()
+    assert score(net, settings, maps, labels, 3).correct == len(maps)
+    assert score(net, settings, maps, [(label + 1) % 3 for label in labels], 3).correct == 0
+
+
+def test_the_accuracy_on_the_training_clips_is_that_of_their_patches(data):
+    net, settings = network(), method(data)
+    fit(net, settings, "cpu")
+    net.train()
+    found = settings._training_accuracy(net)
+    assert net.training
+    maps = [data.maps[clip, :frames].numpy() for clip, (_, frames) in enumerate(CLIPS)]
+    expected = by_hand(net, data, settings, maps).argmax(1) == data.labels
+    assert found == pytest.approx(expected.double().mean().item())
+
+
+def test_supports_may_have_a_frontend_of_their_own(data):
+    shared, own = network(LogLearn(7, 1, "e")), network(LogLearn(7, 1, "e"))
+    for net, settings in ((shared, method(data)), (own, method(data, own_frontend=True))):
+        settings.equip(net)
+        course = fit(net, settings, "cpu")
+        assert course.path["alpha"][0] == pytest.approx(1096.633, abs=1e-3)
+    assert sum(p.numel() for p in own.parameters()) == sum(p.numel() for p in shared.parameters()) + 2
+    learned = own.learned()
+    assert len({learned["alpha"], learned["support alpha"], shared.learned()["alpha"]}) == 3
+    patch = torch.rand(1, 128, 128)
+    assert not torch.equal(own(patch), own(patch, support=True))
+    assert torch.equal(shared.eval()(patch), shared(patch, support=True))
+
+
+@pytest.mark.parametrize("model", ["proto", "proto_original"])
+def test_a_job_trains_and_stores_it_like_any_other(synthetic_root, machine, model):
+    data = ["dataset=synthetic", f"dataset.root={synthetic_root}", "dataset.groups=3", "dataset.clips_per_class=2"]
+    quick = [f"model={model}", "model.width=2", "fit.epochs=2", "n_per_class=2", "repeats=1", "sample_rate=16000", "hop=512"]
+    job = config.job(config.composed([*data, *quick, "frontend=log_learn"]))
+    assert jobs.run(job, machine).failed == ()
+    (line,) = Store(machine.results).lines()
+    assert (line["epochs"], line["ended"]) == (2, "2 epochs, the number set")
+    assert line["updates"] >= 2
+    assert ("support alpha" in line["learned"]) == (model == "proto_original")
+    assert line["identity"]["fit"].get("own_frontend", False) == (model == "proto_original")
+    assert line["path"]["epoch"] == [0, 1, 2]
+    assert line["training_clips"] == [2] * 5

@@ -3,7 +3,9 @@
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
+import scipy.signal
 import torch
 
 from fewshot_audio import config
@@ -60,3 +62,22 @@ def machine(tmp_path, cache) -> Machine:
 def dataset(job):
     """The job's dataset."""
     return build(job.dataset, name=job.dataset.name)
+
+
+@pytest.fixture(scope="session")
+def kaiser_best():
+    """Resampling as librosa 0.6 did in 2018: resampy with the filter of that time, in float64, fitted to the length rounded up.
+
+    Later versions of resampy give the name to another filter.
+    """
+    resampy = pytest.importorskip("resampy")
+
+    def window(size: int) -> np.ndarray:
+        return scipy.signal.windows.kaiser(size, 14.769656459379492)
+
+    def resample(samples: np.ndarray, rate: int, target: int) -> np.ndarray:
+        settings = {"filter": "sinc_window", "num_zeros": 64, "precision": 9, "window": window, "rolloff": 0.9475937167399596}
+        found = resampy.resample(samples.astype(np.float64), rate, target, **settings)
+        return np.pad(found, (0, -(-len(samples) * target // rate) - len(found)))
+
+    return resample

@@ -11,7 +11,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
 SOURCES = ("src", "conf", "scripts", "pyproject.toml")
-PACKAGES = ("torch", "torchaudio", "pytorch-lightning", "numpy", "scipy", "soundfile")
+PACKAGES = ("torch", "pytorch-lightning", "numpy", "scipy", "soundfile")
 
 
 @cache

@@ -4,8 +4,6 @@ import argparse
 import sys
 from pathlib import Path
 
-import numpy as np
-
 from fewshot_audio import parity
 from fewshot_audio.types import FewshotAudioError
 
@@ -14,11 +12,10 @@ def main() -> int:
     """Print one line per quantity of each file; 0 when all are within tolerance, 1 when one is not or cannot be compared."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE.npz")
-    parser.add_argument("--float32", action="store_true", help="compute as training does, not in float64")
-    arguments, failed = parser.parse_args(), False
-    for path in arguments.files:
+    failed = False
+    for path in parser.parse_args().files:
         try:
-            title, checks = parity.compare(path, np.float32 if arguments.float32 else np.float64)
+            title, checks = parity.compare(path)
         except FewshotAudioError as error:
             print(f"error: {error}", file=sys.stderr)
             failed = True

@@ -9,7 +9,7 @@ from fewshot_audio.report import render
 from fewshot_audio.report.frame import frame
 from fewshot_audio.report.write import notes_on, write
 from fewshot_audio.study.store import Store
-from fewshot_audio.types import StoreError
+from fewshot_audio.types import NothingToShow, StoreError
 
 
 def main(cfg) -> bool:
@@ -17,14 +17,17 @@ def main(cfg) -> bool:
     results = config.machine(cfg).results
     lines = list(Store(results).lines())
     runs = frame(lines)
-    tables, complete = [], True
+    tables, absent, complete = [], [], True
     for each in config.reports(cfg):
         try:
             tables.append(build(each, runs=runs, name=each.name, partial=bool(cfg.partial)))
+        except NothingToShow as error:  # not every results folder has the runs of every table
+            absent.append(error)
         except StoreError as error:  # the other tables may do
             print(f"error: {error}", file=sys.stderr)
             complete = False
     if not tables:
+        print(*(f"error: {error}" for error in absent), sep="\n", file=sys.stderr)
         return False
     notes = notes_on(lines, runs)
     for path in write(tables, runs, notes, shlex.join(["python", "scripts/report.py", *sys.argv[1:]]), results):

@@ -9,6 +9,7 @@ from omegaconf.errors import OmegaConfBaseException
 from fewshot_audio import config
 from fewshot_audio.components import build
 from fewshot_audio.frontends.frontend import Frontend
+from fewshot_audio.train.network import build_network
 from fewshot_audio.types import ConfigError
 
 GROUPS = {group.name: sorted(file.stem for file in group.glob("*.yaml")) for group in config.CONF.iterdir() if group.is_dir()}
@@ -100,7 +101,7 @@ def test_components_report_what_is_missing_ill_typed_or_not_there():
     with pytest.raises(ConfigError, match="frontend.beta is not set"):
         build(config.job(composed("~frontend.beta")).frontend)
     with pytest.raises(ConfigError, match="fit.epochs: found -1; Input should be greater than 0"):
-        build(config.job(composed("fit.epochs=-1")).fit)
+        build(config.job(composed("fit.epochs=-1")).fit, data=None, randomness=None)
     with pytest.raises(ConfigError, match="accelerator: found 'tpu'; Input should be 'auto', 'cpu' or 'gpu'"):
         config.machine(composed("accelerator=tpu"))
     with pytest.raises(ConfigError, match="threads=0: expected at least 1"):
@@ -120,3 +121,26 @@ def test_machine_settings_are_no_part_of_a_job(tmp_path):
     assert same[0].repeats == same[1].repeats
     assert config.machine(other).workers == 7
     assert config.machine(other).results == Path(tmp_path)
+
+
+@pytest.mark.parametrize("name", GROUPS["model"])
+def test_every_model_is_trained_by_a_method_that_can(name):
+    job = config.job(composed(f"model={name}"))
+    build(job.fit, data=None, randomness=None).equip(build_network(job, 5))
+
+
+def test_prototypical_models_choose_their_method_and_the_command_line_overrules():
+    assert config.job(composed("model=proto")).fit.name == "prototypical"
+    original = config.job(composed("model=proto_original"))
+    assert (original.fit.name, original.fit.arguments["own_frontend"]) == ("prototypical_original", True)
+    supervised = config.job(composed("model=proto", "fit=supervised"))
+    with pytest.raises(ConfigError, match="gives embeddings, not one output per class: train it with fit=prototypical"):
+        build(supervised.fit, data=None, randomness=None).equip(build_network(supervised, 5))
+    with pytest.raises(ConfigError, match="fit.epochs=null: supervised training ends after a number of epochs"):
+        endless = config.job(composed("fit.epochs=null"))
+        build(endless.fit, data=None, randomness=None).equip(build_network(endless, 5))
+
+
+def test_a_way_to_draw_that_is_none_says_which_there_are():
+    with pytest.raises(ConfigError, match=r"draw.by: found 'clips'; Input should be 'clip' or 'recording'"):
+        config.job(composed("draw.by=clips"))

@@ -6,11 +6,14 @@ from dataclasses import replace
 
 import pytest
 
+from fewshot_audio import config
 from fewshot_audio import job as jobs
 from fewshot_audio.data import tasks
+from fewshot_audio.data.synthetic import write_tut_asc_names
+from fewshot_audio.data.verify import verify_tut_asc
 from fewshot_audio.study.store import FAILED, Store
 from fewshot_audio.train import run as running
-from fewshot_audio.types import ConfigError, DataError, StoreError
+from fewshot_audio.types import ConfigError, DataError, Machine, StoreError
 
 
 def lines(machine):
@@ -173,6 +176,25 @@ def test_a_run_that_diverges_is_a_result_and_the_next_goes_on(job, machine, capl
         assert (line["accuracy"], line["nan_clips"]) == (0, 10)
         assert set(line["learned"].values()) == {None}
     assert "repeat 2: no finite score for 10 clips" in caplog.text
+
+
+def test_tut_asc_at_its_full_size_runs_from_verification_to_a_result(tmp_path):
+    """All 6,300 official names with short noises for sounds."""
+    write_tut_asc_names(tmp_path / "data", 0.02)
+    report = verify_tut_asc(tmp_path / "data", False, 2)
+    assert (report.ok, report.expected, report.missing, report.extra) == (True, 6300, (), ())
+    settings = ["dataset=tut_asc", f"dataset.root={tmp_path / 'data'}", "model=timbre", "fit.epochs=2", "fit.test_hop=16"]
+    machine = Machine(tmp_path / "results", tmp_path / "cache", "cpu", threads=1, workers=2, dry_run=False)
+    outcome = jobs.run(config.job(config.composed([*settings, "n_per_class=5", "repeats=1"])), machine)
+    assert outcome.failed == ()
+    (line,) = lines(machine)
+    assert (line["clips"], line["parameters"]) == (1620, 11_357)
+    assert line["training_clips"] == [5] * 15
+    assert [sum(row) for row in line["confusion"]] == [108] * 15
+    assert all(1 <= count <= 5 for count in line["recordings"])
+    drawn = jobs.open_data(config.job(config.composed(settings)))[1].task(5, 1)
+    assert {clip.path.split("/")[0] for clip in drawn.train} == {"TUT-acoustic-scenes-2017-development"}
+    assert {clip.path.split("/")[0] for clip in drawn.test} == {"TUT-acoustic-scenes-2017-evaluation"}
 
 
 def test_bad_audio_stops_the_job_before_training(job, machine, tmp_path):

@@ -7,9 +7,9 @@ import pytest
 
 from fewshot_audio.report import render
 from fewshot_audio.report.frame import frame
-from fewshot_audio.report.tables import accuracy, difference
+from fewshot_audio.report.tables import accuracy, batch_norm, difference
 from fewshot_audio.report.write import notes_on, provenance, write
-from fewshot_audio.types import StoreError
+from fewshot_audio.types import NothingToShow, StoreError
 
 ACCURACIES = {  # (fold, n, repeat): log-EPS, log-learn
     (1, 1, 1): (0.25, 0.5),
@@ -139,7 +139,9 @@ def test_failed_runs_do_not_count_and_an_empty_store_says_so():
     failed = {"key": "x", "status": "failed", "identity": store()[0]["identity"], "error": "e"}
     assert len(frame([*store(), failed])) == 10
     for make, setting in ((accuracy, None), (difference, PAIRS)):
-        with pytest.raises(StoreError, match=r"table t: the store has no finished runs for it; scripts/run.py makes them"):
+        with pytest.raises(
+            StoreError, match=r"table t: the store has no finished runs (for it|of log_eps, log_learn); scripts/run.py makes them"
+        ):
             make(frame([failed]), "t", setting, partial=False)
 
 
@@ -164,3 +166,21 @@ def test_files_say_what_they_were_made_from_and_stay_the_same(tmp_path):
     again = [accuracy(shuffled, "accuracy", None, partial=False), difference(shuffled, "difference", PAIRS, partial=False)]
     write(again, shuffled, ["a note"], "python scripts/report.py", tmp_path)
     assert [path.read_bytes() for path in paths] == first
+
+
+def test_re_estimated_statistics_are_compared_run_by_run():
+    lines = [
+        line(1, 1, repeat, "log_eps", after, stored_bn={"accuracy": before})
+        for repeat, (before, after) in enumerate([(0.25, 0.5), (0.5, 0.5), (0.5, 0.25)], 1)
+    ]
+    cells = batch_norm(frame(lines), "batch_norm", partial=False).cells
+    assert cells[["arm", "mean", "spread", "count"]].to_numpy().tolist() == [["log_eps", 0, 0.25, 3]]
+    with pytest.raises(NothingToShow, match="table batch_norm: the store has no finished runs for it"):
+        batch_norm(frame(store()), "batch_norm", partial=False)
+
+
+def test_a_pair_with_an_arm_that_is_nowhere_says_so():
+    with pytest.raises(NothingToShow, match="table controls: the store has no finished runs of log_fixed"):
+        difference(frame(store()), "controls", [("log_fixed", "log_eps"), ("log_learn", "log_fixed")], partial=False)
+    with pytest.raises(StoreError, match="log_fixed - log_eps: 5 runs are missing"):
+        difference(frame(store()), "some", [("log_fixed", "log_eps"), *PAIRS], partial=False)

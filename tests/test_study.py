@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from fewshot_audio import config
 from fewshot_audio.study.plan import missing, run_key, run_specs
 from fewshot_audio.study.store import FAILED, FINISHED, Store, read_lines
 from fewshot_audio.types import StoreError
@@ -151,3 +152,17 @@ def test_processes_with_the_lock_never_tear_a_line(store, tmp_path):
     for process in processes:
         process.join()
     assert sorted(each["key"] for each in store.lines()) == sorted(f"{n}-{i}" for n in range(3) for i in range(50))
+
+
+@pytest.mark.parametrize("study", ["us8k_two_folds", "us8k_controls"])
+def test_the_committed_results_have_the_keys_that_their_study_asks_for(study):
+    """New settings that are off leave the keys of earlier runs alone."""
+    lines = list(Store(config.CONF.parent / "results" / study).lines())
+    assert lines
+    arms = {(x["identity"]["fold"], x["identity"]["model"]["name"], x["identity"]["frontend"]["name"]) for x in lines}
+    keys = set()
+    for fold, model, frontend in arms:
+        proto = ["fit.epochs=8"] if model == "proto" else []
+        choices = [f"+study={study}", "dataset.root=/data", f"fold={fold}", f"model={model}", f"frontend={frontend}", *proto]
+        keys |= {spec.key for spec in run_specs(config.job(config.composed(choices)), lines[0]["identity"]["bank"], None)}
+    assert {line["key"] for line in lines} <= keys

@@ -23,6 +23,10 @@ class StoreError(FewshotAudioError):
     """The results on disk cannot be read or written."""
 
 
+class NothingToShow(StoreError):
+    """The store holds no runs that a table could be made of."""
+
+
 @dataclass(frozen=True)
 class Clip:
     """One labelled file. `path` is relative to the dataset's root and is the clip's identity."""

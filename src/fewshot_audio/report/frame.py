@@ -10,13 +10,13 @@ from fewshot_audio.study.store import FINISHED, Line
 from fewshot_audio.types import StoreError
 
 CELL = ["dataset", "fold", "model", "frontend", "n_per_class", "repeat"]
-COLUMNS = [*CELL, "accuracy", "draw", "key", "commit", "nan_clips", "settings"]
+COLUMNS = [*CELL, "accuracy", "stored_bn", "draw", "key", "commit", "nan_clips", "settings"]
 NOT_SETTINGS = ("fold", "n_per_class", "repeat")
 RESULT = ("accuracy", "correct", "clips", "nan_clips", "draw")  # what a run done twice must agree on
 
 
 def frame(lines: Iterable[Line]) -> pd.DataFrame:
-    """Lines to one row per finished run, with the columns COLUMNS; accuracy in [0, 1].
+    """Lines to one row per finished run, with the columns COLUMNS; accuracies in [0, 1].
 
     StoreError where a run has two different results, where one name stands for two settings, or where the arms of a model
     were not trained alike.
@@ -35,7 +35,7 @@ def frame(lines: Iterable[Line]) -> pd.DataFrame:
     table = pd.DataFrame([_row(line) for line in runs.values()], columns=COLUMNS)
     _check_alike(table, ["dataset", "model", "frontend"], "stands for different settings", ())
     _check_alike(table, ["dataset", "model"], "was not trained alike for every frontend", ("frontend",))
-    return table.sort_values(CELL, ignore_index=True)
+    return table.astype({"stored_bn": float}).sort_values(CELL, ignore_index=True)
 
 
 def _check_alike(table: pd.DataFrame, names: list[str], complaint: str, apart_from: tuple[str, ...]) -> None:
@@ -54,7 +54,14 @@ def _row(line: Line) -> dict[str, Any]:
     settings = json.dumps({key: value for key, value in identity.items() if key not in NOT_SETTINGS}, sort_keys=True)
     numbers = {key: identity[key] for key in NOT_SETTINGS}
     commit = f"{line.get('commit')}{' with changes' if line.get('dirty') else ''}"
-    fields = {"accuracy": line["accuracy"], "draw": line.get("draw"), "key": line["key"], "nan_clips": line.get("nan_clips", 0)}
+    stored = line.get("stored_bn", {}).get("accuracy")
+    fields = {
+        "accuracy": line["accuracy"],
+        "stored_bn": stored,
+        "draw": line.get("draw"),
+        "key": line["key"],
+        "nan_clips": line.get("nan_clips", 0),
+    }
     return {**names, **numbers, **fields, "commit": commit, "settings": settings}
 
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import pandas as pd
 
 from fewshot_audio.report.frame import CELL
-from fewshot_audio.types import StoreError
+from fewshot_audio.types import NothingToShow, StoreError
 
 SHOWN = 5  # missing runs named in an error
+STEP = "scripts/run.py makes them"
 TASK = ["dataset", "fold", "model", "n_per_class", "repeat"]
 
 
@@ -41,8 +42,12 @@ def accuracy(runs: pd.DataFrame, name: str, frontends: Sequence[str] | None, par
 def difference(runs: pd.DataFrame, name: str, pairs: Sequence[tuple[str, str]], partial: bool) -> Table:
     """Runs to the mean of paired differences in accuracy, first minus second of each pair, on the same draws.
 
-    StoreError where a run has no partner, unless `partial`, or where partners saw different clips.
+    StoreError where a run has no partner, unless `partial`, or where partners saw different clips; NothingToShow where an arm
+    of every pair is absent.
     """
+    absent = [sorted(set(pair) - set(runs["frontend"])) for pair in pairs]
+    if all(absent):
+        raise NothingToShow(f"table {name}: the store has no finished runs of {', '.join(sorted(set().union(*absent)))}; {STEP}")
     paired = pd.concat([_pair(runs, *pair, partial) for pair in pairs])
     caption = (
         "Difference in accuracy, in points: mean ± standard deviation over pairs of runs on the same draw (number of pairs)."
@@ -50,9 +55,21 @@ def difference(runs: pd.DataFrame, name: str, pairs: Sequence[tuple[str, str]], 
     return _table(name, caption, True, paired)
 
 
+def batch_norm(runs: pd.DataFrame, name: str, partial: bool) -> Table:
+    """Runs with fit.reestimate_bn=true to the mean of what re-estimating batch norm's statistics changed, run by run."""
+    chosen = runs[runs["stored_bn"].notna()]
+    if not partial:
+        _check_even(chosen)
+    caption = (
+        "Accuracy with re-estimated minus accuracy with stored batch-norm statistics, in points: "
+        "mean ± standard deviation over runs (number of runs)."
+    )
+    return _table(name, caption, True, chosen.assign(arm=chosen["frontend"], value=chosen["accuracy"] - chosen["stored_bn"]))
+
+
 def _table(name: str, caption: str, signed: bool, values: pd.DataFrame) -> Table:
     if values.empty:
-        raise StoreError(f"table {name}: the store has no finished runs for it; scripts/run.py makes them")
+        raise NothingToShow(f"table {name}: the store has no finished runs for it; {STEP}")
     columns = ["dataset", "model", "arm", "n_per_class"]
     return Table(name, caption, signed, _summary(values, columns), _summary(values, [*columns, "fold"]))
 

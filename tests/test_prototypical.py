@@ -214,7 +214,8 @@ def test_supports_may_have_a_frontend_of_their_own(data):
 
 
 @pytest.mark.parametrize("model", ["proto", "proto_original"])
-def test_a_job_trains_and_stores_it_like_any_other(synthetic_root, machine, model):
+def test_a_job_trains_and_stores_it_like_any_other(synthetic_root, machine, model, tmp_path):
+    """Twice, with the same numbers to the last bit."""
     data = ["dataset=synthetic", f"dataset.root={synthetic_root}", "dataset.groups=3", "dataset.clips_per_class=2"]
     quick = [f"model={model}", "model.width=2", "fit.epochs=2", "n_per_class=2", "repeats=1", "sample_rate=16000", "hop=512"]
     job = config.job(config.composed([*data, *quick, "frontend=log_learn"]))
@@ -226,3 +227,8 @@ def test_a_job_trains_and_stores_it_like_any_other(synthetic_root, machine, mode
     assert line["identity"]["fit"].get("own_frontend", False) == (model == "proto_original")
     assert line["path"]["epoch"] == [0, 1, 2]
     assert line["training_clips"] == [2] * 5
+    again = replace(machine, results=tmp_path / "again")
+    jobs.run(job, again)
+    (other,) = Store(again.results).lines()
+    same = ("key", "accuracy", "confusion", "learned", "path", "measured")
+    assert {name: line[name] for name in same} == {name: other[name] for name in same}

@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from fewshot_audio import parity
+from fewshot_audio.parity import checks, files
 from fewshot_audio.types import FewshotAudioError
 
 
@@ -15,13 +15,13 @@ def main() -> int:
     failed = False
     for path in parser.parse_args().files:
         try:
-            title, checks = parity.compare(path)
+            title, found = files.compare(path)
         except FewshotAudioError as error:
             print(f"error: {error}", file=sys.stderr)
             failed = True
             continue
-        missed = sum(not check.ok for check in checks)
-        print(f"{path.name}: {title}\n{parity.text(checks)}\n{len(checks)} quantities, {missed or 'none'} out of tolerance\n")
+        missed = sum(not check.ok for check in found)
+        print(f"{path.name}: {title}\n{checks.text(found)}\n{len(found)} quantities, {missed or 'none'} out of tolerance\n")
         failed = failed or missed > 0
     return int(failed)
 

@@ -1,0 +1,34 @@
+"""Gabor filters: complex, one centre and one width each."""
+
+from math import log, pi, sqrt
+
+import torch
+from torch import Tensor, nn
+
+FWHM = 2 * sqrt(2 * log(2))  # of a Gaussian, in standard deviations
+
+
+class Gabor(nn.Module):
+    """Filters of `taps` samples by centre (rad/sample) and width (standard deviation in samples), both learned.
+
+    Centres are kept in [0, pi], widths between 4 and `taps` times sqrt(2 ln 2) / pi, which keeps bandwidths between one
+    fourth of the rate and 1 / taps of it. Source: Zeghidour et al., arXiv 2101.08596, and its code.
+    """
+
+    def __init__(self, centres: Tensor, widths: Tensor, taps: int):
+        super().__init__()
+        self.centres = nn.Parameter(centres)
+        self.widths = nn.Parameter(widths)
+        self.taps = taps
+
+    def bounded(self) -> tuple[Tensor, Tensor]:
+        """Centres and widths (filters,) within their bounds."""
+        unit = FWHM / (2 * pi)
+        return self.centres.clamp(0, pi), self.widths.clamp(4 * unit, self.taps * unit)
+
+    def forward(self) -> tuple[Tensor, Tensor]:
+        """Real and imaginary parts of the impulse responses (filters, taps); the middle tap is number taps // 2."""
+        centres, widths = (each[:, None] for each in self.bounded())
+        t = torch.arange(-(self.taps // 2), (self.taps + 1) // 2, device=centres.device, dtype=centres.dtype)
+        envelope = torch.exp(-(t**2) / (2 * widths**2)) / (sqrt(2 * pi) * widths)
+        return envelope * torch.cos(centres * t), envelope * torch.sin(centres * t)

@@ -1,0 +1,137 @@
+"""The study's networks against files that its TensorFlow 1 graphs gave."""
+
+from collections.abc import Iterator
+from copy import deepcopy
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fewshot_audio.frontends.log_fixed import LogFixed
+from fewshot_audio.frontends.log_learn import LogLearn
+from fewshot_audio.models.original import classifier_of, pairs_of, twins
+from fewshot_audio.models.vgg import VGG
+from fewshot_audio.parity.checks import Arrays, Check, near_zero, outputs, relative, shown
+from fewshot_audio.train.method import Method, Randomness, TrainingSet
+from fewshot_audio.train.network import Network
+from fewshot_audio.train.prototypical import Prototypical
+from fewshot_audio.train.supervised import Supervised
+
+CLIP_NORM, DECAY = 5.0, 0.001  # of the reference training
+JUDGED_COSTS = 3  # of all steps, and the first gradient norm: rounding grows with every step
+ROUNDINGS, ROUNDING_FACTOR = 3, 4  # a max-pool's gradient jumps where two values nearly tie: what float32 leaves open is allowed
+NEAR_ZERO_REACH = 0.01  # biases and shifts start at zero and a few small updates leave them near it
+
+
+def supervised(arrays: Arrays) -> tuple[str, list[Check]]:
+    """A supervised graph's file to what it is and its checks. Ours in float64: only the reference's rounding shows."""
+    arrays = _double(arrays)
+    network = network_of(arrays)
+    method = Supervised(**_settings(arrays), batch_size=256, decay=DECAY, data=None, randomness=None)
+    patches, labels = torch.from_numpy(arrays["mel"]), torch.from_numpy(arrays["labels"])
+    checks = []
+    with torch.no_grad():
+        checks += outputs(arrays, "logits_eval_before", network.eval()(patches), 1e-5)
+        checks += outputs(arrays, "logits_train_before", deepcopy(network).train()(patches), 1e-4)
+    checks += _training(arrays, network, method, patches, labels)
+    with torch.no_grad():
+        checks += outputs(arrays, "logits_eval_after", network.eval()(patches), 1e-2)
+    return _title(arrays, network, network(patches[:1]).shape[1]), checks
+
+
+def prototypical(arrays: Arrays) -> tuple[str, list[Check]]:
+    """A prototypical graph's file to what it is and its checks, in float64 as well."""
+    arrays = _double(arrays)
+    network = network_of(arrays)
+    support, queries = torch.from_numpy(arrays["mel_support"]), torch.from_numpy(arrays["mel_query"])
+    classes, clips, frames = support.shape[:3]
+    data = TrainingSet(
+        support.flatten(0, 1), torch.full((classes * clips,), frames), torch.arange(classes).repeat_interleave(clips)
+    )
+    own = {"support": clips, "queries": 1, "train_hop": 1, "patience": 0, "own_frontend": network.support_frontend is not None}
+    method = Prototypical(**_settings(arrays), **own, data=data, randomness=Randomness.named("parity"))
+    labels = torch.cat([data.labels, torch.from_numpy(arrays["query_labels"])])
+
+    def log_probabilities() -> Tensor:
+        with torch.no_grad():
+            return method.scorer(network.eval())(network(queries))
+
+    checks = [*outputs(arrays, "logp_eval_before", log_probabilities(), 1e-5)]
+    checks += _training(arrays, network, method, torch.cat([data.maps, queries]), labels)
+    checks += outputs(arrays, "logp_eval_after", log_probabilities(), 1e-2)
+    return f"prototypical {_title(arrays, network, classes)}", checks
+
+
+def _double(arrays: Arrays) -> Arrays:
+    return {name: value.astype(np.float64) if value.dtype.kind == "f" else value for name, value in arrays.items()}
+
+
+def _settings(arrays: Arrays) -> dict:
+    rate = float(arrays["learning_rate"])
+    return {"epochs": 1, "learning_rate": rate, "clip_norm": CLIP_NORM, "test_hop": 1, "reestimate_bn": False}
+
+
+def network_of(arrays: Arrays) -> Network:
+    """The network that a file's variables belong to, with its initial values."""
+    variables = _variables(arrays, "init/")
+    pairs = pairs_of(variables)
+    frontends = [LogLearn(0, 0, "e") for _ in pairs] or [LogFixed(1, float(np.finfo(np.float64).eps), 10)]
+    network = Network(frontends[-1], classifier_of(variables))
+    network.support_frontend = frontends[0] if len(pairs) > 1 else None
+    network.double()
+    with torch.no_grad():
+        for _, ours, theirs in twins(network, variables):
+            ours.copy_(theirs)
+    return network
+
+
+def _variables(arrays: Arrays, prefix: str) -> dict[str, np.ndarray]:
+    return {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}
+
+
+def _title(arrays: Arrays, network: Network, classes: int) -> str:
+    pairs = len(pairs_of(_variables(arrays, "init/")))
+    frontend = f"log-learn with {pairs} (a, b)" if pairs else "log-EPS"
+    return f"{type(network.classifier).__name__}, {classes} classes, {frontend}, {len(arrays.get('cost', ()))} updates"
+
+
+def _training(arrays: Arrays, network: Network, method: Method, patches: Tensor, labels: Tensor) -> Iterator[Check]:
+    """Make the file's updates on one batch; compare costs, gradient norms before clipping, and variables after."""
+    roundings = [_updates(*_perturbed(network, patches, seed), method, labels, JUDGED_COSTS) for seed in range(ROUNDINGS)]
+    ours = _updates(network, patches, method, labels, len(arrays.get("cost", ())))
+    for name, found, rounded, judged in zip(
+        ("cost", "grad_norm"), ours, zip(*roundings, strict=True), (JUDGED_COSTS, 1), strict=True
+    ):
+        for step, (one, reference) in enumerate(zip(found, arrays.get(name, ()), strict=True), 1):
+            values = (f"{name}, step {step}", torch.tensor(one), torch.tensor(reference))
+            if step > judged:
+                yield shown(*values)
+            else:
+                spread = max(abs(each[step - 1] - one) for each in rounded) / max(abs(reference), 1e-30)
+                yield relative(*values, 1e-4 + ROUNDING_FACTOR * spread)
+    tolerance = 1e-2 if isinstance(network.classifier, VGG) else 1e-3  # VGG amplifies rounding
+    after = _variables(arrays, "after/")
+    for name, ours, theirs in twins(network, after) if after else ():
+        values = (f"after/{name}", ours.detach(), theirs)
+        yield near_zero(*values) if theirs.abs().max() <= NEAR_ZERO_REACH else relative(*values, tolerance)
+
+
+def _updates(network: Network, patches: Tensor, method: Method, labels: Tensor, steps: int) -> tuple[list[float], list[float]]:
+    """Make updates on one batch: the cost of each and the norm of its gradient before clipping."""
+    network.train()
+    optimiser = torch.optim.SGD(network.parameters(), method.learning_rate)
+    costs, norms = [], []
+    for _ in range(steps):
+        optimiser.zero_grad()
+        cost = method.loss(network, patches, labels, ())
+        cost.backward()
+        norms.append(torch.nn.utils.clip_grad_norm_(network.parameters(), method.clip_norm).item())
+        costs.append(cost.item())
+        optimiser.step()
+    return costs, norms
+
+
+def _perturbed(network: Network, patches: Tensor, seed: int) -> tuple[Network, Tensor]:
+    """A float32 copy, and its patches changed by as much as float32 rounds: to see what rounding alone does."""
+    noise = torch.randn(patches.shape, generator=torch.Generator().manual_seed(seed), dtype=patches.dtype)
+    return deepcopy(network).float(), (patches * (1 + torch.finfo(torch.float32).eps * noise)).float()

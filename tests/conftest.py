@@ -66,18 +66,28 @@ def dataset(job):
 
 @pytest.fixture(scope="session")
 def kaiser_best():
-    """Resampling as librosa 0.6 did in 2018: resampy with the filter of that time, in float64, fitted to the length rounded up.
+    """Resampling as librosa 0.6 did in 2018: resampy 0.2's filter and running sum of times, to the length rounded up.
 
-    Later versions of resampy give the name to another filter.
+    Later versions of resampy give the name to another filter and compute times exactly; their inner loop is the same.
     """
-    resampy = pytest.importorskip("resampy")
+    interpn = pytest.importorskip("resampy.interpn")
+    filters = pytest.importorskip("resampy.filters")
 
     def window(size: int) -> np.ndarray:
         return scipy.signal.windows.kaiser(size, 14.769656459379492)
 
+    table, precision, _ = filters.sinc_window(num_zeros=64, precision=9, window=window, rolloff=0.9475937167399596)
+
     def resample(samples: np.ndarray, rate: int, target: int) -> np.ndarray:
-        settings = {"filter": "sinc_window", "num_zeros": 64, "precision": 9, "window": window, "rolloff": 0.9475937167399596}
-        found = resampy.resample(samples.astype(np.float64), rate, target, **settings)
+        ratio = target / rate
+        scaled = table * min(1.0, ratio)
+        times, time = [], 0.0
+        for _ in range(len(samples) * target // rate):
+            times.append(time)
+            time += 1 / ratio
+        found = np.zeros(len(times))
+        settings = (scaled, np.diff(scaled, append=scaled[-1]), precision, min(1.0, ratio))
+        interpn._resample_loop_s(samples.astype(np.float64), np.array(times), *settings, found)
         return np.pad(found, (0, -(-len(samples) * target // rate) - len(found)))
 
     return resample

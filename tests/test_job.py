@@ -15,6 +15,8 @@ from fewshot_audio.study.store import FAILED, Store
 from fewshot_audio.train import run as running
 from fewshot_audio.types import ConfigError, DataError, Machine, StoreError
 
+VGG, SMALL = "fewshot_audio.models.vgg.VGG", {"width": 2, "embedding": None, "norm_frames": False}
+
 
 def lines(machine):
     return list(Store(machine.results).lines())
@@ -43,6 +45,20 @@ def test_a_job_stores_every_run_and_a_second_call_trains_nothing(job, machine, m
     assert lines(machine) == first
 
 
+def test_re_estimated_statistics_change_the_score_and_the_stored_ones_are_told_too(job, machine):
+    one = replace(job, repeats={2: 1}, model=replace(job.model, target=VGG, arguments=SMALL))
+    jobs.run(one, machine)
+    jobs.run(changed(one, "fit", reestimate_bn=True), machine)
+    plain, other = lines(machine)
+    assert plain["key"] != other["key"]
+    assert "stored_bn" not in plain
+    assert other["stored_bn"] == {name: plain[name] for name in ("accuracy", "correct", "clips", "nan_clips")}
+    assert other["confusion"] != plain["confusion"]
+    assert other["learned"] == plain["learned"]
+    assert 0 <= plain["measured"]["below beta/alpha"] < 1
+    assert set(other["seconds"]) == {"draw", "train", "score stored", "reestimate", "score"}
+
+
 def test_more_repeats_add_runs_and_change_none(job, machine):
     jobs.run(replace(job, repeats={1: 1}), machine)
     before = lines(machine)
@@ -67,9 +83,7 @@ def test_every_arm_has_the_same_draw(job, machine):
     jobs.run(
         replace(
             job,
-            model=replace(
-                job.model, target="fewshot_audio.models.vgg.VGG", arguments={"width": 2, "embedding": None, "norm_frames": False}
-            ),
+            model=replace(job.model, target=VGG, arguments=SMALL),
         ),
         machine,
     )

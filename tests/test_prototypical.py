@@ -163,7 +163,8 @@ def by_hand(net, data, settings, maps):
     found = []
     with torch.inference_mode():
         patches = [data.maps[c, : data.lengths[c]].repeat(4, 1)[s : s + 128] for c, s in zip(clips, starts, strict=True)]
-        centres = net(torch.stack(patches)).unflatten(0, (3, -1)).mean(1)
+        frontend = net.support_frontend or net.frontend
+        centres = net.classifier(frontend(torch.stack(patches))).unflatten(0, (3, -1)).mean(1)
         for each in maps:
             whole = torch.from_numpy(np.tile(each, (128 // len(each) + 1, 1))[:128] if len(each) < 128 else each)
             embedded = patchwise(net.classifier, net.frontend(whole[None]), 42)[0]
@@ -172,10 +173,13 @@ def by_hand(net, data, settings, maps):
     return torch.stack(found)
 
 
-@pytest.mark.parametrize("frames", [False, True])
-def test_clips_are_scored_by_the_mean_log_probability_of_patches_at_hop_42(data, frames):
-    net, settings = network(frames=frames), method(data)
+@pytest.mark.parametrize(("frames", "own"), [(False, False), (True, False), (True, True)])
+def test_clips_are_scored_by_the_mean_log_probability_of_patches_at_hop_42(data, frames, own):
+    net, settings = network(LogLearn(7, 1, "e"), frames), method(data, own_frontend=own)
+    settings.equip(net)
     fit(net, settings, "cpu")
+    if own:
+        torch.nn.init.constant_(net.support_frontend.a, -2)
     random = np.random.default_rng(1)
     maps = [random.random((n, 128), dtype=np.float32) * scale for n in (30, 128, 173, 431) for scale in (1, 2, 3)]
     expected = by_hand(net, data, settings, maps)

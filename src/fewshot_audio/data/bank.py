@@ -25,6 +25,7 @@ from fewshot_audio.data.files import sha256, written_whole
 from fewshot_audio.types import DataError, Dataset
 
 log = logging.getLogger(__name__)
+VERSION = 2  # of how rows are computed; 2: clips resampled as in 2018
 PART = 32  # clips; what a killed build loses at most, per process
 
 
@@ -57,7 +58,7 @@ def open_bank(dataset: Dataset, transform: Transform, cache: Path, workers: int,
     DataError names every file that cannot be decoded, and silent ones unless `silent` allows them.
     """
     key, settings = bank_key(dataset, transform, cache, workers)
-    folder = cache / f"{dataset.name}-{key}"
+    folder = cache / f"{dataset.name}-{key}-v{VERSION}"
     folder.mkdir(parents=True, exist_ok=True)
     with _alone(folder):
         for draft in folder.glob(".*"):  # of a killed process

@@ -4,6 +4,7 @@ from math import isfinite, nan
 from typing import Literal
 
 import torch
+from pydantic import NonNegativeFloat, PositiveFloat
 from torch import Tensor
 
 from fewshot_audio.frontends.frontend import Frontend
@@ -18,7 +19,7 @@ class LogFixed(Frontend):
     log-EPS is alpha 1, beta the float64 machine epsilon, base 10. Source: Pons, Serrà & Serra, arXiv 1810.10274, A.3.
     """
 
-    def __init__(self, alpha: float, beta: float, base: Base):
+    def __init__(self, alpha: PositiveFloat, beta: NonNegativeFloat, base: Base):
         super().__init__()
         self.alpha, self.beta, self.logarithm = alpha, beta, LOGARITHMS[base]
 

@@ -26,11 +26,13 @@ def classifier_of(variables: Variables) -> Classifier:
     norms = [variables[layer["gamma"]].size for layer in layers[nn.BatchNorm2d]]
     if windows == [(5, 5)] * 3:
         return SBCNN(outputs[-1], input_norm=bool(norms))
-    if windows == [(3, 3)] * 5:
+    if windows == [(3, 3)] * 5 and len(norms) == 6:
         return VGG(outputs[-1], kernels[0][0][-1], None, norm_frames=norms[0] > 1)
     if windows == [(WIDTH, HEIGHT)]:
         return Timbre(outputs[-1])
-    raise DataError(f"convolutions of {windows} (frames, bands) belong to none of SB-CNN, VGG and TIMBRE")
+    raise DataError(
+        f"convolutions of {windows} (frames, bands) and {len(norms)} batch norms belong to none of SB-CNN, VGG and TIMBRE"
+    )
 
 
 def pairs_of(variables: Variables) -> list[str]:
@@ -46,7 +48,11 @@ def twins(network: nn.Module, variables: Variables) -> Iterator[tuple[str, Tenso
     frontends = [each for each in (network.support_frontend, network.frontend) if each is not None]
     for scope, frontend in zip(pairs_of(variables), frontends, strict=bool(pairs_of(variables))):
         for theirs, ours in SCALARS.items():
-            yield f"{scope}/{theirs}:0", frontend.get_parameter(ours), torch.as_tensor(variables[f"{scope}/{theirs}:0"])
+            yield (
+                f"{scope}/{theirs}:0",
+                frontend.get_parameter(ours),
+                torch.as_tensor(variables[f"{scope}/{theirs}:0"]).reshape(()),
+            )
     for kind, layers in _layers(variables).items():
         ours = [module for module in network.modules() if isinstance(module, kind)]
         for layer, module in zip(layers, ours, strict=True):

@@ -25,10 +25,19 @@ def compare(path: Path) -> tuple[str, list[Check]]:
     for names, compared in FORMATS.items():
         if set(names) <= arrays.keys():
             try:
-                return compared(arrays)
+                title, checks = compared(arrays)
+                if not checks:
+                    raise DataError("holds nothing to compare with, neither outputs nor costs nor gradients")
+                return title, checks
             except DataError as error:
                 raise DataError(f"{path}: {error}") from error
-            except (KeyError, ValueError) as error:
+            except (
+                KeyError,
+                ValueError,
+                IndexError,
+                TypeError,
+                RuntimeError,
+            ) as error:  # whatever a wrong shape or kind leads to
                 raise DataError(f"{path}: not as a file with {', '.join(names)} should be: {error}") from error
     known = " or ".join(", ".join(names) for names in FORMATS)
     raise DataError(f"{path}: no known format; expected {known}; found {', '.join(arrays)}")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from copy import deepcopy
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -16,10 +17,13 @@ from fewshot_audio.train.method import Method, Randomness, TrainingSet
 from fewshot_audio.train.network import Network
 from fewshot_audio.train.prototypical import Prototypical
 from fewshot_audio.train.supervised import Supervised
+from fewshot_audio.types import DataError
 
 CLIP_NORM, DECAY = 5.0, 0.001  # of the reference training
 JUDGED_COSTS = 3  # of all steps, and the first gradient norm: rounding grows with every step
 ROUNDINGS, ROUNDING_FACTOR = 3, 4  # a max-pool's gradient jumps where two values nearly tie: what float32 leaves open is allowed
+SERIES = ("cost", "grad_norm")  # one value per update
+SMALLEST_UPDATE = 1e-9  # some true gradients are zero
 NEAR_ZERO_REACH = 0.01  # biases and shifts start at zero and a few small updates leave them near it
 
 
@@ -63,11 +67,20 @@ def prototypical(arrays: Arrays) -> tuple[str, list[Check]]:
 
 
 def _double(arrays: Arrays) -> Arrays:
-    return {name: value.astype(np.float64) if value.dtype.kind == "f" else value for name, value in arrays.items()}
+    """A file's numbers in float64 and int64, costs and gradient norms as lists. DataError where nothing says how many updates."""
+    wide = {name: value.astype(np.float64 if value.dtype.kind == "f" else np.int64) for name, value in arrays.items()}
+    wide |= {name: np.atleast_1d(wide[name]) for name in SERIES if name in wide}
+    if _steps(wide) == 0 and any("after" in name for name in wide):
+        raise DataError("values after training, but neither cost nor grad_norm to say how many updates")
+    return wide
+
+
+def _steps(arrays: Arrays) -> int:
+    return max((len(arrays[name]) for name in SERIES if name in arrays), default=0)
 
 
 def _settings(arrays: Arrays) -> dict:
-    rate = float(arrays["learning_rate"])
+    rate = arrays["learning_rate"].item()
     return {"epochs": 1, "learning_rate": rate, "clip_norm": CLIP_NORM, "test_hop": 1, "reestimate_bn": False}
 
 
@@ -92,17 +105,15 @@ def _variables(arrays: Arrays, prefix: str) -> dict[str, np.ndarray]:
 def _title(arrays: Arrays, network: Network, classes: int) -> str:
     pairs = len(pairs_of(_variables(arrays, "init/")))
     frontend = f"log-learn with {pairs} (a, b)" if pairs else "log-EPS"
-    return f"{type(network.classifier).__name__}, {classes} classes, {frontend}, {len(arrays.get('cost', ()))} updates"
+    return f"{type(network.classifier).__name__}, {classes} classes, {frontend}, {_steps(arrays)} updates"
 
 
 def _training(arrays: Arrays, network: Network, method: Method, patches: Tensor, labels: Tensor) -> Iterator[Check]:
     """Make the file's updates on one batch; compare costs, gradient norms before clipping, and variables after."""
     roundings = [_updates(*_perturbed(network, patches, seed), method, labels, JUDGED_COSTS) for seed in range(ROUNDINGS)]
-    ours = _updates(network, patches, method, labels, len(arrays.get("cost", ())))
-    for name, found, rounded, judged in zip(
-        ("cost", "grad_norm"), ours, zip(*roundings, strict=True), (JUDGED_COSTS, 1), strict=True
-    ):
-        for step, (one, reference) in enumerate(zip(found, arrays.get(name, ()), strict=True), 1):
+    ours = _updates(network, patches, method, labels, _steps(arrays))
+    for name, found, rounded, judged in zip(SERIES, ours, zip(*roundings, strict=True), (JUDGED_COSTS, 1), strict=True):
+        for step, (one, reference) in enumerate(zip(found, arrays.get(name, ()), strict=False), 1):
             values = (f"{name}, step {step}", torch.tensor(one), torch.tensor(reference))
             if step > judged:
                 yield shown(*values)
@@ -111,9 +122,20 @@ def _training(arrays: Arrays, network: Network, method: Method, patches: Tensor,
                 yield relative(*values, 1e-4 + ROUNDING_FACTOR * spread)
     tolerance = 1e-2 if isinstance(network.classifier, VGG) else 1e-3  # VGG amplifies rounding
     after = _variables(arrays, "after/")
+    before = {name: theirs for name, _, theirs in twins(network, _variables(arrays, "init/"))}
     for name, ours, theirs in twins(network, after) if after else ():
         values = (f"after/{name}", ours.detach(), theirs)
-        yield near_zero(*values) if theirs.abs().max() <= NEAR_ZERO_REACH else relative(*values, tolerance)
+        found = near_zero(*values) if theirs.abs().max() <= NEAR_ZERO_REACH else relative(*values, tolerance)
+        yield replace(found, ok=found.ok and _moved_alike(ours.detach(), theirs, before[name]))
+
+
+def _moved_alike(ours: Tensor, theirs: Tensor, before: Tensor) -> bool:
+    """Whether training moved a variable the same way: within half of the update and float32's rounding of the value.
+
+    Five small updates change most variables by less than the tolerance on their values, so that alone would see no wrong sign.
+    """
+    rounding = 4 * torch.finfo(torch.float32).eps * theirs.norm() + SMALLEST_UPDATE
+    return bool((ours - theirs).norm() <= (theirs - before).norm() / 2 + rounding)
 
 
 def _updates(network: Network, patches: Tensor, method: Method, labels: Tensor, steps: int) -> tuple[list[float], list[float]]:

@@ -30,8 +30,7 @@ def write(tables: Sequence[Table], runs: pd.DataFrame, notes: Sequence[str], com
         texts[f"figures/{table.name}_by_fold.csv"] = render.csv(table.by_fold)
     for name, text in texts.items():
         _write(results / name, text)
-    made = sorted(path.stem for path in (results / "tables").glob("*.csv"))
-    _write(results / "README.md", provenance(made, runs, notes, command))
+    _write(results / "README.md", provenance([table.name for table in tables], runs, notes, command))
     return [*(results / name for name in texts), results / "README.md"]
 
 

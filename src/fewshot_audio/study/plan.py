@@ -44,7 +44,7 @@ def missing(specs: Iterable[RunSpec], finished: Container[str]) -> list[RunSpec]
 
 
 def _identity(component: Component) -> dict[str, Any]:
-    """What was chosen, without the settings that are off (null or false): so a new option leaves the keys of older runs alone."""
+    """What was chosen, without settings that are off (null or false): a new option that is off changes no key of older runs."""
     chosen = {key: value for key, value in component.arguments.items() if value is not None and value is not False}
     return {"name": component.name, "target": component.target, **chosen}
 

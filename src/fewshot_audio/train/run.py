@@ -89,7 +89,7 @@ def prepared(job: Job, classes: int, data: TrainingSet, random: Randomness) -> t
 
 
 def measured(network: Network, method: Method) -> dict[str, float | None]:
-    """What the frontend says of its training patches, those of one more epoch: means over patches."""
+    """What the frontend says of the patches of one more epoch, a support's among them: means over patches."""
     sums: Counter[str] = Counter()
     for batch in method.epoch(network.classifier.noise_sizes):
         said = network.frontend.measured(method.data.patches(batch).to(network.device))

@@ -17,7 +17,7 @@ from filelock import FileLock
 
 from fewshot_audio.data import bank as bank_module
 from fewshot_audio.data.audio import load
-from fewshot_audio.data.bank import bank_key, open_bank
+from fewshot_audio.data.bank import VERSION, bank_key, open_bank
 from fewshot_audio.data.digests import digest_files
 from fewshot_audio.data.files import written_whole
 from fewshot_audio.data.mel import MelTransform
@@ -154,7 +154,7 @@ def test_all_bad_files_are_named_at_once_and_good_ones_are_not_done_twice(data, 
 
 def test_a_build_waits_for_another_and_says_so(data, tmp_path, caplog, monkeypatch):
     caplog.set_level(logging.INFO)
-    folder = tmp_path / f"synthetic-{bank_key(data, MEL, tmp_path, 1)[0]}"
+    folder = tmp_path / f"synthetic-{bank_key(data, MEL, tmp_path, 1)[0]}-v{VERSION}"
     folder.mkdir()
     lock = FileLock(folder / "lock")
     lock.acquire()

@@ -136,7 +136,7 @@ def test_tables_come_from_the_store_by_command(command, tmp_path):
     assert re.search(r"log_learn - log_eps \| [+-]\d+\.\d ± \d+\.\d \(2\)", done.stdout)
     one = run(report, "+report=difference", "report.pairs=[[log_learn,leaf]]")
     assert one.returncode == 1
-    assert "error: log_learn - leaf: 2 runs are missing" in one.stderr
+    assert "error: table difference: the store has no finished runs of leaf; scripts/run.py makes them" in one.stderr
 
 
 def test_an_empty_store_gives_an_error_and_no_file(tmp_path):

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import torch
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
@@ -126,7 +127,9 @@ def test_machine_settings_are_no_part_of_a_job(tmp_path):
 @pytest.mark.parametrize("name", GROUPS["model"])
 def test_every_model_is_trained_by_a_method_that_can(name):
     job = config.job(composed(f"model={name}"))
-    build(job.fit, data=None, randomness=None).equip(build_network(job, 5))
+    network = build_network(job, 5)
+    build(job.fit, data=None, randomness=None).equip(network)
+    assert network(torch.zeros(2, 128, 128)).shape == (2, 10 if network.classifier.embeds else 5)
 
 
 def test_prototypical_models_choose_their_method_and_the_command_line_overrules():

@@ -198,7 +198,7 @@ def test_tut_asc_at_its_full_size_runs_from_verification_to_a_result(tmp_path):
     report = verify_tut_asc(tmp_path / "data", False, 2)
     assert (report.ok, report.expected, report.missing, report.extra) == (True, 6300, (), ())
     settings = ["dataset=tut_asc", f"dataset.root={tmp_path / 'data'}", "model=timbre", "fit.epochs=2", "fit.test_hop=16"]
-    machine = Machine(tmp_path / "results", tmp_path / "cache", "cpu", threads=1, workers=2, dry_run=False)
+    machine = Machine(tmp_path / "results", tmp_path / "cache", "cpu", threads=1, workers=2, keep_memory=False, dry_run=False)
     outcome = jobs.run(config.job(config.composed([*settings, "n_per_class=5", "repeats=1"])), machine)
     assert outcome.failed == ()
     (line,) = lines(machine)

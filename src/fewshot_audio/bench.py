@@ -41,7 +41,7 @@ def fit(models: Sequence[str], n_per_class: int, epochs: int, rounds: int, threa
 
     The overhead is what draw, Lightning and store add to the plain loop, round by round; its median is the result.
     """
-    process.set_up(threads)
+    process.set_up(threads, keep_memory=False)
     material = noise_material()
     found = {}
     for name in models:
@@ -158,7 +158,7 @@ def _build_noise_bank(folder: str) -> None:
 
 
 def _run_on_noise_bank(folder: str, model: str, n_per_class: int, epochs: int, threads: int) -> None:
-    process.set_up(threads)
+    process.set_up(threads, keep_memory=False)
     dataset, bank = _noise_bank(folder)
     settings = ["dataset=tut_asc", f"dataset.root={dataset.root}", f"model={model}", f"fit.epochs={epochs}", "repeats=1"]
     job = config.job(config.composed([*settings, f"n_per_class={n_per_class}"]))

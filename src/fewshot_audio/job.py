@@ -115,7 +115,7 @@ def run(job: Job, machine: Machine) -> Outcome:
     """Train, score and store every run of the job that is not finished yet. A run that fails is recorded; the rest go on."""
     from fewshot_audio.train.run import Material  # here: its imports take seconds that a plan need not wait for
 
-    process.set_up(machine.threads)
+    process.set_up(machine.threads, machine.keep_memory)
     store = Store(machine.results)
     store.prepare()
     dataset, draws = open_data(job)

@@ -10,16 +10,17 @@ import torch
 TRIM_THRESHOLD, TOP_PAD, MMAP_MAX = -1, -2, -4  # mallopt's names for them, malloc.h
 
 
-def set_up(threads: int) -> None:
-    """Use that many threads per operation, keep freed memory, and silence what Lightning says of itself."""
+def set_up(threads: int, keep_memory: bool) -> None:
+    """Use that many threads per operation, keep freed memory where that is wanted, and silence what Lightning says of itself."""
     torch.set_num_threads(threads)
-    _keep_memory()
+    if keep_memory:
+        _keep_memory()
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", "`isinstance.treespec, LeafSpec.` is deprecated")
 
 
 def _keep_memory() -> None:
-    """Let glibc reuse large blocks instead of returning them: fresh pages cost a third of the time of a step of VGG."""
+    """Let glibc reuse large blocks instead of returning them: VGG trains 1.2 times faster, in 1.8 times the memory."""
     if platform.libc_ver()[0] == "glibc":
         libc = ctypes.CDLL(None)
         libc.mallopt(MMAP_MAX, 0)

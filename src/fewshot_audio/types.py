@@ -140,6 +140,7 @@ class Machine:
     accelerator: Literal["auto", "cpu", "gpu"]
     threads: int
     workers: int
+    keep_memory: bool
     dry_run: bool
 
     def __post_init__(self):

@@ -36,7 +36,7 @@ def test_a_job_stores_every_run_and_a_second_call_trains_nothing(job, machine, m
         assert line["clips"] == 10
         assert sum(map(sum, line["confusion"])) == 10
         assert sum(line["confusion"][i][i] for i in range(5)) == line["correct"]
-        assert set(line["seconds"]) == {"draw", "train", "score"}
+        assert set(line["seconds"]) == {"draw", "train", "filter", "score"}
         assert line["threads"] == 1
         assert line["versions"]["torch"].startswith("2.")
     monkeypatch.setattr(running, "fit", None)
@@ -56,7 +56,7 @@ def test_re_estimated_statistics_change_the_score_and_the_stored_ones_are_told_t
     assert other["confusion"] != plain["confusion"]
     assert other["learned"] == plain["learned"]
     assert 0 <= plain["measured"]["below beta/alpha"] < 1
-    assert set(other["seconds"]) == {"draw", "train", "score stored", "reestimate", "score"}
+    assert set(other["seconds"]) == {"draw", "train", "filter", "score stored", "reestimate", "score"}
 
 
 def test_more_repeats_add_runs_and_change_none(job, machine):

@@ -29,7 +29,7 @@ def data():
     """Twelve clips of three classes, of four lengths, one under a patch."""
     random = torch.Generator().manual_seed(0)
     maps = [torch.rand(frames, 128, generator=random) * (1 + label) for label, frames in CLIPS]
-    return training_set(maps, [label for label, _ in CLIPS])
+    return training_set(LogFixed(1, 1e-6, 10), maps, [label for label, _ in CLIPS])
 
 
 def method(data, **changes):
@@ -78,7 +78,7 @@ def test_an_update_s_queries_are_different_patches_of_every_class_new_each_time(
 
 
 def test_fewer_patches_than_asked_for_are_all_taken():
-    data = training_set([torch.rand(50, 128), torch.rand(173, 128)], [0, 1])
+    data = training_set(LogFixed(1, 1e-6, 10), [torch.rand(50, 128), torch.rand(173, 128)], [0, 1])
     (batch,) = method(data, queries=5).epoch(())
     assert sorted(batch.clips.tolist()[2:]) == [0, 1, 1]
 
@@ -108,7 +108,7 @@ def test_a_fit_is_the_plain_loop(data):
     for batch in settings.epoch(plain.classifier.noise_sizes):
         patches = []
         for clip, start in zip(batch.clips.tolist(), batch.starts.tolist(), strict=True):
-            whole = data.maps[clip, : data.lengths[clip]]
+            whole = data.inputs[0][clip, : data.lengths[clip]]
             patches.append((whole.repeat(4, 1) if len(whole) < 128 else whole)[start : start + 128])
         patches, noise = torch.stack(patches), batch.noise[0]
         support, queries = embed(plain, patches[:6], noise[:6]), embed(plain, patches[6:], noise[6:])
@@ -162,7 +162,7 @@ def by_hand(net, data, settings, maps):
     clips, starts = (each[support].tolist() for each in settings.windows)
     found = []
     with torch.inference_mode():
-        patches = [data.maps[c, : data.lengths[c]].repeat(4, 1)[s : s + 128] for c, s in zip(clips, starts, strict=True)]
+        patches = [data.inputs[0][c, : data.lengths[c]].repeat(4, 1)[s : s + 128] for c, s in zip(clips, starts, strict=True)]
         frontend = net.support_frontend or net.frontend
         centres = net.classifier(frontend(torch.stack(patches))).unflatten(0, (3, -1)).mean(1)
         for each in maps:
@@ -198,7 +198,7 @@ def test_the_accuracy_on_the_training_clips_is_that_of_their_patches(data):
     net.train()
     found = settings._training_accuracy(net)
     assert net.training
-    maps = [data.maps[clip, :frames].numpy() for clip, (_, frames) in enumerate(CLIPS)]
+    maps = [data.inputs[0][clip, :frames].numpy() for clip, (_, frames) in enumerate(CLIPS)]
     expected = by_hand(net, data, settings, maps).argmax(1) == data.labels
     assert found == pytest.approx(expected.double().mean().item())
 

@@ -35,7 +35,7 @@ def data():
     """Six clips of three classes, of three lengths, one under a patch."""
     random = torch.Generator().manual_seed(0)
     maps = [torch.rand(frames, 128, generator=random) * (1 + label) for label in range(3) for frames in (40, 130, 173)[:2]]
-    return training_set(maps, [0, 0, 1, 1, 2, 2])
+    return training_set(LogFixed(1, 1e-6, 10), maps, [0, 0, 1, 1, 2, 2])
 
 
 def network(name, frontend=LogFixed):
@@ -59,7 +59,7 @@ def test_a_fit_is_the_plain_loop(name, data):
         for batch in settings.epoch(plain.classifier.noise_sizes):
             patches = torch.stack(
                 [
-                    data.maps[c, :n].repeat(128 // n + 1, 1)[s : s + 128] if n < 128 else data.maps[c, s : s + 128]
+                    data.inputs[0][c, :n].repeat(128 // n + 1, 1)[s : s + 128] if n < 128 else data.inputs[0][c, s : s + 128]
                     for c, s, n in zip(
                         batch.clips.tolist(), batch.starts.tolist(), data.lengths[batch.clips].tolist(), strict=True
                     )
@@ -169,7 +169,7 @@ def test_reestimated_statistics_are_the_mean_over_the_batches_of_some_epochs(nam
     seen = []
     for _ in range(PASSES):
         for batch in twin.epoch(net.classifier.noise_sizes):
-            inputs = net.frontend(cut(data.maps, data.lengths, batch.clips, batch.starts)).double()
+            inputs = net.frontend(cut(data.inputs[0], data.lengths, batch.clips, batch.starts)).double()
             seen.append((inputs.mean().item(), inputs.var().item()))
     reestimate(net, settings)
     mean, variance = np.mean(seen, 0)
@@ -197,9 +197,11 @@ def test_the_path_of_what_is_learned_starts_at_the_start_and_ends_at_the_end(dat
 
 def test_the_share_below_the_floor_is_that_of_the_training_patches():
     random = torch.Generator().manual_seed(0)
-    data = training_set([torch.rand(frames, 128, generator=random) for frames in (20, 128, 500)], [0, 1, 2])
-    data.maps[2] *= 10
+    data = training_set(
+        LogFixed(1, 1e-6, 10), [torch.rand(frames, 128, generator=random) for frames in (20, 128, 500)], [0, 1, 2]
+    )
+    data.inputs[0][2] *= 10
     net = Network(LogFixed(2, 0.5, "e"), Timbre(3))
     found = measured(net, method(data, batch_size=2))
-    shares = [(data.maps[0, :20].repeat(7, 1)[:128] < 0.25).float().mean(), (data.maps[1, :128] < 0.25).float().mean()]
+    shares = [(data.inputs[0][0, :20].repeat(7, 1)[:128] < 0.25).float().mean(), (data.inputs[0][1, :128] < 0.25).float().mean()]
     assert found["below beta/alpha"] == pytest.approx((sum(shares).item() + 0.025) / 3, abs=0.003)

@@ -26,7 +26,7 @@ from fewshot_audio.data.tasks import Draws
 from fewshot_audio.provenance import provenance
 from fewshot_audio.study.plan import run_specs
 from fewshot_audio.study.store import FINISHED, Store
-from fewshot_audio.train.fit import training_set
+from fewshot_audio.train.fit import initialise
 from fewshot_audio.train.method import Randomness
 from fewshot_audio.train.network import Network
 from fewshot_audio.train.run import Material, prepared, train_and_score
@@ -80,11 +80,11 @@ def _round(job: Job, material: Material, n_per_class: int) -> dict[str, float]:
 def _plain_loop(job: Job, material: Material, n_per_class: int) -> Network:
     """The same updates as a run's, in as few lines of torch as they take."""
     clips = material.draws.task(n_per_class, 1).train
-    data = training_set([torch.from_numpy(material.bank[c.path].copy()) for c in clips], [c.label for c in clips])
+    rows = [torch.from_numpy(material.bank[c.path].copy()) for c in clips]
     random = Randomness.named(job.seed, material.dataset.name, job.fold, n_per_class, 1)
-    network, method = prepared(job, CLASSES, data, random)
-    network.classifier.initialise(random.init)
-    optimiser = torch.optim.SGD(network.train().parameters(), method.learning_rate)
+    network, method = prepared(job, CLASSES, rows, [c.label for c in clips], random)
+    initialise(network, method)
+    data, optimiser = method.data, torch.optim.SGD(network.train().parameter_groups(method.learning_rate))
     for _ in range(method.epochs):
         for batch in method.epoch(network.classifier.noise_sizes):
             optimiser.zero_grad()

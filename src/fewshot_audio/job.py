@@ -16,8 +16,10 @@ from tqdm import tqdm
 from fewshot_audio import process
 from fewshot_audio.components import build
 from fewshot_audio.data import tasks
-from fewshot_audio.data.bank import Bank, bank_key, open_bank
+from fewshot_audio.data.bank import Bank, Transform, bank_key, open_bank
 from fewshot_audio.data.mel import MelTransform
+from fewshot_audio.data.waveform import Waveform
+from fewshot_audio.frontends.frontend import Frontend
 from fewshot_audio.provenance import command, provenance
 from fewshot_audio.study.plan import missing, run_specs
 from fewshot_audio.study.store import FAILED, FINISHED, Line, Store
@@ -57,9 +59,10 @@ def all_tasks(job: Job, draws: tasks.Draws) -> list[Task]:
     return [draws.task(n, repeat) for n, m in sorted(job.repeats.items()) for repeat in range(1, m + 1)]
 
 
-def transform_of(job: Job) -> MelTransform:
-    """What the job's bank holds."""
-    return MelTransform(**asdict(job.mel))
+def transform_of(job: Job) -> Transform:
+    """What the job's bank holds: what its frontend reads."""
+    frontend: Frontend = build(job.frontend)
+    return Waveform(frontend.sample_rate) if frontend.reads == "waveform" else MelTransform(**asdict(job.mel))
 
 
 def prepare(job: Job, machine: Machine) -> Bank:

@@ -26,6 +26,17 @@ class Gabor(nn.Module):
         unit = FWHM / (2 * pi)
         return self.centres.clamp(0, pi), self.widths.clamp(4 * unit, self.taps * unit)
 
+    def at_a_bound(self) -> Tensor:
+        """Which filters (filters,) lie at a bound of their centre or width, or beyond."""
+        unit = FWHM / (2 * pi)
+        narrow, wide = self.widths >= self.taps * unit, self.widths <= 4 * unit
+        return narrow | wide | (self.centres <= 0) | (self.centres >= pi)
+
+    def in_hz(self, sample_rate: int) -> tuple[Tensor, Tensor]:
+        """Centres and bandwidths (filters,) in Hz; a bandwidth is the full width at half of the largest amplitude."""
+        centres, widths = self.bounded()
+        return centres * sample_rate / (2 * pi), FWHM * sample_rate / (2 * pi * widths)
+
     def forward(self) -> tuple[Tensor, Tensor]:
         """Real and imaginary parts of the impulse responses (filters, taps); the middle tap is number taps // 2."""
         centres, widths = (each[:, None] for each in self.bounded())

@@ -20,6 +20,14 @@ class GaussianLowpass(nn.Module):
         """Widths (filters,) within their bounds."""
         return self.widths.clamp(2 / self.taps, 0.5)
 
+    def at_a_bound(self) -> Tensor:
+        """Which windows (filters,) have a width at a bound or beyond."""
+        return (self.widths <= 2 / self.taps) | (self.widths >= 0.5)
+
+    def in_samples(self) -> Tensor:
+        """Standard deviations (filters,) in samples."""
+        return self.bounded() * (self.taps - 1) / 2
+
     def forward(self) -> Tensor:
         """Windows (filters, taps)."""
         half = (self.taps - 1) / 2

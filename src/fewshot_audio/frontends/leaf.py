@@ -1,16 +1,28 @@
 """LEAF: learned filters, learned pooling, learned compression of the waveform."""
 
-from typing import Literal
+import math
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
 
 import torch
+from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor, nn
-from torch.nn.functional import conv1d, pad
 
+from fewshot_audio.frontends.drift import drift
+from fewshot_audio.frontends.engine import Conv, Engine
+from fewshot_audio.frontends.engine_exact import Exact
+from fewshot_audio.frontends.engine_fast import Fast
+from fewshot_audio.frontends.frontend import Frontend
 from fewshot_audio.frontends.gabor import Gabor
 from fewshot_audio.frontends.gaussian_lowpass import GaussianLowpass
+from fewshot_audio.frontends.initial import Scale, drawn, initial
+from fewshot_audio.frontends.pcen import PCEN
+from fewshot_audio.frontends.placement import Align, Placement
+from fewshot_audio.types import ConfigError
 
-Align = Literal["centre", "tf"]
-FLOOR = 1e-5
+FLOOR = 1e-5  # of energies, before they are compressed
+Part = Literal["filters", "pooling", "compression"]
 
 
 class LogOffset(nn.Module):
@@ -20,44 +32,130 @@ class LogOffset(nn.Module):
         return torch.log(energies + FLOOR)
 
 
-class Leaf(nn.Module):
-    """Waveforms (clips, samples) in [-1, 1] to maps (clips, frames, filters): filter, square, pool, floor at 1e-5, compress.
+class Leaf(Frontend):
+    """Waveforms to maps: filter, square, pool into frames, floor at 1e-5, compress; in float32 also under autocast.
 
-    `hop` is in samples. With `align` "centre" frame t is centred on sample t * hop, as a mel frame is, and there are
-    1 + samples // hop; with "tf" they are placed as in the source: ceil(samples / hop), half a hop later.
-    Source: Zeghidour et al., arXiv 2101.08596, and its TensorFlow code.
+    Assembled from its parts; `leaf` makes them. `draw`, if given, turns a generator into random centres and widths for the
+    filters. Source: Zeghidour et al., arXiv 2101.08596, and its TensorFlow code.
     """
 
-    def __init__(self, filters: Gabor, pooling: GaussianLowpass, compression: nn.Module, hop: int, align: Align):
+    reads = "waveform"
+    pointwise = False
+
+    def __init__(
+        self,
+        filters: Gabor,
+        pooling: GaussianLowpass,
+        compression: nn.Module,
+        engine: Engine,
+        sample_rate: int,
+        draw: Callable[[torch.Generator], tuple[Tensor, Tensor]] | None = None,
+    ):
         super().__init__()
         self.filters, self.pooling, self.compression = filters, pooling, compression
-        self.hop, self.align = hop, align
+        self.engine, self.sample_rate, self.draw = engine, sample_rate, draw
+        self.bands = len(filters.centres)
+        self.before = self.in_plain_units()
 
-    def forward(self, waveforms: Tensor) -> Tensor:
-        frames, left = placed(waveforms.shape[1], self.pooling.taps, self.hop, self.align)
-        energies = pooled_energies(waveforms, *self.filters(), self.pooling(), self.hop, frames, left)
-        return self.compression(energies.clamp(min=FLOOR))
+    def prepare(self, rows: Tensor, lengths: Tensor) -> tuple[Tensor, ...]:
+        return self.engine.prepare(rows[..., 0], lengths)
+
+    def frames(self, rows: Any) -> Any:
+        return self.engine.placement.frames(rows)
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        with torch.autocast(inputs[0].device.type, enabled=False):
+            energies = self.engine.energies(torch.complex(*self.filters()), self.pooling(), *inputs)
+            return self.compression(energies.clamp(min=FLOOR))
+
+    def initialise(self, generator: torch.Generator) -> None:
+        if self.draw is not None:
+            with torch.no_grad():
+                for parameter, value in zip((self.filters.centres, self.filters.widths), self.draw(generator), strict=True):
+                    parameter.copy_(value)
+        self.before = self.in_plain_units()
+
+    def calibrate(self, *inputs: Tensor) -> None:
+        with torch.no_grad():
+            self.engine.calibrate(torch.complex(*self.filters()), self.pooling(), FLOOR, *inputs)
+
+    @torch.no_grad()
+    def in_plain_units(self) -> dict[str, Tensor]:
+        """What is learned, each (filters,) on the CPU: centre and bandwidth in Hz, pooling width in ms, the compression's four."""
+        centre, bandwidth = self.filters.in_hz(self.sample_rate)
+        pooling = 1000 * self.pooling.in_samples() / self.sample_rate
+        compression = self.compression.bounded() if isinstance(self.compression, PCEN) else {}
+        found = {"centre": centre, "bandwidth": bandwidth, "pooling, ms": pooling, **compression}
+        return {name: value.detach().cpu().clone() for name, value in found.items()}
+
+    def learned(self) -> dict[str, float]:
+        now = self.in_plain_units()
+        moved = (now["centre"] - self.before["centre"]).abs().median().item()
+        return {"median drift, Hz": moved} | {f"median {name}": value.median().item() for name, value in now.items()}
+
+    def report(self) -> dict[str, Any]:
+        parts = {"filters": self.filters, "poolings": self.pooling}
+        bounds = {f"{name} at a bound": int(part.at_a_bound().sum()) for name, part in parts.items()}
+        found = drift(self.before, self.in_plain_units())
+        return {"engine": self.engine.report(), "summary": found["summary"] | bounds, "filters": found["filters"]}
 
 
-def placed(samples: int, taps: int, hop: int, align: Align) -> tuple[int, int]:
-    """How many frames a clip gives, and how many samples the first window begins before the clip."""
-    if align == "centre":
-        return 1 + samples // hop, (taps - 1) // 2
-    frames = -(-samples // hop)
-    return frames, max((frames - 1) * hop + taps - samples, 0) // 2
+def leaf(
+    sample_rate: PositiveInt,
+    hop: PositiveInt | None,
+    hop_ms: PositiveFloat | None,
+    window_ms: PositiveFloat,
+    align: Align,
+    filters: PositiveInt,
+    low: NonNegativeFloat,
+    high: PositiveFloat | None,
+    initialisation: Scale,
+    pooling: PositiveFloat,
+    compression: Literal["pcen", "log", "none"],
+    alpha: float,
+    delta: float,
+    root: float,
+    time_constant: PositiveFloat,
+    learn: Sequence[Part],
+    learning_rate_factor: PositiveFloat,
+    engine: Literal["conv", "exact", "fast"],
+    tolerance: PositiveFloat,
+) -> Leaf:
+    """LEAF of `filters` filters from `low` to `high` Hz (null: half the rate), with windows of `window_ms` every `hop` samples.
 
-
-def pooled_energies(
-    waveforms: Tensor, real: Tensor, imaginary: Tensor, windows: Tensor, hop: int, frames: int, left: int
-) -> Tensor:
-    """Waveforms (clips, samples), filters and windows (filters, taps each) to pooled energies (clips, frames, filters).
-
-    The plain way: every sample is filtered (zeros around the clip), squared, and summed under the window of each frame.
+    `hop_ms` stands for `hop` where that is null. `pooling` is the windows' first width as a share of half of them; alpha, delta,
+    root and `time_constant` (s) are PCEN's start. `learn` names the parts that learn, at `learning_rate_factor` times the
+    rate of the rest. ConfigError on what cannot be; warns of filters that start at a bound or on one another.
     """
-    filters, taps = real.shape
-    before = (taps - 1) // 2
-    kernels = torch.cat([real, imaginary])[:, None]
-    parts = conv1d(pad(waveforms[:, None], (before, taps - 1 - before)), kernels)
-    energies = parts[:, :filters].square() + parts[:, filters:].square()
-    right = (frames - 1) * hop + windows.shape[1] - left - waveforms.shape[1]
-    return conv1d(pad(energies, (left, right)), windows[:, None], stride=hop, groups=filters).transpose(1, 2)
+    if (hop is None) == (hop_ms is None):
+        raise ConfigError(f"frontend.hop={hop}, frontend.hop_ms={hop_ms}: give one of them and set the other to null")
+    hop = hop or max(1, round(hop_ms * sample_rate / 1000))
+    taps = int(sample_rate * window_ms / 1000) + 1
+    high = sample_rate / 2 if high is None else high
+    if not low < high <= sample_rate / 2:
+        raise ConfigError(f"frontend.low={low}, frontend.high={high}: expected low < high <= {sample_rate / 2} Hz, half the rate")
+    centres, widths = initial(initialisation, filters, low, high, sample_rate)
+    gabor = Gabor(centres.float(), widths.float(), taps)
+    _warn(gabor)
+    even = torch.ones(filters)
+    smooth = 1 - math.exp(-hop / sample_rate / time_constant)
+    kinds = {"pcen": lambda: PCEN(alpha * even, delta * even, root * even, smooth * even), "log": LogOffset, "none": nn.Identity}
+    placement = Placement(taps, hop, align)
+    engines = {"conv": lambda: Conv(placement), "exact": lambda: Exact(placement), "fast": lambda: Fast(placement, tolerance)}
+    draw = (lambda generator: drawn(widths, low, high, sample_rate, generator)) if initialisation == "random" else None
+    made = Leaf(gabor, GaussianLowpass(pooling * even, taps), kinds[compression](), engines[engine](), sample_rate, draw)
+    made.learning_rate_factor = learning_rate_factor
+    for part in ("filters", "pooling", "compression"):
+        getattr(made, part).requires_grad_(part in learn)
+    return made
+
+
+def _warn(filters: Gabor) -> None:
+    clipped = int(filters.at_a_bound().sum())
+    centres, widths = filters.bounded()
+    places = torch.stack([centres, widths], 1).detach()
+    double = len(places) - len(places.unique(dim=0))
+    if clipped:
+        warnings.warn(f"{clipped} of {len(places)} filters start at a bound of their width or centre", stacklevel=3)
+    if double:
+        warnings.warn(f"{double} of {len(places)} filters start where another one does", stacklevel=3)

@@ -20,11 +20,15 @@ class PCEN(nn.Module):
         self.alpha, self.delta = nn.Parameter(alpha), nn.Parameter(delta)
         self.root, self.smooth = nn.Parameter(root), nn.Parameter(smooth)
 
+    def bounded(self) -> dict[str, Tensor]:
+        """The four within their bounds, (bands,) each, by name."""
+        delta, root = self.delta.clamp(min=FLOOR), self.root.clamp(min=1)
+        return {"alpha": self.alpha.clamp(max=1), "delta": delta, "root": root, "smooth": self.smooth.clamp(0, 1)}
+
     def forward(self, energies: Tensor) -> Tensor:
-        alpha, power = self.alpha.clamp(max=1), 1 / self.root.clamp(min=1)
-        delta = self.delta.clamp(min=FLOOR)
-        smoothed = smoothed_over_frames(energies, self.smooth.clamp(0, 1))
-        return (energies / (FLOOR + smoothed) ** alpha + delta) ** power - delta**power
+        alpha, delta, root, smooth = self.bounded().values()
+        smoothed = smoothed_over_frames(energies, smooth)
+        return (energies / (FLOOR + smoothed) ** alpha + delta) ** (1 / root) - delta ** (1 / root)
 
 
 def smoothed_over_frames(x: Tensor, weight: Tensor) -> Tensor:

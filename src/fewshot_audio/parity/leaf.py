@@ -3,10 +3,12 @@
 import torch
 from torch import Tensor, nn
 
+from fewshot_audio.frontends.engine import Conv
 from fewshot_audio.frontends.gabor import Gabor
 from fewshot_audio.frontends.gaussian_lowpass import GaussianLowpass
 from fewshot_audio.frontends.leaf import Leaf, LogOffset
 from fewshot_audio.frontends.pcen import PCEN
+from fewshot_audio.frontends.placement import Placement
 from fewshot_audio.parity.checks import Arrays, Check, outputs, relative
 from fewshot_audio.types import DataError
 
@@ -21,7 +23,7 @@ def leaf(arrays: Arrays) -> tuple[str, list[Check]]:
     rate, parameters = int(arrays["sample_rate"]), _parameters(arrays, "param/")
     hop = _hop(waveforms.shape[1], out.shape[1], rate)
     candidates = {name: _leaf(parameters, each, rate, hop) for name, each in _compressions(parameters).items()}
-    found = {name: each(waveforms) for name, each in candidates.items()}
+    found = {name: each.maps(waveforms[..., None]) for name, each in candidates.items()}
     name = min(found, key=lambda each: (found[each] - out).abs().max().item())  # nothing in a file tells log from none
     loss = (found[name].flatten() * torch.cos(torch.arange(out.numel()))).sum()
     loss.backward()
@@ -53,7 +55,8 @@ def _compressions(parameters: dict[str, Tensor]) -> dict[str, nn.Module]:
 def _leaf(parameters: dict[str, Tensor], compression: nn.Module, rate: int, hop: int) -> Leaf:
     taps = rate * WINDOW // 1000 + 1
     filters = Gabor(parameters[KERNEL][:, 0].clone(), parameters[KERNEL][:, 1].clone(), taps)
-    return Leaf(filters, GaussianLowpass(parameters[POOLING].flatten().clone(), taps), compression, hop, "tf")
+    pooling = GaussianLowpass(parameters[POOLING].flatten().clone(), taps)
+    return Leaf(filters, pooling, compression, Conv(Placement(taps, hop, "tf")), rate)
 
 
 def _hop(samples: int, frames: int, rate: int) -> int:

@@ -49,7 +49,7 @@ def prototypical(arrays: Arrays) -> tuple[str, list[Check]]:
     support, queries = torch.from_numpy(arrays["mel_support"]), torch.from_numpy(arrays["mel_query"])
     classes, clips, frames = support.shape[:3]
     data = TrainingSet(
-        support.flatten(0, 1), torch.full((classes * clips,), frames), torch.arange(classes).repeat_interleave(clips)
+        (support.flatten(0, 1),), torch.full((classes * clips,), frames), torch.arange(classes).repeat_interleave(clips)
     )
     own = {"support": clips, "queries": 1, "train_hop": 1, "patience": 0, "own_frontend": network.support_frontend is not None}
     method = Prototypical(**_settings(arrays), **own, data=data, randomness=Randomness.named("parity"))
@@ -60,7 +60,7 @@ def prototypical(arrays: Arrays) -> tuple[str, list[Check]]:
             return method.scorer(network.eval())(network(queries))
 
     checks = [*outputs(arrays, "logp_eval_before", log_probabilities(), 1e-5)]
-    checks += _training(arrays, network, method, torch.cat([data.maps, queries]), labels)
+    checks += _training(arrays, network, method, torch.cat([data.inputs[0], queries]), labels)
     checks += outputs(arrays, "logp_eval_after", log_probabilities(), 1e-2)
     return f"prototypical {_title(arrays, network, classes)}", checks
 

@@ -10,6 +10,7 @@ import pytorch_lightning as lightning
 import torch
 from torch import Tensor
 
+from fewshot_audio.frontends.frontend import Frontend
 from fewshot_audio.train.method import Batch, Method, TrainingSet
 from fewshot_audio.train.network import Network
 
@@ -28,7 +29,7 @@ class Course:
 
 def fit(network: Network, method: Method, accelerator: str) -> Course:
     """Train the network in place, from new weights; how it went. KeyboardInterrupt on Ctrl-C."""
-    network.classifier.initialise(method.randomness.init)
+    initialise(network, method)
     fitting = Fitting(network, method)
     trainer = lightning.Trainer(max_epochs=method.epochs or -1, accelerator=accelerator, devices=1, barebones=True)
     try:
@@ -52,18 +53,21 @@ class Fitting(lightning.LightningModule):
         self.updates = 0
         self.ended: str | None = None
         self.learned = [network.learned()]
-        for name, tensor in method.data._asdict().items():
-            self.register_buffer(name, tensor, persistent=False)
+        self.data = method.data
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        return torch.optim.SGD(self.network.parameters(), self.method.learning_rate)
+        return torch.optim.SGD(self.network.parameter_groups(self.method.learning_rate))
+
+    def on_fit_start(self) -> None:
+        """Bring the data to the device, where they stay."""
+        self.data = self.data.to(self.device)
 
     def training_step(self, batch: Batch, _: int) -> None:
         """One update of all weights."""
         optimiser = self.optimizers()
         optimiser.zero_grad()
-        patches = TrainingSet(self.maps, self.lengths, self.labels).patches(batch)
-        self.manual_backward(self.method.loss(self.network, patches, self.labels[batch.clips], batch.noise))
+        labels = self.data.labels[batch.clips]
+        self.manual_backward(self.method.loss(self.network, self.data.patches(batch), labels, batch.noise))
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.method.clip_norm)
         optimiser.step()
         self.updates += 1
@@ -104,7 +108,15 @@ def finite(value: float) -> float | None:
     return value if isfinite(value) else None
 
 
-def training_set(maps: list[Tensor], labels: list[int]) -> TrainingSet:
-    """Maps (frames, bands) of any lengths and their labels to one padded set."""
-    padded = torch.nn.utils.rnn.pad_sequence(maps, batch_first=True)
-    return TrainingSet(padded, torch.tensor([len(each) for each in maps]), torch.tensor(labels))
+def initialise(network: Network, method: Method) -> None:
+    """Give a network its new weights, drawn by the run's own generator, and its frontends a look at the training clips."""
+    network.classifier.initialise(method.randomness.init)
+    for frontend in network.frontends():
+        frontend.initialise(method.randomness.init)
+        frontend.calibrate(*method.data.inputs)
+
+
+def training_set(frontend: Frontend, rows: list[Tensor], labels: list[int]) -> TrainingSet:
+    """A bank's rows (rows, columns) of clips of any lengths, and their labels, to what the frontend prepares of them."""
+    padded, lengths = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True), torch.tensor([len(each) for each in rows])
+    return TrainingSet(frontend.prepare(padded, lengths), frontend.frames(lengths), torch.tensor(labels))

@@ -10,7 +10,7 @@ from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor
 
 from fewshot_audio.seeds import seed_for
-from fewshot_audio.train.network import Network, cut
+from fewshot_audio.train.network import Network, Patches
 
 
 class Batch(NamedTuple):
@@ -26,15 +26,19 @@ class Batch(NamedTuple):
 
 
 class TrainingSet(NamedTuple):
-    """The clips that a run trains on: maps (clips, frames, bands) padded to the longest, frames, labels (clips,)."""
+    """The clips that a run trains on: what its frontend prepared of them, frames (clips,), labels (clips,)."""
 
-    maps: Tensor
+    inputs: tuple[Tensor, ...]
     lengths: Tensor
     labels: Tensor
 
-    def patches(self, batch: Batch) -> Tensor:
-        """A batch on the maps' device to its patches (batch, 128, bands)."""
-        return cut(self.maps, self.lengths, batch.clips, batch.starts)
+    def patches(self, batch: Batch) -> Patches:
+        """A batch on the same device to its patches."""
+        return Patches(self.inputs, self.lengths, batch.clips, batch.starts)
+
+    def to(self, device: torch.device) -> "TrainingSet":
+        """The same on a device."""
+        return TrainingSet(tuple(each.to(device) for each in self.inputs), self.lengths.to(device), self.labels.to(device))
 
 
 @dataclass(frozen=True)
@@ -74,8 +78,8 @@ class Method(ABC):
         """The next epoch's batches."""
 
     @abstractmethod
-    def loss(self, network: Network, patches: Tensor, labels: Tensor, noise: tuple[Tensor, ...]) -> Tensor:
-        """A batch's patches (batch, 128, 128), labels (batch,) and dropout noise to the scalar that is minimised."""
+    def loss(self, network: Network, patches: Patches | Tensor, labels: Tensor, noise: tuple[Tensor, ...]) -> Tensor:
+        """A batch's patches, labels (batch,) and dropout noise to the scalar that is minimised."""
 
     @abstractmethod
     def ended(self, network: Network) -> str | None:

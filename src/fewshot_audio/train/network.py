@@ -1,16 +1,38 @@
 """What a run trains: a frontend, then a classifier; and how patches are cut."""
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, arange, nn
 
 from fewshot_audio.components import build
 from fewshot_audio.frontends.frontend import Frontend
-from fewshot_audio.models.classifier import FRAMES, Classifier
-from fewshot_audio.types import Job
+from fewshot_audio.models.classifier import BANDS, FRAMES, Classifier
+from fewshot_audio.types import ConfigError, Job
+
+
+@dataclass(frozen=True)
+class Patches:
+    """Patches still to be cut: what a frontend prepared of all clips, the frames of each, whose patches, from which frame."""
+
+    inputs: tuple[Tensor, ...]
+    lengths: Tensor
+    clips: Tensor
+    starts: Tensor
+
+    def __getitem__(self, part: slice) -> "Patches":
+        return Patches(self.inputs, self.lengths, self.clips[part], self.starts[part])
+
+    def through(self, frontend: Frontend) -> Tensor:
+        """The patches (batch, 128, bands) of the frontend's maps; one that needs whole clips sees each of the batch's once."""
+        if frontend.pointwise:
+            return frontend(cut(self.inputs[0], self.lengths, self.clips, self.starts))
+        clips, numbers = self.clips.unique(return_inverse=True)
+        return cut(frontend(*(each[clips] for each in self.inputs)), self.lengths[clips], numbers, self.starts)
 
 
 class Network(nn.Module):
-    """Patches of a bank's maps (batch, 128 frames, 128 bands) to outputs (batch, size): logits or embeddings.
+    """Patches to outputs (batch, size): logits or embeddings.
 
     `support_frontend` is what the support of a prototypical network passes through, None where all share one.
     """
@@ -26,25 +48,46 @@ class Network(nn.Module):
         """Where the weights are."""
         return next(self.parameters()).device
 
-    def forward(self, patches: Tensor, noise: tuple[Tensor, ...] = (), support: bool = False) -> Tensor:
-        """Patches (batch, 128, 128), of a support or others, and the dropout's uniform numbers to outputs (batch, size)."""
-        frontend = self.support_frontend if support and self.support_frontend is not None else self.frontend
-        return self.classifier(frontend(patches), noise)
+    def frontends(self) -> list[Frontend]:
+        """Its frontend, and that of the support where there is one."""
+        return [self.frontend, *([] if self.support_frontend is None else [self.support_frontend])]
 
-    def sweep(self, maps: Tensor, hop: int) -> Tensor:
-        """Maps (clips, frames, 128), all of one length, to the outputs (clips, patches, size) of patches every `hop` frames."""
-        frames = arange(max(maps.shape[1], FRAMES), device=maps.device) % maps.shape[1]
-        return self.classifier.sweep(self.frontend(maps[:, frames]), hop)
+    def forward(self, patches: Patches | Tensor, noise: tuple[Tensor, ...] = (), support: bool = False) -> Tensor:
+        """Patches, of a support or others, and the dropout's uniform numbers to outputs (batch, size).
+
+        Where the frontend is pointwise, patches may be given as they are cut from the bank (batch, 128, 128).
+        """
+        frontend = self.frontends()[-1] if support else self.frontend
+        return self.classifier(patches.through(frontend) if isinstance(patches, Patches) else frontend(patches), noise)
+
+    def ready(self, rows: Tensor) -> Tensor:
+        """A bank's rows of clips of one length to what `sweep` takes: their maps where a frontend needs whole clips."""
+        return rows if self.frontend.pointwise else self.frontend.maps(rows)
+
+    def sweep(self, ready: Tensor, hop: int) -> Tensor:
+        """What `ready` gave of clips to the outputs (clips, patches, size) of patches every `hop` frames."""
+        repeated = ready[:, arange(max(ready.shape[1], FRAMES), device=ready.device) % ready.shape[1]]
+        return self.classifier.sweep(self.frontend(repeated) if self.frontend.pointwise else repeated, hop)
 
     def learned(self) -> dict[str, float]:
         """The scalars of the frontends that training has set."""
         support = {} if self.support_frontend is None else self.support_frontend.learned()
         return self.frontend.learned() | {f"support {name}": value for name, value in support.items()}
 
+    def parameter_groups(self, learning_rate: float) -> list[dict]:
+        """All parameters for an optimiser, the frontends' with their own factor of the learning rate."""
+        groups = [{"params": list(self.classifier.parameters()), "lr": learning_rate}]
+        for frontend in self.frontends():
+            groups.append({"params": list(frontend.parameters()), "lr": learning_rate * frontend.learning_rate_factor})
+        return [group for group in groups if group["params"]]
+
 
 def build_network(job: Job, classes: int) -> Network:
     """A job's untrained network. ConfigError on a setting that cannot be."""
-    return Network(build(job.frontend), build(job.model, classes=classes))
+    network = Network(build(job.frontend), build(job.model, classes=classes))
+    if network.frontend.bands != BANDS:
+        raise ConfigError(f"frontend.filters={network.frontend.bands}: the models take maps of {BANDS} bands")
+    return network
 
 
 def cut(maps: Tensor, lengths: Tensor, clips: Tensor, starts: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from torch.nn.functional import cross_entropy
 
 from fewshot_audio.models.classifier import patch_starts
 from fewshot_audio.train.method import Batch, Method
-from fewshot_audio.train.network import Network
+from fewshot_audio.train.network import Network, Patches
 from fewshot_audio.train.score import best
 
 AT_ONCE = 32  # patches embedded together when the training clips are scored
@@ -76,7 +76,7 @@ class Prototypical(Method):
             noise = tuple(torch.rand(len(windows), size, generator=self.randomness.dropout) for size in noise_sizes)
             yield Batch(self.windows[0][windows], self.windows[1][windows], noise)
 
-    def loss(self, network: Network, patches: Tensor, labels: Tensor, noise: tuple[Tensor, ...]) -> Tensor:
+    def loss(self, network: Network, patches: Patches | Tensor, labels: Tensor, noise: tuple[Tensor, ...]) -> Tensor:
         """The batch holds the support, then the queries; each has batch statistics of its own, as in the original."""
         size = self.support_windows.numel()
         support = network(patches[:size], tuple(each[:size] for each in noise), support=True)
@@ -107,8 +107,9 @@ class Prototypical(Method):
         counts = torch.bincount(self.windows[0])
         return (best(clips / counts[:, None]) == self.data.labels).double().mean().item()
 
-    def _patches(self, network: Network, windows: Tensor) -> Tensor:
-        return self.data.patches(Batch(self.windows[0][windows], self.windows[1][windows], ())).to(network.device)
+    def _patches(self, network: Network, windows: Tensor) -> Patches:
+        batch = Batch(self.windows[0][windows], self.windows[1][windows], ()).to(network.device)
+        return self.data.to(network.device).patches(batch)
 
 
 def prototypes(embeddings: Tensor, classes: int) -> Tensor:

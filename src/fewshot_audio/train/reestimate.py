@@ -20,12 +20,12 @@ def reestimate(network: Network, method: Method) -> None:
         norm.reset_running_stats()
         norm.momentum = None  # the plain mean over all batches from here on
     network.train()
+    data = method.data.to(network.device)
     with torch.no_grad():
         for _ in range(PASSES):
             for batch in method.epoch(network.classifier.noise_sizes):
-                patches, labels = method.data.patches(batch), method.data.labels[batch.clips]
-                on_device = (each.to(network.device) for each in batch.noise)
-                method.loss(network, patches.to(network.device), labels.to(network.device), tuple(on_device))
+                here = batch.to(network.device)
+                method.loss(network, data.patches(here), data.labels[here.clips], here.noise)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
     network.eval()

@@ -9,15 +9,16 @@ from functools import partial
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from fewshot_audio.components import build
 from fewshot_audio.data.bank import Bank
 from fewshot_audio.data.tasks import Draws, class_counts, task_hash
 from fewshot_audio.train.fit import finite, fit, training_set
-from fewshot_audio.train.method import Method, Randomness, TrainingSet
-from fewshot_audio.train.network import Network, build_network
+from fewshot_audio.train.method import Method, Randomness
+from fewshot_audio.train.network import Network, build_network, cut
 from fewshot_audio.train.reestimate import reestimate
-from fewshot_audio.train.score import score
+from fewshot_audio.train.score import filtered, score
 from fewshot_audio.types import Clip, Dataset, Job
 
 
@@ -50,12 +51,14 @@ def train_and_score(job: Job, material: Material, n_per_class: int, repeat: int,
     classes = len(dataset.classes)
     with watch.part("draw"):
         task = material.draws.task(n_per_class, repeat)
-        maps = [torch.from_numpy(material.bank[clip.path].copy()) for clip in task.train]
+        rows = [torch.from_numpy(material.bank[clip.path].copy()) for clip in task.train]
         random = Randomness.named(job.seed, dataset.name, job.fold, n_per_class, repeat)
-        network, method = prepared(job, classes, training_set(maps, _labels(task.train)), random)
+        network, method = prepared(job, classes, rows, _labels(task.train), random)
     with watch.part("train"):
         course = fit(network, method, accelerator)
-    scores = partial(score, network, method, [material.bank[clip.path] for clip in task.test], _labels(task.test), classes)
+    with watch.part("filter"):
+        maps = filtered(network, [material.bank[clip.path] for clip in task.test])
+    scores = partial(score, network, method, maps, _labels(task.test), classes)
     stored = {}
     if method.reestimate_bn:
         with watch.part("score stored"):
@@ -71,6 +74,7 @@ def train_and_score(job: Job, material: Material, n_per_class: int, repeat: int,
         **asdict(course),
         "learned": {name: path[-1] for name, path in course.path.items() if name != "epoch"},
         "measured": measured(network, method),
+        **({"frontend_report": reports[0]} if any(reports := [each.report() for each in network.frontends()]) else {}),
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "draw": task_hash(task),
         **class_counts(task, classes),
@@ -80,10 +84,10 @@ def train_and_score(job: Job, material: Material, n_per_class: int, repeat: int,
     }
 
 
-def prepared(job: Job, classes: int, data: TrainingSet, random: Randomness) -> tuple[Network, Method]:
-    """A job's untrained network and what trains it. ConfigError where the two do not fit each other."""
+def prepared(job: Job, classes: int, rows: list[Tensor], labels: list[int], random: Randomness) -> tuple[Network, Method]:
+    """A job's untrained network and what trains it on clips. ConfigError where the two do not fit each other."""
     network = build_network(job, classes)
-    method: Method = build(job.fit, data=data, randomness=random)
+    method: Method = build(job.fit, data=training_set(network.frontend, rows, labels), randomness=random)
     method.equip(network)
     return network, method
 
@@ -91,8 +95,12 @@ def prepared(job: Job, classes: int, data: TrainingSet, random: Randomness) -> t
 def measured(network: Network, method: Method) -> dict[str, float | None]:
     """What the frontend says of the patches of one more epoch, a support's among them: means over patches."""
     sums: Counter[str] = Counter()
+    if not network.frontend.pointwise:
+        return {}
+    data = method.data.to(network.device)
     for batch in method.epoch(network.classifier.noise_sizes):
-        said = network.frontend.measured(method.data.patches(batch).to(network.device))
+        here = batch.to(network.device)
+        said = network.frontend.measured(cut(data.inputs[0], data.lengths, here.clips, here.starts))
         sums.update({name: value * len(batch.clips) for name, value in said.items()} | {"patches": len(batch.clips)})
     return {name: finite(total / sums["patches"]) for name, total in sums.items() if name != "patches"}
 

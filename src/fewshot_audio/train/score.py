@@ -1,6 +1,6 @@
 """From patches to clips to an accuracy."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -35,16 +35,26 @@ class Score:
         return {"accuracy": self.accuracy, "correct": self.correct, "clips": self.clips, "nan_clips": self.nan_clips}
 
 
+@torch.inference_mode()
+def filtered(network: Network, rows: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
+    """A bank's rows of clips to what `score` takes: their maps where the frontend needs whole clips, else the rows."""
+    if network.frontend.pointwise:
+        return rows
+    maps: list[np.ndarray] = [np.empty(0)] * len(rows)
+    for numbers, batch in _batches(rows, network.frontend.frames, network.device):
+        for number, each in zip(numbers, network.ready(batch).cpu().numpy(), strict=True):
+            maps[number] = each
+    return maps
+
+
+@torch.inference_mode()
 def score(network: Network, method: Method, maps: Sequence[np.ndarray], labels: Sequence[int], classes: int) -> Score:
-    """Score clips' maps (frames, bands) of any lengths by all their patches, where the network is."""
+    """Score what `filtered` gave of clips (frames, bands), of any lengths, by all their patches, where the network is."""
     network.eval()
-    device = network.device
     scorer = method.scorer(network)
     answers = np.full(len(maps), NO_ANSWER)
-    with torch.inference_mode():
-        for numbers in _equally_long(maps, FRAMES_AT_ONCE.get(device.type, FRAMES_AT_ONCE_ELSEWHERE)):
-            batch = torch.from_numpy(np.stack([maps[i] for i in numbers])).to(device)
-            answers[numbers] = best(scorer(network.sweep(batch, method.test_hop)).mean(1)).cpu().numpy()
+    for numbers, batch in _batches(maps, int, network.device):
+        answers[numbers] = best(scorer(network.sweep(batch, method.test_hop)).mean(1)).cpu().numpy()
     return tally(np.asarray(labels), answers, classes)
 
 
@@ -62,10 +72,14 @@ def tally(truth: np.ndarray, answers: np.ndarray, classes: int) -> Score:
     return Score(int((truth == answers).sum()), len(truth), int((~answered).sum()), table)
 
 
-def _equally_long(maps: Sequence[np.ndarray], frames_at_once: int) -> Iterator[list[int]]:
-    """Batches of numbers of maps that have one length, in order of length."""
-    lengths = [len(each) for each in maps]
-    for length, group in groupby(sorted(range(len(maps)), key=lengths.__getitem__), key=lengths.__getitem__):
+def _batches(
+    rows: Sequence[np.ndarray], frames: Callable[[int], int], device: torch.device
+) -> Iterator[tuple[list[int], Tensor]]:
+    """Clips of one length at a time, in order of length, as their numbers, their rows on the device."""
+    at_once = FRAMES_AT_ONCE.get(device.type, FRAMES_AT_ONCE_ELSEWHERE)
+    lengths = [len(each) for each in rows]
+    for length, group in groupby(sorted(range(len(rows)), key=lengths.__getitem__), key=lengths.__getitem__):
         numbers = list(group)
-        size = max(1, frames_at_once // length)
-        yield from (numbers[i : i + size] for i in range(0, len(numbers), size))
+        size = max(1, at_once // frames(length))
+        for some in (numbers[i : i + size] for i in range(0, len(numbers), size)):
+            yield some, torch.from_numpy(np.stack([rows[i] for i in some])).to(device)

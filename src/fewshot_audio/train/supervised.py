@@ -10,7 +10,7 @@ from torch.nn.functional import cross_entropy
 
 from fewshot_audio.models.classifier import FRAMES
 from fewshot_audio.train.method import Batch, Method
-from fewshot_audio.train.network import Network
+from fewshot_audio.train.network import Network, Patches
 from fewshot_audio.types import ConfigError
 
 
@@ -38,7 +38,7 @@ class Supervised(Method):
             noise = tuple(torch.rand(len(clips), size, generator=random.dropout) for size in noise_sizes)
             yield Batch(clips, starts[clips], noise)
 
-    def loss(self, network: Network, patches: Tensor, labels: Tensor, noise: tuple[Tensor, ...]) -> Tensor:
+    def loss(self, network: Network, patches: Patches | Tensor, labels: Tensor, noise: tuple[Tensor, ...]) -> Tensor:
         penalty = sum(kernel.square().sum() for kernel in network.classifier.kernels())
         return cross_entropy(network(patches, noise), labels) + self.decay / 2 * penalty
 

@@ -1,0 +1,36 @@
+"""The exact engine: overlap-save FFT, filter by filter, recomputed in the backward pass."""
+
+import torch
+from torch import Tensor
+
+from fewshot_audio.frontends.blocks import energies_of_blocks, spectra
+from fewshot_audio.frontends.engine import Engine
+from fewshot_audio.frontends.placement import Placement
+
+
+class Exact(Engine):
+    """As the plain engine but for rounding, a twentieth of its time, and no memory of filtered waveforms."""
+
+    def __init__(self, placement: Placement):
+        super().__init__(placement)
+        self.size, self.frames = sizes(placement)
+
+    def prepare(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, ...]:
+        placement, step = self.placement, self.frames * self.placement.hop
+        count = -(-placement.frames(waveforms.shape[1]) // self.frames)
+        first = placement.first(lengths)
+        half = spectra(waveforms, lengths, first - (placement.taps - 1) // 2, self.size, step, count)
+        begin = first[:, None] + torch.arange(count, device=first.device) * step
+        return half, torch.stack([-begin, lengths[:, None] - begin], 2)
+
+    def energies(self, filters: Tensor, windows: Tensor, *prepared: Tensor) -> Tensor:
+        half, valid = prepared
+        found = energies_of_blocks(half.flatten(0, 1), valid.flatten(0, 1), filters, windows, self.placement.hop, self.frames)
+        return found.unflatten(0, half.shape[:2]).flatten(1, 2)
+
+
+def sizes(placement: Placement) -> tuple[int, int]:
+    """Samples of a block, a power of two, and the whole frames that come from it."""
+    least = max(3 * (2 * placement.taps - 1), 2 * placement.taps - 1 + placement.over_an_edge * placement.hop)
+    size = 1 << (least - 1).bit_length()
+    return size, (size - 2 * placement.taps + 1) // placement.hop + 1

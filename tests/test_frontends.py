@@ -24,7 +24,12 @@ def frontend(name):
     return build(config.component(OmegaConf.to_container(OmegaConf.load(config.CONF / "frontend" / f"{name}.yaml")), "frontend"))
 
 
-@pytest.mark.parametrize("name", NAMES)
+def test_every_frontend_on_mel_maps_is_known_here():
+    files = {name: (config.CONF / "frontend" / f"{name}.yaml").read_text() for name in NAMES}
+    assert {name for name, text in files.items() if "sample_rate" not in text} == set(STARTS)
+
+
+@pytest.mark.parametrize("name", STARTS)
 def test_maps_are_the_logarithm_of_the_article(name):
     alpha, beta, base = STARTS[name]
     power = 10.0 ** np.random.default_rng(0).uniform(-14, 6, (2, 7, 128))

@@ -1,15 +1,20 @@
-"""LEAF's parts against loops and closed forms; parity with the reference is in test_parity.py."""
+"""LEAF's parts against loops and closed forms; engines are in test_engines.py, parity in test_parity.py."""
 
 from math import pi
 
 import numpy as np
 import pytest
 import torch
+from scipy.spatial.distance import jensenshannon
 
+from fewshot_audio import config
+from fewshot_audio.components import build
+from fewshot_audio.frontends.drift import drift
 from fewshot_audio.frontends.gabor import FWHM, Gabor
 from fewshot_audio.frontends.gaussian_lowpass import GaussianLowpass
-from fewshot_audio.frontends.leaf import Leaf, placed
+from fewshot_audio.frontends.initial import initial
 from fewshot_audio.frontends.pcen import PCEN, smoothed_over_frames
+from fewshot_audio.types import ConfigError
 
 
 def loop(x, weight):
@@ -81,43 +86,198 @@ def test_parameters_are_kept_within_their_bounds():
     assert GaussianLowpass(torch.tensor([0.0, 1.0]), 401).bounded().tolist() == pytest.approx([2 / 401, 0.5])
 
 
-@pytest.mark.parametrize("samples", [1, 500, 1024, 44100, 176400])
-def test_frames_are_placed_as_mel_frames_are_or_as_in_tensorflow(samples):
-    assert placed(samples, 1103, 1024, "centre") == (1 + samples // 1024, 551)
-    frames, left = placed(samples, 1103, 1024, "tf")
-    assert frames == -(-samples // 1024)
-    right = (frames - 1) * 1024 + 1103 - left - samples
-    assert right - left in (0, 1)
+def leaf(*settings, rate=16000, filters=12):
+    """The configured LEAF, small."""
+    settings = ["frontend=leaf", f"sample_rate={rate}", f"hop={rate // 100}", f"frontend.filters={filters}", *settings]
+    return build(config.job(config.composed(["dataset=synthetic", *settings])).frontend)
 
 
-def bank(rate, filters, align="centre"):
-    """Filters equally spaced in frequency, no compression."""
-    edges = torch.linspace(100, 0.45 * rate, filters + 2)
-    taps = rate * 25 // 1000 + 1
-    gabor = Gabor(2 * pi * edges[1:-1] / rate, rate / 2 / (edges[2:] - edges[:-2]), taps)
-    return edges[1:-1], Leaf(gabor, GaussianLowpass(torch.full((filters,), 0.4), taps), torch.nn.Identity(), rate // 100, align)
+def maps(made, waveforms):
+    with torch.no_grad():
+        return made.maps(waveforms[..., None])
 
 
+ENGINES = ["conv", "exact", "fast"]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("rate", [8000, 16000, 44100])
-def test_a_tone_at_a_filter_s_centre_peaks_in_that_filter(rate):
-    centres, leaf = bank(rate, 20)
-    t = torch.arange(rate // 4) / rate
-    with torch.no_grad():
-        maps = leaf(torch.sin(2 * pi * centres[:, None] * t))
-    assert maps[:, 5:-5].mean(1).argmax(1).tolist() == list(range(20))
+def test_a_tone_at_a_filter_s_centre_peaks_in_that_filter(rate, engine):
+    made = leaf(
+        f"frontend.engine={engine}", "frontend.compression=none", "frontend.low=200", f"frontend.high={0.45 * rate}", rate=rate
+    )
+    centres, _ = made.filters.in_hz(rate)
+    found = maps(made, torch.sin(2 * pi * centres.detach()[:, None] * torch.arange(rate // 4) / rate))
+    assert found[:, 5:-5].mean(1).argmax(1).tolist() == list(range(12))
 
 
-def test_twice_the_amplitude_is_four_times_the_energy():
-    _, leaf = bank(16000, 8)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_twice_the_amplitude_is_four_times_the_energy(engine):
+    made = leaf(f"frontend.engine={engine}", "frontend.compression=none")
     waveform = torch.randn(1, 4000, generator=torch.Generator().manual_seed(0))
-    with torch.no_grad():
-        torch.testing.assert_close(leaf(2 * waveform), 4 * leaf(waveform))
+    torch.testing.assert_close(maps(made, 2 * waveform), 4 * maps(made, waveform), rtol=1e-4, atol=1e-4)
+    assert torch.equal(maps(made, -waveform), maps(made, waveform))
 
 
-def test_a_click_is_loudest_in_the_frame_whose_centre_is_nearest():
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_click_is_loudest_in_the_frame_whose_centre_is_nearest(engine):
     for align, offset in (("centre", 0), ("tf", 80)):
-        _, leaf = bank(16000, 8, align)
+        made = leaf(f"frontend.engine={engine}", f"frontend.align={align}", "frontend.compression=none")
         waveform = torch.zeros(1, 16000)
         waveform[0, 40 * 160 + offset] = 1
+        assert maps(made, waveform)[0].argmax(0).tolist() == [40] * 12
+
+
+def test_a_rising_chirp_is_loudest_in_higher_and_higher_filters():
+    made = leaf("frontend.compression=none", "frontend.initialisation=linear", "frontend.low=500")
+    t = torch.arange(16000) / 16000
+    loudest = maps(made, torch.sin(2 * pi * (500 + 3500 * t) * t)[None])[0].argmax(1)[3:-8]
+    assert (loudest.diff() >= 0).all()
+    assert loudest[0] == 0
+    assert loudest[-1] >= 10
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("seconds", [0.05, 0.051, 0.5, 10])
+def test_silence_and_clipping_of_any_length_give_finite_maps_and_gradients(seconds, engine):
+    made = leaf(f"frontend.engine={engine}")
+    samples = int(16000 * seconds)
+    clipped = torch.sign(torch.sin(torch.arange(samples) * 0.3))
+    found = made.maps(torch.stack([torch.zeros(samples), torch.ones(samples), clipped])[..., None])
+    assert found.shape == (3, 1 + samples // 160, 12)
+    assert found.isfinite().all()
+    found.sum().backward()
+    assert all(parameter.grad.isfinite().all() for parameter in made.parameters())
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_no_parameters_within_the_bounds_or_beyond_give_nan(engine):
+    random = torch.Generator().manual_seed(0)
+    made = leaf(f"frontend.engine={engine}", rate=8000, filters=6)
+    ranges = {
+        "filters.centres": (-0.5, 3.6),
+        "filters.widths": (0, 120),
+        "pooling.widths": (-0.1, 0.7),
+        "compression.alpha": (-1, 2),
+    }
+    ranges |= {"compression.delta": (-1, 5), "compression.root": (0, 6), "compression.smooth": (-0.3, 1.3)}
+    for trial in range(12):
         with torch.no_grad():
-            assert leaf(waveform)[0].argmax(0).tolist() == [40] * 8
+            for name, parameter in made.named_parameters():
+                low, high = ranges[name]
+                parameter.copy_(low + (high - low) * torch.rand(6, generator=random))
+                parameter.grad = None
+        scale = 10.0 ** (trial % 6 - 5)
+        found = made.maps(torch.randn(2, 3000, 1, generator=random).clamp(-1, 1) * scale)
+        found.sum().backward()
+        assert found.isfinite().all()
+        assert all(parameter.grad.isfinite().all() for parameter in made.parameters())
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("align", ["centre", "tf"])
+def test_a_clip_in_a_batch_of_longer_ones_is_the_clip_alone(align, engine):
+    random = torch.Generator().manual_seed(0)
+    made = leaf(f"frontend.align={align}", f"frontend.engine={engine}")
+    lengths = [800, 4000, 9999, 10000]
+    clips = [torch.randn(length, generator=random) for length in lengths]
+    padded = torch.nn.utils.rnn.pad_sequence(clips, batch_first=True, padding_value=7.0)  # what lies beyond does not matter
+    with torch.no_grad():
+        together = made(*made.prepare(padded[..., None], torch.tensor(lengths)))
+    for clip, found, length in zip(clips, together, lengths, strict=True):
+        alone = maps(made, clip[None])[0]
+        assert len(alone) == made.frames(length)
+        torch.testing.assert_close(found[: len(alone)], alone, rtol=1e-4, atol=1e-5)
+
+
+def test_under_autocast_it_computes_in_float32():
+    made, waveform = leaf(), torch.randn(1, 8000, 1)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = made.maps(waveform)
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found, made.maps(waveform), rtol=0, atol=0)
+
+
+def test_centres_on_the_mel_scale_are_librosa_s():
+    librosa = pytest.importorskip("librosa")
+    centres, widths = initial("mel", 40, 60, 7800, 16000)
+    edges = librosa.mel_frequencies(42, fmin=60, fmax=7800, htk=True)
+    np.testing.assert_allclose(centres.numpy() * 16000 / (2 * pi), edges[1:-1], rtol=1e-9)
+    np.testing.assert_allclose(widths.numpy(), 8000 / (edges[2:] - edges[:-2]), rtol=1e-9)
+
+
+@pytest.mark.parametrize("scale", ["bark", "linear", "constant"])
+def test_other_starts_cover_the_band(scale):
+    hz = initial(scale, 30, 100, 7000, 16000)[0] * 16000 / (2 * pi)
+    steps = hz.diff()
+    if scale == "constant":
+        assert hz.tolist() == pytest.approx([3550] * 30)
+    elif scale == "linear":
+        assert steps.tolist() == pytest.approx([6900 / 31] * 29)
+    else:  # Traunmüller: 1 Bark is about 100 Hz at 100 Hz, about 1200 Hz at 7 kHz
+        assert 20 * steps[0] > steps[-1] > 8 * steps[0]
+
+
+@pytest.mark.filterwarnings("ignore:.*filters start at a bound")
+def test_random_starts_come_from_the_run_s_generator_and_keep_to_the_band():
+    made, twin, other = (leaf("frontend.initialisation=random", filters=200) for _ in range(3))
+    for each, seed in ((made, 0), (twin, 0), (other, 1)):
+        each.initialise(torch.Generator().manual_seed(seed))
+    assert torch.equal(made.filters.centres, twin.filters.centres)
+    assert not torch.equal(made.filters.centres, other.filters.centres)
+    hz, bandwidth = made.filters.in_hz(16000)
+    assert 60 <= hz.min() < 200
+    assert 7800 < hz.max() <= 8000
+    assert bandwidth.log().std() > 0.3
+    assert made.report()["summary"]["largest drift, Hz"] == 0
+
+
+def test_coinciding_and_clipped_filters_are_warned_of():
+    with pytest.warns(UserWarning, match="11 of 12 filters start where another one does"):
+        leaf("frontend.initialisation=constant")
+    with pytest.warns(UserWarning, match="filters start at a bound"):
+        leaf(filters=128)
+
+
+def test_the_hop_may_be_given_in_ms_and_smoothing_is_a_time():
+    made = leaf("frontend.hop=null", "frontend.hop_ms=10", rate=44100)
+    assert made.frames(44100) == 101
+    assert made.compression.smooth[0].item() == pytest.approx(0.04, abs=1e-4)
+    assert leaf("frontend.hop=1024", rate=44100).compression.smooth[0].item() == pytest.approx(0.0904, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    "setting", ["frontend.hop_ms=10", "frontend.hop=null", "frontend.low=9000", "frontend.high=9000", "frontend.engine=slow"]
+)
+def test_impossible_settings_are_errors_that_name_the_setting(setting):
+    with pytest.raises(ConfigError, match=setting.split("=")[0].removesuffix("_ms")):
+        leaf(setting)
+
+
+@pytest.mark.parametrize("part", ["filters", "pooling", "compression"])
+def test_only_the_parts_named_learn(part):
+    made = leaf(f"frontend.learn=[{part}]")
+    assert {name.split(".")[0] for name, parameter in made.named_parameters() if parameter.requires_grad} == {part}
+
+
+@pytest.mark.filterwarnings("ignore:.*filters start at a bound")
+def test_seven_parameters_per_filter():
+    assert sum(parameter.numel() for parameter in leaf(filters=128).parameters()) == 896
+
+
+def test_drift_is_told_in_hz_and_in_bandwidths():
+    before = {"centre": torch.tensor([100.0, 1000.0, 2000.0]), "bandwidth": torch.tensor([50.0, 100.0, 200.0])}
+    after = {"centre": torch.tensor([100.0, 1050.0, 2400.0]), "bandwidth": torch.tensor([50.0, 100.0, 200.0])}
+    told = drift(before, after)
+    assert told["filters"]["centre"] == {"before": [100, 1000, 2000], "after": [100, 1050, 2400]}
+    assert told["summary"]["median drift, Hz"] == 50
+    assert told["summary"]["largest drift, initial bandwidths"] == 2
+    hz = np.linspace(0, 4000, 100_000)
+    distances = []
+    for row in range(3):
+        widths = [FWHM / each["bandwidth"][row].item() for each in (before, after)]
+        middles = [each["centre"][row].item() for each in (before, after)]
+        p, q = (1e-300 + np.exp(-0.5 * ((hz - m) * w) ** 2) for m, w in zip(middles, widths, strict=True))
+        distances.append(jensenshannon(p, q, 2))
+    assert told["summary"]["Jensen-Shannon distance"] == pytest.approx(np.mean(distances), abs=2e-3)
+    assert drift(before, before)["summary"]["Jensen-Shannon distance"] == 0

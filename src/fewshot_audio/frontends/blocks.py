@@ -13,8 +13,8 @@ TILE = 24  # blocks filtered together: what stays in a processor's cache
 
 
 def block_size(frames: int, taps: int, hop: int) -> int:
-    """Samples of a block from which that many frames come: two windows of `taps`, and the hops."""
-    return next_fast_len((frames - 1) * hop + 2 * taps - 1, real=True)
+    """Samples, an even number, of a block from which that many frames come: two windows of `taps`, and the hops."""
+    return 2 * next_fast_len(-(-((frames - 1) * hop + 2 * taps - 1) // 2), real=True)
 
 
 def spectra(waveforms: Tensor, lengths: Tensor, first: Tensor, size: int, step: int, count: int) -> Tensor:

@@ -81,7 +81,7 @@ class Leaf(Frontend):
 
     @torch.no_grad()
     def in_plain_units(self) -> dict[str, Tensor]:
-        """What is learned, each (filters,) on the CPU: centre and bandwidth in Hz, pooling width in ms, the compression's four."""
+        """What is learned, each (filters,) on the CPU: centres and bandwidths in Hz, pooling widths in ms, PCEN's four."""
         centre, bandwidth = self.filters.in_hz(self.sample_rate)
         pooling = 1000 * self.pooling.in_samples() / self.sample_rate
         compression = self.compression.bounded() if isinstance(self.compression, PCEN) else {}

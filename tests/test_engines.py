@@ -1,0 +1,146 @@
+"""The exact and the fast engine against the plain one, with gradients."""
+
+import math
+
+import pytest
+import torch
+
+from fewshot_audio.frontends.engine import Conv
+from fewshot_audio.frontends.engine_exact import Exact
+from fewshot_audio.frontends.engine_fast import Fast
+from fewshot_audio.frontends.gabor import Gabor
+from fewshot_audio.frontends.gaussian_lowpass import GaussianLowpass
+from fewshot_audio.frontends.initial import initial
+from fewshot_audio.frontends.placement import Placement
+
+CASES = [  # rate, filters, hop, align, clips' samples
+    (8000, 6, 80, "centre", (2000, 900, 400)),
+    (16000, 10, 160, "tf", (9000, 9111, 500)),
+    (16000, 10, 512, "centre", (16000, 1)),
+    (22050, 8, 512, "centre", (30000, 29999)),
+    (44100, 8, 1024, "tf", (40000, 50000, 2205)),
+    (48000, 8, 480, "centre", (30000,)),
+]
+
+
+def parts(rate, filters, dtype=torch.float32):
+    taps = rate * 25 // 1000 + 1
+    centres, widths = initial("mel", filters, 60, rate / 2, rate)
+    random = torch.Generator().manual_seed(0)
+    pooling = 0.1 + 0.4 * torch.rand(filters, generator=random, dtype=dtype)
+    return Gabor(centres.to(dtype), widths.to(dtype), taps), GaussianLowpass(pooling, taps), taps
+
+
+def batch(samples, dtype=torch.float32):
+    random = torch.Generator().manual_seed(1)
+    clips = [torch.randn(length, generator=random, dtype=dtype) * 0.1 for length in samples]
+    return torch.nn.utils.rnn.pad_sequence(clips, batch_first=True), torch.tensor(samples)
+
+
+def energies_and_gradients(engine, gabor, pooling, waveforms, lengths):
+    """Energies of each clip's own frames, and the gradients of a random sum of them."""
+    parameters = [*gabor.parameters(), *pooling.parameters()]
+    found = engine.energies(torch.complex(*gabor()), pooling(), *engine.prepare(waveforms, lengths))
+    own = [clip[: engine.placement.frames(length)] for clip, length in zip(found, lengths.tolist(), strict=True)]
+    random = torch.Generator().manual_seed(2)
+    total = sum((clip * torch.randn(clip.shape, generator=random, dtype=clip.dtype)).sum() for clip in own)
+    return torch.cat(own).detach(), torch.autograd.grad(total, parameters)
+
+
+def distance(ours, theirs):
+    return ((ours - theirs).abs().max() / theirs.abs().max()).item()
+
+
+@pytest.mark.parametrize(("rate", "filters", "hop", "align", "samples"), CASES)
+@pytest.mark.parametrize(("dtype", "outputs", "gradients"), [(torch.float32, 1e-5, 1e-4), (torch.float64, 1e-12, 1e-11)])
+def test_the_exact_engine_is_the_plain_one(rate, filters, hop, align, samples, dtype, outputs, gradients):
+    gabor, pooling, taps = parts(rate, filters, dtype)
+    placement, clips = Placement(taps, hop, align), batch(samples, dtype)
+    plain, plain_gradients = energies_and_gradients(Conv(placement), gabor, pooling, *clips)
+    found, found_gradients = energies_and_gradients(Exact(placement), gabor, pooling, *clips)
+    assert distance(found, plain) < outputs
+    assert all(distance(ours, theirs) < gradients for ours, theirs in zip(found_gradients, plain_gradients, strict=True))
+
+
+@pytest.mark.parametrize(("rate", "filters", "hop", "align", "samples"), CASES)
+@pytest.mark.parametrize("tolerance", [1e-2, 1e-3, 1e-5])
+def test_the_fast_engine_keeps_its_tolerance(rate, filters, hop, align, samples, tolerance):
+    gabor, pooling, taps = parts(rate, filters)
+    placement, clips = Placement(taps, hop, align), batch(samples)
+    plain, plain_gradients = energies_and_gradients(Conv(placement), gabor, pooling, *clips)
+    fast = Fast(placement, tolerance)
+    with torch.no_grad():
+        fast.calibrate(torch.complex(*gabor()), pooling(), 1e-5, *fast.prepare(*clips))
+    found, found_gradients = energies_and_gradients(fast, gabor, pooling, *clips)
+    errors = (found - plain).square().mean(0).sqrt() / plain.mean(0).clamp(min=1e-5)
+    assert errors.max() < 2 * tolerance  # calibration also counts what lies beyond a clip's own frames
+    assert all(distance(ours, theirs) < 30 * tolerance for ours, theirs in zip(found_gradients, plain_gradients, strict=True))
+    told = fast.report()
+    assert told["largest error"] <= tolerance
+    assert told["largest error of an energy"] >= told["largest error"]
+
+
+def test_a_bank_that_the_tolerance_cannot_spare_is_filtered_whole():
+    gabor, pooling, taps = parts(8000, 4)
+    fast = Fast(Placement(taps, 80, "centre"), 1e-12)
+    clips = batch((3000, 3000))
+    with torch.no_grad():
+        fast.calibrate(torch.complex(*gabor()), pooling(), 1e-5, *fast.prepare(*clips))
+    assert fast.report()["whole bands"] == 4
+    plain, _ = energies_and_gradients(Conv(fast.placement), gabor, pooling, *clips)
+    assert distance(energies_and_gradients(fast, gabor, pooling, *clips)[0], plain) < 2e-5
+
+
+@pytest.mark.parametrize("kind", [Exact, lambda placement: Fast(placement, 1e-3), Conv])
+def test_gradients_are_those_of_finite_differences(kind):
+    placement = Placement(21, 10, "centre")
+    engine = kind(placement)
+    centres = torch.tensor([0.4, 1.5, 2.8], dtype=torch.float64)
+    gabor = Gabor(centres, torch.tensor([2.0, 5.0, 3.0], dtype=torch.float64), 21)
+    clips = batch((83, 40), torch.float64)
+    prepared = engine.prepare(*clips)
+    filters = torch.complex(*gabor()).detach()
+    windows = GaussianLowpass(torch.tensor([0.2, 0.3, 0.4], dtype=torch.float64), 21)().detach()
+
+    def energies(real, imaginary, windows):
+        return engine.energies(torch.complex(real, imaginary), windows, *prepared)[:, :5]
+
+    inputs = [each.clone().requires_grad_() for each in (filters.real, filters.imag, windows)]
+    assert torch.autograd.gradcheck(energies, inputs)
+
+
+def test_the_frames_of_a_clip_lie_as_mel_frames_do_or_as_in_tensorflow():
+    for samples in (1, 500, 1024, 44100, 176400):
+        centred, same = Placement(1103, 1024, "centre"), Placement(1103, 1024, "tf")
+        assert centred.frames(samples) == 1 + samples // 1024
+        assert centred.first(torch.tensor([samples])).item() == -551
+        assert same.frames(samples) == math.ceil(samples / 1024)
+        left = -same.first(torch.tensor([samples])).item()
+        right = (same.frames(samples) - 1) * 1024 + 1103 - left - samples
+        assert right - left in (0, 1)
+
+
+class Energies(torch.nn.Module):
+    """The exact engine as a module from waveforms to energies."""
+
+    def __init__(self, gabor, pooling, engine):
+        super().__init__()
+        self.gabor, self.pooling, self.engine = gabor, pooling, engine
+
+    def forward(self, waveforms, lengths):
+        return self.engine.energies(torch.complex(*self.gabor()), self.pooling(), *self.engine.prepare(waveforms, lengths))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_compile_and_export_take_the_exact_engine():
+    gabor, pooling, taps = parts(8000, 3)
+    module = Energies(gabor, pooling, Exact(Placement(taps, 80, "centre")))
+    clips = batch((2000, 1500))
+    expected = module(*clips)
+    compiled = torch.compile(module, backend="aot_eager", fullgraph=True)
+    torch.testing.assert_close(compiled(*clips), expected)
+    wanted = torch.autograd.grad(expected.sum(), list(module.parameters()))
+    found = torch.autograd.grad(compiled(*clips).sum(), list(module.parameters()))
+    torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-5)
+    exported = torch.export.export(module, clips)
+    torch.testing.assert_close(exported.module()(*clips), expected)

@@ -32,8 +32,8 @@ class Engine(ABC):
     def calibrate(self, filters: Tensor, windows: Tensor, floor: float, *prepared: Tensor) -> None:  # noqa: B027
         """Fit an approximate engine to some clips, whose energies matter from `floor` on; others need none."""
 
-    def report(self) -> dict[str, float]:
-        """What is worth recording of the engine, by name."""
+    def report(self, filters: Tensor, windows: Tensor) -> dict[str, float]:
+        """What is worth recording of the engine, by name, with the filters and windows as training left them."""
         return {}
 
 

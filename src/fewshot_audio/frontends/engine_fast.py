@@ -36,6 +36,8 @@ class Fast(Engine):
         self.edge_size = block_size(self.edge_frames, placement.taps, placement.hop)
         self.shares: Tensor | None = None
         self.found: dict[str, float] = {}
+        self.seen: Tensor | None = None  # spectra of the clips of calibration
+        self.floor = 0.0
 
     def prepare(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, ...]:
         """Spectra of blocks, as the exact engine's, and of the blocks at both ends of each clip with what lies outside it."""
@@ -59,33 +61,41 @@ class Fast(Engine):
 
     def calibrate(self, filters: Tensor, windows: Tensor, floor: float, *prepared: Tensor) -> None:
         """Choose each filter's band: the narrowest whose error on these clips is within the tolerance, or the whole one."""
-        chosen = torch.linspace(0, len(prepared[0]) - 1, min(CALIBRATED_ON, len(prepared[0]))).round().long()
-        half = prepared[0][chosen.to(prepared[0].device)]
-        everywhere = torch.tensor([[0, self.size]], device=half.device).expand(half.shape[0] * half.shape[1], -1)
-        blocks = (half.flatten(0, 1), everywhere, filters, windows, self.placement.hop, self.frames)
-        true = energies_of_blocks(*blocks).unflatten(0, half.shape[:2]).flatten(1, 2)
-        scale = true.mean((0, 1)).clamp(min=floor)
-
-        def off(rung: Tensor) -> Tensor:
-            self.shares = torch.cat([SHARES, torch.zeros(1)])[rung]
-            return (self._inner(filters, windows, half) - true).abs() / scale
-
+        clips = torch.linspace(0, len(prepared[0]) - 1, min(CALIBRATED_ON, len(prepared[0]))).round().long()
+        self.seen = prepared[0][clips.to(prepared[0].device)]
+        self.floor = floor
+        true = self._true(filters, windows)
         low = torch.zeros(len(filters), dtype=torch.long)
         high = torch.full_like(low, len(SHARES))  # the whole band
         while (low < high).any():  # by bisection: narrower bands, larger errors
             middle = (low + high) // 2
-            within = (off(middle).square().mean((0, 1)).sqrt() <= self.tolerance).cpu()
+            self.shares = torch.cat([SHARES, torch.zeros(1)])[middle]
+            within = (self._errors(filters, windows, true)[0] <= self.tolerance).cpu()
             low, high = torch.where(within, low, (middle + 1).minimum(high)), torch.where(within, middle, high)
-        left = off(high)
-        self.found = {
-            "clips": len(half),
-            "largest error": left.square().mean((0, 1)).sqrt().max().item(),
-            "largest error of an energy": left.max().item(),
-            "whole bands": int((self.shares == 0).sum()),
-        }
+        self.shares = torch.cat([SHARES, torch.zeros(1)])[high]
+        rms, largest = self._errors(filters, windows, true)
+        whole_bands = int((self.shares == 0).sum())
+        self.found = {"error": rms.max().item(), "largest error": largest.max().item(), "whole bands": whole_bands}
 
-    def report(self) -> dict[str, float]:
-        return {"tolerance": self.tolerance} | self.found
+    def report(self, filters: Tensor, windows: Tensor) -> dict[str, float]:
+        """The error of the worst filter, root mean square and largest, before training and after, of its mean energy."""
+        if self.seen is None:
+            return {"tolerance": self.tolerance}
+        self.seen = self.seen.to(filters.device)
+        rms, largest = self._errors(filters, windows, self._true(filters, windows))
+        after = {"error after": rms.max().item(), "largest error after": largest.max().item()}
+        return {"tolerance": self.tolerance, "clips": len(self.seen)} | self.found | after
+
+    def _true(self, filters: Tensor, windows: Tensor) -> Tensor:
+        """The energies of the clips of calibration, but for their ends, by the exact engine."""
+        everywhere = torch.tensor([[0, self.size]], device=self.seen.device).expand(self.seen.shape[0] * self.seen.shape[1], -1)
+        blocks = (self.seen.flatten(0, 1), everywhere, filters, windows, self.placement.hop, self.frames)
+        return energies_of_blocks(*blocks).unflatten(0, self.seen.shape[:2]).flatten(1, 2)
+
+    def _errors(self, filters: Tensor, windows: Tensor, true: Tensor) -> tuple[Tensor, Tensor]:
+        """Each filter's root mean square and largest error (filters,), of its mean energy."""
+        off = (self._inner(filters, windows, self.seen) - true).abs() / true.mean((0, 1)).clamp(min=self.floor)
+        return off.square().mean((0, 1)).sqrt(), off.amax((0, 1))
 
     def _inner(self, filters: Tensor, windows: Tensor, half: Tensor) -> Tensor:
         """Energies as if each clip went on as zeros."""

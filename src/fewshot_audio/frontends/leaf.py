@@ -93,11 +93,13 @@ class Leaf(Frontend):
         moved = (now["centre"] - self.before["centre"]).abs().median().item()
         return {"median drift, Hz": moved} | {f"median {name}": value.median().item() for name, value in now.items()}
 
+    @torch.no_grad()
     def report(self) -> dict[str, Any]:
         parts = {"filters": self.filters, "poolings": self.pooling}
         bounds = {f"{name} at a bound": int(part.at_a_bound().sum()) for name, part in parts.items()}
         found = drift(self.before, self.in_plain_units())
-        return {"engine": self.engine.report(), "summary": found["summary"] | bounds, "filters": found["filters"]}
+        engine = self.engine.report(torch.complex(*self.filters()), self.pooling())
+        return {"engine": engine, "summary": found["summary"] | bounds, "filters": found["filters"]}
 
 
 def leaf(

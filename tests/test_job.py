@@ -59,6 +59,42 @@ def test_re_estimated_statistics_change_the_score_and_the_stored_ones_are_told_t
     assert set(other["seconds"]) == {"draw", "train", "filter", "score stored", "reestimate", "score"}
 
 
+def with_frontend(job, name, *settings):
+    """The job with a frontend of conf/ at its rate and hop."""
+    wanted = [f"frontend={name}", f"sample_rate={job.mel.sample_rate}", f"hop={job.mel.hop}", *settings]
+    return replace(job, frontend=config.job(config.composed(["dataset=synthetic", *wanted])).frontend)
+
+
+def test_leaf_learns_on_the_draws_of_the_other_arms_and_tells_how_far_it_went(job, machine):
+    jobs.run(replace(job, repeats={2: 1}), machine)
+    outcome = jobs.run(replace(with_frontend(job, "leaf"), repeats={2: 1}), machine)
+    assert (outcome.trained, outcome.failed) == (1, ())
+    leaf, mel = lines(machine)
+    assert (leaf["draw"], leaf["clips"]) == (mel["draw"], mel["clips"])
+    assert leaf["identity"]["bank"] != mel["identity"]["bank"]
+    assert leaf["parameters"] == mel["parameters"] + 896
+    told = leaf["frontend_report"]
+    assert told["engine"]["error"] <= told["engine"]["tolerance"] == 1e-3
+    assert {"centre", "bandwidth", "pooling, ms", "alpha", "delta", "root", "smooth"} == set(told["filters"])
+    assert told["filters"]["alpha"]["before"] != told["filters"]["alpha"]["after"]
+    assert leaf["path"]["median drift, Hz"][0] == 0 < leaf["path"]["median drift, Hz"][-1]
+    assert jobs.run(replace(with_frontend(job, "leaf"), repeats={2: 1}), machine).trained == 0
+
+
+@pytest.mark.parametrize("model", ["vgg", "sb_cnn", "timbre", "proto", "proto_original"])
+def test_every_model_takes_leaf(job, machine, model):
+    small = ["model.width=2"] if "vgg" in model or "proto" in model else []
+    composed = config.job(config.composed(["dataset=synthetic", f"model={model}", "fit.epochs=1", "fit.test_hop=16", *small]))
+    narrow = with_frontend(job, "leaf", "frontend.learning_rate_factor=0.01")
+    outcome = jobs.run(replace(narrow, model=composed.model, fit=composed.fit, repeats={2: 1}), machine)
+    assert (outcome.trained, outcome.failed) == (1, ())
+
+
+def test_the_models_refuse_maps_of_another_number_of_bands(job, machine):
+    with pytest.raises(ConfigError, match="frontend.filters=40: the models take maps of 128 bands"):
+        jobs.run(with_frontend(job, "leaf", "frontend.filters=40"), machine)
+
+
 def test_more_repeats_add_runs_and_change_none(job, machine):
     jobs.run(replace(job, repeats={1: 1}), machine)
     before = lines(machine)

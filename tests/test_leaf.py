@@ -218,7 +218,6 @@ def test_other_starts_cover_the_band(scale):
         assert 20 * steps[0] > steps[-1] > 8 * steps[0]
 
 
-@pytest.mark.filterwarnings("ignore:.*filters start at a bound")
 def test_random_starts_come_from_the_run_s_generator_and_keep_to_the_band():
     made, twin, other = (leaf("frontend.initialisation=random", filters=200) for _ in range(3))
     for each, seed in ((made, 0), (twin, 0), (other, 1)):
@@ -232,11 +231,10 @@ def test_random_starts_come_from_the_run_s_generator_and_keep_to_the_band():
     assert made.report()["summary"]["largest drift, Hz"] == 0
 
 
-def test_coinciding_and_clipped_filters_are_warned_of():
-    with pytest.warns(UserWarning, match="11 of 12 filters start where another one does"):
-        leaf("frontend.initialisation=constant")
-    with pytest.warns(UserWarning, match="filters start at a bound"):
-        leaf(filters=128)
+def test_coinciding_and_clipped_filters_are_noted():
+    assert leaf("frontend.initialisation=constant").notes == ("11 of 12 filters start where another one does",)
+    assert leaf(filters=128, rate=44100).notes == ("10 of 128 filters start at a bound of their width or centre",)
+    assert leaf().notes == ()
 
 
 def test_the_hop_may_be_given_in_ms_and_smoothing_is_a_time():
@@ -260,7 +258,6 @@ def test_only_the_parts_named_learn(part):
     assert {name.split(".")[0] for name, parameter in made.named_parameters() if parameter.requires_grad} == {part}
 
 
-@pytest.mark.filterwarnings("ignore:.*filters start at a bound")
 def test_seven_parameters_per_filter():
     assert sum(parameter.numel() for parameter in leaf(filters=128).parameters()) == 896
 

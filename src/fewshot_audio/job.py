@@ -48,7 +48,10 @@ def open_data(job: Job) -> tuple[Dataset, tasks.Draws]:
     dataset = build(job.dataset, name=job.dataset.name)
     for note in dataset.notes:
         log.warning("%s: %s", dataset.name, note)
-    build(job.fit, **NOTHING).equip(build_network(job, len(dataset.classes)))
+    network = build_network(job, len(dataset.classes))
+    for note in network.frontend.notes:
+        log.warning("%s: %s", job.frontend.name, note)
+    build(job.fit, **NOTHING).equip(network)
     draws = tasks.Draws(dataset, dataset.fold(job.fold), job.seed, job.draw, job.draws)
     all_tasks(job, draws)
     return dataset, draws

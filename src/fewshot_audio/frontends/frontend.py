@@ -20,6 +20,8 @@ class Frontend(nn.Module, ABC):
     pointwise: bool = True
     learning_rate_factor: float = 1.0
     bands: int = 128
+    notes: tuple[str, ...] = ()
+    """What a user must know of its settings."""
 
     @abstractmethod
     def forward(self, *inputs: Tensor) -> Tensor:

@@ -1,7 +1,6 @@
 """LEAF: learned filters, learned pooling, learned compression of the waveform."""
 
 import math
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
@@ -127,7 +126,7 @@ def leaf(
 
     `hop_ms` stands for `hop` where that is null. `pooling` is the windows' first width as a share of half of them; alpha, delta,
     root and `time_constant` (s) are PCEN's start. `learn` names the parts that learn, at `learning_rate_factor` times the
-    rate of the rest. ConfigError on what cannot be; warns of filters that start at a bound or on one another.
+    rate of the rest. ConfigError on what cannot be; `notes` tells of filters that start at a bound or on one another.
     """
     if (hop is None) == (hop_ms is None):
         raise ConfigError(f"frontend.hop={hop}, frontend.hop_ms={hop_ms}: give one of them and set the other to null")
@@ -138,7 +137,6 @@ def leaf(
         raise ConfigError(f"frontend.low={low}, frontend.high={high}: expected low < high <= {sample_rate / 2} Hz, half the rate")
     centres, widths = initial(initialisation, filters, low, high, sample_rate)
     gabor = Gabor(centres.float(), widths.float(), taps)
-    _warn(gabor)
     even = torch.ones(filters)
     smooth = 1 - math.exp(-hop / sample_rate / time_constant)
     kinds = {"pcen": lambda: PCEN(alpha * even, delta * even, root * even, smooth * even), "log": LogOffset, "none": nn.Identity}
@@ -146,18 +144,15 @@ def leaf(
     engines = {"conv": lambda: Conv(placement), "exact": lambda: Exact(placement), "fast": lambda: Fast(placement, tolerance)}
     draw = (lambda generator: drawn(widths, low, high, sample_rate, generator)) if initialisation == "random" else None
     made = Leaf(gabor, GaussianLowpass(pooling * even, taps), kinds[compression](), engines[engine](), sample_rate, draw)
-    made.learning_rate_factor = learning_rate_factor
+    made.learning_rate_factor, made.notes = learning_rate_factor, _notes(gabor)
     for part in ("filters", "pooling", "compression"):
         getattr(made, part).requires_grad_(part in learn)
     return made
 
 
-def _warn(filters: Gabor) -> None:
+def _notes(filters: Gabor) -> tuple[str, ...]:
     clipped = int(filters.at_a_bound().sum())
-    centres, widths = filters.bounded()
-    places = torch.stack([centres, widths], 1).detach()
+    places = torch.stack(filters.bounded(), 1).detach()
     double = len(places) - len(places.unique(dim=0))
-    if clipped:
-        warnings.warn(f"{clipped} of {len(places)} filters start at a bound of their width or centre", stacklevel=3)
-    if double:
-        warnings.warn(f"{double} of {len(places)} filters start where another one does", stacklevel=3)
+    clipping = [f"{clipped} of {len(places)} filters start at a bound of their width or centre"] if clipped else []
+    return (*clipping, *([f"{double} of {len(places)} filters start where another one does"] if double else []))

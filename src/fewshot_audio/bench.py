@@ -129,15 +129,15 @@ def memory(models: Sequence[str], n_per_class: int, epochs: int, rounds: int, th
     """
     with tempfile.TemporaryDirectory() as folder:
         write_tut_asc_names(Path(folder) / "data", 0.05)
-        found = {"bank": _peak(_build_noise_bank, folder)}
+        found = {"bank": peak(_build_noise_bank, folder)}
         for name in models:
-            found[name] = _peak(_run_on_noise_bank, folder, name, n_per_class, epochs, threads)
+            found[name] = peak(_run_on_noise_bank, folder, name, n_per_class, epochs, threads)
         size = next(Path(folder).glob("cache/*/rows.npy")).stat().st_size
     about = {"n_per_class": n_per_class, "epochs": epochs, "bank_mib": round(size / 2**20)}
     return {"bench": "memory", **about, "machine": machine(threads), "peak_mib": found}
 
 
-def _peak(action: Callable, *arguments: Any) -> int:
+def peak(action: Callable, *arguments: Any) -> int:
     """The peak memory (MiB) of a new process that does this."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         return pool.submit(_measured, action, *arguments).result()

@@ -10,8 +10,7 @@ from torch import Tensor, nn
 
 from fewshot_audio.frontends.drift import drift
 from fewshot_audio.frontends.engine import Conv, Engine
-from fewshot_audio.frontends.engine_exact import Exact
-from fewshot_audio.frontends.engine_fast import Fast
+from fewshot_audio.frontends.engine_bands import Bands
 from fewshot_audio.frontends.frontend import Frontend
 from fewshot_audio.frontends.gabor import Gabor
 from fewshot_audio.frontends.gaussian_lowpass import GaussianLowpass
@@ -141,9 +140,10 @@ def leaf(
     smooth = 1 - math.exp(-hop / sample_rate / time_constant)
     kinds = {"pcen": lambda: PCEN(alpha * even, delta * even, root * even, smooth * even), "log": LogOffset, "none": nn.Identity}
     placement = Placement(taps, hop, align)
-    engines = {"conv": lambda: Conv(placement), "exact": lambda: Exact(placement), "fast": lambda: Fast(placement, tolerance)}
+    tolerances = {"exact": None, "fast": tolerance}
+    chosen = Bands(placement, tolerances[engine]) if engine in tolerances else Conv(placement)
     draw = (lambda generator: drawn(widths, low, high, sample_rate, generator)) if initialisation == "random" else None
-    made = Leaf(gabor, GaussianLowpass(pooling * even, taps), kinds[compression](), engines[engine](), sample_rate, draw)
+    made = Leaf(gabor, GaussianLowpass(pooling * even, taps), kinds[compression](), chosen, sample_rate, draw)
     made.learning_rate_factor, made.notes = learning_rate_factor, _notes(gabor)
     for part in ("filters", "pooling", "compression"):
         getattr(made, part).requires_grad_(part in learn)

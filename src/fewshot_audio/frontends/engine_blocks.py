@@ -1,4 +1,4 @@
-"""The exact engine: overlap-save FFT, filter by filter, recomputed in the backward pass."""
+"""Overlap-save blocks: every filter at the full rate, by the FFT, recomputed in the backward pass."""
 
 import torch
 from torch import Tensor
@@ -8,8 +8,11 @@ from fewshot_audio.frontends.engine import Engine
 from fewshot_audio.frontends.placement import Placement
 
 
-class Exact(Engine):
-    """As the plain engine but for rounding, a twentieth of its time, and no memory of filtered waveforms."""
+class Blocks(Engine):
+    """As the plain engine but for rounding, several times faster, and without memory of filtered waveforms.
+
+    Its shapes do not depend on data or parameters.
+    """
 
     def __init__(self, placement: Placement):
         super().__init__(placement)

@@ -1,4 +1,4 @@
-"""The fast engine: each filter's band alone, at the rate that its band needs."""
+"""Bands: each filter at the rate that its band needs, exact but for rounding or to a tolerance."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,28 +9,33 @@ from torch.autograd.function import once_differentiable
 
 from fewshot_audio.frontends.blocks import block_size, energies_of_blocks, parts, responses, spectra, whole
 from fewshot_audio.frontends.engine import Engine
-from fewshot_audio.frontends.engine_exact import Exact, sizes
+from fewshot_audio.frontends.engine_blocks import Blocks, sizes
 from fewshot_audio.frontends.placement import Placement
 
 TILE = 16  # blocks filtered together
+AT_ONCE = 2**17  # samples of blocks and filters together: what stays in a processor's cache
 SHARES = 10.0 ** -torch.arange(2, 9, 0.25)  # of a filter's power that may lie outside its band
+ROUNDING = 1e-11  # the share that is lost in float32's rounding anyway
 WINDOW_SHARE = 1e-3  # of a window's power that may lie beyond what its decimation keeps
+EXACT_WINDOW_SHARE = 1e-7
 CALIBRATED_ON = 8  # clips
 
 
-class Fast(Engine):
+class Bands(Engine):
     """Of a block's spectrum only the bins in a filter's band, by a short inverse FFT to the few samples that they make.
 
     The energy of a band of n bins has 2n bins, of which the pooling window, a low-pass, takes the lowest: so little more than n
-    samples hold it all, and the window is decimated instead. A clip's two ends, where filters ring beyond it, are corrected by
-    the exact engine. The error is what lies outside a filter's band; `calibrate` chooses the bands so that on the
-    clips given the root mean square of a filter's errors is at most `tolerance` of its mean energy, and records what is left.
+    samples hold it all, and the window is decimated instead. A clip's two ends, where filters ring beyond it, are corrected at
+    the full rate; so are filters without a narrow band computed. The error is what lies outside a filter's band. With a
+    `tolerance`, `calibrate` chooses the bands so that on the clips given the root mean square of a filter's errors is at most so
+    much of its mean energy, and records what is left; without, no more is left out than rounding loses. While a graph is
+    traced (torch.compile, torch.export) everything is at the full rate, in shapes that depend on nothing.
     """
 
-    def __init__(self, placement: Placement, tolerance: float):
+    def __init__(self, placement: Placement, tolerance: float | None):
         super().__init__(placement)
         self.tolerance = tolerance
-        self.exact = Exact(placement)
+        self.blocks = Blocks(placement)
         self.size, self.frames = sizes(placement)
         self.edge_frames = placement.over_an_edge
         self.edge_size = block_size(self.edge_frames, placement.taps, placement.hop)
@@ -40,27 +45,34 @@ class Fast(Engine):
         self.floor = 0.0
 
     def prepare(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, ...]:
-        """Spectra of blocks, as the exact engine's, and of the blocks at both ends of each clip with what lies outside it."""
-        half, _ = self.exact.prepare(waveforms, lengths)
+        """Spectra of blocks, as of the engine `Blocks`, and of blocks at both ends of each clip with what lies outside it."""
+        half, inner = self.blocks.prepare(waveforms, lengths)
         placement, before = self.placement, (self.placement.taps - 1) // 2
         last = (placement.frames(lengths) - self.edge_frames).clamp(min=0)  # frame with which the second end begins
         starts = placement.first(lengths)[:, None] + torch.stack([torch.zeros_like(last), last * placement.hop], 1)
         ends = [spectra(waveforms, lengths, each - before, self.edge_size, 1, 1) for each in starts.unbind(1)]
         outside = torch.stack([torch.full_like(lengths, -self.edge_size), lengths], 1) - starts
         valid = torch.stack([outside, torch.stack([torch.zeros_like(lengths), lengths + self.edge_size], 1) - starts], 2)
-        return half, torch.cat(ends, 1), valid, last
+        return half, inner, torch.cat(ends, 1), valid, last
 
     def energies(self, filters: Tensor, windows: Tensor, *prepared: Tensor) -> Tensor:
-        half, ends, valid, last = prepared
-        found = self._inner(filters, windows, half)
-        sizes_of_ends = (ends.flatten(0, 1), valid.flatten(0, 1), filters, windows, self.placement.hop, self.edge_frames)
-        wrong = energies_of_blocks(*sizes_of_ends).unflatten(0, (-1, 2)).flatten(1, 2)  # rings beyond the ends
+        half, inner, ends, valid, last = prepared
+        if torch.compiler.is_compiling():
+            return self.blocks.energies(filters, windows, half, inner)
+        found, narrow = self._inner(filters, windows, half, inner)
+        if len(narrow) == 0:
+            return found
+        blocks = (ends.flatten(0, 1), valid.flatten(0, 1), filters[narrow], windows[narrow])
+        wrong = energies_of_blocks(*blocks, self.placement.hop, self.edge_frames)  # of what rings beyond the ends
+        wrong = wrong.new_zeros(*wrong.shape[:2], len(filters)).index_copy(2, narrow, wrong)
         frames = torch.arange(self.edge_frames, device=last.device).expand(len(last), -1)
-        place = torch.cat([frames, last[:, None] + frames], 1)[:, :, None].expand_as(wrong)
-        return found.scatter_add(1, place, -wrong)
+        place = torch.cat([frames, last[:, None] + frames], 1)[:, :, None].expand(-1, -1, len(filters))
+        return found.scatter_add(1, place, -wrong.unflatten(0, (-1, 2)).flatten(1, 2))
 
     def calibrate(self, filters: Tensor, windows: Tensor, floor: float, *prepared: Tensor) -> None:
         """Choose each filter's band: the narrowest whose error on these clips is within the tolerance, or the whole one."""
+        if self.tolerance is None:
+            return
         clips = torch.linspace(0, len(prepared[0]) - 1, min(CALIBRATED_ON, len(prepared[0]))).round().long()
         self.seen = prepared[0][clips.to(prepared[0].device)]
         self.floor = floor
@@ -80,7 +92,7 @@ class Fast(Engine):
     def report(self, filters: Tensor, windows: Tensor) -> dict[str, float]:
         """The error of the worst filter, root mean square and largest, before training and after, of its mean energy."""
         if self.seen is None:
-            return {"tolerance": self.tolerance}
+            return {}
         self.seen = self.seen.to(filters.device)
         rms, largest = self._errors(filters, windows, self._true(filters, windows))
         after = {"error after": rms.max().item(), "largest error after": largest.max().item()}
@@ -88,37 +100,60 @@ class Fast(Engine):
 
     def _true(self, filters: Tensor, windows: Tensor) -> Tensor:
         """The energies of the clips of calibration, but for their ends, by the exact engine."""
-        everywhere = torch.tensor([[0, self.size]], device=self.seen.device).expand(self.seen.shape[0] * self.seen.shape[1], -1)
-        blocks = (self.seen.flatten(0, 1), everywhere, filters, windows, self.placement.hop, self.frames)
-        return energies_of_blocks(*blocks).unflatten(0, self.seen.shape[:2]).flatten(1, 2)
+        return self.blocks.energies(filters, windows, self.seen, self._everywhere())
+
+    def _everywhere(self) -> Tensor:
+        """That the whole of each block is valid (clips, blocks, 2)."""
+        return torch.tensor([0, self.size], device=self.seen.device).expand(*self.seen.shape[:2], 2)
 
     def _errors(self, filters: Tensor, windows: Tensor, true: Tensor) -> tuple[Tensor, Tensor]:
         """Each filter's root mean square and largest error (filters,), of its mean energy."""
-        off = (self._inner(filters, windows, self.seen) - true).abs() / true.mean((0, 1)).clamp(min=self.floor)
+        off = (self._inner(filters, windows, self.seen, self._everywhere())[0] - true).abs() / true.mean((0, 1)).clamp(
+            min=self.floor
+        )
         return off.square().mean((0, 1)).sqrt(), off.amax((0, 1))
 
-    def _inner(self, filters: Tensor, windows: Tensor, half: Tensor) -> Tensor:
-        """Energies as if each clip went on as zeros."""
-        groups = list(self._groups(filters, windows))
-        order = torch.cat([numbers for numbers, *_ in groups]).argsort()
-        tensors = [tensor for _, _, *two in groups for tensor in two]
-        found = _BandEnergies.apply(half.flatten(0, 1), [begins for _, begins, *_ in groups], *tensors)
-        return found[:, :, order].unflatten(0, half.shape[:2]).flatten(1, 2)
+    def _inner(self, filters: Tensor, windows: Tensor, half: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
+        """Energies, those of narrow filters as if each clip went on as zeros, and the numbers of the narrow ones."""
+        blocks = half.flatten(0, 1)
+        samples, centres, widths = self._plan(filters.detach(), windows.detach())
+        wide = (samples > self.size // 2).nonzero()[:, 0]
+        groups = list(self._groups(filters, windows, samples, centres, widths))
+        narrow = torch.cat([numbers for numbers, *_ in groups]) if groups else wide[:0]
+        found = []
+        if groups:
+            tensors = [tensor for _, _, *two in groups for tensor in two]
+            found.append(_BandEnergies.apply(blocks, [begins for _, begins, *_ in groups], *tensors))
+        if len(wide):
+            whole_bands = (valid.flatten(0, 1), filters[wide], windows[wide], self.placement.hop, self.frames)
+            found.append(energies_of_blocks(blocks, *whole_bands))
+        order = torch.cat([narrow, wide]).argsort()
+        return torch.cat(found, 2)[:, :, order].unflatten(0, half.shape[:2]).flatten(1, 2), narrow
 
-    def _groups(self, filters: Tensor, windows: Tensor) -> Iterator[tuple[Tensor, list[int], Tensor, Tensor]]:
-        """Filters whose bands get equally many samples: numbers, first bins, responses from there, decimated windows."""
-        shares = SHARES[16].expand(len(filters)) if self.shares is None else self.shares
-        centres, reach = _bands(filters.detach(), self.size, shares.to(filters.device))
+    def _plan(self, filters: Tensor, windows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """How many samples each filter gets, and its band's middle bin and number of bins, (filters,) each."""
+        exact = self.tolerance is None
+        shares = torch.full((len(filters),), ROUNDING if exact else SHARES[16].item()) if self.shares is None else self.shares
+        centres, reach = _bands(filters, self.size, shares.to(filters.device))
         widths = (2 * reach + 1).clamp(max=self.size)
-        lowpass = 1 + _reach(torch.fft.rfft(windows.detach(), self.size).abs().square(), WINDOW_SHARE)
-        samples = _sizes(torch.minimum(widths + lowpass, 2 * widths), self.size)
+        coarse = 1 << (windows.shape[1] - 1).bit_length()
+        power = torch.fft.rfft(windows, coarse).abs().square()
+        lowpass = (1 + _reach(power, EXACT_WINDOW_SHARE if exact else WINDOW_SHARE)) * (self.size // coarse)
+        return _sizes(torch.minimum(widths + lowpass, 2 * widths), self.size), centres, widths
+
+    def _groups(
+        self, filters: Tensor, windows: Tensor, samples: Tensor, centres: Tensor, widths: Tensor
+    ) -> Iterator[tuple[Tensor, list[int], Tensor, Tensor]]:
+        """Some filters that get equally many samples: numbers, first bins, responses from there, decimated windows."""
         for count in sorted(set(samples.tolist())):
-            numbers = (samples == count).nonzero()[:, 0]
-            place = torch.arange(count, device=filters.device) - count // 2
-            bins = (centres[numbers, None] + place) % self.size
-            kept = 2 * place.abs() < widths[numbers, None] if count < self.size else torch.ones_like(bins)
-            response = responses(filters[numbers], self.size).gather(1, bins) * kept * (count / self.size)
-            yield numbers, bins[:, 0].tolist(), response, self._decimated(windows[numbers], count)
+            if count > self.size // 2:
+                return
+            for numbers in (samples == count).nonzero()[:, 0].split(max(1, AT_ONCE // (TILE * count))):
+                place = torch.arange(count, device=filters.device) - count // 2
+                bins = (centres[numbers, None] + place) % self.size
+                kept = 2 * place.abs() < widths[numbers, None]
+                response = responses(filters[numbers], self.size).gather(1, bins) * kept * (count / self.size)
+                yield numbers, bins[:, 0].tolist(), response, self._decimated(windows[numbers], count)
 
     def _decimated(self, windows: Tensor, count: int) -> Tensor:
         """Windows (filters, taps) to what sums `count` samples of a block into each frame (filters, frames, count)."""

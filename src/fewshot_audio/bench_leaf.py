@@ -1,0 +1,125 @@
+"""How long LEAF takes, engine by engine, beside the mel map."""
+
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fewshot_audio import config
+from fewshot_audio.bench import machine, peak
+from fewshot_audio.components import build
+from fewshot_audio.data.mel import MelTransform
+from fewshot_audio.frontends.leaf import Leaf
+from fewshot_audio.frontends.pcen import smoothed_over_frames
+
+SECONDS = 3  # of a patch
+CASES = ((44100, 128, 1024), (16000, 40, 160))  # rate, filters, hop
+ENGINES = ("conv", "exact", "fast")
+
+
+def leaf(rounds: int, threads: int, patches: int) -> dict[str, Any]:
+    """Milliseconds per patch of 3 s of noise, forward and with backward, of each engine and of the mel map; ratios; memory.
+
+    Energies alone, spectra prepared, as in training; on a GPU where there is one. Medians of `rounds`, all in one process,
+    but for memory (MiB), which is the peak of a process that makes one update over one that makes none.
+    """
+    torch.set_num_threads(threads)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    cases = [_case(*case, rounds, patches, device) for case in CASES]
+    about = {"patches": patches, "rounds": rounds, "device": device, "tf32": torch.backends.cuda.matmul.allow_tf32}
+    if device == "cuda":
+        about["gpu"] = torch.cuda.get_device_name()
+    return {"bench": "leaf", **about, "machine": machine(threads), "cases": cases, "smoothing": _smoothing(rounds)}
+
+
+def lines(result: dict[str, Any]) -> Iterator[str]:
+    """A result for people."""
+    for case in result["cases"]:
+        yield f"{case['rate']} Hz, {case['filters']} filters, hop {case['hop']}; ms per patch of 3 s, mel {case['mel_ms']:.2f}"
+        for name, found in case["engines"].items():
+            ratios = f"{found['forward_ratio']:6.1f} {found['backward_ratio']:6.1f}"
+            times = f"forward {found['forward_ms']:8.1f}  with backward {found['backward_ms']:8.1f}"
+            yield f"  {name:6} {times}  conv is {ratios} times as long  memory {found['memory_mib']} MiB"
+    yield f"smoothing of 1000 frames: the loop is {result['smoothing']['ratio']} times as long"
+
+
+def _case(rate: int, filters: int, hop: int, rounds: int, patches: int, device: str) -> dict[str, Any]:
+    noise = torch.randn(patches, SECONDS * rate, generator=torch.Generator().manual_seed(0)) / 10
+    found: dict[str, dict[str, float]] = {}
+    for engine in ENGINES:
+        made, inputs = _ready(engine, rate, filters, hop, noise, device)
+        forward = _median(lambda made=made, inputs=inputs: _energies(made, inputs), rounds, device)
+        backward = _median(lambda made=made, inputs=inputs: _update(made, inputs), rounds, device)
+        memory = peak(_one_update, engine, rate, filters, hop) - peak(_no_update, engine, rate, filters, hop)
+        found[engine] = {"forward_ms": forward / patches, "backward_ms": backward / patches, "memory_mib": memory}
+    for each in found.values():
+        for part in ("forward", "backward"):
+            each[f"{part}_ratio"] = round(found["conv"][f"{part}_ms"] / each[f"{part}_ms"], 1)
+    mel = MelTransform(rate, 2048, hop, "reflect")
+    mel_ms = _median(lambda: [mel(each) for each in noise.numpy()], rounds, "cpu") / patches
+    return {"rate": rate, "filters": filters, "hop": hop, "mel_ms": mel_ms, "engines": found}
+
+
+def _ready(engine: str, rate: int, filters: int, hop: int, noise: Tensor, device: str) -> tuple[Leaf, tuple[Tensor, ...]]:
+    """LEAF with an engine, calibrated on the noise, and what it prepares of it."""
+    settings = [f"sample_rate={rate}", f"hop={hop}", f"frontend.filters={filters}", f"frontend.engine={engine}"]
+    made: Leaf = build(config.job(config.composed(["dataset=synthetic", "frontend=leaf", *settings])).frontend).to(device)
+    inputs = made.prepare(noise.to(device)[..., None], torch.full((len(noise),), noise.shape[1], device=device))
+    made.calibrate(*inputs)
+    return made, inputs
+
+
+def _energies(made: Leaf, inputs: tuple[Tensor, ...]) -> None:
+    with torch.no_grad():
+        made.engine.energies(torch.complex(*made.filters()), made.pooling(), *inputs)
+
+
+def _update(made: Leaf, inputs: tuple[Tensor, ...]) -> None:
+    made.engine.energies(torch.complex(*made.filters()), made.pooling(), *inputs).square().mean().backward()
+
+
+def _no_update(engine: str, rate: int, filters: int, hop: int) -> tuple[Leaf, tuple[Tensor, ...]]:
+    return _ready(engine, rate, filters, hop, torch.zeros(1, SECONDS * rate), "cpu")
+
+
+def _one_update(engine: str, rate: int, filters: int, hop: int) -> None:
+    torch.set_num_threads(1)
+    _update(*_no_update(engine, rate, filters, hop))
+
+
+def _smoothing(rounds: int) -> dict[str, float]:
+    """PCEN's smoothing of 32 maps of 1000 frames and 128 bands, with its gradient, against a loop over frames; on the CPU."""
+    x, weight = torch.rand(32, 1000, 128), torch.full((128,), 0.04, requires_grad=True)
+    ours = _median(lambda: smoothed_over_frames(x, weight).sum().backward(), rounds, "cpu")
+    plain = _median(lambda: _loop(x, weight).sum().backward(), rounds, "cpu")
+    return {"ms": ours, "loop_ms": plain, "ratio": round(plain / ours, 1)}
+
+
+def _loop(x: Tensor, weight: Tensor) -> Tensor:
+    state, found = x[:, 0], []
+    for frame in x.unbind(1):
+        state = weight * frame + (1 - weight) * state
+        found.append(state)
+    return torch.stack(found, 1)
+
+
+def _median(action: Callable[[], Any], rounds: int, device: str) -> float:
+    """Milliseconds, the median of some calls after one that does not count; by CUDA's events on a GPU."""
+    action()
+    found = []
+    for _ in range(rounds):
+        if device == "cuda":
+            events = [torch.cuda.Event(enable_timing=True) for _ in range(2)]
+            events[0].record()
+            action()
+            events[1].record()
+            torch.cuda.synchronize()
+            found.append(events[0].elapsed_time(events[1]))
+        else:
+            start = time.perf_counter()
+            action()
+            found.append(1000 * (time.perf_counter() - start))
+    return statistics.median(found)

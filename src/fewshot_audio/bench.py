@@ -5,7 +5,6 @@ import multiprocessing
 import os
 import platform
 import re
-import resource
 import statistics
 import tempfile
 import time
@@ -145,7 +144,8 @@ def peak(action: Callable, *arguments: Any) -> int:
 
 def _measured(action: Callable, *arguments: Any) -> int:
     action(*arguments)
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)  # Linux counts in KiB
+    status = Path("/proc/self/status").read_text()  # of this process alone; getrusage would count its parent's peak too
+    return round(int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 1024)
 
 
 def _noise_bank(folder: str) -> tuple[Dataset, Bank]:

@@ -1,9 +1,10 @@
-"""Per-channel energy normalisation, its smoothing without a loop over frames."""
+"""Per-channel energy normalisation, its smoothing without a step per frame."""
 
-from math import ceil, sqrt
+from math import sqrt
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 FLOOR = 1e-12
 
@@ -34,22 +35,19 @@ class PCEN(nn.Module):
 def smoothed_over_frames(x: Tensor, weight: Tensor) -> Tensor:
     """Exponential moving averages M_t = w x_t + (1 - w) M_(t-1) of x (clips, frames, bands), from M_(-1) = x_0; w (bands,).
 
-    In two levels of about sqrt(frames): sums within blocks of frames by a triangular matrix of powers, and the same over
-    the blocks' ends. The work is a small matrix product instead of a step per frame.
+    In two levels of about sqrt(frames) steps: all blocks of frames at once as if each began with zero, then the blocks' ends,
+    whose fading is added to each block.
     """
-    frames = x.shape[1]
-    size = max(1, ceil(sqrt(frames)))
-    blocks = -(-frames // size)
-    padded = torch.nn.functional.pad(x, (0, 0, 0, blocks * size - frames)).unflatten(1, (blocks, size))
-    keep = (1 - weight)[:, None, None]  # (bands, 1, 1)
-    within = weight * torch.einsum("fij,bnjf->bnif", _powers(keep, size), padded)
-    ends = torch.cat([x[:, :1], within[:, :-1, -1]], 1)  # what enters each block, (clips, blocks, bands)
-    entering = torch.einsum("fij,bjf->bif", _powers(keep**size, blocks), ends)
-    fading = keep[:, 0] ** torch.arange(1, size + 1, device=x.device, dtype=x.dtype)  # (bands, size)
-    return (within + entering[:, :, None] * fading.T).flatten(1, 2)[:, :frames]
-
-
-def _powers(base: Tensor, size: int) -> Tensor:
-    """base^(i - j) below the diagonal and on it (bands, size, size)."""
-    steps = torch.arange(size, device=base.device, dtype=base.dtype)
-    return (base ** (steps[:, None] - steps).clamp(min=0)).tril()
+    frames, keep = x.shape[1], 1 - weight
+    size = max(1, round(sqrt(frames)))
+    padded = pad(x, (0, 0, 0, -frames % size)).unflatten(1, (-1, size))  # (clips, blocks, size, bands)
+    average, inside = torch.zeros_like(padded[:, :, 0]), []
+    for frame in padded.unbind(2):
+        average = torch.lerp(average, frame, weight)
+        inside.append(average)
+    before, entering = x[:, 0], []
+    for end in average.unbind(1):
+        entering.append(before)
+        before = end + before * keep**size
+    fading = keep ** torch.arange(1, size + 1, device=x.device, dtype=x.dtype)[:, None]  # (size, bands)
+    return (torch.stack(inside, 2) + torch.stack(entering, 1)[:, :, None] * fading).flatten(1, 2)[:, :frames]

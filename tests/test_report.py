@@ -7,7 +7,7 @@ import pytest
 
 from fewshot_audio.report import render
 from fewshot_audio.report.frame import frame
-from fewshot_audio.report.tables import accuracy, batch_norm, difference
+from fewshot_audio.report.tables import accuracy, batch_norm, difference, drift
 from fewshot_audio.report.write import notes_on, provenance, write
 from fewshot_audio.types import NothingToShow, StoreError
 
@@ -44,6 +44,19 @@ def test_accuracy_is_the_mean_over_folds_and_repeats():
     row = cells[(cells["arm"] == "log_eps") & (cells["n_per_class"] == 1)].iloc[0]
     assert (row["mean"], row["count"]) == (0.375, 4)
     assert row["spread"] == pytest.approx(HALF, rel=1e-15)
+
+
+def test_drift_is_told_number_by_number():
+    report = {"frontend_report": {"summary": {"median drift, Hz": 12.5, "filters at a bound": 3}}}
+    other = {"frontend_report": {"summary": {"median drift, Hz": 1234.5, "filters at a bound": 4}}}
+    runs = frame([*store(), line(1, 1, 1, "leaf", 0.5, **report), line(1, 1, 2, "leaf", 0.5, **other)])
+    table = drift(runs, "drift", partial=False)
+    assert render.markdown(table, []).splitlines()[4:] == [
+        "| us8k      | sb_cnn  | leaf: filters at a bound | 3.5 ± 0.707 (2) |",
+        "| us8k      | sb_cnn  | leaf: median drift, Hz   | 624 ± 864 (2)   |",
+    ]
+    with pytest.raises(NothingToShow, match="table drift"):
+        drift(frame(store()), "drift", partial=False)
 
 
 def test_tables_as_text():

@@ -10,7 +10,7 @@ from fewshot_audio.study.store import FINISHED, Line
 from fewshot_audio.types import StoreError
 
 CELL = ["dataset", "fold", "model", "frontend", "n_per_class", "repeat"]
-COLUMNS = [*CELL, "accuracy", "stored_bn", "draw", "key", "commit", "nan_clips", "reads", "settings"]
+COLUMNS = [*CELL, "accuracy", "stored_bn", "draw", "key", "commit", "nan_clips", "reads", "drift", "settings"]
 NOT_SETTINGS = ("fold", "n_per_class", "repeat")
 RESULT = ("accuracy", "correct", "clips", "nan_clips", "draw")  # what a run done twice must agree on
 
@@ -35,8 +35,8 @@ def frame(lines: Iterable[Line]) -> pd.DataFrame:
     table = pd.DataFrame([_row(line) for line in runs.values()], columns=COLUMNS)
     _check_alike(table, ["dataset", "model", "frontend"], "stands for different settings", ())
     complaint = "was not trained alike for every frontend"
-    _check_alike(table, ["dataset", "model", "reads"], complaint, ("frontend",))
-    _check_alike(table, ["dataset", "model"], complaint, ("frontend", "bank"))  # one bank of mel maps, one of waveforms
+    _check_alike(table, ["dataset", "model"], complaint, ("frontend", "bank"))
+    _check_alike(table, ["dataset", "model", "reads"], complaint, ("frontend",))  # one bank of mel maps, one of waveforms
     return table.astype({"stored_bn": float}).sort_values(CELL, ignore_index=True)
 
 
@@ -63,6 +63,7 @@ def _row(line: Line) -> dict[str, Any]:
         "draw": line.get("draw"),
         "key": line["key"],
         "nan_clips": line.get("nan_clips", 0),
+        "drift": line.get("frontend_report", {}).get("summary", {}),
         "reads": "waveform" if "sample_rate" in identity["frontend"] else "mel",
     }
     return {**names, **numbers, **fields, "commit": commit, "settings": settings}

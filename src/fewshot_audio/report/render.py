@@ -31,15 +31,16 @@ def latex(table: Table) -> str:
 
 def _wide(table: Table) -> pd.DataFrame:
     """Cells as text, one column per n; a dash where there is none."""
-    text = table.cells.assign(text=[_cell(cell, table.signed) for cell in table.cells.itertuples()])
+    text = table.cells.assign(text=[_cell(cell, table) for cell in table.cells.itertuples()])
     wide = text.pivot(index=COLUMNS, columns="n_per_class", values="text").fillna("–")
     return wide.rename(columns=lambda n: f"n = {n}").rename_axis(columns=None).reset_index()
 
 
-def _cell(cell, signed: bool) -> str:
-    """Mean ± spread (count), in percent with one decimal."""
-    spread = "" if pd.isna(cell.spread) else f" ± {100 * cell.spread:.1f}"
-    return f"{100 * cell.mean:{'+' if signed else ''}.1f}{spread} ({cell.count})"
+def _cell(cell, table: Table) -> str:
+    """Mean ± spread (count), in percent with one decimal, or with three digits where it is no share."""
+    scale, digits = (100, ".1f") if table.share else (1, ".3g")
+    spread = "" if pd.isna(cell.spread) else f" ± {scale * cell.spread:{digits}}"
+    return f"{scale * cell.mean:{'+' if table.signed else ''}{digits}}{spread} ({cell.count})"
 
 
 def _escape(text: str) -> str:

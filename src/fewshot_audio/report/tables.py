@@ -1,7 +1,7 @@
 """Tables of accuracies and of paired differences."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -15,9 +15,10 @@ TASK = ["dataset", "fold", "model", "n_per_class", "repeat"]
 
 @dataclass(frozen=True)
 class Table:
-    """Cells (dataset, model, arm, n_per_class, mean, spread, count), means and spreads as shares of 1, and their caption.
+    """Cells (dataset, model, arm, n_per_class, mean, spread, count), and their caption.
 
-    `by_fold` holds the same per fold, for figures.
+    Means and spreads are shares of 1, shown in percent, or plain numbers where it is not a `share`. `by_fold` holds the same
+    per fold, for figures.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Table:
     signed: bool
     cells: pd.DataFrame
     by_fold: pd.DataFrame
+    share: bool = True
 
 
 def accuracy(runs: pd.DataFrame, name: str, frontends: Sequence[str] | None, partial: bool) -> Table:
@@ -65,6 +67,20 @@ def batch_norm(runs: pd.DataFrame, name: str, partial: bool) -> Table:
         "mean ± standard deviation over runs (number of runs)."
     )
     return _table(name, caption, True, chosen.assign(arm=chosen["frontend"], value=chosen["accuracy"] - chosen["stored_bn"]))
+
+
+def drift(runs: pd.DataFrame, name: str, partial: bool) -> Table:
+    """Runs whose frontend tells how far it has moved to the mean of each number that it tells."""
+    chosen = runs[runs["drift"].map(bool)]
+    if not partial:
+        _check_even(chosen)
+    told = [
+        {**run, "arm": f"{run['frontend']}: {what}", "value": value}
+        for run in chosen.to_dict("records")
+        for what, value in run["drift"].items()
+    ]
+    caption = "What training did to the filters: mean ± standard deviation over runs (number of runs)."
+    return replace(_table(name, caption, False, pd.DataFrame(told)), share=False)
 
 
 def _table(name: str, caption: str, signed: bool, values: pd.DataFrame) -> Table:

@@ -140,6 +140,19 @@ def test_one_name_for_two_settings_is_an_error():
         frame([*store(), other])
 
 
+def test_a_frontend_that_reads_waveforms_has_a_bank_of_its_own_and_others_share_theirs():
+    lines = store()
+    for each in lines:
+        each["identity"]["bank"] = "mel"
+    leaf = line(1, 1, 1, "leaf", 0.5)
+    leaf["identity"] |= {"bank": "waveforms", "frontend": {"name": "leaf", "sample_rate": 44100}}
+    assert set(frame([*lines, leaf])["reads"]) == {"mel", "waveform"}
+    for each in lines[::2]:
+        each["identity"]["bank"] = "another"
+    with pytest.raises(StoreError, match="not trained alike for every frontend: bank"):
+        frame([*lines, leaf])
+
+
 def test_arms_that_were_trained_differently_are_refused():
     lines = store()
     for each in lines:

@@ -3,7 +3,7 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 READY := $(VENV)/ready
 
-.PHONY: help setup demo test lint smoke prepare verify run tables report bench clean
+.PHONY: help setup demo test lint smoke prepare verify run status tables report bench clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -37,6 +37,9 @@ verify: $(READY)  ## check a download: ARGS="us8k /data/UrbanSound8K --full"
 
 run: $(READY)  ## runs: ARGS="dataset=us8k dataset.root=... fold=1 model=vgg frontend=log_eps"
 	$(PYTHON) scripts/run.py $(ARGS)
+
+status: $(READY)  ## how far a study is: ARGS="+study=us8k_two_folds dataset.root=..."
+	$(PYTHON) scripts/status.py $(ARGS)
 
 tables: $(READY)  ## write the tables of every results folder anew
 	for runs in $$(find results -name runs -type d); do $(PYTHON) scripts/report.py results=$$(dirname $$runs) $(ARGS) || exit 1; done

@@ -51,6 +51,16 @@ def test_a_dry_run_says_what_would_be_done(command, tmp_path):
     assert not (tmp_path / "results").exists()
 
 
+def test_status_counts_the_runs_of_a_sweep_by_arm_and_n(command, tmp_path):
+    run(command, "n_per_class=1", "repeats=2", "fit.epochs=1")
+    ask = [command[0], str(ROOT / "scripts/status.py"), *command[2:], "fit.epochs=1", "frontend=log_eps,log_learn"]
+    told = run(ask, "n_per_class=[1,2]", "repeats=2").stdout
+    assert "| synthetic | timbre  | log_eps    | 2/2     | 0/2     |" in told
+    assert "| synthetic | timbre  | log_learn  | 0/2     | 0/2     |" in told
+    assert "2 of 8 runs finished, 0 failed; 2 in the last hour of work" in told
+    assert "6 runs of unknown length" in told
+
+
 @pytest.mark.parametrize(
     ("setting", "text"),
     [

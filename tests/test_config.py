@@ -147,3 +147,14 @@ def test_prototypical_models_choose_their_method_and_the_command_line_overrules(
 def test_a_way_to_draw_that_is_none_says_which_there_are():
     with pytest.raises(ConfigError, match=r"draw.by: found 'clips'; Input should be 'clip' or 'recording'"):
         config.job(composed("draw.by=clips"))
+
+
+def test_the_jobs_of_a_sweep_are_those_that_hydra_makes():
+    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    given = ["+study=us8k_two_folds", "dataset.root=/data", "fold=range(1,4)", "n_per_class=[1,2]", "model=vgg"]
+    parsed = OverridesParser.create().parse_overrides([*given, "frontend=log_eps,log_learn"])  # the study's own
+    (expected,) = BasicSweeper.split_arguments(parsed, None)
+    assert sorted(map(tuple, config.combinations(given))) == sorted(map(tuple, expected))
+    assert len(expected) == 6

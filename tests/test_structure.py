@@ -16,7 +16,7 @@ LEVELS = [
     {"data", "frontends", "models", "study"},
     {"train", "report"},
     {"job", "bench", "parity"},
-    {"bench_leaf"},
+    {"bench_leaf", "status"},
 ]
 
 

@@ -5,14 +5,16 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import fields
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
@@ -71,6 +73,35 @@ def composed(overrides: list[str]) -> DictConfig:
     """conf/config.yaml with overrides as on the command line, for use outside of a command."""
     with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
         return hydra.compose("config", overrides)
+
+
+def sweep_command(task: Callable[[list[DictConfig]], None]) -> None:
+    """Compose the configuration of every job that the command line would sweep after -m, run the task on all, and exit.
+
+    Exit code 0, or 1 after an error that a user can mend, which comes without a traceback.
+    """
+    try:
+        task([composed(each) for each in combinations([word for word in sys.argv[1:] if word != "-m"])])
+    except (FewshotAudioError, HydraException, OmegaConfBaseException, OSError) as error:
+        print(f"error: {explain(error)}", file=sys.stderr)
+        sys.exit(1)
+
+
+def combinations(overrides: Sequence[str]) -> list[list[str]]:
+    """Overrides as after -m to those of every job, with the choices of a study for what they leave open."""
+    parser = OverridesParser.create()
+    single = [each.input_line for each in parser.parse_overrides(list(overrides)) if not each.is_sweep_override()]
+    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+        params = hydra.compose("config", single, return_hydra_config=True).hydra.sweeper.get("params") or {}
+    named = {override.split("=")[0].lstrip("+~") for override in overrides}
+    left_open = [f"{key}={value}" for key, value in params.items() if key not in named]
+    choices = [
+        [f"{each.get_key_element()}={value}" for value in each.sweep_string_iterator()]
+        if each.is_sweep_override()
+        else [each.input_line]
+        for each in parser.parse_overrides([*overrides, *left_open])
+    ]
+    return [list(combination) for combination in product(*choices)]
 
 
 def explain(error: BaseException) -> str:

@@ -3,12 +3,12 @@
 import logging
 import traceback
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from filelock import Timeout
 from tqdm import tqdm
@@ -87,11 +87,16 @@ def _silent(job: Job) -> bool:
     return "silent" in job.dataset.arguments["tolerate"]
 
 
-def plan(job: Job, machine: Machine) -> tuple[list[RunSpec], list[Line]]:
-    """All runs of a job and the store's lines, without building a bank or training."""
+def specs_of(job: Job, machine: Machine) -> list[RunSpec]:
+    """All runs of a job, without building a bank or training."""
     dataset, draws = open_data(job)
     key, _ = bank_key(dataset, transform_of(job), machine.cache, machine.workers)
-    return run_specs(job, key, draws.digest), list(Store(machine.results).lines())
+    return run_specs(job, key, draws.digest)
+
+
+def plan(job: Job, machine: Machine) -> tuple[list[RunSpec], list[Line]]:
+    """All runs of a job and the store's lines, without building a bank or training."""
+    return specs_of(job, machine), list(Store(machine.results).lines())
 
 
 def describe(job: Job, specs: list[RunSpec], lines: list[Line]) -> str:
@@ -106,15 +111,20 @@ def describe(job: Job, specs: list[RunSpec], lines: list[Line]) -> str:
 
 
 def estimate(todo: list[RunSpec], finished: Iterable[Line]) -> str:
-    """The time that missing runs will take, from the mean of finished ones of the same model and n."""
+    """The time that missing runs will take, from the mean of finished ones of the same model, frontend and n."""
     times = defaultdict(list)
     for line in finished:
-        times[line["identity"]["model"]["name"], line["identity"]["n_per_class"]].append(sum(line["seconds"].values()))
-    wanted = [times.get((spec.identity["model"]["name"], spec.n_per_class)) for spec in todo]
+        times[_alike(line["identity"])].append(sum(line["seconds"].values()))
+    wanted = [times.get(_alike(spec.identity)) for spec in todo]
     seconds = sum(sum(each) / len(each) for each in wanted if each)
     unknown = sum(not each for each in wanted)
     known = [f"about {seconds / 60:.0f} min"] if unknown < len(todo) or not todo else []
     return " and ".join(known + ([f"{unknown} runs of unknown length"] if unknown else []))
+
+
+def _alike(identity: Mapping[str, Any]) -> tuple[str, str, int]:
+    """What the time of a run depends on."""
+    return identity["model"]["name"], identity["frontend"]["name"], identity["n_per_class"]
 
 
 def run(job: Job, machine: Machine) -> Outcome:

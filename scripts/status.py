@@ -1,0 +1,19 @@
+"""How far a job or a sweep is: python scripts/status.py +study=us8k_two_folds dataset.root=... (or what follows -m elsewhere)"""
+
+import logging
+
+from fewshot_audio import config
+
+
+def main(sweep) -> None:
+    """Print the state of every job of a sweep."""
+    from fewshot_audio import status
+
+    logging.disable(logging.WARNING)  # what is special about the data is said by the runs
+    for cfg in sweep:
+        config.check_names(cfg)
+    print(status.status([config.job(cfg) for cfg in sweep], config.machine(sweep[0])))
+
+
+if __name__ == "__main__":
+    config.sweep_command(main)

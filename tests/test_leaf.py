@@ -245,7 +245,15 @@ def test_the_hop_may_be_given_in_ms_and_smoothing_is_a_time():
 
 
 @pytest.mark.parametrize(
-    "setting", ["frontend.hop_ms=10", "frontend.hop=null", "frontend.low=9000", "frontend.high=9000", "frontend.engine=slow"]
+    "setting",
+    [
+        "frontend.hop_ms=10",
+        "frontend.hop=null",
+        "frontend.low=9000",
+        "frontend.high=9000",
+        "frontend.engine=slow",
+        "frontend.window_ms=0.2",
+    ],
 )
 def test_impossible_settings_are_errors_that_name_the_setting(setting):
     with pytest.raises(ConfigError, match=setting.split("=")[0].removesuffix("_ms")):

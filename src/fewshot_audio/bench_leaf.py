@@ -24,12 +24,12 @@ def leaf(rounds: int, threads: int, patches: int) -> dict[str, Any]:
     """Milliseconds per patch of 3 s of noise, forward and with backward, of each engine and of the mel map; ratios; memory.
 
     Energies alone, spectra prepared, as in training; on a GPU where there is one. Medians of `rounds`, all in one process,
-    but for memory (MiB), which is the peak of a process that makes one update over one that makes none.
+    but for memory (MiB): the peak on the CPU of a process that makes an update, over that of one that only prepares it.
     """
     torch.set_num_threads(threads)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     cases = [_case(*case, rounds, patches, device) for case in CASES]
-    about = {"patches": patches, "rounds": rounds, "device": device, "tf32": torch.backends.cuda.matmul.allow_tf32}
+    about = {"patches": patches, "rounds": rounds, "device": device, "tf32": torch.backends.cudnn.allow_tf32}
     if device == "cuda":
         about["gpu"] = torch.cuda.get_device_name()
     return {"bench": "leaf", **about, "machine": machine(threads), "cases": cases, "smoothing": _smoothing(rounds)}
@@ -53,7 +53,8 @@ def _case(rate: int, filters: int, hop: int, rounds: int, patches: int, device: 
         made, inputs = _ready(engine, rate, filters, hop, noise, device)
         forward = _median(lambda made=made, inputs=inputs: _energies(made, inputs), rounds, device)
         backward = _median(lambda made=made, inputs=inputs: _update(made, inputs), rounds, device)
-        memory = peak(_one_update, engine, rate, filters, hop) - peak(_no_update, engine, rate, filters, hop)
+        shares = getattr(made.engine, "shares", None)
+        memory = peak(_one_update, engine, rate, filters, hop, shares) - peak(_prepared, engine, rate, filters, hop)
         found[engine] = {"forward_ms": forward / patches, "backward_ms": backward / patches, "memory_mib": memory}
     for each in found.values():
         for part in ("forward", "backward"):
@@ -65,11 +66,19 @@ def _case(rate: int, filters: int, hop: int, rounds: int, patches: int, device: 
 
 def _ready(engine: str, rate: int, filters: int, hop: int, noise: Tensor, device: str) -> tuple[Leaf, tuple[Tensor, ...]]:
     """LEAF with an engine, calibrated on the noise, and what it prepares of it."""
-    settings = [f"sample_rate={rate}", f"hop={hop}", f"frontend.filters={filters}", f"frontend.engine={engine}"]
-    made: Leaf = build(config.job(config.composed(["dataset=synthetic", "frontend=leaf", *settings])).frontend).to(device)
-    inputs = made.prepare(noise.to(device)[..., None], torch.full((len(noise),), noise.shape[1], device=device))
+    made, inputs = _prepared(engine, rate, filters, hop, noise, device)
     made.calibrate(*inputs)
     return made, inputs
+
+
+def _prepared(
+    engine: str, rate: int, filters: int, hop: int, noise: Tensor | None = None, device: str = "cpu"
+) -> tuple[Leaf, tuple[Tensor, ...]]:
+    """LEAF with an engine, and what it prepares of noise, of one patch where none is given."""
+    noise = torch.rand(1, SECONDS * rate) - 0.5 if noise is None else noise
+    settings = [f"sample_rate={rate}", f"hop={hop}", f"frontend.filters={filters}", f"frontend.engine={engine}"]
+    made: Leaf = build(config.job(config.composed(["dataset=synthetic", "frontend=leaf", *settings])).frontend).to(device)
+    return made, made.prepare(noise.to(device)[..., None], torch.full((len(noise),), noise.shape[1], device=device))
 
 
 def _energies(made: Leaf, inputs: tuple[Tensor, ...]) -> None:
@@ -81,13 +90,11 @@ def _update(made: Leaf, inputs: tuple[Tensor, ...]) -> None:
     made.engine.energies(torch.complex(*made.filters()), made.pooling(), *inputs).square().mean().backward()
 
 
-def _no_update(engine: str, rate: int, filters: int, hop: int) -> tuple[Leaf, tuple[Tensor, ...]]:
-    return _ready(engine, rate, filters, hop, torch.zeros(1, SECONDS * rate), "cpu")
-
-
-def _one_update(engine: str, rate: int, filters: int, hop: int) -> None:
+def _one_update(engine: str, rate: int, filters: int, hop: int, shares: Tensor | None) -> None:
     torch.set_num_threads(1)
-    _update(*_no_update(engine, rate, filters, hop))
+    made, inputs = _prepared(engine, rate, filters, hop)
+    made.engine.shares = shares  # as calibrated elsewhere: that takes memory of its own
+    _update(made, inputs)
 
 
 def _smoothing(rounds: int) -> dict[str, float]:

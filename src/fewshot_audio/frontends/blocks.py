@@ -17,18 +17,25 @@ def block_size(frames: int, taps: int, hop: int) -> int:
     return 2 * next_fast_len(-(-((frames - 1) * hop + 2 * taps - 1) // 2), real=True)
 
 
+def at_once(like: Tensor, on_cpu: int) -> int:
+    """How much to do together on a tensor's device: a GPU has no small cache to stay in, but launches to save."""
+    return 64 * on_cpu if like.is_cuda else on_cpu
+
+
 def spectra(waveforms: Tensor, lengths: Tensor, first: Tensor, size: int, step: int, count: int) -> Tensor:
     """Waveforms (clips, samples) to spectra (clips, count, size // 2 + 1) of blocks of `size` samples every `step`.
 
     `first` (clips,) is the sample with which each clip's first block begins; around a clip are zeros.
     """
-    found = []
-    for some, last, begin in zip(waveforms.split(TILE), lengths.split(TILE), first.split(TILE), strict=True):
+    complex_type = torch.complex128 if waveforms.dtype == torch.float64 else torch.complex64
+    found = torch.empty(len(waveforms), count, size // 2 + 1, dtype=complex_type, device=waveforms.device)
+    parts_of = (each.split(TILE) for each in (waveforms, lengths, first, found))
+    for some, last, begin, target in zip(*parts_of, strict=True):
         place = begin[:, None] + torch.arange((count - 1) * step + size, device=waveforms.device)
         inside = (place >= 0) & (place < last[:, None])
         blocks = some.gather(1, place.clamp(0, some.shape[1] - 1)) * inside
-        found.append(torch.fft.rfft(blocks.unfold(1, size, step)))
-    return torch.cat(found)
+        target.copy_(torch.fft.rfft(blocks.unfold(1, size, step)))
+    return found
 
 
 def whole(half: Tensor) -> Tensor:
@@ -72,7 +79,7 @@ class _BlockEnergies(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         half, valid, filters, windows = ctx.saved_tensors
         of_filters, of_windows = torch.zeros_like(filters), torch.zeros_like(windows)
-        for (spectrum, inside), wanted in zip(_tiles(half, valid), gradient.split(TILE), strict=True):
+        for (spectrum, inside), wanted in zip(_tiles(half, valid), gradient.split(at_once(half, TILE)), strict=True):
             size = spectrum.shape[1]
             for numbers, taps, window in _some(len(spectrum), filters, windows):
                 out = wanted[:, :, numbers].permute(2, 0, 1)  # (filters, blocks, frames)
@@ -88,13 +95,13 @@ class _BlockEnergies(torch.autograd.Function):
 def _tiles(half: Tensor, valid: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
     """Some blocks at a time: all bins (blocks, size), and which samples are valid (blocks, 2 * size), each twice."""
     places = torch.arange(2 * (half.shape[1] - 1), device=half.device).repeat_interleave(2)
-    for some, bounds in zip(half.split(TILE), valid.split(TILE), strict=True):
+    for some, bounds in zip(half.split(at_once(half, TILE)), valid.split(at_once(half, TILE)), strict=True):
         yield whole(some), ((places >= bounds[:, :1]) & (places < bounds[:, 1:])).to(half.real.dtype)
 
 
 def _some(blocks: int, filters: Tensor, windows: Tensor) -> Iterator[tuple[slice, Tensor, Tensor]]:
     """Some filters at a time, the fewer the more blocks: their numbers, taps and windows."""
-    size = max(1, TILE // blocks)
+    size = max(1, at_once(filters, TILE) // blocks)
     for begin in range(0, len(filters), size):
         numbers = slice(begin, begin + size)
         yield numbers, filters[numbers], windows[numbers]

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from fewshot_audio.frontends.gabor import FWHM
 
-BINS = 4096  # between 0 Hz and half the rate, of compared responses
+BINS = 4096  # of compared responses, from 0 Hz to beyond the highest filter
 
 
 def drift(before: dict[str, Tensor], after: dict[str, Tensor]) -> dict[str, Any]:
@@ -35,7 +35,8 @@ def jensen_shannon(before: dict[str, Tensor], after: dict[str, Tensor]) -> Tenso
     hz = torch.linspace(0, top.item(), BINS, dtype=torch.float64)
     p, q = (_normalised(hz, each["centre"].double(), each["bandwidth"].double()) for each in (before, after))
     middle = (p + q) / 2
-    divergence = (torch.special.xlogy(p, p / middle) + torch.special.xlogy(q, q / middle)).nan_to_num().sum(1) / 2
+    middle = middle.clamp(min=torch.finfo(middle.dtype).tiny)
+    divergence = (torch.special.xlogy(p, p / middle) + torch.special.xlogy(q, q / middle)).sum(1) / 2
     return (divergence.clamp(min=0) / math.log(2)).sqrt().mean()
 
 

@@ -7,15 +7,15 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from fewshot_audio.frontends.blocks import block_size, energies_of_blocks, parts, responses, spectra, whole
+from fewshot_audio.frontends.blocks import TILE, at_once, block_size, energies_of_blocks, parts, responses, spectra, whole
 from fewshot_audio.frontends.engine import Engine
 from fewshot_audio.frontends.engine_blocks import Blocks, sizes
 from fewshot_audio.frontends.placement import Placement
 
-TILE = 16  # blocks filtered together
-AT_ONCE = 2**16  # samples of blocks and filters together: what stays in a processor's cache
-SHARES = 10.0 ** -torch.arange(2, 9, 0.25)  # of a filter's power that may lie outside its band
-ROUNDING = 1e-8  # the share left out by the exact engine: 1e-7 of the largest energy, about float32's rounding
+AT_ONCE = 2**16  # samples of a tile's blocks and some filters: what stays in a processor's cache
+SHARES = 10.0 ** -torch.arange(3, 9, 0.25)  # of a filter's power that may lie outside its band
+EXACT_SHARE, EXACT_SHARE_BRIEF = 1e-9, 1e-12  # left out by the exact engine; under windows shorter than `BRIEF` taps
+BRIEF = 1 / 8  # of all taps
 WINDOW_SHARE = 1e-3  # of a window's power that may lie beyond what its decimation keeps
 EXACT_WINDOW_SHARE = 1e-7
 CALIBRATED_ON = 8  # clips
@@ -28,7 +28,7 @@ class Bands(Engine):
     samples hold it all, and the window is decimated instead. A clip's two ends, where filters ring beyond it, are corrected at
     the full rate; so are filters without a narrow band computed. The error is what lies outside a filter's band. With a
     `tolerance`, `calibrate` chooses the bands so that on the clips given the root mean square of a filter's errors is at most so
-    much of its mean energy, and records what is left; without, no more is left out than rounding loses. While a graph is
+    much of its mean energy in each clip, and records what is left; without, at most 1e-5 of the largest energy. While a graph is
     traced (torch.compile, torch.export) everything is at the full rate, in shapes that depend on nothing.
     """
 
@@ -41,8 +41,6 @@ class Bands(Engine):
         self.edge_size = block_size(self.edge_frames, placement.taps, placement.hop)
         self.shares: Tensor | None = None
         self.found: dict[str, float] = {}
-        self.seen: Tensor | None = None  # spectra of the clips of calibration
-        self.floor = 0.0
 
     def prepare(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, ...]:
         """Spectra of blocks, as of the engine `Blocks`, and of blocks at both ends of each clip with what lies outside it."""
@@ -74,44 +72,38 @@ class Bands(Engine):
         if self.tolerance is None:
             return
         clips = torch.linspace(0, len(prepared[0]) - 1, min(CALIBRATED_ON, len(prepared[0]))).round().long()
-        self.seen = prepared[0][clips.to(prepared[0].device)]
-        self.floor = floor
-        true = self._true(filters, windows)
+        half = prepared[0][clips.to(prepared[0].device)]
+        everywhere = torch.tensor([0, self.size], device=half.device).expand(*half.shape[:2], 2)
+        true = self.blocks.energies(filters, windows, half, everywhere)
+        scale = true.mean(1, keepdim=True).clamp(min=floor)  # of each clip, as PCEN takes it
+
+        def off() -> Tensor:
+            return (self._inner(filters, windows, half, everywhere)[0] - true).abs() / scale
+
+        worst = 0.0 if self.shares is None else _rms(off()).max().item()  # with the bands that served until now
+        rungs = torch.cat([SHARES, torch.zeros(1)])
         low = torch.zeros(len(filters), dtype=torch.long)
         high = torch.full_like(low, len(SHARES))  # the whole band
         while (low < high).any():  # by bisection: narrower bands, larger errors
             middle = (low + high) // 2
-            self.shares = torch.cat([SHARES, torch.zeros(1)])[middle]
-            within = (self._errors(filters, windows, true)[0] <= self.tolerance).cpu()
+            self.shares = rungs[middle]
+            within = (_rms(off()) <= self.tolerance).cpu()
             low, high = torch.where(within, low, (middle + 1).minimum(high)), torch.where(within, middle, high)
-        self.shares = torch.cat([SHARES, torch.zeros(1)])[high]
-        rms, largest = self._errors(filters, windows, true)
-        whole_bands = int((self.shares == 0).sum())
-        self.found = {"error": rms.max().item(), "largest error": largest.max().item(), "whole bands": whole_bands}
+        self.shares = rungs[high]
+        left = off()
+        error = _rms(left).max().item()
+        self.found = {
+            "clips": len(half),
+            "error": error,
+            "largest error": left.max().item(),
+            "worst error": max(error, worst, self.found.get("worst error", 0.0)),
+            "whole bands": int((self.shares == 0).sum()),
+        }
 
-    def report(self, filters: Tensor, windows: Tensor) -> dict[str, float]:
-        """The error of the worst filter, root mean square and largest, before training and after, of its mean energy."""
-        if self.seen is None:
-            return {}
-        self.seen = self.seen.to(filters.device)
-        rms, largest = self._errors(filters, windows, self._true(filters, windows))
-        after = {"error after": rms.max().item(), "largest error after": largest.max().item()}
-        return {"tolerance": self.tolerance, "clips": len(self.seen)} | self.found | after
-
-    def _true(self, filters: Tensor, windows: Tensor) -> Tensor:
-        """The energies of the clips of calibration, but for their ends, by the exact engine."""
-        return self.blocks.energies(filters, windows, self.seen, self._everywhere())
-
-    def _everywhere(self) -> Tensor:
-        """That the whole of each block is valid (clips, blocks, 2)."""
-        return torch.tensor([0, self.size], device=self.seen.device).expand(*self.seen.shape[:2], 2)
-
-    def _errors(self, filters: Tensor, windows: Tensor, true: Tensor) -> tuple[Tensor, Tensor]:
-        """Each filter's root mean square and largest error (filters,), of its mean energy."""
-        off = (self._inner(filters, windows, self.seen, self._everywhere())[0] - true).abs() / true.mean((0, 1)).clamp(
-            min=self.floor
-        )
-        return off.square().mean((0, 1)).sqrt(), off.amax((0, 1))
+    def report(self) -> dict[str, float]:
+        """Of the worst filter's errors, as shares of its mean energy: the root mean square and the largest with the bands now
+        chosen, and the worst root mean square that training has brought about before bands were chosen anew."""
+        return {"tolerance": self.tolerance} | self.found if self.found else {}
 
     def _inner(self, filters: Tensor, windows: Tensor, half: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
         """Energies, those of narrow filters as if each clip went on as zeros, and the numbers of the narrow ones."""
@@ -133,7 +125,10 @@ class Bands(Engine):
     def _plan(self, filters: Tensor, windows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """How many samples each filter gets, and its band's middle bin and number of bins, (filters,) each."""
         exact = self.tolerance is None
-        shares = torch.full((len(filters),), ROUNDING if exact else SHARES[16].item()) if self.shares is None else self.shares
+        if exact:
+            shares = torch.where(windows.sum(1) < BRIEF * windows.shape[1], EXACT_SHARE_BRIEF, EXACT_SHARE)
+        else:
+            shares = SHARES[12].expand(len(filters)) if self.shares is None else self.shares
         centres, reach = _bands(filters, self.size, shares.to(filters.device))
         widths = (2 * reach + 1).clamp(max=self.size)
         coarse = 1 << (windows.shape[1] - 1).bit_length()
@@ -158,8 +153,9 @@ class Bands(Engine):
     def _decimated(self, windows: Tensor, count: int) -> Tensor:
         """Windows (filters, taps) to what sums `count` samples of a block into each frame (filters, frames, count)."""
         spectrum = torch.fft.rfft(windows, self.size)[:, None, : count // 2 + 1]
-        delays = torch.arange(self.frames, device=windows.device)[:, None] * self.placement.hop / self.size
-        turns = 2 * torch.pi * delays.to(windows.dtype) * torch.arange(count // 2 + 1, device=windows.device)
+        delays = torch.arange(self.frames, device=windows.device)[:, None] * self.placement.hop  # whole numbers: exact
+        turns = (2 * torch.pi / self.size) * (delays * torch.arange(count // 2 + 1, device=windows.device) % self.size)
+        turns = turns.to(windows.dtype)
         return torch.fft.irfft(spectrum * torch.polar(torch.ones_like(turns), -turns), count)
 
 
@@ -186,6 +182,11 @@ def _reach(power: Tensor, share: Tensor | float) -> Tensor:
     return (beyond > share * beyond[:, :1]).sum(1)
 
 
+def _rms(errors: Tensor) -> Tensor:
+    """Errors (clips, frames, filters) to their root mean square (filters,)."""
+    return errors.square().mean((0, 1)).sqrt()
+
+
 class _BandEnergies(torch.autograd.Function):
     """Spectra (blocks, size // 2 + 1) and groups of filters to energies (blocks, frames, filters), group after group.
 
@@ -198,7 +199,7 @@ class _BandEnergies(torch.autograd.Function):
         ctx.begins = begins
         doubled = [pool.repeat_interleave(2, 2) for pool in groups[1::2]]
         found = []
-        for some in half.split(TILE):
+        for some in half.split(at_once(half, TILE)):
             spectrum = _twice(some)
             rows = []
             for begin, response, pool in zip(begins, groups[::2], doubled, strict=True):
@@ -212,7 +213,7 @@ class _BandEnergies(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         half, *groups = ctx.saved_tensors
         found = [torch.zeros_like(tensor) for tensor in groups]
-        for some, wanted in zip(half.split(TILE), gradient.split(TILE), strict=True):
+        for some, wanted in zip(half.split(at_once(half, TILE)), gradient.split(at_once(half, TILE)), strict=True):
             spectrum, done = _twice(some), 0
             for n, begin in enumerate(ctx.begins):
                 response, pool = groups[2 * n : 2 * n + 2]

@@ -44,7 +44,7 @@ class Frontend(nn.Module, ABC):
         """Draw what starts at random, if anything does; called once per run."""
 
     def calibrate(self, *inputs: Tensor) -> None:
-        """See what `prepare` gave of a run's training clips before the first update."""
+        """See what `prepare` gave of a run's training clips: before the first update, every few epochs, after the last one."""
 
     def learned(self) -> dict[str, float]:
         """The scalars that training has set, by name, for the record of a run's course."""

@@ -20,7 +20,7 @@ def bark(hz: Tensor) -> Tensor:
     return 26.81 * hz / (1960 + hz) - 0.53
 
 
-INVERSES: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]] = {
+SCALES: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]] = {
     "mel": (htk_mel, lambda mel: 700 * (10 ** (mel / 2595) - 1)),
     "bark": (bark, lambda z: 1960 * (z + 0.53) / (26.28 - z)),
     "linear": (lambda hz: hz, lambda hz: hz),
@@ -34,7 +34,7 @@ def initial(scale: Scale, filters: int, low: float, high: float, sample_rate: in
     LEAF's start from mel triangles. "constant" puts all in the middle of the band, as wide as "linear" ones. "random" starts as
     "mel" and is drawn by `drawn`.
     """
-    to, back = INVERSES[scale if scale in ("mel", "bark") else "mel" if scale == "random" else "linear"]
+    to, back = SCALES[scale if scale in ("mel", "bark") else "mel" if scale == "random" else "linear"]
     ends = to(torch.tensor([low, high], dtype=torch.float64))
     hz = back(torch.linspace(ends[0].item(), ends[1].item(), filters + 2, dtype=torch.float64))
     centres = hz[1:-1] if scale != "constant" else torch.full((filters,), (low + high) / 2, dtype=torch.float64)

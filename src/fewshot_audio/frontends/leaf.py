@@ -20,6 +20,7 @@ from fewshot_audio.frontends.placement import Align, Placement
 from fewshot_audio.types import ConfigError
 
 FLOOR = 1e-5  # of energies, before they are compressed
+SHORTEST = 5  # samples of a window; with fewer the bounds of filters and windows leave nothing to learn
 Part = Literal["filters", "pooling", "compression"]
 
 
@@ -91,13 +92,11 @@ class Leaf(Frontend):
         moved = (now["centre"] - self.before["centre"]).abs().median().item()
         return {"median drift, Hz": moved} | {f"median {name}": value.median().item() for name, value in now.items()}
 
-    @torch.no_grad()
     def report(self) -> dict[str, Any]:
         parts = {"filters": self.filters, "poolings": self.pooling}
         bounds = {f"{name} at a bound": int(part.at_a_bound().sum()) for name, part in parts.items()}
         found = drift(self.before, self.in_plain_units())
-        engine = self.engine.report(torch.complex(*self.filters()), self.pooling())
-        return {"engine": engine, "summary": found["summary"] | bounds, "filters": found["filters"]}
+        return {"engine": self.engine.report(), "summary": found["summary"] | bounds, "filters": found["filters"]}
 
 
 def leaf(
@@ -131,6 +130,8 @@ def leaf(
         raise ConfigError(f"frontend.hop={hop}, frontend.hop_ms={hop_ms}: give one of them and set the other to null")
     hop = hop or max(1, round(hop_ms * sample_rate / 1000))
     taps = int(sample_rate * window_ms / 1000) + 1
+    if taps < SHORTEST:
+        raise ConfigError(f"frontend.window_ms={window_ms}: {taps} samples at {sample_rate} Hz, expected at least {SHORTEST}")
     high = sample_rate / 2 if high is None else high
     if not low < high <= sample_rate / 2:
         raise ConfigError(f"frontend.low={low}, frontend.high={high}: expected low < high <= {sample_rate / 2} Hz, half the rate")
@@ -144,7 +145,7 @@ def leaf(
     chosen = Bands(placement, tolerances[engine]) if engine in tolerances else Conv(placement)
     draw = (lambda generator: drawn(widths, low, high, sample_rate, generator)) if initialisation == "random" else None
     made = Leaf(gabor, GaussianLowpass(pooling * even, taps), kinds[compression](), chosen, sample_rate, draw)
-    made.learning_rate_factor, made.notes = learning_rate_factor, _notes(gabor)
+    made.learning_rate_factor, made.notes = learning_rate_factor, () if draw else _notes(gabor)
     for part in ("filters", "pooling", "compression"):
         getattr(made, part).requires_grad_(part in learn)
     return made

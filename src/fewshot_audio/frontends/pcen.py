@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-FLOOR = 1e-12
+EPSILON = 1e-12
 
 
 class PCEN(nn.Module):
@@ -23,13 +23,13 @@ class PCEN(nn.Module):
 
     def bounded(self) -> dict[str, Tensor]:
         """The four within their bounds, (bands,) each, by name."""
-        delta, root = self.delta.clamp(min=FLOOR), self.root.clamp(min=1)
+        delta, root = self.delta.clamp(min=EPSILON), self.root.clamp(min=1)
         return {"alpha": self.alpha.clamp(max=1), "delta": delta, "root": root, "smooth": self.smooth.clamp(0, 1)}
 
     def forward(self, energies: Tensor) -> Tensor:
         alpha, delta, root, smooth = self.bounded().values()
         smoothed = smoothed_over_frames(energies, smooth)
-        return (energies / (FLOOR + smoothed) ** alpha + delta) ** (1 / root) - delta ** (1 / root)
+        return (energies / (EPSILON + smoothed) ** alpha + delta) ** (1 / root) - delta ** (1 / root)
 
 
 def smoothed_over_frames(x: Tensor, weight: Tensor) -> Tensor:

@@ -13,7 +13,8 @@ Align = Literal["centre", "tf"]
 class Placement:
     """Windows of `taps` samples every `hop` samples.
 
-    With `align` "centre" frame t is centred on sample t * hop, as a mel frame is, and a clip has 1 + samples // hop; with
+    With `align` "centre" frame t is centred on sample t * hop (half a sample beside it if `taps` is even), as a mel
+    frame is, and a clip has 1 + samples // hop; with
     "tf" they lie as TensorFlow's SAME padding puts them: ceil(samples / hop), about half a hop later.
     """
 

@@ -2,8 +2,10 @@
 
 import signal
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import dataclass
 from math import isfinite
+from typing import Any
 
 import numpy as np
 import pytorch_lightning as lightning
@@ -15,6 +17,7 @@ from fewshot_audio.train.method import Batch, Method, TrainingSet
 from fewshot_audio.train.network import Network
 
 PATH_POINTS = 25  # of the path that a result keeps
+CALIBRATED_EVERY = 5  # epochs
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,7 @@ def fit(network: Network, method: Method, accelerator: str) -> Course:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         raise KeyboardInterrupt from error
     network.to(trainer.strategy.root_device)  # Lightning brings it back to the CPU
+    calibrate(network, method.data.to(network.device))
     return fitting.course()
 
 
@@ -75,6 +79,8 @@ class Fitting(lightning.LightningModule):
     def on_train_epoch_end(self) -> None:
         """Keep what the frontend has learned, and stop where the method says so."""
         self.learned.append(self.network.learned())
+        if len(self.learned) % CALIBRATED_EVERY == 0:
+            calibrate(self.network, self.data)
         self.ended = self.method.ended(self.network)
         self.trainer.should_stop = self.ended is not None
 
@@ -103,17 +109,28 @@ def thinned(learned: list[dict[str, float]]) -> dict[str, list[float | None]]:
     return {"epoch": epochs} | {name: [finite(learned[epoch][name]) for epoch in epochs] for name in learned[0]}
 
 
-def finite(value: float) -> float | None:
-    """A number to what JSON can hold: None for one that is not finite."""
-    return value if isfinite(value) else None
+def finite(value: Any) -> Any:
+    """A number, or numbers in dicts and lists, to what JSON can hold: None for one that is not finite."""
+    if isinstance(value, dict):
+        return {name: finite(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [finite(each) for each in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def initialise(network: Network, method: Method) -> None:
     """Give a network its new weights, drawn by the run's own generator, and its frontends a look at the training clips."""
     network.classifier.initialise(method.randomness.init)
+    network.frontend.initialise(method.randomness.init)
+    if network.support_frontend is not None:  # starts where the other one does
+        network.support_frontend = deepcopy(network.frontend)
+    calibrate(network, method.data)
+
+
+def calibrate(network: Network, data: TrainingSet) -> None:
+    """Let the frontends fit what is approximate in them to the training clips, with the parameters that they have now."""
     for frontend in network.frontends():
-        frontend.initialise(method.randomness.init)
-        frontend.calibrate(*method.data.inputs)
+        frontend.calibrate(*data.inputs)
 
 
 def training_set(frontend: Frontend, rows: list[Tensor], labels: list[int]) -> TrainingSet:

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from fewshot_audio.models.classifier import patch_starts
-from fewshot_audio.train.method import Batch, Method
+from fewshot_audio.train.method import Batch, Method, TrainingSet
 from fewshot_audio.train.network import Network, Patches
 from fewshot_audio.train.score import best
 
@@ -91,7 +91,8 @@ class Prototypical(Method):
 
     def scorer(self, network: Network) -> Callable[[Tensor], Tensor]:
         with torch.inference_mode():
-            support = network(self._patches(network, self.support_windows.flatten()), support=True)
+            data = self.data.to(network.device)
+            support = network(self._patches(data, self.support_windows.flatten()), support=True)
             centres = prototypes(support, len(self.support_windows))
         return lambda embeddings: (-distances(embeddings, centres)).log_softmax(-1)
 
@@ -100,16 +101,16 @@ class Prototypical(Method):
         network.eval()
         scorer = self.scorer(network)
         with torch.inference_mode():
-            chunks = torch.arange(len(self.windows[0])).split(AT_ONCE)
-            scores = torch.cat([scorer(network(self._patches(network, chunk))).cpu() for chunk in chunks])
+            data, chunks = self.data.to(network.device), torch.arange(len(self.windows[0])).split(AT_ONCE)
+            scores = torch.cat([scorer(network(self._patches(data, chunk))).cpu() for chunk in chunks])
         network.train()
         clips = torch.zeros(len(self.data.labels), scores.shape[1]).index_add(0, self.windows[0], scores)
         counts = torch.bincount(self.windows[0])
         return (best(clips / counts[:, None]) == self.data.labels).double().mean().item()
 
-    def _patches(self, network: Network, windows: Tensor) -> Patches:
-        batch = Batch(self.windows[0][windows], self.windows[1][windows], ()).to(network.device)
-        return self.data.to(network.device).patches(batch)
+    def _patches(self, data: TrainingSet, windows: Tensor) -> Patches:
+        """The patches of these numbers, of the training set wherever it is."""
+        return data.patches(Batch(self.windows[0][windows], self.windows[1][windows], ()).to(data.labels.device))
 
 
 def prototypes(embeddings: Tensor, classes: int) -> Tensor:

@@ -54,6 +54,7 @@ def train_and_score(job: Job, material: Material, n_per_class: int, repeat: int,
         rows = [torch.from_numpy(material.bank[clip.path].copy()) for clip in task.train]
         random = Randomness.named(job.seed, dataset.name, job.fold, n_per_class, repeat)
         network, method = prepared(job, classes, rows, _labels(task.train), random)
+        del rows  # the method has what is needed of them
     with watch.part("train"):
         course = fit(network, method, accelerator)
     with watch.part("filter"):
@@ -74,7 +75,7 @@ def train_and_score(job: Job, material: Material, n_per_class: int, repeat: int,
         **asdict(course),
         "learned": {name: path[-1] for name, path in course.path.items() if name != "epoch"},
         "measured": measured(network, method),
-        **({"frontend_report": reports[0]} if any(reports := [each.report() for each in network.frontends()]) else {}),
+        **_reports(network),
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "draw": task_hash(task),
         **class_counts(task, classes),
@@ -82,6 +83,13 @@ def train_and_score(job: Job, material: Material, n_per_class: int, repeat: int,
         "seconds": watch.seconds,
         "device": str(network.device),
     }
+
+
+def _reports(network: Network) -> dict[str, Any]:
+    """What the frontends report, if they do."""
+    reports = [each.report() for each in network.frontends()]
+    names = ("frontend_report", "support_frontend_report")
+    return {name: finite(report) for name, report in zip(names, reports, strict=False) if report}
 
 
 def prepared(job: Job, classes: int, rows: list[Tensor], labels: list[int], random: Randomness) -> tuple[Network, Method]:

@@ -40,6 +40,7 @@ def filtered(network: Network, rows: Sequence[np.ndarray]) -> Sequence[np.ndarra
     """A bank's rows of clips to what `score` takes: their maps where the frontend needs whole clips, else the rows."""
     if network.frontend.pointwise:
         return rows
+    network.eval()
     maps: list[np.ndarray] = [np.empty(0)] * len(rows)
     for numbers, batch in _batches(rows, network.frontend.frames, network.device):
         for number, each in zip(numbers, network.ready(batch).cpu().numpy(), strict=True):

@@ -81,6 +81,14 @@ def test_leaf_learns_on_the_draws_of_the_other_arms_and_tells_how_far_it_went(jo
     assert jobs.run(replace(with_frontend(job, "leaf"), repeats={2: 1}), machine).trained == 0
 
 
+def test_a_leaf_run_that_diverges_is_stored_with_what_can_be_told(job, machine):
+    diverging = changed(with_frontend(job, "leaf"), "fit", learning_rate=1e30, clip_norm=1e30)
+    outcome = jobs.run(replace(diverging, repeats={2: 1}), machine)
+    (line,) = lines(machine)
+    assert (outcome.trained, line["nan_clips"]) == (1, line["clips"])
+    assert line["frontend_report"]["summary"]["median drift, Hz"] is None
+
+
 @pytest.mark.parametrize("model", ["vgg", "sb_cnn", "timbre", "proto", "proto_original"])
 def test_every_model_takes_leaf(job, machine, model):
     small = ["model.width=2"] if "vgg" in model or "proto" in model else []

@@ -14,7 +14,7 @@ def main(cfg) -> bool:
     outcome = job.run(settings, machine)
     for line in outcome.failed:
         print(f"failed: n {line['identity']['n_per_class']}, repeat {line['identity']['repeat']}: {line['error']}")
-    return not outcome.failed
+    return not outcome.failed and not outcome.left
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from fewshot_audio.data.synthetic import write_tut_asc_names
 from fewshot_audio.data.verify import verify_tut_asc
 from fewshot_audio.study.store import FAILED, Store
 from fewshot_audio.train import run as running
-from fewshot_audio.types import ConfigError, DataError, Machine, StoreError
+from fewshot_audio.types import ConfigError, DataError, StoreError
 
 VGG, SMALL = "fewshot_audio.models.vgg.VGG", {"width": 2, "embedding": None, "norm_frames": False}
 
@@ -136,6 +136,21 @@ def test_every_arm_has_the_same_draw(job, machine):
     assert len(draws) == 2
 
 
+def test_failed_runs_can_be_left_alone(job, machine, monkeypatch):
+    def failing(*_):
+        raise RuntimeError("made to fail")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(running, "fit", failing)
+        jobs.run(replace(job, repeats={1: 1}), machine)
+    leaving = replace(machine, retry_failed=False)
+    outcome = jobs.run(job, leaving)
+    assert (outcome.asked, outcome.finished_before, outcome.trained, outcome.left) == (2, 0, 1, 1)
+    again = jobs.run(job, machine)
+    assert (again.finished_before, again.trained, again.left) == (1, 1, 0)
+    assert jobs.run(job, leaving).left == 0  # it has been finished since
+
+
 def test_a_failed_run_is_recorded_the_rest_goes_on_and_the_next_call_retries(job, machine, monkeypatch, caplog):
     real, calls = running.fit, []
 
@@ -236,13 +251,13 @@ def test_a_run_that_diverges_is_a_result_and_the_next_goes_on(job, machine, capl
     assert "repeat 2: no finite score for 10 clips" in caplog.text
 
 
-def test_tut_asc_at_its_full_size_runs_from_verification_to_a_result(tmp_path):
+def test_tut_asc_at_its_full_size_runs_from_verification_to_a_result(machine, tmp_path):
     """All 6,300 official names with short noises for sounds."""
     write_tut_asc_names(tmp_path / "data", 0.02)
     report = verify_tut_asc(tmp_path / "data", False, 2)
     assert (report.ok, report.expected, report.missing, report.extra) == (True, 6300, (), ())
     settings = ["dataset=tut_asc", f"dataset.root={tmp_path / 'data'}", "model=timbre", "fit.epochs=2", "fit.test_hop=16"]
-    machine = Machine(tmp_path / "results", tmp_path / "cache", "cpu", threads=1, workers=2, keep_memory=False, dry_run=False)
+    machine = replace(machine, results=tmp_path / "results", cache=tmp_path / "cache", workers=2)
     outcome = jobs.run(config.job(config.composed([*settings, "n_per_class=5", "repeats=1"])), machine)
     assert outcome.failed == ()
     (line,) = lines(machine)

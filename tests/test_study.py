@@ -75,7 +75,7 @@ def test_lines_come_back_as_written(store, job):
     for each in (line("1"), line("2", status=FAILED), line("3")):
         store.append(store.file_of(spec), each)
     assert [each["key"] for each in store.lines()] == ["1", "2", "3"]
-    assert store.finished() == {"1", "3"}
+    assert store.keys({"finished"}) == {"1", "3"}
 
 
 @pytest.mark.parametrize("cut", range(1, 40, 3))

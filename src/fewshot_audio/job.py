@@ -35,12 +35,13 @@ NOTHING = {"data": None, "randomness": None}  # what a run gives its method; a p
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a job came to: runs asked for, finished before, trained now, and the failed ones' lines."""
+    """What a job came to: runs asked for, finished before, trained now, the failed ones' lines, failed ones left alone."""
 
     asked: int
     finished_before: int
     trained: int
     failed: tuple[Line, ...]
+    left: int
 
 
 def open_data(job: Job) -> tuple[Dataset, tasks.Draws]:
@@ -137,8 +138,11 @@ def run(job: Job, machine: Machine) -> Outcome:
     dataset, draws = open_data(job)
     material = Material(dataset, draws, open_bank(dataset, transform_of(job), machine.cache, machine.workers, _silent(job)))
     specs = run_specs(job, material.bank.key, draws.digest)
-    todo = missing(specs, store.finished())
-    log.info("%s: %d runs, %d finished", title(job), len(specs), len(specs) - len(todo))
+    unfinished = missing(specs, store.keys({FINISHED}))
+    todo = unfinished if machine.retry_failed else missing(unfinished, store.keys({FAILED}))
+    left = len(unfinished) - len(todo)
+    note = f", {left} that failed are left" if left else ""
+    log.info("%s: %d runs, %d finished%s", title(job), len(specs), len(specs) - len(unfinished), note)
     lines = []
     with tqdm(desc=title(job), total=len(todo), unit="run", leave=False, disable=not todo) as bar:
         for file, group in _one_process_each(store, todo):
@@ -151,7 +155,7 @@ def run(job: Job, machine: Machine) -> Outcome:
                     log.warning("%s, repeat %d: no finite score for %d clips", file.stem, spec.repeat, lines[-1]["nan_clips"])
                 bar.update()
     failed = tuple(line for line in lines if line["status"] == FAILED)
-    return Outcome(len(specs), len(specs) - len(todo), len(lines) - len(failed), failed)
+    return Outcome(len(specs), len(specs) - len(unfinished), len(lines) - len(failed), failed, left)
 
 
 def title(job: Job) -> str:

@@ -141,6 +141,7 @@ class Machine:
     threads: int
     workers: int
     keep_memory: bool
+    retry_failed: bool
     dry_run: bool
 
     def __post_init__(self):

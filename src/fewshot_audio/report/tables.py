@@ -71,7 +71,7 @@ def batch_norm(runs: pd.DataFrame, name: str, partial: bool) -> Table:
 
 def drift(runs: pd.DataFrame, name: str, partial: bool) -> Table:
     """Runs whose frontend tells how far it has moved to the mean of each number that it tells."""
-    chosen = runs[runs["drift"].map(bool)]
+    chosen = runs[runs["drift"].map(bool).astype(bool)]
     if not partial:
         _check_even(chosen)
     told = [

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -66,9 +66,9 @@ class Store:
         """The lines of one file, none where it is not there yet."""
         return read_lines(file) if file.exists() else iter(())
 
-    def finished(self) -> set[str]:
-        """The keys of all finished runs."""
-        return {line["key"] for line in self.lines() if line["status"] == FINISHED}
+    def keys(self, statuses: Container[str]) -> set[str]:
+        """The keys of all runs with a line of one of these statuses."""
+        return {line["key"] for line in self.lines() if line["status"] in statuses}
 
 
 def read_lines(file: Path) -> Iterator[Line]:

@@ -72,7 +72,10 @@ def test_n_and_repeats_cut_the_schedule():
         ("model=vggg", "model=vggg: no such model; did you mean vgg?"),
         ("frontend=log_esp", "no such frontend; did you mean log_eps"),
         ("dataset=urbansound", "no such dataset; there are synthetic, tut_asc, us8k"),
-        ("fit.learnig_rate=1", "fit.learnig_rate: no such setting; did you mean fit.learning_rate or frontend.learning_rate_fac"),
+        (
+            "fit.learnig_rate=1",
+            "fit.learnig_rate: no such setting; did you mean fit.learning_rate or frontend.learning_rate_factor?",
+        ),
         ("model.wdth=3", "model.wdth: no such setting; did you mean model.width"),
         ("model=timbre model.width=3", "model.width: no such setting with this choice"),
         ("hop=0", "hop=0: expected at least 1"),

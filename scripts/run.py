@@ -5,15 +5,19 @@ from fewshot_audio import config
 
 def main(cfg) -> bool:
     """Whether every run that was asked for is finished."""
-    from fewshot_audio import job  # here, because the processes that build a bank import this file too
+    from fewshot_audio import job  # here, because worker processes import this file too
 
     settings, machine = config.job(cfg), config.machine(cfg)
     if machine.dry_run:
         print(job.describe(settings, *job.plan(settings, machine)))
         return True
-    outcome = job.run(settings, machine)
+    from fewshot_audio import work  # its imports take seconds that a plan need not wait for
+
+    outcome = work.run(settings, machine)
     for line in outcome.failed:
-        print(f"failed: n {line['identity']['n_per_class']}, repeat {line['identity']['repeat']}: {line['error']}")
+        print(
+            f"failed ({line['cause']}): n {line['identity']['n_per_class']}, repeat {line['identity']['repeat']}: {line['error']}"
+        )
     return not outcome.failed and not outcome.left
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from fewshot_audio import config
+from fewshot_audio import config, work
 from fewshot_audio import job as jobs
 from fewshot_audio.data import tasks
 from fewshot_audio.data.synthetic import write_tut_asc_names
@@ -28,7 +28,7 @@ def changed(job, part, **arguments):
 
 
 def test_a_job_stores_every_run_and_a_second_call_trains_nothing(job, machine, monkeypatch):
-    outcome = jobs.run(job, machine)
+    outcome = work.run(job, machine)
     assert (outcome.asked, outcome.finished_before, outcome.trained, outcome.failed) == (2, 0, 2, ())
     first = lines(machine)
     for line in first:
@@ -40,15 +40,15 @@ def test_a_job_stores_every_run_and_a_second_call_trains_nothing(job, machine, m
         assert line["threads"] == 1
         assert line["versions"]["torch"].startswith("2.")
     monkeypatch.setattr(running, "fit", None)
-    again = jobs.run(job, machine)
+    again = work.run(job, machine)
     assert (again.finished_before, again.trained) == (2, 0)
     assert lines(machine) == first
 
 
 def test_re_estimated_statistics_change_the_score_and_the_stored_ones_are_told_too(job, machine):
     one = replace(job, repeats={2: 1}, model=replace(job.model, target=VGG, arguments=SMALL))
-    jobs.run(one, machine)
-    jobs.run(changed(one, "fit", reestimate_bn=True), machine)
+    work.run(one, machine)
+    work.run(changed(one, "fit", reestimate_bn=True), machine)
     plain, other = lines(machine)
     assert plain["key"] != other["key"]
     assert "stored_bn" not in plain
@@ -66,8 +66,8 @@ def with_frontend(job, name, *settings):
 
 
 def test_leaf_learns_on_the_draws_of_the_other_arms_and_tells_how_far_it_went(job, machine):
-    jobs.run(replace(job, repeats={2: 1}), machine)
-    outcome = jobs.run(replace(with_frontend(job, "leaf"), repeats={2: 1}), machine)
+    work.run(replace(job, repeats={2: 1}), machine)
+    outcome = work.run(replace(with_frontend(job, "leaf"), repeats={2: 1}), machine)
     assert (outcome.trained, outcome.failed) == (1, ())
     leaf, mel = lines(machine)
     assert (leaf["draw"], leaf["clips"]) == (mel["draw"], mel["clips"])
@@ -78,12 +78,12 @@ def test_leaf_learns_on_the_draws_of_the_other_arms_and_tells_how_far_it_went(jo
     assert {"centre", "bandwidth", "pooling, ms", "alpha", "delta", "root", "smooth"} == set(told["filters"])
     assert told["filters"]["alpha"]["before"] != told["filters"]["alpha"]["after"]
     assert leaf["path"]["median drift, Hz"][0] == 0 < leaf["path"]["median drift, Hz"][-1]
-    assert jobs.run(replace(with_frontend(job, "leaf"), repeats={2: 1}), machine).trained == 0
+    assert work.run(replace(with_frontend(job, "leaf"), repeats={2: 1}), machine).trained == 0
 
 
 def test_a_leaf_run_that_diverges_is_stored_with_what_can_be_told(job, machine):
     diverging = changed(with_frontend(job, "leaf"), "fit", learning_rate=1e30, clip_norm=1e30)
-    outcome = jobs.run(replace(diverging, repeats={2: 1}), machine)
+    outcome = work.run(replace(diverging, repeats={2: 1}), machine)
     (line,) = lines(machine)
     assert (outcome.trained, line["nan_clips"]) == (1, line["clips"])
     assert line["frontend_report"]["summary"]["median drift, Hz"] is None
@@ -94,19 +94,19 @@ def test_every_model_takes_leaf(job, machine, model):
     small = ["model.width=2"] if "vgg" in model or "proto" in model else []
     composed = config.job(config.composed(["dataset=synthetic", f"model={model}", "fit.epochs=1", "fit.test_hop=16", *small]))
     narrow = with_frontend(job, "leaf", "frontend.learning_rate_factor=0.01")
-    outcome = jobs.run(replace(narrow, model=composed.model, fit=composed.fit, repeats={2: 1}), machine)
+    outcome = work.run(replace(narrow, model=composed.model, fit=composed.fit, repeats={2: 1}), machine)
     assert (outcome.trained, outcome.failed) == (1, ())
 
 
 def test_the_models_refuse_maps_of_another_number_of_bands(job, machine):
     with pytest.raises(ConfigError, match="frontend.filters=40: the models take maps of 128 bands"):
-        jobs.run(with_frontend(job, "leaf", "frontend.filters=40"), machine)
+        work.run(with_frontend(job, "leaf", "frontend.filters=40"), machine)
 
 
 def test_more_repeats_add_runs_and_change_none(job, machine):
-    jobs.run(replace(job, repeats={1: 1}), machine)
+    work.run(replace(job, repeats={1: 1}), machine)
     before = lines(machine)
-    outcome = jobs.run(replace(job, repeats={1: 3, 2: 1}), machine)
+    outcome = work.run(replace(job, repeats={1: 3, 2: 1}), machine)
     assert (outcome.asked, outcome.finished_before, outcome.trained) == (4, 1, 3)
     after = lines(machine)
     assert after[0] == before[0]
@@ -115,16 +115,16 @@ def test_more_repeats_add_runs_and_change_none(job, machine):
 
 def test_the_same_job_elsewhere_gives_the_same_numbers(job, machine, tmp_path):
     other = replace(machine, results=tmp_path / "other", cache=tmp_path / "cache")
-    jobs.run(job, machine)
-    jobs.run(job, other)
+    work.run(job, machine)
+    work.run(job, other)
     same = ("key", "accuracy", "confusion", "draw", "identity")
     assert [[x[k] for k in same] for x in lines(machine)] == [[x[k] for k in same] for x in lines(other)]
 
 
 def test_every_arm_has_the_same_draw(job, machine):
-    jobs.run(job, machine)
-    jobs.run(changed(job, "frontend", beta=1e-3), machine)
-    jobs.run(
+    work.run(job, machine)
+    work.run(changed(job, "frontend", beta=1e-3), machine)
+    work.run(
         replace(
             job,
             model=replace(job.model, target=VGG, arguments=SMALL),
@@ -142,13 +142,13 @@ def test_failed_runs_can_be_left_alone(job, machine, monkeypatch):
 
     with monkeypatch.context() as patched:
         patched.setattr(running, "fit", failing)
-        jobs.run(replace(job, repeats={1: 1}), machine)
+        work.run(replace(job, repeats={1: 1}), machine)
     leaving = replace(machine, retry_failed=False)
-    outcome = jobs.run(job, leaving)
+    outcome = work.run(job, leaving)
     assert (outcome.asked, outcome.finished_before, outcome.trained, outcome.left) == (2, 0, 1, 1)
-    again = jobs.run(job, machine)
+    again = work.run(job, machine)
     assert (again.finished_before, again.trained, again.left) == (1, 1, 0)
-    assert jobs.run(job, leaving).left == 0  # it has been finished since
+    assert work.run(job, leaving).left == 0  # it has been finished since
 
 
 def test_a_failed_run_is_recorded_the_rest_goes_on_and_the_next_call_retries(job, machine, monkeypatch, caplog):
@@ -161,13 +161,13 @@ def test_a_failed_run_is_recorded_the_rest_goes_on_and_the_next_call_retries(job
         return real(*arguments)
 
     monkeypatch.setattr(running, "fit", failing)
-    outcome = jobs.run(job, machine)
+    outcome = work.run(job, machine)
     assert outcome.trained == 1
     (line,) = outcome.failed
     assert (line["status"], line["error"]) == (FAILED, "RuntimeError: made to fail")
     assert "in failing" in line["traceback"]
     assert "in failing" in caplog.text
-    again = jobs.run(job, machine)
+    again = work.run(job, machine)
     assert (again.finished_before, again.trained, again.failed) == (1, 1, ())
     assert Counter(x["status"] for x in lines(machine)) == {"finished": 2, "failed": 1}
 
@@ -178,7 +178,7 @@ def test_a_plan_trains_nothing_and_learns_from_finished_runs(job, machine):
         "synthetic fold 1 timbre log_eps: 2 runs, 0 finished, 2 missing (0 of them failed before), 2 runs of unknown length"
     )
     assert not machine.results.exists()
-    jobs.run(job, machine)
+    work.run(job, machine)
     later = replace(job, repeats={1: 50, 2: 1})
     assert "51 runs, 2 finished, 49 missing (0 of them failed before), about 0 min and 1 runs of unknown length" in jobs.describe(
         later, *jobs.plan(later, machine)
@@ -187,18 +187,18 @@ def test_a_plan_trains_nothing_and_learns_from_finished_runs(job, machine):
 
 def test_an_impossible_job_stops_before_anything_is_built(job, machine):
     with pytest.raises(ConfigError, match="n_per_class=3 is more than synthetic, test fold 1, has to train on: chirp has 2"):
-        jobs.run(replace(job, repeats={1: 1, 3: 1}), machine)
+        work.run(replace(job, repeats={1: 1, 3: 1}), machine)
     with pytest.raises(ConfigError, match="fit.epochs: found 'many'"):
-        jobs.run(changed(job, "fit", epochs="many"), machine)
+        work.run(changed(job, "fit", epochs="many"), machine)
     with pytest.raises(ConfigError, match="fold=4: synthetic has the folds 1, 2, 3"):
-        jobs.run(replace(job, fold=4), machine)
+        work.run(replace(job, fold=4), machine)
     assert lines(machine) == []
 
 
 def test_a_results_folder_that_is_a_file_stops_the_job(job, machine, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(StoreError, match="give another: results="):
-        jobs.run(job, replace(machine, results=tmp_path / "file"))
+        work.run(job, replace(machine, results=tmp_path / "file"))
 
 
 def test_draws_can_be_exported_and_used(job, machine, tmp_path):
@@ -206,8 +206,8 @@ def test_draws_can_be_exported_and_used(job, machine, tmp_path):
     with pytest.raises(ConfigError, match=r"draws is not set; add draws=FILE.csv"):
         jobs.export_draws(job)
     assert jobs.export_draws(replace(job, draws=path)) == 2 * 3  # of every fold
-    jobs.run(job, machine)
-    jobs.run(replace(job, draws=path), machine)
+    work.run(job, machine)
+    work.run(replace(job, draws=path), machine)
     seeded, read = lines(machine)[:2], lines(machine)[2:]
     assert {x["draw"] for x in seeded} == {x["draw"] for x in read}
     assert sorted(x["accuracy"] for x in seeded) == sorted(x["accuracy"] for x in read)
@@ -234,7 +234,7 @@ def test_a_job_waits_for_another_process_and_then_trains_only_what_is_missing(jo
         real(self, text, *arguments, **options)
 
     monkeypatch.setattr(logging.Logger, "info", let_go)
-    outcome = jobs.run(job, machine)
+    outcome = work.run(job, machine)
     assert outcome.trained == 1
     assert Counter(line["key"] for line in lines(machine))[spec.key] == 1
     assert "waiting for another process that works on" in caplog.text
@@ -243,7 +243,7 @@ def test_a_job_waits_for_another_process_and_then_trains_only_what_is_missing(jo
 
 def test_a_run_that_diverges_is_a_result_and_the_next_goes_on(job, machine, caplog):
     learn = replace(job.frontend, target="fewshot_audio.frontends.log_learn.LogLearn", arguments={"a": 7, "b": 1, "base": "e"})
-    outcome = jobs.run(changed(replace(job, frontend=learn), "fit", learning_rate=1e30), machine)
+    outcome = work.run(changed(replace(job, frontend=learn), "fit", learning_rate=1e30), machine)
     assert outcome.trained == 2
     for line in lines(machine):
         assert (line["accuracy"], line["nan_clips"]) == (0, 10)
@@ -258,7 +258,7 @@ def test_tut_asc_at_its_full_size_runs_from_verification_to_a_result(machine, tm
     assert (report.ok, report.expected, report.missing, report.extra) == (True, 6300, (), ())
     settings = ["dataset=tut_asc", f"dataset.root={tmp_path / 'data'}", "model=timbre", "fit.epochs=2", "fit.test_hop=16"]
     machine = replace(machine, results=tmp_path / "results", cache=tmp_path / "cache", workers=2)
-    outcome = jobs.run(config.job(config.composed([*settings, "n_per_class=5", "repeats=1"])), machine)
+    outcome = work.run(config.job(config.composed([*settings, "n_per_class=5", "repeats=1"])), machine)
     assert outcome.failed == ()
     (line,) = lines(machine)
     assert (line["clips"], line["parameters"]) == (1620, 11_357)
@@ -275,5 +275,5 @@ def test_bad_audio_stops_the_job_before_training(job, machine, tmp_path):
     dataset, _ = jobs.open_data(other)
     (dataset.root / dataset.clips[0].path).write_bytes(b"")
     with pytest.raises(DataError, match=f"1 bad files.*\n.*{dataset.clips[0].path}: is empty"):
-        jobs.run(other, machine)
+        work.run(other, machine)
     assert lines(machine) == []

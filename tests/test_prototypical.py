@@ -8,8 +8,7 @@ import pytest
 import torch
 from torch.nn.functional import elu, max_pool2d
 
-from fewshot_audio import config
-from fewshot_audio import job as jobs
+from fewshot_audio import config, work
 from fewshot_audio.frontends.log_fixed import LogFixed
 from fewshot_audio.frontends.log_learn import LogLearn
 from fewshot_audio.models.classifier import patchwise
@@ -101,7 +100,7 @@ def embed(net, patches, noise):
 
 def test_a_fit_is_the_plain_loop(data):
     ours, plain = network(), network()
-    course = fit(ours, method(data, epochs=1, clip_norm=0.5), "cpu")
+    (course,) = fit([ours], [method(data, epochs=1, clip_norm=0.5)], "cpu")
     assert (course.epochs, course.updates, course.ended) == (1, 4, "1 epochs, the number set")
     settings = method(data)
     plain.classifier.initialise(settings.randomness.init)
@@ -141,15 +140,15 @@ def stopped_after(accuracies, patience):
 def test_training_ends_as_the_original_s_does(data, monkeypatch, seed):
     accuracies = np.random.default_rng(seed).choice([0.2, 0.4, 0.6, 0.8], 60).tolist()
     settings = method(data, patience=seed)
-    monkeypatch.setattr(Prototypical, "_training_accuracy", lambda self, _: accuracies[len(self.accuracies)])
-    said = [settings.ended(None) for _ in accuracies]
+    monkeypatch.setattr(Prototypical, "_training_accuracy", lambda self, *_: accuracies[len(self.accuracies)])
+    said = [settings.ended(None, data) for _ in accuracies]
     first = next(epoch for epoch, reason in enumerate(said, 1) if reason)
     assert first == stopped_after(accuracies, seed)
     assert said[first - 1] == f"{seed + 1} epochs without a new best"
 
 
 def test_training_ends_by_itself_and_says_why(data):
-    course = fit(network(), method(data, epochs=None, patience=3), "cpu")
+    (course,) = fit([network()], [method(data, epochs=None, patience=3)], "cpu")
     assert course.ended == "4 epochs without a new best"
     assert course.epochs >= 5
     assert course.updates == 4 * course.epochs
@@ -177,26 +176,26 @@ def by_hand(net, data, settings, maps):
 def test_clips_are_scored_by_the_mean_log_probability_of_patches_at_hop_42(data, frames, own):
     net, settings = network(LogLearn(7, 1, "e"), frames), method(data, own_frontend=own)
     settings.equip(net)
-    fit(net, settings, "cpu")
+    fit([net], [settings], "cpu")
     if own:
         torch.nn.init.constant_(net.support_frontend.a, -2)
     random = np.random.default_rng(1)
     maps = [random.random((n, 128), dtype=np.float32) * scale for n in (30, 128, 173, 431) for scale in (1, 2, 3)]
     expected = by_hand(net, data, settings, maps)
-    scorer = settings.scorer(net)
+    scorer = settings.scorer(net, data)
     with torch.inference_mode():
         found = torch.stack([scorer(net.sweep(torch.from_numpy(each)[None], 42)).mean(1)[0] for each in maps])
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
     labels = expected.argmax(1).tolist()
-    assert score(net, settings, maps, labels, 3).correct == len(maps)
-    assert score(net, settings, maps, [(label + 1) % 3 for label in labels], 3).correct == 0
+    assert score(net, settings, data, maps, labels, 3).correct == len(maps)
+    assert score(net, settings, data, maps, [(label + 1) % 3 for label in labels], 3).correct == 0
 
 
 def test_the_accuracy_on_the_training_clips_is_that_of_their_patches(data):
     net, settings = network(), method(data)
-    fit(net, settings, "cpu")
+    fit([net], [settings], "cpu")
     net.train()
-    found = settings._training_accuracy(net)
+    found = settings._training_accuracy(net, data)
     assert net.training
     maps = [data.inputs[0][clip, :frames].numpy() for clip, (_, frames) in enumerate(CLIPS)]
     expected = by_hand(net, data, settings, maps).argmax(1) == data.labels
@@ -207,7 +206,7 @@ def test_supports_may_have_a_frontend_of_their_own(data):
     shared, own = network(LogLearn(7, 1, "e")), network(LogLearn(7, 1, "e"))
     for net, settings in ((shared, method(data)), (own, method(data, own_frontend=True))):
         settings.equip(net)
-        course = fit(net, settings, "cpu")
+        (course,) = fit([net], [settings], "cpu")
         assert course.path["alpha"][0] == pytest.approx(1096.633, abs=1e-3)
     assert sum(p.numel() for p in own.parameters()) == sum(p.numel() for p in shared.parameters()) + 2
     learned = own.learned()
@@ -223,7 +222,7 @@ def test_a_job_trains_and_stores_it_like_any_other(synthetic_root, machine, mode
     data = ["dataset=synthetic", f"dataset.root={synthetic_root}", "dataset.groups=3", "dataset.clips_per_class=2"]
     quick = [f"model={model}", "model.width=2", "fit.epochs=2", "n_per_class=2", "repeats=1", "sample_rate=16000", "hop=512"]
     job = config.job(config.composed([*data, *quick, "frontend=log_learn"]))
-    assert jobs.run(job, machine).failed == ()
+    assert work.run(job, machine).failed == ()
     (line,) = Store(machine.results).lines()
     assert (line["epochs"], line["ended"]) == (2, "2 epochs, the number set")
     assert line["updates"] >= 2
@@ -232,7 +231,7 @@ def test_a_job_trains_and_stores_it_like_any_other(synthetic_root, machine, mode
     assert line["path"]["epoch"] == [0, 1, 2]
     assert line["training_clips"] == [2] * 5
     again = replace(machine, results=tmp_path / "again")
-    jobs.run(job, again)
+    work.run(job, again)
     (other,) = Store(again.results).lines()
     same = ("key", "accuracy", "confusion", "learned", "path", "measured")
     assert {name: line[name] for name in same} == {name: other[name] for name in same}

@@ -15,7 +15,9 @@ LEVELS = [
     {"config"},
     {"data", "frontends", "models", "study"},
     {"train", "report"},
-    {"job", "bench", "parity"},
+    {"job", "workers", "parity"},
+    {"attempt"},
+    {"work", "bench"},
     {"bench_leaf", "status"},
 ]
 

@@ -50,7 +50,7 @@ def weights(net):
 def test_a_fit_is_the_plain_loop(name, data):
     """Clipping included: the gradients of the first updates are longer than 0.1."""
     ours, plain = network(name), network(name)
-    course = fit(ours, method(data, clip_norm=0.1), "cpu")
+    (course,) = fit([ours], [method(data, clip_norm=0.1)], "cpu")
     assert (course.epochs, course.updates, course.ended, course.path) == (3, 6, "3 epochs, the number set", {})
     settings = method(data, clip_norm=0.1)
     plain.classifier.initialise(settings.randomness.init)
@@ -84,7 +84,7 @@ def test_the_same_run_twice_is_the_same_to_the_bit(name, data):
     first, second = network(name), network(name)
     for net in (first, second):
         torch.rand(7)  # the global generator plays no part
-        fit(net, method(data), "cpu")
+        fit([net], [method(data)], "cpu")
     assert all(torch.equal(a, b) for a, b in zip(weights(first).values(), weights(second).values(), strict=True))
 
 
@@ -137,7 +137,7 @@ def test_scores_are_the_mean_probabilities_of_all_patches(name):
             logits = patchwise(net.classifier, net.frontend(whole), 1)[0].double().numpy()
         odds = np.exp(logits)
         answers.append((odds / odds.sum(1, keepdims=True)).mean(0).argmax())
-    result = score(net, method(), maps, labels, 3)
+    result = score(net, method(), None, maps, labels, 3)
     assert result.correct == sum(a == b for a, b in zip(answers, labels, strict=True))
     expected = np.zeros((3, 3), int)
     np.add.at(expected, (labels, answers), 1)
@@ -146,13 +146,13 @@ def test_scores_are_the_mean_probabilities_of_all_patches(name):
 
 def test_mean_probability_is_not_the_vote_nor_the_mean_logit():
     logits = torch.log(torch.tensor([[[0.5, 0.4, 0.1], [0.5, 0.4, 0.1], [0.001, 0.4, 0.599]]]))
-    assert best(method().scorer(None)(logits).mean(1)).item() == 1
+    assert best(method().scorer(None, None)(logits).mean(1)).item() == 1
 
 
 def test_a_clip_without_a_finite_score_is_wrong_and_told():
     logits = torch.zeros(2, 4, 3)
     logits[0, 1, 2] = math.nan
-    assert best(method().scorer(None)(logits).mean(1)).tolist() == [NO_ANSWER, 0]
+    assert best(method().scorer(None, None)(logits).mean(1)).tolist() == [NO_ANSWER, 0]
     result = tally(np.array([0, 0]), np.array([NO_ANSWER, 0]), 3)
     assert (result.correct, result.clips, result.nan_clips, result.accuracy) == (1, 2, 1, 0.5)
     assert sum(map(sum, result.confusion)) == 1
@@ -161,7 +161,7 @@ def test_a_clip_without_a_finite_score_is_wrong_and_told():
 @pytest.mark.parametrize("name", MODELS)
 def test_reestimated_statistics_are_the_mean_over_the_batches_of_some_epochs(name, data):
     net, settings = network(name), method(data)
-    fit(net, settings, "cpu")
+    fit([net], [settings], "cpu")
     before = weights(net)
     twin = method(data)  # the generators after three epochs, as those of `settings` are now
     for _ in range(3):
@@ -171,7 +171,7 @@ def test_reestimated_statistics_are_the_mean_over_the_batches_of_some_epochs(nam
         for batch in twin.epoch(net.classifier.noise_sizes):
             inputs = net.frontend(cut(data.inputs[0], data.lengths, batch.clips, batch.starts)).double()
             seen.append((inputs.mean().item(), inputs.var().item()))
-    reestimate(net, settings)
+    reestimate(net, settings, data)
     mean, variance = np.mean(seen, 0)
     assert net.classifier.input_norm.running_mean.item() == pytest.approx(mean, rel=1e-5)
     assert net.classifier.input_norm.running_var.item() == pytest.approx(variance, rel=1e-5)
@@ -184,14 +184,14 @@ def test_reestimated_statistics_are_the_mean_over_the_batches_of_some_epochs(nam
 def test_the_path_of_what_is_learned_starts_at_the_start_and_ends_at_the_end(data):
     net = network("timbre", LogLearn)
     start = net.learned()
-    path = fit(net, method(data, epochs=60), "cpu").path
+    path = fit([net], [method(data, epochs=60)], "cpu")[0].path
     assert (path["epoch"][0], path["epoch"][-1], len(path["epoch"])) == (0, 60, 25)
     assert {name: values[0] for name, values in path.items() if name != "epoch"} == start
     assert {name: values[-1] for name, values in path.items() if name != "epoch"} == net.learned()
     assert start != net.learned()
     assert all(len(values) == 25 for values in path.values())
     other = network("timbre", LogLearn)
-    fit(other, method(data, epochs=path["epoch"][1]), "cpu")
+    fit([other], [method(data, epochs=path["epoch"][1])], "cpu")
     assert other.learned() == {name: values[1] for name, values in path.items() if name != "epoch"}
 
 
@@ -202,6 +202,6 @@ def test_the_share_below_the_floor_is_that_of_the_training_patches():
     )
     data.inputs[0][2] *= 10
     net = Network(LogFixed(2, 0.5, "e"), Timbre(3))
-    found = measured(net, method(data, batch_size=2))
+    found = measured(net, method(data, batch_size=2), data)
     shares = [(data.inputs[0][0, :20].repeat(7, 1)[:128] < 0.25).float().mean(), (data.inputs[0][1, :128] < 0.25).float().mean()]
     assert found["below beta/alpha"] == pytest.approx((sum(shares).item() + 0.025) / 3, abs=0.003)

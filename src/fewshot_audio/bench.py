@@ -25,7 +25,7 @@ from fewshot_audio.data.tasks import Draws
 from fewshot_audio.provenance import provenance
 from fewshot_audio.study.plan import run_specs
 from fewshot_audio.study.store import FINISHED, Store
-from fewshot_audio.train.fit import initialise
+from fewshot_audio.train.fit import calibrate, initialise
 from fewshot_audio.train.method import Randomness
 from fewshot_audio.train.network import Network
 from fewshot_audio.train.run import Material, prepared, train_and_score
@@ -66,7 +66,7 @@ def noise_material() -> Material:
 
 def _round(job: Job, material: Material, n_per_class: int) -> dict[str, float]:
     """Seconds of one run by part, and of the plain loop."""
-    fields = train_and_score(job, material, n_per_class, 1, "cpu")
+    (fields,) = train_and_score(job, material, n_per_class, [1], "cpu")
     (spec,) = run_specs(job, material.bank.key, None)
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder))
@@ -83,6 +83,7 @@ def _plain_loop(job: Job, material: Material, n_per_class: int) -> Network:
     random = Randomness.named(job.seed, material.dataset.name, job.fold, n_per_class, 1)
     network, method = prepared(job, CLASSES, rows, [c.label for c in clips], random)
     initialise(network, method)
+    calibrate(network, method.data)
     data, optimiser = method.data, torch.optim.SGD(network.train().parameter_groups(method.learning_rate))
     for _ in range(method.epochs):
         for batch in method.epoch(network.classifier.noise_sizes):
@@ -90,7 +91,7 @@ def _plain_loop(job: Job, material: Material, n_per_class: int) -> Network:
             method.loss(network, data.patches(batch), data.labels[batch.clips], batch.noise).backward()
             torch.nn.utils.clip_grad_norm_(network.parameters(), method.clip_norm)
             optimiser.step()
-        if method.ended(network):
+        if method.ended(network, data):
             break
     return network
 
@@ -162,7 +163,7 @@ def _run_on_noise_bank(folder: str, model: str, n_per_class: int, epochs: int, t
     dataset, bank = _noise_bank(folder)
     settings = ["dataset=tut_asc", f"dataset.root={dataset.root}", f"model={model}", f"fit.epochs={epochs}", "repeats=1"]
     job = config.job(config.composed([*settings, f"n_per_class={n_per_class}"]))
-    train_and_score(job, Material(dataset, Draws(dataset, dataset.fold(1), 0, Draw("clip"), None), bank), n_per_class, 1, "cpu")
+    train_and_score(job, Material(dataset, Draws(dataset, dataset.fold(1), 0, Draw("clip"), None), bank), n_per_class, [1], "cpu")
 
 
 def machine(threads: int) -> dict[str, Any]:

@@ -151,8 +151,10 @@ def job(cfg: DictConfig) -> Job:
 
 def machine(cfg: DictConfig) -> Machine:
     """The composed configuration to where and how to run."""
-    settings = {field.name: cfg[field.name] for field in fields(Machine)}
-    return call(Machine, {**settings, "workers": cores() if settings["workers"] is None else settings["workers"]}, "", {})
+    settings = {field.name: cfg[field.name] for field in fields(Machine) if field.name != "builders"}
+    workers = settings.pop("workers")
+    asked = {"builders": cores(), "workers": 1} if workers is None else {"builders": workers, "workers": workers}
+    return call(Machine, {**settings, **asked}, "", {})
 
 
 def cores() -> int:

@@ -1,47 +1,24 @@
-"""One job: what is missing, then draw, fit, score and store each run."""
+"""One job: its data and draws, what is missing of it, and how long that will take."""
 
 import logging
-import traceback
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
-from itertools import groupby
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, replace
+from typing import Any
 
-from filelock import Timeout
-from tqdm import tqdm
-
-from fewshot_audio import process
 from fewshot_audio.components import build
 from fewshot_audio.data import tasks
 from fewshot_audio.data.bank import Bank, Transform, bank_key, open_bank
 from fewshot_audio.data.mel import MelTransform
 from fewshot_audio.data.waveform import Waveform
 from fewshot_audio.frontends.frontend import Frontend
-from fewshot_audio.provenance import command, provenance
 from fewshot_audio.study.plan import missing, run_specs
 from fewshot_audio.study.store import FAILED, FINISHED, Line, Store
 from fewshot_audio.train.network import build_network
 from fewshot_audio.types import ConfigError, Dataset, Job, Machine, RunSpec, Task
 
-if TYPE_CHECKING:
-    from fewshot_audio.train.run import Material
-
 log = logging.getLogger(__name__)
 NOTHING = {"data": None, "randomness": None}  # what a run gives its method; a plan has none
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a job came to: runs asked for, finished before, trained now, the failed ones' lines, failed ones left alone."""
-
-    asked: int
-    finished_before: int
-    trained: int
-    failed: tuple[Line, ...]
-    left: int
 
 
 def open_data(job: Job) -> tuple[Dataset, tasks.Draws]:
@@ -71,7 +48,9 @@ def transform_of(job: Job) -> Transform:
 
 def prepare(job: Job, machine: Machine) -> Bank:
     """The bank that a job reads, built where it is not there."""
-    return open_bank(build(job.dataset, name=job.dataset.name), transform_of(job), machine.cache, machine.workers, _silent(job))
+    return open_bank(
+        build(job.dataset, name=job.dataset.name), transform_of(job), machine.cache, machine.builders, silent_allowed(job)
+    )
 
 
 def export_draws(job: Job) -> int:
@@ -84,14 +63,15 @@ def export_draws(job: Job) -> int:
     return sum(map(len, drawn.values()))
 
 
-def _silent(job: Job) -> bool:
+def silent_allowed(job: Job) -> bool:
+    """Whether clips without any sound are accepted."""
     return "silent" in job.dataset.arguments["tolerate"]
 
 
 def specs_of(job: Job, machine: Machine) -> list[RunSpec]:
     """All runs of a job, without building a bank or training."""
     dataset, draws = open_data(job)
-    key, _ = bank_key(dataset, transform_of(job), machine.cache, machine.workers)
+    key, _ = bank_key(dataset, transform_of(job), machine.cache, machine.builders)
     return run_specs(job, key, draws.digest)
 
 
@@ -128,76 +108,6 @@ def _alike(identity: Mapping[str, Any]) -> tuple[str, str, int]:
     return identity["model"]["name"], identity["frontend"]["name"], identity["n_per_class"]
 
 
-def run(job: Job, machine: Machine) -> Outcome:
-    """Train, score and store every run of the job that is not finished yet. A run that fails is recorded; the rest go on."""
-    from fewshot_audio.train.run import Material  # here: its imports take seconds that a plan need not wait for
-
-    process.set_up(machine.threads, machine.keep_memory)
-    store = Store(machine.results)
-    store.prepare()
-    dataset, draws = open_data(job)
-    material = Material(dataset, draws, open_bank(dataset, transform_of(job), machine.cache, machine.workers, _silent(job)))
-    specs = run_specs(job, material.bank.key, draws.digest)
-    unfinished = missing(specs, store.keys({FINISHED}))
-    todo = unfinished if machine.retry_failed else missing(unfinished, store.keys({FAILED}))
-    left = len(unfinished) - len(todo)
-    note = f", {left} that failed are left" if left else ""
-    log.info("%s: %d runs, %d finished%s", title(job), len(specs), len(specs) - len(unfinished), note)
-    lines = []
-    with tqdm(desc=title(job), total=len(todo), unit="run", leave=False, disable=not todo) as bar:
-        for file, group in _one_process_each(store, todo):
-            already = {line["key"] for line in store.lines_of(file) if line["status"] == FINISHED}
-            bar.update(len(group) - len(missing(group, already)))
-            for spec in missing(group, already):
-                lines.append(_attempt(job, machine, material, spec))
-                store.append(file, lines[-1])
-                if lines[-1].get("nan_clips"):
-                    log.warning("%s, repeat %d: no finite score for %d clips", file.stem, spec.repeat, lines[-1]["nan_clips"])
-                bar.update()
-    failed = tuple(line for line in lines if line["status"] == FAILED)
-    return Outcome(len(specs), len(specs) - len(unfinished), len(lines) - len(failed), failed, left)
-
-
 def title(job: Job) -> str:
     """A job in a few words."""
     return f"{job.dataset.name} fold {job.fold} {job.model.name} {job.frontend.name}"
-
-
-def _one_process_each(store: Store, specs: list[RunSpec]) -> Iterator[tuple[Path, list[RunSpec]]]:
-    """Files and their runs, each under its lock; those that another process works on come last, once it is through."""
-    groups = [(file, list(group)) for file, group in groupby(specs, store.file_of)]
-    waiting = []
-    for file, group in groups:
-        try:
-            lock = store.lock(file).acquire(timeout=0)
-        except Timeout:
-            waiting.append((file, group))
-            continue
-        with lock:
-            yield file, group
-    for file, group in waiting:
-        log.info("waiting for another process that works on %s", file.name)
-        with store.lock(file):
-            yield file, group
-
-
-def _attempt(job: Job, machine: Machine, material: "Material", spec: RunSpec) -> Line:
-    """Do one run; the line to store, which after a failure holds its traceback, printed as well."""
-    from fewshot_audio.train.run import train_and_score
-
-    started = datetime.now(UTC).isoformat(timespec="seconds")
-    about = {
-        "key": spec.key,
-        "started": started,
-        "identity": spec.identity,
-        "threads": machine.threads,
-        "command": command(),
-        **provenance(),
-    }
-    try:
-        fields = train_and_score(job, material, spec.n_per_class, spec.repeat, machine.accelerator)
-    except Exception as error:  # the one place where a run's failure, whatever it is, is recorded instead of ending the job
-        log.exception("%s, n %d, repeat %d failed", title(job), spec.n_per_class, spec.repeat)
-        reason = f"{type(error).__name__}: {error}"
-        return {**about, "status": FAILED, "error": reason, "traceback": traceback.format_exc()}
-    return {**about, "status": FINISHED, **fields}

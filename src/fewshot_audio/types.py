@@ -138,14 +138,18 @@ class Machine:
     results: Path
     cache: Path
     accelerator: Literal["auto", "cpu", "gpu"]
-    threads: int
-    workers: int
+    threads: int  # of torch, shared among the workers
+    builders: int  # processes that build a bank
+    workers: int  # processes that train, this one if it is one
+    stack: int | None  # runs trained together; None: 1 on a CPU, on a GPU what its memory takes
     keep_memory: bool
     retry_failed: bool
     dry_run: bool
 
     def __post_init__(self):
         _check_positive(threads=self.threads, workers=self.workers)
+        if self.stack is not None:
+            _check_positive(stack=self.stack)
 
 
 @dataclass(frozen=True)

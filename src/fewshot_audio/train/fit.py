@@ -1,9 +1,11 @@
-"""One Lightning fit."""
+"""One Lightning fit, of one run or of a stack of them."""
 
 import signal
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from itertools import zip_longest
 from math import isfinite
 from typing import Any
 
@@ -15,6 +17,7 @@ from torch import Tensor
 from fewshot_audio.frontends.frontend import Frontend
 from fewshot_audio.train.method import Batch, Method, TrainingSet
 from fewshot_audio.train.network import Network
+from fewshot_audio.train.stack import Stack, Update, stack_of
 
 PATH_POINTS = 25  # of the path that a result keeps
 CALIBRATED_EVERY = 5  # epochs
@@ -30,75 +33,99 @@ class Course:
     path: dict[str, list[float | None]]  # "epoch" (0 is the start) and each scalar; empty where nothing is learned
 
 
-def fit(network: Network, method: Method, accelerator: str) -> Course:
-    """Train the network in place, from new weights; how it went. KeyboardInterrupt on Ctrl-C."""
-    initialise(network, method)
-    fitting = Fitting(network, method)
-    trainer = lightning.Trainer(max_epochs=method.epochs or -1, accelerator=accelerator, devices=1, barebones=True)
-    try:
-        trainer.fit(fitting, Epochs(method, network.classifier.noise_sizes))
-    except SystemExit as error:  # Lightning turns Ctrl-C into exit code 1 and then ignores the signal
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        raise KeyboardInterrupt from error
-    network.to(trainer.strategy.root_device)  # Lightning brings it back to the CPU
-    calibrate(network, method.data.to(network.device))
-    return fitting.course()
+@dataclass
+class Progress:
+    """How far one run of a stack is: updates, the frontend's scalars at the start and after each epoch, why it ended."""
 
-
-class Fitting(lightning.LightningModule):
-    """A network under training; its data live on the device, batches only say which clips and frames."""
-
-    automatic_optimization = False  # with one's own clipping, each run of a stack can keep a gradient norm of its own
-
-    def __init__(self, network: Network, method: Method):
-        super().__init__()
-        self.network = network
-        self.method = method
-        self.updates = 0
-        self.ended: str | None = None
-        self.learned = [network.learned()]
-        self.data = method.data
-
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        return torch.optim.SGD(self.network.parameter_groups(self.method.learning_rate))
-
-    def on_fit_start(self) -> None:
-        """Bring the data to the device, where they stay."""
-        self.data = self.data.to(self.device)
-
-    def training_step(self, batch: Batch, _: int) -> None:
-        """One update of all weights."""
-        optimiser = self.optimizers()
-        optimiser.zero_grad()
-        labels = self.data.labels[batch.clips]
-        self.manual_backward(self.method.loss(self.network, self.data.patches(batch), labels, batch.noise))
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.method.clip_norm)
-        optimiser.step()
-        self.updates += 1
-
-    def on_train_epoch_end(self) -> None:
-        """Keep what the frontend has learned, and stop where the method says so."""
-        self.learned.append(self.network.learned())
-        if len(self.learned) % CALIBRATED_EVERY == 0:
-            calibrate(self.network, self.data)
-        self.ended = self.method.ended(self.network)
-        self.trainer.should_stop = self.ended is not None
+    updates: int
+    learned: list[dict[str, float]]
+    ended: str | None
 
     def course(self) -> Course:
-        """How the training went."""
+        """What is kept of it."""
         epochs = len(self.learned) - 1
         return Course(epochs, self.updates, self.ended or f"{epochs} epochs, the number set", thinned(self.learned))
 
 
+def fit(networks: Sequence[Network], methods: Sequence[Method], accelerator: str) -> list[Course]:
+    """Train networks of one job and n in place, each as if alone, from new weights; how each went.
+
+    KeyboardInterrupt on Ctrl-C.
+    """
+    trainer = lightning.Trainer(max_epochs=methods[0].epochs or -1, accelerator=accelerator, devices=1, barebones=True)
+    for network, method in zip(networks, methods, strict=True):
+        initialise(network, method)
+        network.to(trainer.strategy.root_device)
+    stack = stack_of(networks, methods)
+    for network, data in zip(stack.networks, stack.data, strict=True):
+        calibrate(network, data)
+    fitting = Fitting(stack)
+    try:
+        trainer.fit(fitting, Epochs(stack, fitting.progress))
+    except SystemExit as error:  # Lightning turns Ctrl-C into exit code 1 and then ignores the signal
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        raise KeyboardInterrupt from error
+    stack.release()
+    for network, data in zip(networks, stack.data, strict=True):
+        network.to(trainer.strategy.root_device)  # Lightning brings it back to the CPU
+        calibrate(network, data)
+    return [each.course() for each in fitting.progress]
+
+
+class Fitting(lightning.LightningModule):
+    """A stack under training; its data live on the device, batches only say which clips and frames."""
+
+    automatic_optimization = False  # the gradients of each run are clipped by themselves
+
+    def __init__(self, stack: Stack):
+        super().__init__()
+        self.stack = stack
+        self.progress = [Progress(0, [network.learned()], None) for network in stack.networks]
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.SGD(self.stack.parameter_groups())
+
+    def training_step(self, updates: list[Update], _: int) -> None:
+        """One update of all weights of every run that has one left in this epoch."""
+        optimiser = self.optimizers()
+        optimiser.zero_grad()
+        self.manual_backward(torch.cat([self.stack.losses(update) for update in updates]).sum())
+        self.stack.clip()
+        optimiser.step()
+        for run in (run for update in updates for run in update.runs):
+            self.progress[run].updates += 1
+
+    def on_train_epoch_end(self) -> None:
+        """Keep what the frontends have learned, and stop each run where its method says so."""
+        runs = zip(self.progress, self.stack.networks, self.stack.methods, self.stack.data, strict=True)
+        for progress, network, method, data in runs:
+            if progress.ended is None:
+                progress.learned.append(network.learned())
+                if len(progress.learned) % CALIBRATED_EVERY == 0:
+                    calibrate(network, data)
+                progress.ended = method.ended(network, data)
+        self.trainer.should_stop = all(progress.ended for progress in self.progress)
+
+
 class Epochs:
-    """An iterable whose every pass is a new epoch of batches: what Lightning takes for a data loader."""
+    """An iterable whose every pass is a new epoch of updates: what Lightning takes for a data loader."""
 
-    def __init__(self, method: Method, noise_sizes: tuple[int, ...]):
-        self.method = method
-        self.noise_sizes = noise_sizes
+    def __init__(self, stack: Stack, progress: Sequence[Progress]):
+        self.stack, self.progress = stack, progress
 
-    def __iter__(self) -> Iterator[Batch]:
-        return self.method.epoch(self.noise_sizes)
+    def __iter__(self) -> Iterator[list[Update]]:
+        running = [run for run, progress in enumerate(self.progress) if progress.ended is None]
+        epochs = [self.stack.methods[run].epoch(self.stack.networks[run].classifier.noise_sizes) for run in running]
+        for batches in zip_longest(*epochs):
+            yield updates_of({run: batch for run, batch in zip(running, batches, strict=True) if batch is not None})
+
+
+def updates_of(batches: Mapping[int, Batch]) -> list[Update]:
+    """The next batch of each run that has one, by its number, to as few updates as there are sizes."""
+    by_size = defaultdict(list)
+    for run, batch in batches.items():
+        by_size[len(batch.clips)].append(run)
+    return [Update(tuple(runs), Batch.of_runs([batches[run] for run in runs])) for runs in by_size.values()]
 
 
 def thinned(learned: list[dict[str, float]]) -> dict[str, list[float | None]]:
@@ -119,16 +146,15 @@ def finite(value: Any) -> Any:
 
 
 def initialise(network: Network, method: Method) -> None:
-    """Give a network its new weights, drawn by the run's own generator, and its frontends a look at the training clips."""
+    """Give a network its new weights, drawn by the run's own generator."""
     network.classifier.initialise(method.randomness.init)
     network.frontend.initialise(method.randomness.init)
     if network.support_frontend is not None:  # starts where the other one does
         network.support_frontend = deepcopy(network.frontend)
-    calibrate(network, method.data)
 
 
 def calibrate(network: Network, data: TrainingSet) -> None:
-    """Let the frontends fit what is approximate in them to the training clips, with the parameters that they have now."""
+    """Let the frontends fit what is approximate in them to the training clips on their device, with the parameters of now."""
     for frontend in network.frontends():
         frontend.calibrate(*data.inputs)
 

@@ -1,7 +1,7 @@
 """The contract of a way to fit: batches in, a loss out, and how patches make a clip's score."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -23,6 +23,16 @@ class Batch(NamedTuple):
     def to(self, device: torch.device) -> "Batch":
         """The same on a device."""
         return Batch(self.clips.to(device), self.starts.to(device), tuple(each.to(device) for each in self.noise))
+
+    @classmethod
+    def of_runs(cls, batches: Sequence["Batch"]) -> "Batch":
+        """Batches of one size as one, (runs, batch, ...)."""
+        clips, starts, noise = zip(*batches, strict=True)
+        return cls(torch.stack(clips), torch.stack(starts), tuple(torch.stack(each) for each in zip(*noise, strict=True)))
+
+    def of(self, place: int) -> "Batch":
+        """One run's batch of several."""
+        return Batch(self.clips[place], self.starts[place], tuple(each[place] for each in self.noise))
 
 
 class TrainingSet(NamedTuple):
@@ -82,11 +92,14 @@ class Method(ABC):
         """A batch's patches, labels (batch,) and dropout noise to the scalar that is minimised."""
 
     @abstractmethod
-    def ended(self, network: Network) -> str | None:
-        """Why training ends after the epoch that is over, None while it goes on. Called once per epoch."""
+    def ended(self, network: Network, data: TrainingSet) -> str | None:
+        """Why training ends after the epoch that is over, None while it goes on. Called once per epoch.
+
+        `data` is the method's own, on the network's device, here and below.
+        """
 
     @abstractmethod
-    def scorer(self, network: Network) -> Callable[[Tensor], Tensor]:
+    def scorer(self, network: Network, data: TrainingSet) -> Callable[[Tensor], Tensor]:
         """A network in evaluation mode to the function from its outputs (..., size) to patch scores (..., classes).
 
         A clip's answer is the class with the largest mean over its patches.

@@ -83,28 +83,27 @@ class Prototypical(Method):
         queries = network(patches[size:], tuple(each[size:] for each in noise))
         return cross_entropy(-distances(queries, prototypes(support, len(self.support_windows))), labels[size:])
 
-    def ended(self, network: Network) -> str | None:
-        self.accuracies.append(self._training_accuracy(network))
+    def ended(self, network: Network, data: TrainingSet) -> str | None:
+        self.accuracies.append(self._training_accuracy(network, data))
         bests = len(set(accumulate(self.accuracies, max)))
         without = len(self.accuracies) - bests
         return f"{without} epochs without a new best" if without > self.patience else None
 
-    def scorer(self, network: Network) -> Callable[[Tensor], Tensor]:
+    def scorer(self, network: Network, data: TrainingSet) -> Callable[[Tensor], Tensor]:
         with torch.inference_mode():
-            data = self.data.to(network.device)
             support = network(self._patches(data, self.support_windows.flatten()), support=True)
             centres = prototypes(support, len(self.support_windows))
         return lambda embeddings: (-distances(embeddings, centres)).log_softmax(-1)
 
-    def _training_accuracy(self, network: Network) -> float:
+    def _training_accuracy(self, network: Network, data: TrainingSet) -> float:
         """The share of training clips answered correctly; the network is in training mode again afterwards."""
         network.eval()
-        scorer = self.scorer(network)
+        scorer = self.scorer(network, data)
         with torch.inference_mode():
-            data, chunks = self.data.to(network.device), torch.arange(len(self.windows[0])).split(AT_ONCE)
+            chunks = torch.arange(len(self.windows[0])).split(AT_ONCE)
             scores = torch.cat([scorer(network(self._patches(data, chunk))).cpu() for chunk in chunks])
         network.train()
-        clips = torch.zeros(len(self.data.labels), scores.shape[1]).index_add(0, self.windows[0], scores)
+        clips = scores.new_zeros(len(self.data.labels), scores.shape[1]).index_add(0, self.windows[0], scores)
         counts = torch.bincount(self.windows[0])
         return (best(clips / counts[:, None]) == self.data.labels).double().mean().item()
 

@@ -1,8 +1,8 @@
-"""One run, from its draw to its score."""
+"""Runs from their draws to their scores, one or a stack of them."""
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -14,12 +14,15 @@ from torch import Tensor
 from fewshot_audio.components import build
 from fewshot_audio.data.bank import Bank
 from fewshot_audio.data.tasks import Draws, class_counts, task_hash
-from fewshot_audio.train.fit import finite, fit, training_set
-from fewshot_audio.train.method import Method, Randomness
+from fewshot_audio.train.fit import Course, finite, fit, training_set
+from fewshot_audio.train.method import Method, Randomness, TrainingSet
 from fewshot_audio.train.network import Network, build_network, cut
 from fewshot_audio.train.reestimate import reestimate
 from fewshot_audio.train.score import filtered, score
-from fewshot_audio.types import Clip, Dataset, Job
+from fewshot_audio.train.stack import bytes_of_run
+from fewshot_audio.types import Clip, Dataset, Job, Task
+
+FREE_SHARE = 0.8  # of a GPU's free memory that a stack may take
 
 
 @dataclass(frozen=True)
@@ -38,34 +41,71 @@ class Stopwatch:
         self.seconds: dict[str, float] = {}
 
     @contextmanager
-    def part(self, name: str) -> Iterator[None]:
-        """Count the block's time under a name."""
+    def part(self, name: str, shared_by: int = 1) -> Iterator[None]:
+        """Count the block's time under a name, or the share of one of those who share it."""
         start = time.perf_counter()
         yield
-        self.seconds[name] = round(time.perf_counter() - start, 4)
+        self.seconds[name] = round((time.perf_counter() - start) / shared_by, 4)
 
 
-def train_and_score(job: Job, material: Material, n_per_class: int, repeat: int, accelerator: str) -> dict[str, Any]:
-    """Draw, train and score one run: the fields of its line that describe the result."""
-    watch, dataset = Stopwatch(), material.dataset
-    classes = len(dataset.classes)
+@dataclass(frozen=True)
+class Prepared:
+    """A run before its training."""
+
+    task: Task
+    network: Network
+    method: Method
+    watch: Stopwatch
+
+
+def train_and_score(
+    job: Job, material: Material, n_per_class: int, repeats: Sequence[int], accelerator: str
+) -> list[dict[str, Any]]:
+    """Draw, train together as one stack, and score runs of one n: the fields of each one's line that describe the result."""
+    runs = [draw(job, material, n_per_class, repeat) for repeat in repeats]
+    training = Stopwatch()
+    with training.part("train", len(runs)):
+        courses = fit([run.network for run in runs], [run.method for run in runs], accelerator)
+    for run in runs:
+        run.watch.seconds |= training.seconds
+    return [{**_scored(run, course, material), "stack": len(runs)} for run, course in zip(runs, courses, strict=True)]
+
+
+def runs_that_fit(job: Job, material: Material, n_per_class: int, accelerator: str) -> int:
+    """How many runs of one n a stack may hold: on a GPU what its free memory takes; 1 where a stack is no faster, on a CPU."""
+    if accelerator == "cpu" or not torch.cuda.is_available():
+        return 1
+    run = draw(job, material, n_per_class, 1)
+    if not run.network.frontend.pointwise:
+        return 1
+    free, _ = torch.cuda.mem_get_info()
+    return max(1, int(FREE_SHARE * free) // bytes_of_run(run.network.to("cuda"), run.method))
+
+
+def draw(job: Job, material: Material, n_per_class: int, repeat: int) -> Prepared:
+    """One run's draw, its untrained network and its method."""
+    watch = Stopwatch()
     with watch.part("draw"):
         task = material.draws.task(n_per_class, repeat)
         rows = [torch.from_numpy(material.bank[clip.path].copy()) for clip in task.train]
-        random = Randomness.named(job.seed, dataset.name, job.fold, n_per_class, repeat)
-        network, method = prepared(job, classes, rows, _labels(task.train), random)
-        del rows  # the method has what is needed of them
-    with watch.part("train"):
-        course = fit(network, method, accelerator)
+        random = Randomness.named(job.seed, material.dataset.name, job.fold, n_per_class, repeat)
+        made = prepared(job, len(material.dataset.classes), rows, _labels(task.train), random)
+    return Prepared(task, *made, watch)
+
+
+def _scored(run: Prepared, course: Course, material: Material) -> dict[str, Any]:
+    """What a trained run's line holds."""
+    network, method, watch, classes = run.network, run.method, run.watch, len(material.dataset.classes)
+    data = method.data.to(network.device)
     with watch.part("filter"):
-        maps = filtered(network, [material.bank[clip.path] for clip in task.test])
-    scores = partial(score, network, method, maps, _labels(task.test), classes)
+        maps = filtered(network, [material.bank[clip.path] for clip in run.task.test])
+    scores = partial(score, network, method, data, maps, _labels(run.task.test), classes)
     stored = {}
     if method.reestimate_bn:
         with watch.part("score stored"):
             stored = {"stored_bn": scores().numbers()}
         with watch.part("reestimate"):
-            reestimate(network, method)
+            reestimate(network, method, data)
     with watch.part("score"):
         result = scores()
     return {
@@ -74,12 +114,12 @@ def train_and_score(job: Job, material: Material, n_per_class: int, repeat: int,
         "confusion": result.confusion,
         **asdict(course),
         "learned": {name: path[-1] for name, path in course.path.items() if name != "epoch"},
-        "measured": measured(network, method),
+        "measured": measured(network, method, data),
         **_reports(network),
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
-        "draw": task_hash(task),
-        **class_counts(task, classes),
-        "notes": dataset.notes,
+        "draw": task_hash(run.task),
+        **class_counts(run.task, classes),
+        "notes": material.dataset.notes,
         "seconds": watch.seconds,
         "device": str(network.device),
     }
@@ -100,12 +140,11 @@ def prepared(job: Job, classes: int, rows: list[Tensor], labels: list[int], rand
     return network, method
 
 
-def measured(network: Network, method: Method) -> dict[str, float | None]:
+def measured(network: Network, method: Method, data: TrainingSet) -> dict[str, float | None]:
     """What the frontend says of the patches of one more epoch, a support's among them: means over patches."""
     sums: Counter[str] = Counter()
     if not network.frontend.pointwise:
         return {}
-    data = method.data.to(network.device)
     for batch in method.epoch(network.classifier.noise_sizes):
         here = batch.to(network.device)
         said = network.frontend.measured(cut(data.inputs[0], data.lengths, here.clips, here.starts))

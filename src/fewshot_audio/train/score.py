@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fewshot_audio.train.method import Method
+from fewshot_audio.train.method import Method, TrainingSet
 from fewshot_audio.train.network import Network
 
 FRAMES_AT_ONCE = {"cpu": 700}  # a few clips: what stays in a processor's cache
@@ -49,10 +49,15 @@ def filtered(network: Network, rows: Sequence[np.ndarray]) -> Sequence[np.ndarra
 
 
 @torch.inference_mode()
-def score(network: Network, method: Method, maps: Sequence[np.ndarray], labels: Sequence[int], classes: int) -> Score:
-    """Score what `filtered` gave of clips (frames, bands), of any lengths, by all their patches, where the network is."""
+def score(
+    network: Network, method: Method, data: TrainingSet, maps: Sequence[np.ndarray], labels: Sequence[int], classes: int
+) -> Score:
+    """Score what `filtered` gave of clips (frames, bands), of any lengths, by all their patches, where the network is.
+
+    `data` is what the method trained on, on the network's device.
+    """
     network.eval()
-    scorer = method.scorer(network)
+    scorer = method.scorer(network, data)
     answers = np.full(len(maps), NO_ANSWER)
     for numbers, batch in _batches(maps, int, network.device):
         answers[numbers] = best(scorer(network.sweep(batch, method.test_hop)).mean(1)).cpu().numpy()

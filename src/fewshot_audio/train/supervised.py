@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from fewshot_audio.models.classifier import FRAMES
-from fewshot_audio.train.method import Batch, Method
+from fewshot_audio.train.method import Batch, Method, TrainingSet
 from fewshot_audio.train.network import Network, Patches
 from fewshot_audio.types import ConfigError
 
@@ -42,8 +42,8 @@ class Supervised(Method):
         penalty = sum(kernel.square().sum() for kernel in network.classifier.kernels())
         return cross_entropy(network(patches, noise), labels) + self.decay / 2 * penalty
 
-    def ended(self, network: Network) -> None:
+    def ended(self, network: Network, data: TrainingSet) -> None:
         return None
 
-    def scorer(self, network: Network) -> Callable[[Tensor], Tensor]:
+    def scorer(self, network: Network, data: TrainingSet) -> Callable[[Tensor], Tensor]:
         return lambda logits: logits.softmax(-1)

@@ -1,0 +1,140 @@
+"""A job's missing runs done: claimed file by file, trained in stacks, here or in worker processes, each stored at once."""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from tqdm import tqdm
+
+from fewshot_audio import process
+from fewshot_audio.attempt import Opened, attempt, attempt_apart, failed_line, opened
+from fewshot_audio.job import title
+from fewshot_audio.study.plan import missing
+from fewshot_audio.study.store import FAILED, FINISHED, Line, Store
+from fewshot_audio.train.run import runs_that_fit
+from fewshot_audio.types import Job, Machine, RunSpec
+from fewshot_audio.workers import Apart, Here, in_turn
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a job came to: runs asked for, finished before, trained now, the failed ones' lines, failed ones left alone."""
+
+    asked: int
+    finished_before: int
+    trained: int
+    failed: tuple[Line, ...]
+    left: int
+
+
+@dataclass
+class Claim:
+    """A file whose lock is held until the last of its stacks is stored."""
+
+    file: Path
+    lock: FileLock
+    stacks: int
+
+
+def run(job: Job, machine: Machine) -> Outcome:
+    """Train, score and store every run of the job that is not finished yet. A run that fails is recorded; the rest go on."""
+    process.set_up(machine.threads, machine.keep_memory)
+    store = Store(machine.results)
+    store.prepare()
+    here = opened(job, machine)
+    unfinished = missing(here.specs, store.keys({FINISHED}))
+    todo = unfinished if machine.retry_failed else missing(unfinished, store.keys({FAILED}))
+    asked, before, left = len(here.specs), len(here.specs) - len(unfinished), len(unfinished) - len(todo)
+    log.info("%s: %d runs, %d finished%s", title(job), asked, before, f", {left} that failed are left" if left else "")
+    with tqdm(desc=title(job), total=len(todo), unit="run", leave=False, disable=not todo) as bar:
+        lines = _done(store, here, todo, bar) if todo else []
+    failed = tuple(line for line in lines if line["status"] == FAILED)
+    return Outcome(asked, before, len(lines) - len(failed), failed, left)
+
+
+def _done(store: Store, here: Opened, todo: Sequence[RunSpec], bar: tqdm) -> list[Line]:
+    """Do runs and store their lines."""
+    count = min(here.machine.workers, len(todo))
+    lines = []
+    with ExitStack() as held:
+        workers = [held.enter_context(closing(Apart())) for _ in range(count)] if count > 1 else [Here()]
+        call = partial(attempt_apart, here.pickled) if count > 1 else partial(attempt, here)
+        stacks = _claimed(store, todo, lambda n: max(1, _size(here, n) // count), bar, held)
+        tasks = (None if task is None else (task, (call, task[1])) for task in stacks)
+        for (claim, specs), future in in_turn(workers, tasks):
+            for line in _lines(here, specs, future):
+                store.append(claim.file, line)
+                lines.append(line)
+            bar.update(len(specs))
+            claim.stacks -= 1
+            if claim.stacks == 0:
+                claim.lock.release()
+    return lines
+
+
+def _size(here: Opened, n_per_class: int) -> int:
+    """Runs of a stack: what is set, or what fits."""
+    return here.machine.stack or runs_that_fit(here.job, here.material, n_per_class, here.machine.accelerator)
+
+
+def _lines(here: Opened, specs: Sequence[RunSpec], future: Future) -> list[Line]:
+    """What came of a stack; says what a user should look at."""
+    try:
+        lines = future.result()
+    except BrokenProcessPool as error:
+        lines = [failed_line(here, spec, error) for spec in specs]
+    for line in lines:
+        name = f"{title(here.job)}, n {line['identity']['n_per_class']}, repeat {line['identity']['repeat']}"
+        if line["status"] == FAILED:
+            log.error("%s failed (%s): %s\n%s", name, line["cause"], line["error"], line["traceback"])
+        elif line["nan_clips"]:
+            log.warning("%s: no finite score for %d clips", name, line["nan_clips"])
+    return lines
+
+
+def _claimed(
+    store: Store, specs: Sequence[RunSpec], size: Callable[[int], int], bar: tqdm, held: ExitStack
+) -> Iterator[tuple[Claim, list[RunSpec]] | None]:
+    """Stacks of runs, each under the lock of its file; those that another process works on come last, once it is through.
+
+    None comes before every wait. `held` releases what is locked when all is over.
+    """
+    waiting = []
+    for file, group in [(file, list(group)) for file, group in groupby(specs, store.file_of)]:
+        lock = store.lock(file)
+        held.callback(lock.release)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            waiting.append((file, lock, group))
+            continue
+        yield from _of_file(store, file, lock, group, size, bar)
+    for file, lock, group in waiting:
+        yield None
+        log.info("waiting for another process that works on %s", file.name)
+        lock.acquire()
+        yield from _of_file(store, file, lock, group, size, bar)
+
+
+def _of_file(
+    store: Store, file: Path, lock: FileLock, group: list[RunSpec], size: Callable[[int], int], bar: tqdm
+) -> Iterator[tuple[Claim, list[RunSpec]]]:
+    """The stacks of a locked file's runs that are still missing."""
+    todo = missing(group, {line["key"] for line in store.lines_of(file) if line["status"] == FINISHED})
+    bar.update(len(group) - len(todo))
+    if not todo:
+        lock.release()
+        return
+    step = size(todo[0].n_per_class)
+    stacks = [todo[i : i + step] for i in range(0, len(todo), step)]
+    claim = Claim(file, lock, len(stacks))
+    yield from ((claim, stack) for stack in stacks)

@@ -1,0 +1,27 @@
+"""A frontend that makes trouble once, for tests of what becomes of it."""
+
+import os
+import signal
+from pathlib import Path
+
+import torch
+
+from fewshot_audio.frontends.frontend import Frontend
+
+
+class Disturbing(Frontend):
+    """A logarithm that, where a file lies at `flag`, removes it, then kills its process or runs out of memory."""
+
+    def __init__(self, flag: Path, trouble: str):
+        super().__init__()
+        self.flag, self.trouble = flag, trouble
+
+    def forward(self, maps: torch.Tensor) -> torch.Tensor:
+        return torch.log10(maps + 1e-6)
+
+    def initialise(self, generator: torch.Generator) -> None:
+        if self.flag.exists():
+            self.flag.unlink()
+            if self.trouble == "kill":
+                os.kill(os.getpid(), signal.SIGKILL)
+            raise MemoryError("made to fail")

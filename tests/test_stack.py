@@ -1,0 +1,184 @@
+"""Stacks of runs against the same runs one by one."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from fewshot_audio import config
+from fewshot_audio.components import build
+from fewshot_audio.models.classifier import FRAMES
+from fewshot_audio.train.fit import fit, updates_of
+from fewshot_audio.train.method import Batch, Randomness
+from fewshot_audio.train.reestimate import reestimate
+from fewshot_audio.train.run import prepared
+from fewshot_audio.train.stack import OneByOne, Vectorised, bytes_of_run, stack_of
+
+CLASSES, HOP = 3, 160
+FRAMES_OF = (100, 173, 215)  # of a run's clips: one is shorter than a patch
+MODELS = sorted(file.stem for file in (config.CONF / "model").glob("*.yaml"))
+FRONTENDS = sorted(file.stem for file in (config.CONF / "frontend").glob("*.yaml"))
+SMALL = {
+    "proto": ["model.width=4"],
+    "proto_original": ["model.width=4"],
+    "vgg": ["model.width=4"],
+    "leaf": ["frontend.engine=exact"],
+}
+
+
+def job(model, frontend, *settings):
+    """A job of a network as small as its kind allows, at a rate that makes waveforms short."""
+    where = ["dataset=synthetic", "sample_rate=8000", f"hop={HOP}", f"model={model}", f"frontend={frontend}"]
+    return config.job(config.composed([*where, *SMALL.get(model, []), *SMALL.get(frontend, []), *settings]))
+
+
+def runs(job, count, dtype=torch.float64, clips=2):
+    """Untrained networks and methods of some runs, each with clips and draws of its own, made anew in every call."""
+    networks, methods = [], []
+    for run in range(count):
+        random = np.random.default_rng(run)
+        waveform = build(job.frontend).reads == "waveform"
+        rows, labels = [], []
+        for label in range(CLASSES):
+            for frames in random.choice(FRAMES_OF, clips):
+                noise = random.random(((frames // 4 - 1) * HOP + 1, 1) if waveform else (frames, 128))
+                rows.append(torch.from_numpy((0.1 if waveform else 1 + label) * noise).float())
+                labels.append(label)
+        network, method = prepared(job, CLASSES, rows, labels, Randomness.named("stack", run))
+        networks.append(network.to(torch.float32 if waveform else dtype))
+        methods.append(replace(method, data=as_type(method.data, torch.float32 if waveform else dtype)))
+    return networks, methods
+
+
+def as_type(data, dtype):
+    """Maps in another precision."""
+    return data._replace(inputs=tuple(each.to(dtype) if each.dtype == torch.float32 else each for each in data.inputs))
+
+
+def assert_same(one, other, tolerance):
+    for name, tensor in one.state_dict().items():
+        torch.testing.assert_close(
+            other.state_dict()[name], tensor, atol=tolerance, rtol=tolerance, msg=lambda m, n=name: f"{n}: {m}"
+        )
+
+
+@pytest.mark.parametrize("frontend", FRONTENDS)
+@pytest.mark.parametrize("model", MODELS)
+def test_a_stack_of_three_equals_three_of_one(model, frontend):
+    """In double precision: in single a different order of sums is soon amplified, by maxima that change place."""
+    wanted = job(model, frontend, "fit.epochs=3")
+    together, methods = runs(wanted, 3)
+    courses = fit(together, methods, "cpu")
+    apart, methods = runs(wanted, 3)
+    for network, method, course, other in zip(apart, methods, courses, together, strict=True):
+        (alone,) = fit([network], [method], "cpu")
+        assert_same(network, other, 1e-9)
+        assert (course.epochs, course.updates, course.ended) == (alone.epochs, alone.updates, alone.ended)
+        for name, path in alone.path.items():
+            assert course.path[name] == pytest.approx(path, rel=1e-9)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_stack_equals_single_runs_in_single_precision(model):
+    wanted = job(model, "log_learn", "fit.epochs=1")
+    together, methods = runs(wanted, 3, torch.float32)
+    fit(together, methods, "cpu")
+    apart, methods = runs(wanted, 3, torch.float32)
+    for network, method, other in zip(apart, methods, together, strict=True):
+        fit([network], [method], "cpu")
+        assert_same(network, other, 1e-5)
+
+
+def test_a_run_that_ends_holds_still_while_others_go_on():
+    """Prototypical runs end when their accuracy on the training clips says so, each at its own time."""
+    wanted = job("proto", "log_learn", "fit.epochs=12", "fit.patience=1")
+    together, methods = runs(wanted, 4)
+    courses = fit(together, methods, "cpu")
+    assert len({course.epochs for course in courses}) > 1
+    apart, methods = runs(wanted, 4)
+    for network, method, course, other in zip(apart, methods, courses, together, strict=True):
+        (alone,) = fit([network], [method], "cpu")
+        assert (course.epochs, course.updates, course.ended) == (alone.epochs, alone.updates, alone.ended)
+        assert_same(network, other, 1e-9)
+
+
+def test_a_run_that_diverges_spoils_no_other():
+    wanted = job("vgg", "log_learn", "fit.epochs=2")
+    together, methods = runs(wanted, 3)
+    bad = methods[1].data.inputs[0].clone()
+    bad[0] = torch.nan
+    methods[1] = replace(methods[1], data=methods[1].data._replace(inputs=(bad,)))
+    fit(together, methods, "cpu")
+    assert not any(each.isfinite().all() for each in together[1].parameters())
+    apart, methods = runs(wanted, 3)
+    for run in (0, 2):
+        fit([apart[run]], [methods[run]], "cpu")
+        assert_same(apart[run], together[run], 1e-9)
+
+
+def test_each_run_of_a_stack_is_clipped_by_its_own_norm():
+    """One run's gradient is far longer than what is allowed, the others' are not; torch's own clipping of each is the judge."""
+    wanted = job("sb_cnn", "log_eps", "fit.clip_norm=0.5")
+    networks, methods = runs(wanted, 3)
+    methods = [replace(each, decay=decay) for each, decay in zip(methods, (0.0, 0.0, 10.0), strict=True)]
+    stack = stack_of(networks, methods)
+    gradients = {}
+    for run, network in enumerate(networks):
+        torch.manual_seed(run)
+        for name, each in network.named_parameters():
+            each.grad = torch.randn_like(each) * (0.001 if run == 0 else 1)
+            gradients.setdefault(name, []).append(each.grad.clone())
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 0.5)
+    for name, each in stack.all.named_parameters():
+        each.grad = torch.stack(gradients[name])
+    stack.clip()
+    for name, each in stack.all.named_parameters():
+        expected = torch.stack([network.get_parameter(name).grad for network in networks])
+        torch.testing.assert_close(each.grad, expected)
+
+
+def test_batch_norm_is_re_estimated_in_stacks():
+    wanted = job("vgg", "log_eps", "fit.epochs=2", "fit.reestimate_bn=true")
+    together, methods = runs(wanted, 2)
+    fit(together, methods, "cpu")
+    for network, method in zip(together, methods, strict=True):
+        reestimate(network, method, method.data)
+    apart, methods = runs(wanted, 2)
+    for network, method, other in zip(apart, methods, together, strict=True):
+        fit([network], [method], "cpu")
+        stored = network.classifier.input_norm.running_mean.clone()
+        reestimate(network, method, method.data)
+        assert (network.classifier.input_norm.running_mean - stored).abs().item() > 1e-3
+        assert_same(network, other, 1e-9)
+
+
+def test_only_frontends_that_take_patches_are_vectorised():
+    for frontend, expected in (("log_eps", Vectorised), ("leaf", OneByOne)):
+        assert type(stack_of(*runs(job("timbre", frontend), 2))) is expected
+        assert type(stack_of(*runs(job("timbre", frontend), 1))) is OneByOne
+
+
+def test_updates_gather_the_runs_with_batches_of_one_size():
+    def batch(size, run):
+        return Batch(torch.full((size,), run), torch.arange(size), (torch.zeros(size, 7),))
+
+    found = updates_of({0: batch(4, 0), 2: batch(5, 2), 3: batch(4, 3)})
+    assert [update.runs for update in found] == [(0, 3), (2,)]
+    assert found[0].batch.clips.tolist() == [[0] * 4, [3] * 4]
+    assert found[0].batch.noise[0].shape == (2, 4, 7)
+    assert found[0].batch.of(1).clips.tolist() == [3] * 4
+
+
+def test_the_memory_of_a_run_counts_data_weights_and_what_the_backward_pass_needs():
+    """TIMBRE keeps its input, the normalised patches and the windows that won; more clips of a batch keep more."""
+    small, large = (
+        bytes_of_run(*(each[0] for each in runs(job("timbre", "log_eps"), 1, torch.float32, clips))) for clips in (2, 4)
+    )
+    patches = 2 * CLASSES * FRAMES * 128 * 4
+    assert 2 * patches < large - small < 40 * patches
+    network, method = (each[0] for each in runs(job("timbre", "log_eps"), 1, torch.float32))
+    before = [generator.get_state() for generator in vars(method.randomness).values()]
+    bytes_of_run(network, method)
+    assert all(torch.equal(a, b.get_state()) for a, b in zip(before, vars(method.randomness).values(), strict=True))
+    assert all(each.grad is None for each in network.parameters())

@@ -1,0 +1,222 @@
+"""Runs in stacks and in worker processes, and what becomes of them when something is killed."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
+from multiprocessing import get_context
+from pathlib import Path
+
+import pytest
+import torch
+
+from fewshot_audio import work
+from fewshot_audio.attempt import cause
+from fewshot_audio.study.store import FAILED, FINISHED, Store
+from fewshot_audio.train import run as running
+from fewshot_audio.types import DataError
+from fewshot_audio.workers import Apart, Here, in_turn
+
+ROOT = Path(__file__).parents[1]
+SAME = ("key", "status", "accuracy", "confusion", "learned", "draw", "updates", "ended")
+
+
+def lines(machine):
+    return list(Store(machine.results).lines())
+
+
+def told(found):
+    """What must be the same whoever did the runs."""
+    return {line["key"]: [line.get(name) for name in SAME] for line in found}
+
+
+def disturbing(job, flag, trouble):
+    frontend = replace(job.frontend, target="disturbing.Disturbing", arguments={"flag": str(flag), "trouble": trouble})
+    return replace(job, frontend=frontend)
+
+
+def children(process: int) -> list[int]:
+    """Processes that a process has started and that have not ended."""
+    found = []
+    for task in Path(f"/proc/{process}/task").iterdir():
+        with suppress(FileNotFoundError):  # a thread that has just ended
+            found += map(int, (task / "children").read_text().split())
+    return found
+
+
+def workers_of(process: int) -> list[int]:
+    """Its children that work, without the one that keeps the books of shared resources."""
+    found = []
+    for child in children(process):
+        with suppress(FileNotFoundError):
+            found += [child] if "spawn_main" in Path(f"/proc/{child}/cmdline").read_text() else []
+    return found
+
+
+def test_workers_do_what_one_process_does_and_are_no_more_than_asked(job, machine, tmp_path):
+    wanted = replace(job, repeats={1: 3, 2: 2})
+    work.run(wanted, machine)
+    apart = replace(machine, results=tmp_path / "apart", workers=2)
+    seen = []
+    with ThreadPoolExecutor(1) as pool:
+        doing = pool.submit(work.run, wanted, apart)
+        while not doing.done():
+            seen.append(len(workers_of(os.getpid())))
+            time.sleep(0.05)
+    assert (doing.result().trained, doing.result().failed) == (5, ())
+    assert max(seen) == 2
+    assert told(lines(apart)) == told(lines(machine))
+    assert workers_of(os.getpid()) == []
+
+
+def test_a_killed_worker_costs_the_run_that_it_was_at(job, machine, tmp_path, caplog):
+    flag = tmp_path / "flag"
+    flag.touch()
+    wanted, apart = disturbing(replace(job, repeats={1: 4}), flag, "kill"), replace(machine, workers=2)
+    outcome = work.run(wanted, apart)
+    assert (outcome.trained, len(outcome.failed)) == (3, 1)
+    (failed,) = (line for line in lines(apart) if line["status"] == FAILED)
+    assert failed["cause"] == "worker killed"
+    assert "failed (worker killed)" in caplog.text
+    again = work.run(wanted, apart)
+    assert (again.finished_before, again.trained, again.failed) == (3, 1, ())
+
+
+def test_a_stack_without_memory_is_halved(job, machine, tmp_path, caplog):
+    flag = tmp_path / "flag"
+    flag.touch()
+    outcome = work.run(disturbing(replace(job, repeats={1: 4}), flag, "memory"), replace(machine, stack=4))
+    assert (outcome.trained, outcome.failed) == (4, ())
+    assert [line["stack"] for line in lines(machine)] == [2, 2] * 2
+    assert "a stack of 4 runs failed (out of memory: made to fail); its halves are tried" in caplog.text
+
+
+def test_only_the_run_at_fault_of_a_stack_fails(job, machine, monkeypatch):
+    real = running.fit
+
+    def failing(networks, methods, accelerator):
+        if any(method.randomness.init.initial_seed() == guilty for method in methods):
+            raise RuntimeError("made to fail")
+        return real(networks, methods, accelerator)
+
+    guilty = running.Randomness.named(job.seed, "synthetic", 1, 1, 3).init.initial_seed()
+    monkeypatch.setattr(running, "fit", failing)
+    outcome = work.run(replace(job, repeats={1: 5}), replace(machine, stack=5))
+    assert (outcome.trained, len(outcome.failed)) == (4, 1)
+    found = lines(machine)
+    assert [(line["identity"]["repeat"], line["status"]) for line in found if line["status"] == FAILED] == [(3, FAILED)]
+    assert {line["identity"]["repeat"]: line["stack"] for line in found if line["status"] == FINISHED} == {1: 2, 2: 2, 4: 2, 5: 2}
+
+
+def test_runs_of_a_stack_are_those_of_single_ones(job, machine, tmp_path):
+    wanted, stacked = replace(job, repeats={1: 3, 2: 2}), replace(machine, results=tmp_path / "stacked", stack=3)
+    work.run(wanted, machine)
+    work.run(wanted, stacked)
+    assert told(lines(stacked)) == told(lines(machine))
+    assert [line["stack"] for line in lines(stacked)] == [3, 3, 3, 2, 2]
+
+
+def test_causes_of_failure_are_told_apart():
+    full = OSError(28, "No space left on device")
+    assert [cause(each) for each in (MemoryError(), full, OSError("gone"), DataError("gone"), ValueError("wrong"))] == [
+        "out of memory",
+        "disk full",
+        "data",
+        "data",
+        "error",
+    ]
+    assert cause(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")) == "out of memory"
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(2**50)
+    assert cause(caught.value) == "out of memory"
+
+
+def test_workers_end_with_the_process_that_they_work_for():
+    code = """
+import time
+from fewshot_audio.workers import Apart
+worker = Apart()
+print(worker.submit(max, 1, 2).result(), flush=True)
+worker.submit(time.sleep, 600)
+time.sleep(600)
+"""
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "2\n"
+        (worker,) = workers_of(process.pid)
+        process.kill()
+    deadline = time.monotonic() + 10
+    while Path(f"/proc/{worker}").exists() and Path(f"/proc/{worker}/stat").read_text().split()[2] != "Z":
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_closed_worker_ends_at_once_and_begins_anew_when_asked():
+    worker = Apart()
+    first = worker.submit(os.getpid).result()
+    worker.submit(time.sleep, 600)
+    begun = time.monotonic()
+    worker.close()
+    assert time.monotonic() - begun < 60
+    assert worker.submit(os.getpid).result() != first
+    worker.close()
+
+
+def test_tasks_are_taken_one_per_free_worker_and_waits_come_when_nothing_is_under_way():
+    taken, done = [], []
+
+    def tasks():
+        for name in range(3):
+            taken.append(name)
+            yield name, (divmod, name, 2)
+        assert done == [0, 1, 2]
+        taken.append("wait")
+        yield None
+        yield 3, (divmod, 3, 2)
+
+    for name, future in in_turn([Here()], tasks()):
+        assert taken[-1] in (name, "wait")
+        done.append(name)
+        assert future.result() == divmod(name, 2)
+    assert done == [0, 1, 2, 3]
+
+
+def _work_on(jobs, machine):
+    for job in jobs:
+        work.run(job, machine)
+
+
+def test_processes_killed_at_random_lose_nothing_and_do_nothing_twice(job, machine, tmp_path):
+    """Four processes on 64 runs in four files; twenty times one of them is killed, and another comes in its place."""
+    other = replace(job, frontend=replace(job.frontend, name="floor", arguments={**job.frontend.arguments, "beta": 1e-3}))
+    longer = {**job.fit.arguments, "epochs": 30}
+    jobs = [replace(each, repeats={1: 16, 2: 16}, fit=replace(job.fit, arguments=longer)) for each in (job, other)]
+    undisturbed = replace(machine, results=tmp_path / "undisturbed")
+    _work_on(jobs, undisturbed)
+    context, dice, kills = get_context("fork"), random.Random(0), 0
+
+    def begun():
+        process = context.Process(target=_work_on, args=(jobs, machine))
+        process.start()
+        return process
+
+    processes = [begun() for _ in range(4)]
+    while kills < 20:
+        time.sleep(dice.uniform(0.05, 0.4))
+        place = dice.choice([place for place, process in enumerate(processes) if process.is_alive()])
+        processes[place].kill()
+        processes[place].join()
+        kills += processes[place].exitcode == -signal.SIGKILL
+        processes[place] = begun()
+    for process in processes:
+        process.join()
+        assert process.exitcode == 0
+    found = lines(machine)
+    assert set(Counter(line["key"] for line in found).values()) == {1}
+    assert told(found) == told(lines(undisturbed))
+    assert len(found) == 64

@@ -15,9 +15,8 @@ def main(cfg) -> bool:
 
     outcome = work.run(settings, machine)
     for line in outcome.failed:
-        print(
-            f"failed ({line['cause']}): n {line['identity']['n_per_class']}, repeat {line['identity']['repeat']}: {line['error']}"
-        )
+        n, repeat = (line["identity"][name] for name in ("n_per_class", "repeat"))
+        print(f"failed: n {n}, repeat {repeat}: {line['error']} ({line['cause']})")
     return not outcome.failed and not outcome.left
 
 

@@ -9,7 +9,7 @@ def main(cfg) -> bool:
 
     settings, machine = config.job(cfg), config.machine(cfg)
     if machine.dry_run:
-        print(job.describe(settings, *job.plan(settings, machine)))
+        print(job.plans([settings], machine))
         return True
     from fewshot_audio import work  # its imports take seconds that a plan need not wait for
 
@@ -20,5 +20,12 @@ def main(cfg) -> bool:
     return not outcome.failed and not outcome.left
 
 
+def plan(sweep) -> None:
+    """Print what the jobs of a sweep would do."""
+    from fewshot_audio import job
+
+    print(job.plans([config.job(cfg) for cfg in sweep], config.machine(sweep[0])))
+
+
 if __name__ == "__main__":
-    config.command(main)
+    config.command(main, plan)

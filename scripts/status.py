@@ -10,8 +10,6 @@ def main(sweep) -> None:
     from fewshot_audio import status
 
     logging.disable(logging.WARNING)  # what is special about the data is said by the runs
-    for cfg in sweep:
-        config.check_names(cfg)
     print(status.status([config.job(cfg) for cfg in sweep], config.machine(sweep[0])))
 
 

@@ -173,16 +173,25 @@ def test_a_failed_run_is_recorded_the_rest_goes_on_and_the_next_call_retries(job
 
 
 def test_a_plan_trains_nothing_and_learns_from_finished_runs(job, machine):
-    text = jobs.describe(job, *jobs.plan(job, machine))
+    text = jobs.plans([job], machine)
     assert text == (
         "synthetic fold 1 timbre log_eps: 2 runs, 0 finished, 2 missing (0 of them failed before), 2 runs of unknown length"
     )
     assert not machine.results.exists()
     work.run(job, machine)
     later = replace(job, repeats={1: 50, 2: 1})
-    assert "51 runs, 2 finished, 49 missing (0 of them failed before), about 0 min and 1 runs of unknown length" in jobs.describe(
-        later, *jobs.plan(later, machine)
-    )
+    expected = "51 runs, 2 finished, 49 missing (0 of them failed before), about 0 min and 1 runs of unknown length"
+    assert expected in jobs.plans([later], machine)
+
+
+def test_the_plan_of_a_sweep_has_a_line_per_job_and_their_sum(job, machine):
+    one, other = jobs.plans([replace(job, fold=fold) for fold in (1, 2)], machine).splitlines()[:2]
+    assert (one[:16], other[:16]) == ("synthetic fold 1", "synthetic fold 2")
+    sweep = [replace(job, fold=fold, repeats={1: 3, 2: 2}) for fold in (1, 2, 3)]
+    assert "3 jobs: 15 runs, 0 finished, 15 missing" in jobs.plans(sweep, machine)
+    planner = jobs.Planner()
+    shared = [planner.specs(each, machine) for each in sweep]
+    assert shared == [jobs.Planner().specs(each, machine) for each in sweep]
 
 
 def test_an_impossible_job_stops_before_anything_is_built(job, machine):
@@ -219,7 +228,7 @@ def test_a_job_waits_for_another_process_and_then_trains_only_what_is_missing(jo
     caplog.set_level(logging.INFO)
     store = Store(machine.results)
     store.prepare()
-    dataset, _ = jobs.open_data(job)
+    dataset, _ = jobs.Planner().data(job)
     key = jobs.prepare(job, machine).key
     (spec, *_) = jobs.run_specs(job, key, None)
     lock = store.lock(store.file_of(spec))
@@ -265,14 +274,14 @@ def test_tut_asc_at_its_full_size_runs_from_verification_to_a_result(machine, tm
     assert line["training_clips"] == [5] * 15
     assert [sum(row) for row in line["confusion"]] == [108] * 15
     assert all(1 <= count <= 5 for count in line["recordings"])
-    drawn = jobs.open_data(config.job(config.composed(settings)))[1].task(5, 1)
+    drawn = jobs.Planner().data(config.job(config.composed(settings)))[1].task(5, 1)
     assert {clip.path.split("/")[0] for clip in drawn.train} == {"TUT-acoustic-scenes-2017-development"}
     assert {clip.path.split("/")[0] for clip in drawn.test} == {"TUT-acoustic-scenes-2017-evaluation"}
 
 
 def test_bad_audio_stops_the_job_before_training(job, machine, tmp_path):
     other = changed(job, "dataset", root=str(tmp_path / "data"))
-    dataset, _ = jobs.open_data(other)
+    dataset, _ = jobs.Planner().data(other)
     (dataset.root / dataset.clips[0].path).write_bytes(b"")
     with pytest.raises(DataError, match=f"1 bad files.*\n.*{dataset.clips[0].path}: is empty"):
         work.run(other, machine)

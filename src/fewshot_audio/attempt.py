@@ -17,7 +17,7 @@ import torch
 
 from fewshot_audio import process
 from fewshot_audio.data.bank import open_bank
-from fewshot_audio.job import open_data, silent_allowed, transform_of
+from fewshot_audio.job import Planner, silent_allowed, transform_of
 from fewshot_audio.provenance import command, provenance
 from fewshot_audio.study.plan import run_specs
 from fewshot_audio.study.store import FAILED, FINISHED, Line
@@ -46,7 +46,7 @@ class Opened:
 
 def opened(job: Job, machine: Machine) -> Opened:
     """A job's data, its bank built where it is not there, and all its runs."""
-    dataset, draws = open_data(job)
+    dataset, draws = Planner().data(job)
     bank = open_bank(dataset, transform_of(job), machine.cache, machine.builders, silent_allowed(job))
     return Opened(job, machine, Material(dataset, draws, bank), run_specs(job, bank.key, draws.digest))
 

@@ -2,8 +2,10 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import asdict, replace
+from itertools import chain
 from typing import Any
 
 from fewshot_audio.components import build
@@ -14,25 +16,58 @@ from fewshot_audio.data.waveform import Waveform
 from fewshot_audio.frontends.frontend import Frontend
 from fewshot_audio.study.plan import missing, run_specs
 from fewshot_audio.study.store import FAILED, FINISHED, Line, Store
-from fewshot_audio.train.network import build_network
-from fewshot_audio.types import ConfigError, Dataset, Job, Machine, RunSpec, Task
+from fewshot_audio.train.network import Network, build_network
+from fewshot_audio.types import Component, ConfigError, Dataset, Job, Machine, RunSpec, Task
 
 log = logging.getLogger(__name__)
+Times = Mapping[tuple[str, str, int], float]  # seconds of a run by model, frontend and n
 NOTHING = {"data": None, "randomness": None}  # what a run gives its method; a plan has none
 
 
-def open_data(job: Job) -> tuple[Dataset, tasks.Draws]:
-    """A job's dataset and draws; says what is special about the data. Every impossible setting or draw is an error here."""
-    dataset = build(job.dataset, name=job.dataset.name)
-    for note in dataset.notes:
-        log.warning("%s: %s", dataset.name, note)
-    network = build_network(job, len(dataset.classes))
-    for note in network.frontend.notes:
-        log.warning("%s: %s", job.frontend.name, note)
-    build(job.fit, **NOTHING).equip(network)
-    draws = tasks.Draws(dataset, dataset.fold(job.fold), job.seed, job.draw, job.draws)
-    all_tasks(job, draws)
-    return dataset, draws
+class Planner:
+    """What jobs need before they train; what several jobs share is looked up, and said, once."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, Any] = {}
+
+    def data(self, job: Job) -> tuple[Dataset, tasks.Draws]:
+        """A job's dataset and draws; says what is special about its data. Every impossible setting or draw is an error here."""
+        dataset = self._once(_dataset, job.dataset)
+        network = self._once(build_network, job, len(dataset.classes), by=(job.dataset, job.model, job.frontend))
+        for note in (*dataset.notes, *network.frontend.notes):
+            self._once(log.warning, "%s: %s", (dataset if note in dataset.notes else job.frontend).name, note)
+        self._once(_fits, job.fit, network, by=(job.dataset, job.model, job.frontend, job.fit))
+        where = (job.dataset, job.fold, job.seed, job.draw, job.draws)
+        draws = self._once(_draws, dataset, job, by=where)
+        for n, repeats in job.repeats.items():
+            self._once(draws.check, n, repeats, by=(*where, n, repeats))
+        return dataset, draws
+
+    def specs(self, job: Job, machine: Machine) -> list[RunSpec]:
+        """All runs of a job, without building a bank or training."""
+        dataset, draws = self.data(job)
+        transform = self._once(transform_of, job, by=(job.frontend, job.mel))
+        key, _ = self._once(bank_key, dataset, transform, machine.cache, machine.builders, by=(job.dataset, transform))
+        return run_specs(job, key, draws.digest)
+
+    def _once(self, find: Callable, *arguments: Any, by: tuple | None = None) -> Any:
+        """What a function finds, called for the first of all jobs that agree in the settings `by` (None: its arguments)."""
+        name = repr((find.__name__, arguments if by is None else by))
+        if name not in self.known:
+            self.known[name] = find(*arguments)
+        return self.known[name]
+
+
+def _dataset(component: Component) -> Dataset:
+    return build(component, name=component.name)
+
+
+def _fits(fit: Component, network: Network) -> None:
+    build(fit, **NOTHING).equip(deepcopy(network))
+
+
+def _draws(dataset: Dataset, job: Job) -> tasks.Draws:
+    return tasks.Draws(dataset, dataset.fold(job.fold), job.seed, job.draw, job.draws)
 
 
 def all_tasks(job: Job, draws: tasks.Draws) -> list[Task]:
@@ -57,7 +92,7 @@ def export_draws(job: Job) -> int:
     """Write a job's seeded draws, those of every fold, to the file `job.draws`; how many. ConfigError where it is not set."""
     if job.draws is None:
         raise ConfigError("draws is not set; add draws=FILE.csv, the file to write")
-    dataset, _ = open_data(replace(job, draws=None))
+    dataset, _ = Planner().data(replace(job, draws=None))
     drawn = {fold: all_tasks(job, tasks.Draws(dataset, fold, job.seed, job.draw, None)) for fold in dataset.folds}
     tasks.export(dataset, drawn, job.draws)
     return sum(map(len, drawn.values()))
@@ -68,37 +103,38 @@ def silent_allowed(job: Job) -> bool:
     return "silent" in job.dataset.arguments["tolerate"]
 
 
-def specs_of(job: Job, machine: Machine) -> list[RunSpec]:
-    """All runs of a job, without building a bank or training."""
-    dataset, draws = open_data(job)
-    key, _ = bank_key(dataset, transform_of(job), machine.cache, machine.builders)
-    return run_specs(job, key, draws.digest)
-
-
-def plan(job: Job, machine: Machine) -> tuple[list[RunSpec], list[Line]]:
-    """All runs of a job and the store's lines, without building a bank or training."""
-    return specs_of(job, machine), list(Store(machine.results).lines())
-
-
-def describe(job: Job, specs: list[RunSpec], lines: list[Line]) -> str:
-    """A job's runs as a line: asked for, finished, failed, missing, and the time that they will take where it is known."""
+def plans(jobs: Sequence[Job], machine: Machine) -> str:
+    """Jobs to what a dry run says: a line for each, and their sum where there are several."""
+    planner, lines = Planner(), list(Store(machine.results).lines())
     finished = {line["key"]: line for line in lines if line["status"] == FINISHED}
     failed = {line["key"] for line in lines if line["status"] == FAILED} - finished.keys()
-    todo = missing(specs, finished)
-    return (
-        f"{title(job)}: {len(specs)} runs, {len(specs) - len(todo)} finished, {len(todo)} missing"
-        f" ({sum(spec.key in failed for spec in todo)} of them failed before), {estimate(todo, finished.values())}"
-    )
+    times = durations(finished.values())
+    named = [(title(job), planner.specs(job, machine)) for job in jobs]
+    if len(named) > 1:
+        named.append((f"{len(named)} jobs", list(chain.from_iterable(specs for _, specs in named))))
+    return "\n".join(_described(name, specs, missing(specs, finished), failed, times) for name, specs in named)
 
 
-def estimate(todo: list[RunSpec], finished: Iterable[Line]) -> str:
-    """The time that missing runs will take, from the mean of finished ones of the same model, frontend and n."""
-    times = defaultdict(list)
+def _described(name: str, specs: Sequence[RunSpec], todo: Sequence[RunSpec], failed: Container[str], times: Times) -> str:
+    """Runs as a line: asked for, finished, missing, failed before, and the time that they will take where it is known."""
+    again = sum(spec.key in failed for spec in todo)
+    counts = f"{len(specs)} runs, {len(specs) - len(todo)} finished, {len(todo)} missing ({again} of them failed before)"
+    return f"{name}: {counts}, {estimate(todo, times)}"
+
+
+def durations(finished: Iterable[Line]) -> Times:
+    """Lines of finished runs to the mean seconds of those that take equally long."""
+    found = defaultdict(list)
     for line in finished:
-        times[_alike(line["identity"])].append(sum(line["seconds"].values()))
+        found[_alike(line["identity"])].append(sum(line["seconds"].values()))
+    return {alike: sum(seconds) / len(seconds) for alike, seconds in found.items()}
+
+
+def estimate(todo: Sequence[RunSpec], times: Times) -> str:
+    """The time that missing runs will take one after the other, as far as it is known."""
     wanted = [times.get(_alike(spec.identity)) for spec in todo]
-    seconds = sum(sum(each) / len(each) for each in wanted if each)
-    unknown = sum(not each for each in wanted)
+    unknown = wanted.count(None)
+    seconds = sum(each for each in wanted if each is not None)
     known = [f"about {seconds / 60:.0f} min"] if unknown < len(todo) or not todo else []
     return " and ".join(known + ([f"{unknown} runs of unknown length"] if unknown else []))
 

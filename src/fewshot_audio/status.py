@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pandas as pd
 
-from fewshot_audio.job import estimate, specs_of
+from fewshot_audio.job import Planner, durations, estimate
 from fewshot_audio.study.store import FAILED, FINISHED, Line, Store
 from fewshot_audio.types import Job, Machine, RunSpec
 
@@ -15,7 +15,8 @@ LATELY = timedelta(hours=1)
 
 def status(jobs: Iterable[Job], machine: Machine) -> str:
     """The jobs' runs as text: a table of finished and wanted ones, the last hour's, the time left, failures by reason."""
-    specs = [spec for job in jobs for spec in specs_of(job, machine)]
+    planner = Planner()
+    specs = [spec for job in jobs for spec in planner.specs(job, machine)]
     return describe(specs, list(Store(machine.results).lines()))
 
 
@@ -26,7 +27,7 @@ def describe(specs: Sequence[RunSpec], lines: Sequence[Line]) -> str:
     open_ones = wanted - finished.keys()
     failures = {line["key"]: line["error"] for line in lines if line["status"] == FAILED and line["key"] in open_ones}
     todo = [spec for spec in specs if spec.key not in finished]
-    left = estimate(todo, [line for line in lines if line["status"] == FINISHED]) if todo else "nothing"
+    left = estimate(todo, durations(line for line in lines if line["status"] == FINISHED)) if todo else "nothing"
     counts = f"{len(finished)} of {len(wanted)} runs finished, {len(failures)} failed"
     return "\n\n".join(
         [

@@ -41,6 +41,14 @@ class Draws:
             )
         return self._from_file[n_per_class, repeat]
 
+    def check(self, n_per_class: int, repeats: int) -> None:
+        """ConfigError where one of the draws 1 ... m for n is impossible."""
+        if self._from_file is None:
+            check_size(self.dataset, self.fold, n_per_class)
+            return
+        for repeat in range(1, repeats + 1):
+            self.task(n_per_class, repeat)
+
 
 def draw(dataset: Dataset, fold: Fold, n_per_class: int, repeat: int, seed: int, how: Draw) -> Task:
     """n clips per class without replacement from the fold's training clips; the same for every model and frontend.
@@ -81,12 +89,13 @@ def by_class(dataset: Dataset, fold: Fold) -> list[list[Clip]]:
 
 def check_size(dataset: Dataset, fold: Fold, n_per_class: int) -> None:
     """ConfigError, with fold, class and both numbers, where a class has fewer training clips than n."""
-    small = [(name, len(clips)) for name, clips in zip(dataset.classes, by_class(dataset, fold), strict=True)]
-    short = [f"{name} has {count}" for name, count in small if count < n_per_class]
+    counts = Counter(clip.label for clip in fold.train)
+    sizes = [(name, counts[label]) for label, name in enumerate(dataset.classes)]
+    short = [f"{name} has {count}" for name, count in sizes if count < n_per_class]
     if short:
         raise ConfigError(
             f"n_per_class={n_per_class} is more than {dataset.name}, test fold {fold.number}, has to train on: "
-            f"{', '.join(short)}; ask for n_per_class=[...] up to {min(count for _, count in small)}"
+            f"{', '.join(short)}; ask for n_per_class=[...] up to {min(count for _, count in sizes)}"
         )
 
 

@@ -24,13 +24,10 @@ def run_specs(job: Job, bank: str, draws: str | None) -> list[RunSpec]:
         "seed": job.seed,
         "draws": draws,
     }
-    return [run_spec(shared, n, repeat) for n, repeats in sorted(job.repeats.items()) for repeat in range(1, repeats + 1)]
-
-
-def run_spec(shared: Mapping[str, Any], n_per_class: int, repeat: int) -> RunSpec:
-    """One run of settings that it shares with others."""
-    identity = _canonical({**shared, "n_per_class": n_per_class, "repeat": repeat})
-    return RunSpec(n_per_class, repeat, identity, run_key(identity))
+    shared = _canonical(shared)
+    runs = [(n, repeat) for n, repeats in sorted(job.repeats.items()) for repeat in range(1, repeats + 1)]
+    identities = [(n, repeat, {**shared, "n_per_class": n, "repeat": repeat}) for n, repeat in runs]
+    return [RunSpec(n, repeat, identity, run_key(identity)) for n, repeat, identity in identities]
 
 
 def run_key(identity: Mapping[str, Any]) -> str:

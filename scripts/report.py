@@ -14,8 +14,8 @@ from fewshot_audio.types import NothingToShow, StoreError
 
 def main(cfg) -> bool:
     """Write the tables that were asked for and print them."""
-    results = config.machine(cfg).results
-    lines = list(Store(results).lines())
+    results, also = config.machine(cfg).results, config.also(cfg)
+    lines = [line for folder in (results, *also) for line in Store(folder).lines()]
     runs = frame(lines)
     tables, absent, complete = [], [], True
     for each in config.reports(cfg):

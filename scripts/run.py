@@ -1,19 +1,19 @@
 """Do the runs of a job, or of every job of a sweep (-m): python scripts/run.py dataset=us8k dataset.root=... model=vgg"""
 
 from fewshot_audio import config
+from fewshot_audio.places import place
 
 
 def main(cfg) -> bool:
     """Whether every run that was asked for is finished."""
-    from fewshot_audio import job  # here, because worker processes import this file too
-
     settings, machine = config.job(cfg), config.machine(cfg)
     if machine.dry_run:
-        print(job.plans([settings], machine))
+        plan([cfg])
         return True
-    from fewshot_audio import work  # its imports take seconds that a plan need not wait for
+    with place(machine.cache / "at_once", machine.at_once):
+        from fewshot_audio import work  # here, because worker processes import this file too, and waiting ones need no torch
 
-    outcome = work.run(settings, machine)
+        outcome = work.run(settings, machine)
     for line in outcome.failed:
         n, repeat = (line["identity"][name] for name in ("n_per_class", "repeat"))
         print(f"failed: n {n}, repeat {repeat}: {line['error']} ({line['cause']})")

@@ -55,18 +55,9 @@ def job(synthetic_root) -> Job:
 @pytest.fixture
 def machine(tmp_path, cache) -> Machine:
     """A machine with results of the test's own."""
-    return Machine(
-        tmp_path / "results",
-        cache,
-        "cpu",
-        threads=1,
-        builders=1,
-        workers=1,
-        stack=None,
-        keep_memory=False,
-        retry_failed=True,
-        dry_run=False,
-    )
+    plain = {"threads": 1, "builders": 1, "workers": 1, "stack": None, "at_once": None, "command": "python scripts/run.py"}
+    plain = {"threads": 1, "builders": 1, "workers": 1, "stack": None, "at_once": None, "command": "python scripts/run.py"}
+    return Machine(tmp_path / "results", cache, "cpu", **plain, keep_memory=False, retry_failed=True, dry_run=False)
 
 
 @pytest.fixture

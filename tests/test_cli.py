@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -144,6 +145,19 @@ def test_tables_come_from_the_store_by_command(command, tmp_path):
     tables = {f"tables/{name}.{kind}" for name in ("accuracy", "difference") for kind in ("csv", "md", "tex")}
     assert tables | {"README.md", "figures/accuracy_by_fold.csv"} <= written
     assert re.search(r"log_learn - log_eps \| [+-]\d+\.\d ± \d+\.\d \(2\)", done.stdout)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "results" / "runs").rename(tmp_path / "elsewhere" / "runs")
+    merged = run(report, f"also=[{tmp_path / 'elsewhere'}]")
+    assert merged.stdout == done.stdout
+    shutil.copytree(tmp_path / "elsewhere" / "runs", tmp_path / "results" / "runs")
+    (file, *_) = sorted((tmp_path / "results" / "runs").glob("*.jsonl"))
+    file.write_text(re.sub('"accuracy": [0-9.]+', '"accuracy": 0.125', file.read_text()))
+    torn = run(report, f"also=[{tmp_path / 'elsewhere'}]")
+    assert torn.returncode == 1
+    assert re.search(rf"has two results: .* in {file}:1 and .* in {tmp_path}/elsewhere/runs/{file.name}:1", torn.stderr)
+    assert f"also: no runs/ in {tmp_path}/nowhere" in run(report, f"also=[{tmp_path}/nowhere]").stderr
+    shutil.rmtree(tmp_path / "results" / "runs")
+    (tmp_path / "elsewhere" / "runs").rename(tmp_path / "results" / "runs")
     one = run(report, "+report=difference", "report.pairs=[[log_learn,leaf]]")
     assert one.returncode == 1
     assert "error: table difference: the store has no finished runs of leaf; scripts/run.py makes them" in one.stderr

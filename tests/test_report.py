@@ -124,11 +124,12 @@ def test_partners_on_other_clips_are_refused():
 def test_the_same_run_twice_counts_once_and_two_results_are_an_error():
     lines = store()
     assert len(frame([*lines, *lines])) == 10
-    other = {**lines[3], "accuracy": 0.1, "started": "later"}
-    with pytest.raises(
-        StoreError, match=r"run log_learn112 has two results: .*'accuracy': 0.5.* and .*'accuracy': 0.1.* of later"
-    ):
-        frame([*lines, other])
+    one, other = {**lines[3], "where": "a/runs/x.jsonl:4"}, {**lines[3], "accuracy": 0.1, "where": "b/runs/x.jsonl:1"}
+    complaint = (
+        r"run log_learn112 has two results: .*'accuracy': 0.5.* in a/runs/x.jsonl:4 and .*'accuracy': 0.1.* in b/runs/x.jsonl:1"
+    )
+    with pytest.raises(StoreError, match=complaint):
+        frame([*lines[:3], one, *lines[4:], other])
 
 
 def test_one_name_for_two_settings_is_an_error():

@@ -10,7 +10,7 @@ import pytest
 SRC = Path(__file__).parents[1] / "src" / "fewshot_audio"
 FILES = sorted(SRC.rglob("*.py"))
 LEVELS = [
-    {"types", "seeds", "provenance"},
+    {"types", "seeds", "provenance", "places"},
     {"components", "process"},
     {"config"},
     {"data", "frontends", "models", "study"},

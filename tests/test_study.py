@@ -122,7 +122,8 @@ def test_short_writes_are_completed(store, monkeypatch):
     real = os.pwrite
     monkeypatch.setattr(os, "pwrite", lambda descriptor, data, offset: real(descriptor, data[:7], offset))
     store.append(store.folder / "a.jsonl", line("1", long="x" * 100))
-    assert list(store.lines()) == [line("1", long="x" * 100)]
+    file = store.folder / "a.jsonl"
+    assert list(store.lines()) == [line("1", long="x" * 100, where=f"{file}:1")]
 
 
 def test_a_folder_that_cannot_be_made_is_an_error(tmp_path):

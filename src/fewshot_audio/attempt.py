@@ -18,7 +18,7 @@ import torch
 from fewshot_audio import process
 from fewshot_audio.data.bank import open_bank
 from fewshot_audio.job import Planner, silent_allowed, transform_of
-from fewshot_audio.provenance import command, provenance
+from fewshot_audio.provenance import provenance
 from fewshot_audio.study.plan import run_specs
 from fewshot_audio.study.store import FAILED, FINISHED, Line
 from fewshot_audio.train.run import Material, train_and_score
@@ -106,7 +106,7 @@ def cause(error: BaseException) -> str:
 def _about(here: Opened, spec: RunSpec, started: str) -> dict[str, Any]:
     """What is known of a run whatever comes of it."""
     told = {"key": spec.key, "started": started, "identity": spec.identity}
-    return {**told, "threads": torch.get_num_threads(), "command": command(), **provenance()}
+    return {**told, "threads": torch.get_num_threads(), "command": here.machine.command, **provenance()}
 
 
 def _now() -> str:

@@ -24,6 +24,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from fewshot_audio.components import call, near
+from fewshot_audio.provenance import command_line
 from fewshot_audio.types import Component, ConfigError, Draw, FewshotAudioError, Job, Machine, Mel
 
 CONF = Path(__file__).parents[2] / "conf"
@@ -178,15 +179,28 @@ def job(cfg: DictConfig) -> Job:
 
 def machine(cfg: DictConfig) -> Machine:
     """The composed configuration to where and how to run."""
-    settings = {field.name: cfg[field.name] for field in fields(Machine) if field.name != "builders"}
+    settings = {field.name: cfg[field.name] for field in fields(Machine) if field.name in cfg} | {"command": _job_command()}
     workers = settings.pop("workers")
     asked = {"builders": cores(), "workers": 1} if workers is None else {"builders": workers, "workers": workers}
     return call(Machine, {**settings, **asked}, "", {})
 
 
+def _job_command() -> str:
+    """The command that does the present job alone, wherever a launcher does it."""
+    return command_line("run.py", HydraConfig.get().overrides.task if HydraConfig.initialized() else sys.argv[1:])
+
+
 def cores() -> int:
     """Processor cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def also(cfg: DictConfig) -> list[Path]:
+    """The results folders to read beside the one that is written. ConfigError where one is not there."""
+    folders = [Path(folder) for folder in cfg.also]
+    if absent := [str(folder) for folder in folders if not (folder / "runs").is_dir()]:
+        raise ConfigError(f"also: no runs/ in {', '.join(absent)}; name results folders, as in also=[other/results]")
+    return folders
 
 
 def reports(cfg: DictConfig) -> list[Component]:

@@ -4,7 +4,7 @@ import platform
 import re
 import shlex
 import subprocess
-import sys
+from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -25,10 +25,9 @@ def provenance() -> dict:
     }
 
 
-def command() -> str:
-    """The command that this process was started with, folders of the user's machine left out."""
-    words = [re.sub(r"=[~/].*", "=...", word) for word in sys.argv[1:]]
-    return shlex.join(["python", f"scripts/{Path(sys.argv[0]).name}", *words])
+def command_line(script: str, words: Sequence[str]) -> str:
+    """A script of this project with its arguments as a command, folders of the user's machine left out."""
+    return shlex.join(["python", f"scripts/{script}", *(re.sub(r"=[~/].*", "=...", word) for word in words)])
 
 
 def _git(*arguments: str) -> str | None:

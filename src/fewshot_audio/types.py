@@ -142,14 +142,16 @@ class Machine:
     builders: int  # processes that build a bank
     workers: int  # processes that train, this one if it is one
     stack: int | None  # runs trained together; None: 1 on a CPU, on a GPU what its memory takes
+    at_once: int | None  # jobs of one machine that work at the same time, the others wait; None: all
     keep_memory: bool
     retry_failed: bool
     dry_run: bool
+    command: str  # that does the job
 
     def __post_init__(self):
         _check_positive(threads=self.threads, workers=self.workers)
-        if self.stack is not None:
-            _check_positive(stack=self.stack)
+        limits = {"stack": self.stack, "at_once": self.at_once}
+        _check_positive(**{name: limit for name, limit in limits.items() if limit is not None})
 
 
 @dataclass(frozen=True)

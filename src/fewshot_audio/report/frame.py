@@ -29,8 +29,8 @@ def frame(lines: Iterable[Line]) -> pd.DataFrame:
         differing = [name for name in RESULT if other.get(name) != line.get(name)]
         if differing:
             raise StoreError(
-                f"run {line['key']} has two results: {_result(other)} of {other.get('started')} "
-                f"and {_result(line)} of {line.get('started')}; remove one of the lines"
+                f"run {line['key']} has two results: {_result(other)} in {other.get('where')} "
+                f"and {_result(line)} in {line.get('where')}; remove one of the lines"
             )
     table = pd.DataFrame([_row(line) for line in runs.values()], columns=COLUMNS)
     _check_alike(table, ["dataset", "model", "frontend"], "stands for different settings", ())

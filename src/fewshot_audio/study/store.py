@@ -72,7 +72,10 @@ class Store:
 
 
 def read_lines(file: Path) -> Iterator[Line]:
-    """The lines of one file; an unfinished last one is left out. StoreError names any other that is broken."""
+    """The lines of one file, each with its place (`where`); an unfinished last one is left out.
+
+    StoreError names any other that is broken.
+    """
     for number, text in enumerate(file.read_bytes().split(b"\n")[:-1], 1):
         try:
             line = json.loads(text)
@@ -82,7 +85,7 @@ def read_lines(file: Path) -> Iterator[Line]:
             raise StoreError(
                 f"{file}:{number}: not a result ({type(error).__name__}: {error}); remove this line, its run will be done anew"
             ) from error
-        yield line
+        yield {**line, "where": f"{file}:{number}"}
 
 
 def _whole_size(descriptor: int) -> int:

@@ -1,0 +1,72 @@
+"""Sweeps by launchers of Hydra, each started for good, on the two scheduled jobs and one that cannot be."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from fewshot_audio.study.store import Store
+
+pytestmark = pytest.mark.slow
+RUN = [sys.executable, str(Path(__file__).parents[1] / "scripts/run.py"), "-m"]
+QUIET = {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+
+
+@pytest.fixture
+def settings(synthetic_root, cache, tmp_path):
+    """Two short jobs on made-up sounds."""
+    data = ["dataset=synthetic", f"dataset.root={synthetic_root}", "dataset.groups=3", "dataset.clips_per_class=2"]
+    small = ["sample_rate=16000", "hop=512", "model=timbre", "fit.test_hop=16", "fit.epochs=1", "n_per_class=1", "repeats=2"]
+    return [*data, *small, f"cache={cache}", f"results={tmp_path / 'results'}", "frontend=log_eps,log_learn"]
+
+
+@pytest.fixture
+def ray_cluster(tmp_path_factory):
+    """The address of a cluster of this machine alone, which ends with the test."""
+    pytest.importorskip("ray")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    start = [str(Path(sys.executable).parent / "ray"), "start", "--head", "--block", f"--port={port}", "--num-cpus=2"]
+    options = ["--include-dashboard=false", f"--temp-dir=/tmp/ray-{os.getpid()}"]  # sockets there: no long names
+    log = tmp_path_factory.mktemp("ray") / "log"
+    with log.open("w") as out, subprocess.Popen([*start, *options], stdout=out, stderr=out, env=os.environ | QUIET) as cluster:
+        while "Ray runtime started" not in log.read_text():
+            assert cluster.poll() is None, log.read_text()
+            time.sleep(0.2)
+        yield f"127.0.0.1:{port}"
+        cluster.send_signal(signal.SIGTERM)
+
+
+def check(settings, results, *launcher):
+    """All runs of a sweep are done, an impossible job makes exit code 1 and spoils nothing."""
+    done = subprocess.run([*RUN, *settings, *launcher], capture_output=True, text=True, check=False, env=os.environ | QUIET)
+    assert done.returncode == 0, done.stderr
+    found = list(Store(results).lines())
+    assert sorted(line["identity"]["frontend"]["name"] for line in found) == ["log_eps"] * 2 + ["log_learn"] * 2
+    for line in found:
+        assert line["command"].startswith("python scripts/run.py dataset=synthetic")
+        assert f"frontend={line['identity']['frontend']['name']}" in line["command"]
+    again = subprocess.run(
+        [*RUN, *settings, *launcher, "repeats=3", "fold=1,7"], capture_output=True, text=True, check=False, env=os.environ | QUIET
+    )
+    assert again.returncode == 1
+    assert len(list(Store(results).lines())) == 6
+
+
+def test_joblib(settings, tmp_path):
+    check(settings, tmp_path / "results", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
+
+
+def test_submitit_on_this_machine_one_at_once(settings, tmp_path):
+    check(settings, tmp_path / "results", "hydra/launcher=submitit_local", "at_once=1")
+
+
+def test_ray(settings, tmp_path, ray_cluster):
+    init = [f"+hydra.launcher.ray.init.address={ray_cluster}", "+hydra.launcher.ray.init.object_store_memory=null"]
+    check(settings, tmp_path / "results", "hydra/launcher=ray", *init)

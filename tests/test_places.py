@@ -1,0 +1,36 @@
+"""The cap on what works at the same time on a machine."""
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from fewshot_audio.places import place
+
+
+@pytest.mark.parametrize(("count", "expected"), [(1, 1), (2, 2), (None, 5)])
+def test_no_more_work_than_there_are_places(tmp_path, monkeypatch, count, expected):
+    monkeypatch.setattr("fewshot_audio.places.POLL", 0.01)
+    working, most, together = [], [], threading.Barrier(expected, timeout=30)
+
+    def work(number):
+        with place(tmp_path / "places", count):
+            working.append(number)
+            if number < expected:
+                together.wait()  # so many do work at the same time
+            most.append(len(working))
+            time.sleep(0.02)
+            working.remove(number)
+
+    with ThreadPoolExecutor(5) as pool:
+        for done in [pool.submit(work, number) for number in range(5)]:
+            done.result()
+    assert max(most) == expected
+
+
+def test_a_place_is_free_again_after_an_error(tmp_path):
+    with pytest.raises(ValueError, match="wrong"), place(tmp_path, 1):
+        raise ValueError("wrong")
+    with place(tmp_path, 1):
+        pass

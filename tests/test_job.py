@@ -59,6 +59,17 @@ def test_re_estimated_statistics_change_the_score_and_the_stored_ones_are_told_t
     assert set(other["seconds"]) == {"draw", "train", "filter", "score stored", "reestimate", "score"}
 
 
+def test_scoring_in_bfloat16_is_another_run_with_nearly_the_same_answers(job, machine):
+    """Coarse numbers: some scores change, by no more than their eight bits can."""
+    one = replace(job, repeats={2: 1}, model=replace(job.model, target=VGG, arguments=SMALL))
+    work.run(one, machine)
+    work.run(changed(one, "fit", bf16_scoring=True), machine)
+    plain, brief = lines(machine)
+    assert plain["key"] != brief["key"]
+    assert plain["learned"] == brief["learned"]
+    assert abs(plain["correct"] - brief["correct"]) <= 2
+
+
 def with_frontend(job, name, *settings):
     """The job with a frontend of conf/ at its rate and hop."""
     wanted = [f"frontend={name}", f"sample_rate={job.mel.sample_rate}", f"hop={job.mel.hop}", *settings]

@@ -32,7 +32,14 @@ def data():
 
 
 def method(data, **changes):
-    settings = {"epochs": 2, "learning_rate": 0.1, "clip_norm": 5.0, "test_hop": 42, "reestimate_bn": False}
+    settings = {
+        "epochs": 2,
+        "learning_rate": 0.1,
+        "clip_norm": 5.0,
+        "test_hop": 42,
+        "reestimate_bn": False,
+        "bf16_scoring": False,
+    }
     own = {"support": 2, "queries": 2, "train_hop": 42, "patience": 200, "own_frontend": False}
     return Prototypical(**{**settings, **own, **changes}, data=data, randomness=Randomness.named("run"))
 

@@ -18,7 +18,7 @@ LEVELS = [
     {"job", "workers", "parity"},
     {"attempt"},
     {"work", "bench"},
-    {"bench_leaf", "status"},
+    {"status"},
 ]
 
 

@@ -26,7 +26,7 @@ MODELS = {"timbre": lambda: Timbre(3), "vgg": lambda: VGG(3, 4, None, False), "s
 def method(data=None, **changes):
     """Supervised training of a run with its own generators."""
     settings = {"epochs": 3, "batch_size": 4, "learning_rate": 0.1, "clip_norm": 5.0, "decay": 0.001, "test_hop": 1}
-    given = {"data": data, "randomness": Randomness.named("run"), "reestimate_bn": False}
+    given = {"data": data, "randomness": Randomness.named("run"), "reestimate_bn": False, "bf16_scoring": False}
     return Supervised(**{**given, **settings, **changes})
 
 

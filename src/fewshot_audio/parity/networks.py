@@ -80,7 +80,14 @@ def _steps(arrays: Arrays) -> int:
 
 def _settings(arrays: Arrays) -> dict:
     rate = arrays["learning_rate"].item()
-    return {"epochs": 1, "learning_rate": rate, "clip_norm": CLIP_NORM, "test_hop": 1, "reestimate_bn": False}
+    return {
+        "epochs": 1,
+        "learning_rate": rate,
+        "clip_norm": CLIP_NORM,
+        "test_hop": 1,
+        "reestimate_bn": False,
+        "bf16_scoring": False,
+    }
 
 
 def network_of(arrays: Arrays) -> Network:

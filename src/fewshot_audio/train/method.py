@@ -78,6 +78,7 @@ class Method(ABC):
     clip_norm: PositiveFloat  # of all gradients together
     test_hop: PositiveInt  # frames between the patches of a clip to score
     reestimate_bn: bool  # the batch norms' statistics, after training
+    bf16_scoring: bool  # test clips through the classifier in bfloat16
 
     @abstractmethod
     def equip(self, network: Network) -> None:

@@ -60,7 +60,9 @@ def score(
     scorer = method.scorer(network, data)
     answers = np.full(len(maps), NO_ANSWER)
     for numbers, batch in _batches(maps, int, network.device):
-        answers[numbers] = best(scorer(network.sweep(batch, method.test_hop)).mean(1)).cpu().numpy()
+        with torch.autocast(network.device.type, torch.bfloat16, enabled=method.bf16_scoring):
+            outputs = network.sweep(batch, method.test_hop)
+        answers[numbers] = best(scorer(outputs.float()).mean(1)).cpu().numpy()
     return tally(np.asarray(labels), answers, classes)
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from fewshot_audio import config
-from fewshot_audio.bench import machine, peak
+from fewshot_audio.bench.measure import machine, peak
 from fewshot_audio.components import build
 from fewshot_audio.data.mel import MelTransform
 from fewshot_audio.frontends.leaf import Leaf
@@ -30,8 +30,6 @@ def leaf(rounds: int, threads: int, patches: int) -> dict[str, Any]:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     cases = [_case(*case, rounds, patches, device) for case in CASES]
     about = {"patches": patches, "rounds": rounds, "device": device, "tf32": torch.backends.cudnn.allow_tf32}
-    if device == "cuda":
-        about["gpu"] = torch.cuda.get_device_name()
     return {"bench": "leaf", **about, "machine": machine(threads), "cases": cases, "smoothing": _smoothing(rounds)}
 
 

@@ -1,0 +1,88 @@
+"""How long a run takes, part by part, by model, n and stack."""
+
+import statistics
+import tempfile
+from collections.abc import Iterator, Sequence
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from fewshot_audio import process
+from fewshot_audio.bench.measure import job, machine, noise_material, seconds
+from fewshot_audio.study.plan import run_specs
+from fewshot_audio.study.store import FINISHED, Store
+from fewshot_audio.train.fit import calibrate, initialise
+from fewshot_audio.train.network import Network
+from fewshot_audio.train.run import Material, draw, train_and_score
+from fewshot_audio.types import Job
+
+CLASSES, FRAMES, TEST = 10, 173, 45  # clips of 4 s; clips per class to test
+
+
+def fit(
+    models: Sequence[str], sizes: Sequence[int], stacks: Sequence[int], epochs: int, rounds: int, threads: int, accelerator: str
+) -> dict[str, Any]:
+    """Seconds of one run by part for each model, n and stack, runs per hour, and a plain torch loop that makes the same updates.
+
+    The overhead is what draw, Lightning and store add to the plain loop, round by round; its median is the result.
+    """
+    process.set_up(threads, keep_memory=False)
+    material = noise_material(CLASSES, max(sizes), TEST, FRAMES, 128)
+    found = []
+    for model, n, stack in product(models, sizes, stacks):
+        wanted = job(model, f"n_per_class={n}", f"repeats={stack}", f"fit.epochs={epochs}")
+        parts = _summary([_round(wanted, material, n, stack, accelerator) for _ in range(rounds)])
+        found.append({"model": model, "n_per_class": n, "stack": stack, **parts})
+    about = {"epochs": epochs, "rounds": rounds, "test_clips": CLASSES * TEST, "accelerator": accelerator}
+    return {"bench": "fit", **about, "machine": machine(threads), "runs": found}
+
+
+def lines(result: dict[str, Any]) -> Iterator[str]:
+    """A result for people."""
+    for run in result["runs"]:
+        parts = "  ".join(f"{name} {value:.3f} s" for name, value in run["seconds"].items())
+        overhead = f"  overhead {run['overhead']:.1%}" if "overhead" in run else ""
+        per_hour = f"{run['runs_per_hour']:.0f} runs per hour of {result['epochs']} epochs"
+        yield f"{run['model']:9}n {run['n_per_class']:<4}stack {run['stack']:<3}{parts}{overhead}  {per_hour}"
+
+
+def _round(wanted: Job, material: Material, n_per_class: int, stack: int, accelerator: str) -> dict[str, float]:
+    """Seconds of one run by part, and, on a CPU and alone, of the plain loop."""
+    fields = train_and_score(wanted, material, n_per_class, range(1, stack + 1), accelerator)[0]
+    spec, *_ = run_specs(wanted, material.bank.key, None)
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(Path(folder))
+        store.prepare()
+        line = {"key": spec.key, "status": FINISHED, "identity": spec.identity, **fields}
+        stored = seconds(lambda: store.append(store.file_of(spec), line))
+    plain = {"plain loop": seconds(lambda: _plain_loop(wanted, material, n_per_class))} if stack == 1 else {}
+    return {**fields["seconds"], "store": stored, **(plain if fields["device"] == "cpu" else {})}
+
+
+def _plain_loop(wanted: Job, material: Material, n_per_class: int) -> Network:
+    """The same updates as a run's, in as few lines of torch as they take."""
+    run = draw(wanted, material, n_per_class, 1)
+    network, method, data = run.network, run.method, run.method.data
+    initialise(network, method)
+    calibrate(network, data)
+    optimiser = torch.optim.SGD(network.train().parameter_groups(method.learning_rate))
+    for _ in range(method.epochs):
+        for batch in method.epoch(network.classifier.noise_sizes):
+            optimiser.zero_grad()
+            method.loss(network, data.patches(batch), data.labels[batch.clips], batch.noise).backward()
+            torch.nn.utils.clip_grad_norm_(network.parameters(), method.clip_norm)
+            optimiser.step()
+        if method.ended(network, data):
+            break
+    return network
+
+
+def _summary(rounds: list[dict[str, float]]) -> dict[str, Any]:
+    parts = {part: round(statistics.median(each[part] for each in rounds), 4) for part in rounds[0]}
+    found = {"seconds": parts, "runs_per_hour": round(3600 / sum(parts[name] for name in parts if name != "plain loop"), 1)}
+    if "plain loop" in parts:
+        ratios = [(each["draw"] + each["train"] + each["store"]) / each["plain loop"] for each in rounds]
+        found["overhead"] = round(statistics.median(ratios) - 1, 4)
+    return found

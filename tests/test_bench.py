@@ -1,0 +1,101 @@
+"""Benchmarks measure what they say, on the smallest cases; how long anything takes is not tested."""
+
+import json
+
+import pytest
+import torch
+
+from fewshot_audio.bench import bank, fit, measure, score, store, study
+from fewshot_audio.models.classifier import patchwise
+
+
+@pytest.fixture(autouse=True)
+def _threads_as_before():
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+def check(result, module, *words):
+    """A result is JSON, names its machine, and is told in lines."""
+    assert json.loads(json.dumps(result))["machine"]["processor"]
+    text = "\n".join(module.lines(result))
+    for word in words:
+        assert word in text
+
+
+def test_runs_by_model_n_and_stack():
+    result = fit.fit(["timbre"], [1, 2], [1, 2], 2, 1, 1, "cpu")
+    assert [(run["n_per_class"], run["stack"], "overhead" in run) for run in result["runs"]] == [
+        (1, 1, True),
+        (1, 2, False),
+        (2, 1, True),
+        (2, 2, False),
+    ]
+    for run in result["runs"]:
+        spent = sum(value for name, value in run["seconds"].items() if name != "plain loop")
+        assert run["runs_per_hour"] == pytest.approx(3600 / spent, abs=0.1)
+    check(result, fit, "timbre", "runs per hour of 2 epochs")
+
+
+def test_the_plain_loop_makes_the_updates_of_a_run():
+    material = measure.noise_material(3, 2, 1, 140, 128)
+    wanted = measure.job("timbre", "fit.epochs=3", "n_per_class=2", "repeats=1")
+    plain = fit._plain_loop(wanted, material, 2)
+    run = fit.draw(wanted, material, 2, 1)
+    from fewshot_audio.train.fit import fit as ours
+
+    ours([run.network], [run.method], "cpu")
+    for one, other in zip(run.network.parameters(), plain.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_scoring_is_compared_with_patch_by_patch(monkeypatch):
+    monkeypatch.setattr(score, "FRAMES", (140,))
+    monkeypatch.setattr(score, "TEST", 1)
+    calls = []
+    monkeypatch.setattr(score, "patchwise", lambda *arguments: calls.append(arguments) or patchwise(*arguments))
+    result = score.score(["timbre"], 1, 1, 1)
+    (case,) = result["models"]["timbre"]["clips"]
+    assert calls
+    assert case["difference"] < 1e-5
+    assert case["ratio"] == pytest.approx(case["patchwise_ms"] / case["ms"], abs=0.06)
+    check(result, score, "timbre", "bfloat16")
+
+
+def test_banks_are_compared_with_librosa_s_maps(monkeypatch):
+    pytest.importorskip("librosa")
+    monkeypatch.setattr(bank, "GROUPS", 2)
+    monkeypatch.setattr(bank, "CLIPS", 1)
+    monkeypatch.setattr(bank, "cores", lambda: 1)
+    result = bank.bank(1, 1)
+    assert result["files"]["all"]["files"] == 10
+    assert set(result["bank_s"]) == {"1"}
+    check(result, bank, "10 files (all)", "librosa")
+
+
+def test_the_store_benchmark_has_the_runs_of_the_whole_study():
+    result = store.store()
+    assert result["lines"] == 9900
+    check(result, store, "9900 lines")
+
+
+def test_the_projection_is_the_sum_of_its_terms(monkeypatch):
+    """With a made-up clock: 2 s per epoch and clip, 1 s per epoch, 3 s per clip to score."""
+
+    def short(wanted, data, n_per_class, accelerator):
+        return 1.0 + 2.0 * n_per_class * data.classes, 3.0
+
+    monkeypatch.setattr(study, "_short", short)
+    monkeypatch.setattr(study, "DATA", {"us8k": study.Data(10, 4, 100, 2)})
+    result = study.study(["vgg"], 1, 1, "cpu")
+    clips = 10 * (20 * 1 + 20 * 2 + 10 * 5 + 10 * 10 + 5 * 20 + 5 * 50 + 5 * 100)
+    one = 2 * (199 * (75 * 1.0 + 2.0 * clips) + 75 * 100 * 3.0) / 3600  # folds
+    assert [arm["hours"] for arm in result["arms"]] == pytest.approx([2 * one, one])
+    check(result, study, "199 epochs x (1.0000 s + 2.0000 s x clips) + 100 x 3.0000 s", "75 runs x 2 frontends x 2 folds")
+
+
+def test_a_short_run_gives_the_times_of_an_epoch_and_of_a_clip():
+    epoch, clip = study._short(measure.job("timbre", "fit.epochs=2"), study.Data(2, 1, 100, 1), 1, "cpu")
+    assert epoch > 0
+    assert clip > 0

@@ -1,20 +1,20 @@
 """Measure: python scripts/bench.py fit|score|bank|store|study|memory|leaf [--models vgg timbre] [--out FILE.json]"""
 
 import argparse
+import importlib
 import json
 from pathlib import Path
 
 from fewshot_audio import config
-from fewshot_audio.bench import bank, fit, leaf, memory, score, store, study
 
-KINDS = {
-    "fit": (fit, lambda a: fit.fit(a.models, a.n, a.stack, a.epochs, a.rounds, a.threads, a.accelerator), "a run by part"),
-    "score": (score, lambda a: score.score(a.models, a.epochs, a.rounds, a.threads), "scoring, shared and patch by patch"),
-    "bank": (bank, lambda a: bank.bank(a.rounds, a.threads), "building a bank, beside librosa"),
-    "store": (store, lambda a: store.store(), "9,900 results written, read, planned with"),
-    "study": (study, lambda a: study.study(a.models, a.epochs, a.threads, a.accelerator), "the whole study, projected"),
-    "memory": (memory, lambda a: memory.memory(a.models, a.n[0], a.epochs, a.threads), "peaks with a bank of 6,300 clips"),
-    "leaf": (leaf, lambda a: leaf.leaf(a.rounds, a.threads, a.patches), "LEAF by engine"),
+KINDS = {  # what each measures, and its arguments
+    "fit": ("a run by part", ("models", "n", "stack", "epochs", "rounds", "threads", "accelerator")),
+    "score": ("scoring, shared and patch by patch", ("models", "epochs", "rounds", "threads")),
+    "bank": ("building a bank, beside librosa", ("rounds", "threads")),
+    "store": ("9,900 results written, read, planned with", ()),
+    "study": ("the whole study, projected", ("models", "epochs", "threads", "accelerator")),
+    "memory": ("peaks with a bank of 6,300 clips", ("models", "n", "epochs", "threads")),
+    "leaf": ("LEAF by engine", ("rounds", "threads", "patches")),
 }
 
 
@@ -22,7 +22,7 @@ def main() -> None:
     """Run a benchmark, print it, and write it as JSON where asked."""
     models = sorted(file.stem for file in (config.CONF / "model").glob("*.yaml"))
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("benchmark", choices=KINDS, help="; ".join(f"{name}: {text}" for name, (_, _, text) in KINDS.items()))
+    parser.add_argument("benchmark", choices=KINDS, help="; ".join(f"{name}: {text}" for name, (text, _) in KINDS.items()))
     parser.add_argument("--models", nargs="+", choices=models, default=["sb_cnn", "timbre", "vgg"])
     parser.add_argument("--n", type=int, nargs="+", default=[5], help="clips per class")
     parser.add_argument("--stack", type=int, nargs="+", default=[1], help="runs trained together")
@@ -33,8 +33,9 @@ def main() -> None:
     parser.add_argument("--patches", type=int, default=8, help="filtered together, of leaf")
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
-    module, measure, _ = KINDS[arguments.benchmark]
-    result = measure(arguments)
+    module = importlib.import_module(f"fewshot_audio.bench.{arguments.benchmark}")  # here: workers import this file too
+    _, names = KINDS[arguments.benchmark]
+    result = getattr(module, arguments.benchmark)(*(getattr(arguments, name) for name in names))
     print("\n".join(module.lines(result)))
     if arguments.out:
         arguments.out.parent.mkdir(parents=True, exist_ok=True)

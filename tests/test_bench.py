@@ -63,6 +63,7 @@ def test_scoring_is_compared_with_patch_by_patch(monkeypatch):
     check(result, score, "timbre", "bfloat16")
 
 
+@pytest.mark.filterwarnings("ignore:.* is deprecated and slated for removal:DeprecationWarning")  # of what librosa imports
 def test_banks_are_compared_with_librosa_s_maps(monkeypatch):
     pytest.importorskip("librosa")
     monkeypatch.setattr(bank, "GROUPS", 2)

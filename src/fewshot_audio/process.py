@@ -6,13 +6,15 @@ import platform
 import warnings
 
 import torch
+from threadpoolctl import threadpool_limits
 
 TRIM_THRESHOLD, TOP_PAD, MMAP_MAX = -1, -2, -4  # mallopt's names for them, malloc.h
 
 
 def set_up(threads: int, keep_memory: bool) -> None:
-    """Use that many threads per operation, keep freed memory where that is wanted, and silence what Lightning says of itself."""
+    """Use that many threads per operation, of torch's and NumPy's, keep freed memory where that is wanted, silence Lightning."""
     torch.set_num_threads(threads)
+    threadpool_limits(threads)
     if keep_memory:
         _keep_memory()
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)

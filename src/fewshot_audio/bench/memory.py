@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -34,25 +35,25 @@ class Noise:
         return np.random.default_rng(seed).random((self.frames, self.columns), dtype=np.float32)
 
 
-def memory(models: Sequence[str], n_per_class: int, epochs: int, threads: int) -> dict[str, Any]:
-    """Peak memory (MiB) of building a bank of TUT Acoustic Scenes' size from noise, and of one run of each model with it.
+def memory(models: Sequence[str], sizes: Sequence[int], epochs: int, threads: int) -> dict[str, Any]:
+    """Peak memory (MiB) of building a bank of TUT Acoustic Scenes' size from noise, and of one run of each model and n with it.
 
     Each is a process of its own; pages of the memory-mapped bank that it touches are counted.
     """
     with tempfile.TemporaryDirectory() as folder:
         write_tut_asc_names(Path(folder) / "data", 0.05)
         found = {"bank": peak(_build_noise_bank, folder)}
-        for name in models:
-            found[name] = peak(_run_on_noise_bank, folder, name, n_per_class, epochs, threads)
+        for name, n in product(models, sizes):
+            found[f"{name}, n {n}"] = peak(_run_on_noise_bank, folder, name, n, epochs, threads)
         size = next(Path(folder).glob("cache/*/rows.npy")).stat().st_size
-    about = {"n_per_class": n_per_class, "epochs": epochs, "bank_mib": round(size / 2**20)}
+    about = {"epochs": epochs, "bank_mib": round(size / 2**20)}
     return {"bench": "memory", **about, "machine": machine(threads), "peak_mib": found}
 
 
 def lines(result: dict[str, Any]) -> Iterator[str]:
     """A result for people."""
     for name, peak_mib in result["peak_mib"].items():
-        yield f"{name:9}{peak_mib:7d} MiB"
+        yield f"{name:16}{peak_mib:7d} MiB"
 
 
 def _noise_bank(folder: str) -> tuple[Dataset, Bank]:

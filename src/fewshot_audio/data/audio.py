@@ -1,17 +1,18 @@
 """From a file to mono samples at the study's rate."""
 
 import struct
-from functools import cache
+from functools import cache, lru_cache, reduce
 from pathlib import Path
 
 import numpy as np
 import soundfile
-import torch
+from numpy.lib.stride_tricks import sliding_window_view
 from scipy.special import i0
 
 from fewshot_audio.types import DataError
 
 ZERO_CROSSINGS, ROLL_OFF, BETA, TABLE = 64, 0.9475937167399596, 14.769656459379492, 512  # kaiser_best of 2018
+LEAST_STEP = 64  # samples between blocks, at least: a matrix product of some size is fast
 LARGEST_KERNEL = 1 << 22  # weights of all phases; rates with a small common divisor would need more
 
 
@@ -31,7 +32,7 @@ def load(path: Path, sample_rate: int) -> np.ndarray:
         raise DataError("has no samples")
     if not np.isfinite(samples).all():
         raise DataError("holds NaN or infinite samples")
-    return resample(samples.mean(axis=1), rate, sample_rate)
+    return resample(reduce(np.add, samples.T) / np.float32(samples.shape[1]), rate, sample_rate)  # .mean(1) takes longer
 
 
 def resample(samples: np.ndarray, rate: int, target: int) -> np.ndarray:
@@ -55,6 +56,7 @@ def _times(rate: int, target: int, length: int) -> np.ndarray:
     return np.cumsum(np.append(0.0, np.full(max(length - 1, 0), 1 / (target / rate))))[:length]
 
 
+@lru_cache(maxsize=256)  # clips of a dataset have few lengths
 def _late(rate: int, target: int, length: int) -> np.ndarray:
     """Output samples that should lie on an input sample, but whose running sum fell just short of it.
 
@@ -122,23 +124,28 @@ def _at(samples: np.ndarray, rate: int, target: int, times: np.ndarray) -> np.nd
 
 
 def _by_phases(samples: np.ndarray, rate: int, target: int, length: int) -> np.ndarray:
-    """A strided convolution with one kernel per phase: weights repeat every rate / gcd input samples."""
-    kernels, reach = _kernels(rate, target), _reach(rate, target)
-    padded = torch.from_numpy(np.pad(samples.astype(np.float64), (reach - 1, reach + rate // np.gcd(rate, target))))
-    with torch.inference_mode():
-        phases = torch.nn.functional.conv1d(padded[None, None], kernels, stride=int(rate // np.gcd(rate, target)))
-    return phases[0].T.flatten()[:length].float().numpy()
+    """A matrix product of overlapping blocks of samples with the weights of all output samples that they make."""
+    weights, step = _weights(rate, target)
+    reach = _reach(rate, target)
+    blocks = -(-length // weights.shape[1])
+    padded = np.zeros(max(len(samples) + reach, (blocks - 1) * step + len(weights)))
+    padded[reach - 1 : reach - 1 + len(samples)] = samples
+    return (sliding_window_view(padded, len(weights))[::step][:blocks] @ weights).astype(np.float32).ravel()[:length]
 
 
 @cache
-def _kernels(rate: int, target: int) -> torch.Tensor:
-    """Convolution kernels (phases, 1, samples) for two rates."""
+def _weights(rate: int, target: int) -> tuple[np.ndarray, int]:
+    """Weights (samples of a block, output samples that it makes), and the samples from one block to the next.
+
+    Weights repeat every rate / gcd samples; a block holds several such periods where they are short.
+    """
     divisor, reach = np.gcd(rate, target), _reach(rate, target)
-    times = np.arange(target // divisor) * rate / target
+    periods = -(-LEAST_STEP // (rate // divisor))
+    times = np.arange(periods * target // divisor) * rate / target
     first = np.floor(times).astype(int)
-    kernels = np.zeros((len(times), first[-1] + 2 * reach))
-    np.put_along_axis(kernels, first[:, None] + np.arange(2 * reach), _taps(times - first, rate, target), 1)
-    return torch.from_numpy(kernels)[:, None]
+    weights = np.zeros((len(times), first[-1] + 2 * reach))
+    np.put_along_axis(weights, first[:, None] + np.arange(2 * reach), _taps(times - first, rate, target), 1)
+    return np.ascontiguousarray(weights.T), int(periods * rate // divisor)
 
 
 def _check_complete(path: Path) -> None:

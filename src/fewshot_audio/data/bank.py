@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import torch
 from filelock import FileLock, Timeout
+from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from fewshot_audio.data.audio import load
@@ -171,7 +171,7 @@ def _in_parallel(function: Callable, jobs: list[tuple], workers: int) -> Iterato
 
 
 def _one_thread() -> None:
-    torch.set_num_threads(1)
+    threadpool_limits(1)
 
 
 def _build_part(root: Path, paths: tuple[str, ...], transform: Transform, target: Path) -> dict[str, str]:

@@ -92,8 +92,10 @@ def test_the_projection_is_the_sum_of_its_terms(monkeypatch):
     result = study.study(["vgg"], 1, 1, "cpu")
     clips = 10 * (20 * 1 + 20 * 2 + 10 * 5 + 10 * 10 + 5 * 20 + 5 * 50 + 5 * 100)
     one = 2 * (199 * (75 * 1.0 + 2.0 * clips) + 75 * 100 * 3.0) / 3600  # folds
-    assert [arm["hours"] for arm in result["arms"]] == pytest.approx([2 * one, one])
-    check(result, study, "199 epochs x (1.0000 s + 2.0000 s x clips) + 100 x 3.0000 s", "75 runs x 2 frontends x 2 folds")
+    assert [arm["hours"] for arm in result["arms"]] == pytest.approx([2 * one, one])  # LEAF's clock is the same here
+    check(result, study, "199 epochs x (1.0000 s + 2.0000 s x 141 clips) + 3.0000 s x 100 clips; 75 runs x 2 frontends x 2 folds")
+    only = study.study(["proto"], 1, 1, "cpu")["arms"]
+    assert [arm["frontends"] for arm in only] == [["log_eps", "log_learn"]]
 
 
 def test_a_short_run_gives_the_times_of_an_epoch_and_of_a_clip():

@@ -2,10 +2,12 @@
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import time
+import warnings
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -120,6 +122,42 @@ def test_runs_of_a_stack_are_those_of_single_ones(job, machine, tmp_path):
     work.run(wanted, stacked)
     assert told(lines(stacked)) == told(lines(machine))
     assert [line["stack"] for line in lines(stacked)] == [3, 3, 3, 2, 2]
+
+
+def test_a_dataset_that_vanished_is_named_and_costs_no_result(job, machine, tmp_path):
+    moved = tmp_path / "data"
+    shutil.copytree(job.dataset.arguments["root"], moved)
+    here = replace(job, dataset=replace(job.dataset, arguments={**job.dataset.arguments, "root": str(moved)}))
+    work.run(replace(here, repeats={1: 1}), machine)
+    before = lines(machine)
+    for file in moved.rglob("*.wav"):
+        file.unlink()
+    with pytest.raises(DataError, match="30 of 30 listed files are missing"):
+        work.run(here, machine)
+    assert lines(machine) == before
+
+
+def test_a_line_tells_what_a_result_was_made_with(job, machine):
+    work.run(replace(job, repeats={1: 2}), replace(machine, stack=2, command="python scripts/run.py model=timbre"))
+    for line in lines(machine):
+        assert {"commit", "dirty", "versions", "machine", "device", "started", "draw", "notes"} <= line.keys()
+        assert (line["threads"], line["stack"], line["warnings"]) == (1, 2, [])
+        assert line["command"] == "python scripts/run.py model=timbre"
+        assert len(line["identity"]["bank"]) == 16
+
+
+def test_warnings_of_a_run_are_kept_with_it(job, machine, monkeypatch):
+    real = running.fit
+
+    def warning(*arguments):
+        warnings.warn("look at this", UserWarning, stacklevel=1)
+        return real(*arguments)
+
+    monkeypatch.setattr(running, "fit", warning)
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        work.run(replace(job, repeats={1: 1}), machine)
+    assert [line["warnings"] for line in lines(machine)] == [["look at this"]]
 
 
 def test_causes_of_failure_are_told_apart():

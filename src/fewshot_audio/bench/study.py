@@ -1,20 +1,22 @@
 """How long the whole study would take on this machine, from short runs of each kind, with the arithmetic."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from fewshot_audio import config, process
-from fewshot_audio.bench.measure import job, machine, noise_material
+from fewshot_audio.bench.measure import job, machine, noise_material, seconds
 from fewshot_audio.components import build
-from fewshot_audio.train.run import train_and_score
+from fewshot_audio.train.fit import CALIBRATED_EVERY, calibrate
+from fewshot_audio.train.run import draw, train_and_score
 from fewshot_audio.types import Job
 
 EPOCHS = 199
 PROTO_EPOCHS = 202  # the fewest after which a prototypical network can end: one best, 201 without
-SIZES = {"mel": (1, 5), "waveform": (1, 3)}  # n of the short runs
+SIZES = {"mel": (1, 5), "waveform": (1, 2)}  # n of the short runs
 TEST = 1  # clips per class that these score
-ARMS = {"log_learn": 2, "leaf": 1}  # frontends that cost the same: log-EPS as log-learn
+ARMS = ("log_eps", "log_learn")  # which take equally long
+LEAF_BY = "timbre"  # what LEAF adds to a run is measured with this model
 
 
 @dataclass(frozen=True)
@@ -30,16 +32,35 @@ class Data:
 DATA = {"us8k": Data(10, 4, 873, 10), "tut_asc": Data(15, 10, 1620, 1)}
 
 
-def study(models: Sequence[str], epochs: int, threads: int, accelerator: str) -> dict[str, Any]:
-    """Hours of the study by dataset, model and frontend: seconds of a run are epochs x (a + b x clips) + c x test clips.
+@dataclass(frozen=True)
+class Cost:
+    """Seconds of a run: epochs x (`epoch` + `clip` x training clips) + `test` x test clips."""
 
-    a and b come from short runs at two n, c from their scoring; all on noise of the datasets' lengths.
+    epoch: float
+    clip: float
+    test: float
+
+    def __add__(self, other: "Cost") -> "Cost":
+        return Cost(self.epoch + other.epoch, self.clip + other.clip, self.test + other.test)
+
+    def __sub__(self, other: "Cost") -> "Cost":
+        return Cost(self.epoch - other.epoch, self.clip - other.clip, self.test - other.test)
+
+
+def study(models: Sequence[str], epochs: int, threads: int, accelerator: str) -> dict[str, Any]:
+    """Hours of the study by dataset, model and frontend, from short runs at two n on noise of the datasets' lengths.
+
+    What LEAF adds is taken from one model; it is not told for prototypical networks, which filter a clip several times an epoch.
     """
     process.set_up(threads, keep_memory=False)
     found = []
     for name, data in DATA.items():
-        for model in models:
-            found += [_arm(name, data, model, frontend, epochs, accelerator) for frontend in ARMS]
+        costs = {model: _cost(job(model, f"fit.epochs={epochs}"), data, accelerator) for model in models}
+        found += [_arm(name, data, model, ARMS, cost) for model, cost in costs.items()]
+        leaf = _cost(job(LEAF_BY, f"fit.epochs={epochs}", "frontend=leaf"), data, accelerator)
+        added = leaf - (costs.get(LEAF_BY) or _cost(job(LEAF_BY, f"fit.epochs={epochs}"), data, accelerator))
+        supervised = {model: cost for model, cost in costs.items() if not model.startswith("proto")}
+        found += [_arm(name, data, model, ("leaf",), cost + added) for model, cost in supervised.items()]
     about = {"epochs": epochs, "accelerator": accelerator, "hours": round(sum(arm["hours"] for arm in found), 1)}
     return {"bench": "study", **about, "machine": machine(threads), "arms": found}
 
@@ -47,39 +68,47 @@ def study(models: Sequence[str], epochs: int, threads: int, accelerator: str) ->
 def lines(result: dict[str, Any]) -> Iterator[str]:
     """A result for people."""
     for arm in result["arms"]:
-        runs = f"{arm['runs']} runs x {arm['frontends']} frontends x {arm['folds']} folds"
-        training = f"{arm['epochs']} epochs x ({arm['a_s']:.4f} s + {arm['b_s']:.4f} s x clips)"
-        one = f"{training} + {arm['test_clips']} x {arm['c_s']:.4f} s"
-        yield f"{arm['dataset']:8}{arm['model']:9}{arm['frontend']:10}{one}; {runs} = {arm['hours']:.1f} h"
+        runs = f"{arm['runs']} runs x {len(arm['frontends'])} frontends x {arm['folds']} folds"
+        training = f"{arm['epochs']} epochs x ({arm['epoch']:.4f} s + {arm['clip']:.4f} s x {arm['clips']:.0f} clips)"
+        one = f"{training} + {arm['test']:.4f} s x {arm['test_clips']} clips"
+        yield f"{arm['dataset']:8}{arm['model']:7}{'/'.join(arm['frontends']):18}{one}; {runs} = {arm['hours']:.1f} h"
     yield f"together {result['hours']} h"
 
 
-def _arm(name: str, data: Data, model: str, frontend: str, epochs: int, accelerator: str) -> dict[str, Any]:
-    wanted = job(model, f"frontend={frontend}", f"fit.epochs={epochs}")
-    times = {n: _short(wanted, data, n, accelerator) for n in SIZES[build(wanted.frontend).reads]}
-    (small, (first, scoring)), (large, (second, _)) = times.items()
-    slope = max(0.0, (second - first) / (large - small) / data.classes)
-    fixed = max(0.0, first - slope * small * data.classes)
+def _arm(name: str, data: Data, model: str, frontends: Sequence[str], cost: Cost) -> dict[str, Any]:
+    """A model's runs with some frontends on a dataset: `clips` train in a run on average over the schedule."""
     schedule = config.job(config.composed(["dataset=synthetic"])).repeats
     length = PROTO_EPOCHS if model.startswith("proto") else EPOCHS
-    clips = sum(m * n * data.classes for n, m in schedule.items())
     runs = sum(schedule.values())
-    seconds = length * (fixed * runs + slope * clips) + runs * data.test_clips * scoring
-    about = {"dataset": name, "model": model, "frontend": frontend, "epochs": length, "test_clips": data.test_clips, "runs": runs}
-    hours = {"frontends": ARMS[frontend], "folds": data.folds, "hours": seconds * ARMS[frontend] * data.folds / 3600}
-    return {**about, "a_s": fixed, "b_s": slope, "c_s": scoring, **hours}
+    clips = sum(m * n for n, m in schedule.items()) / runs * data.classes
+    one = length * (cost.epoch + cost.clip * clips) + cost.test * data.test_clips
+    about = {"dataset": name, "model": model, "frontends": list(frontends), "epochs": length, "clips": clips, "runs": runs}
+    hours = one * runs * len(frontends) * data.folds / 3600
+    return {**about, "test_clips": data.test_clips, "folds": data.folds, **asdict(cost), "hours": hours}
+
+
+def _cost(wanted: Job, data: Data, accelerator: str) -> Cost:
+    """What runs of a job cost, from one at each of two n."""
+    small, large = SIZES[build(wanted.frontend).reads]
+    (first, test), (second, _) = (_short(wanted, data, n, accelerator) for n in (small, large))
+    slope = max(0.0, (second - first) / (large - small) / data.classes)
+    return Cost(max(0.0, first - slope * small * data.classes), slope, test)
 
 
 def _short(wanted: Job, data: Data, n_per_class: int, accelerator: str) -> tuple[float, float]:
     """Seconds of an epoch, and of scoring a clip."""
-    size = _size(wanted, data.seconds)
-    material = noise_material(data.classes, n_per_class, TEST, *size)
+    material = noise_material(data.classes, n_per_class, TEST, *_size(wanted, data.seconds))
+    once_only = replace(wanted.fit, arguments={**wanted.fit.arguments, "epochs": 1})
+    train_and_score(replace(wanted, fit=once_only), material, n_per_class, [1], accelerator)  # the first run is slower
     (fields,) = train_and_score(wanted, material, n_per_class, [1], accelerator)
-    seconds = fields["seconds"]
-    return seconds["train"] / fields["epochs"], (seconds["filter"] + seconds["score"]) / (TEST * data.classes)
+    took, epochs = fields["seconds"], fields["epochs"]
+    run = draw(wanted, material, n_per_class, 1)
+    once = seconds(lambda: calibrate(run.network, run.method.data))  # a short run does so at its start and its end
+    epoch = max(0.0, took["train"] - 2 * once) / epochs + once / CALIBRATED_EVERY
+    return epoch, (took["filter"] + took["score"]) / (TEST * data.classes)
 
 
-def _size(wanted: Job, seconds: int) -> tuple[int, int]:
+def _size(wanted: Job, clip_seconds: int) -> tuple[int, int]:
     """Rows and columns of a clip in its bank."""
-    frontend, samples = build(wanted.frontend), seconds * wanted.mel.sample_rate
+    frontend, samples = build(wanted.frontend), clip_seconds * wanted.mel.sample_rate
     return (samples, 1) if frontend.reads == "waveform" else (1 + samples // wanted.mel.hop, 128)

@@ -85,6 +85,7 @@ def test_a_killed_worker_costs_the_run_that_it_was_at(job, machine, tmp_path, ca
     assert (outcome.trained, len(outcome.failed)) == (3, 1)
     (failed,) = (line for line in lines(apart) if line["status"] == FAILED)
     assert failed["cause"] == "worker killed"
+    assert failed["error"].endswith("often for want of memory: fewer workers=... need less")
     assert "failed (worker killed)" in caplog.text
     again = work.run(wanted, apart)
     assert (again.finished_before, again.trained, again.failed) == (3, 1, ())

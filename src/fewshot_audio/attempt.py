@@ -25,6 +25,11 @@ from fewshot_audio.train.run import Material, train_and_score
 from fewshot_audio.types import DataError, Job, Machine, RunSpec
 
 log = logging.getLogger(__name__)
+ADVICE = {
+    "worker killed": "often for want of memory: fewer workers=... need less",
+    "out of memory": "a smaller stack=... or fewer workers=... need less",
+    "disk full": "free space",
+}
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 
 
@@ -87,8 +92,9 @@ def attempt(here: Opened, specs: Sequence[RunSpec]) -> list[Line]:
 
 
 def failed_line(here: Opened, spec: RunSpec, error: BaseException) -> Line:
-    """The line of a run that failed: why, and its traceback."""
-    what = {"cause": cause(error), "error": f"{type(error).__name__}: {error}"}
+    """The line of a run that failed: why, what helps, and its traceback."""
+    why = cause(error)
+    what = {"cause": why, "error": "; ".join([f"{type(error).__name__}: {error}", *([ADVICE[why]] if why in ADVICE else [])])}
     return {**_about(here, spec, _now()), "status": FAILED, **what, "traceback": "".join(traceback.format_exception(error))}
 
 

@@ -47,8 +47,10 @@ class Store:
         data = (json.dumps(line, allow_nan=False) + "\n").encode()
         descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
         try:
-            end = _whole_size(descriptor)
-            os.ftruncate(descriptor, end)  # what a killed process left of a line
+            size = os.fstat(descriptor).st_size
+            end = _whole_size(descriptor, size)
+            if end < size:
+                os.ftruncate(descriptor, end)  # what a killed process left of a line
             try:
                 _write_all(descriptor, data, end)
             except OSError as error:
@@ -88,10 +90,11 @@ def read_lines(file: Path) -> Iterator[Line]:
         yield {**line, "where": f"{file}:{number}"}
 
 
-def _whole_size(descriptor: int) -> int:
-    """Bytes up to and including the last line end."""
-    data = os.pread(descriptor, os.fstat(descriptor).st_size, 0)
-    return data.rfind(b"\n") + 1
+def _whole_size(descriptor: int, size: int) -> int:
+    """Bytes of a file of that size up to and including the last line end."""
+    if size == 0 or os.pread(descriptor, 1, size - 1) == b"\n":
+        return size
+    return os.pread(descriptor, size, 0).rfind(b"\n") + 1
 
 
 def _write_all(descriptor: int, data: bytes, offset: int) -> None:

@@ -106,9 +106,10 @@ def wait_for_lines(tmp_path, count, process):
         time.sleep(0.05)
 
 
+@pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize(("sign", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
-def test_a_stopped_command_keeps_finished_runs_and_the_same_command_goes_on(command, tmp_path, sign, code):
-    long = ["n_per_class=1", "repeats=8", "fit.epochs=150"]
+def test_a_stopped_command_keeps_finished_runs_and_the_same_command_goes_on(command, tmp_path, sign, code, workers):
+    long = ["n_per_class=1", "repeats=8", "fit.epochs=150", f"workers={workers}"]
     process = started(command, *long)
     wait_for_lines(tmp_path, 1, process)
     process.send_signal(sign)

@@ -161,6 +161,23 @@ def test_warnings_of_a_run_are_kept_with_it(job, machine, monkeypatch):
     assert [line["warnings"] for line in lines(machine)] == [["look at this"]]
 
 
+@pytest.mark.parametrize(
+    ("stack", "fitting", "workers", "expected"), [(None, 13, 1, [10] * 20), (None, 13, 2, [5] * 20), (4, 1, 2, [4] * 20)]
+)
+def test_stacks_are_as_large_as_is_set_or_fits_beside_other_workers(job, machine, monkeypatch, stack, fitting, workers, expected):
+    monkeypatch.setattr(work, "runs_that_fit", lambda *_: fitting)
+    monkeypatch.setattr(work, "Apart", Here)  # so that patches reach them
+    monkeypatch.setattr(work, "attempt_apart", lambda pickled, specs: _pretended(job, specs))
+    monkeypatch.setattr(work, "attempt", lambda here, specs: _pretended(job, specs))
+    work.run(replace(job, repeats={1: 20}), replace(machine, stack=stack, workers=workers))
+    assert [line["stack"] for line in lines(machine)] == expected
+
+
+def _pretended(job, specs):
+    line = {"status": FINISHED, "accuracy": 0.5, "nan_clips": 0, "seconds": {}, "stack": len(specs)}
+    return [{**line, "key": spec.key, "identity": spec.identity} for spec in specs]
+
+
 def test_causes_of_failure_are_told_apart():
     full = OSError(28, "No space left on device")
     assert [cause(each) for each in (MemoryError(), full, OSError("gone"), DataError("gone"), ValueError("wrong"))] == [

@@ -68,7 +68,7 @@ def _done(store: Store, here: Opened, todo: Sequence[RunSpec], bar: tqdm) -> lis
     with ExitStack() as held:
         workers = [held.enter_context(closing(Apart())) for _ in range(count)] if count > 1 else [Here()]
         call = partial(attempt_apart, here.pickled) if count > 1 else partial(attempt, here)
-        stacks = _claimed(store, todo, lambda n: max(1, _size(here, n) // count), bar, held)
+        stacks = _claimed(store, todo, partial(_size, here, count), bar, held)
         tasks = (None if task is None else (task, (call, task[1])) for task in stacks)
         for (claim, specs), future in in_turn(workers, tasks):
             for line in _lines(here, specs, future):
@@ -81,9 +81,10 @@ def _done(store: Store, here: Opened, todo: Sequence[RunSpec], bar: tqdm) -> lis
     return lines
 
 
-def _size(here: Opened, n_per_class: int) -> int:
-    """Runs of a stack: what is set, or what fits."""
-    return here.machine.stack or runs_that_fit(here.job, here.material, n_per_class, here.machine.accelerator)
+def _size(here: Opened, workers: int, n_per_class: int) -> int:
+    """Runs of a stack: what is set, or what fits beside those of the other workers."""
+    fit = here.machine.stack or runs_that_fit(here.job, here.material, n_per_class, here.machine.accelerator) // workers
+    return max(1, fit)
 
 
 def _lines(here: Opened, specs: Sequence[RunSpec], future: Future) -> list[Line]:
@@ -134,7 +135,8 @@ def _of_file(
     if not todo:
         lock.release()
         return
-    step = size(todo[0].n_per_class)
+    count = -(-len(todo) // size(todo[0].n_per_class))
+    step = -(-len(todo) // count)  # as few stacks as can be, of nearly one size
     stacks = [todo[i : i + step] for i in range(0, len(todo), step)]
     claim = Claim(file, lock, len(stacks))
     yield from ((claim, stack) for stack in stacks)

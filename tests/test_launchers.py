@@ -44,7 +44,7 @@ def ray_cluster(tmp_path_factory):
 
 
 def runs_in_the_end(settings, results, *launcher):
-    """How many runs there are after a sweep of four, all done, and one of two more and an impossible job, which has exit code 1."""
+    """How many runs there are after a sweep of four, and then of two more with an impossible job, which has exit code 1."""
     done = subprocess.run([*RUN, *settings, *launcher], capture_output=True, text=True, check=False, env=os.environ | QUIET)
     assert done.returncode == 0, done.stderr
     found = list(Store(results).lines())

@@ -155,6 +155,22 @@ class Machine:
 
 
 @dataclass(frozen=True)
+class Statistics:
+    """How sure answers are: what intervals are over, how they are made, and what is as good as no difference."""
+
+    unit: Literal["fold", "draw"]
+    interval: Literal["t", "bootstrap"]
+    test: Literal["t", "wilcoxon"]
+    confidence: float
+    margin: float  # share of 1
+
+    def __post_init__(self):
+        if not (0 < self.confidence < 1 and self.margin > 0):
+            found = f"confidence={self.confidence}, margin={self.margin}"
+            raise ConfigError(f"statistics: {found}; expected a confidence between 0 and 1 and a margin above 0")
+
+
+@dataclass(frozen=True)
 class RunSpec:
     """One training of one model with one frontend on one task; `identity` is all that its result depends on."""
 

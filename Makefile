@@ -16,7 +16,7 @@ $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -m pip install --quiet --no-deps --editable .
 	touch $@
 
-demo: $(READY)  ## the main job on made-up sounds: train, then print the tables; two minutes
+demo: $(READY)  ## the main job on made-up sounds: train, then tables, figures and a page; two minutes
 	$(PYTHON) scripts/run.py -m +study=demo $(ARGS)
 	$(PYTHON) scripts/report.py results=results/demo
 
@@ -42,9 +42,9 @@ status: $(READY)  ## how far a study is: ARGS="+study=us8k_two_folds dataset.roo
 	$(PYTHON) scripts/status.py $(ARGS)
 
 tables: $(READY)  ## write the tables of every results folder anew
-	for runs in $$(find results -name runs -type d); do $(PYTHON) scripts/report.py results=$$(dirname $$runs) $(ARGS) || exit 1; done
+	$(PYTHON) scripts/report.py show=[tables] $(ARGS)
 
-report: $(READY)  ## tables of one results folder: ARGS="results=results/demo +report=accuracy"
+report: $(READY)  ## tables, figures and the page results/report.html: ARGS="results=results/demo statistics=draws"
 	$(PYTHON) scripts/report.py $(ARGS)
 
 bench: $(READY)  ## how long a run takes, part by part, and what the runner adds to it

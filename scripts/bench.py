@@ -1,4 +1,4 @@
-"""Measure: python scripts/bench.py fit|score|bank|store|study|memory|leaf [--models vgg timbre] [--out FILE.json]"""
+"""Measure: python scripts/bench.py fit|score|bank|store|report|intervals|study|memory|leaf [--models vgg] [--out FILE.json]"""
 
 import argparse
 import importlib
@@ -12,6 +12,8 @@ KINDS = {  # what each measures, and its arguments
     "score": ("scoring, shared and patch by patch", ("models", "epochs", "rounds", "threads")),
     "bank": ("building a bank, beside librosa", ("rounds", "threads")),
     "store": ("9,900 results written, read, planned with", ()),
+    "report": ("tables and page of a large store", ("lines",)),
+    "intervals": ("how often intervals hold the truth", ("rounds",)),
     "study": ("the whole study, projected", ("models", "epochs", "threads", "accelerator")),
     "memory": ("peaks with a bank of 6,300 clips", ("models", "n", "epochs", "threads")),
     "leaf": ("LEAF by engine", ("rounds", "threads", "patches")),
@@ -31,6 +33,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--accelerator", choices=("auto", "cpu", "gpu"), default="auto")
     parser.add_argument("--patches", type=int, default=8, help="filtered together, of leaf")
+    parser.add_argument("--lines", type=int, default=9900, help="at least so many, of report")
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     module = importlib.import_module(f"fewshot_audio.bench.{arguments.benchmark}")  # here: workers import this file too

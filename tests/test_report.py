@@ -2,104 +2,181 @@
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 
 from fewshot_audio.report import render
-from fewshot_audio.report.frame import frame
-from fewshot_audio.report.tables import accuracy, batch_norm, difference, drift
-from fewshot_audio.report.write import notes_on, provenance, write
-from fewshot_audio.types import NothingToShow, StoreError
+from fewshot_audio.report.frame import found
+from fewshot_audio.report.pairs import all_paired, best
+from fewshot_audio.report.significance import significance
+from fewshot_audio.report.tables import accuracy, batch_norm, cost, difference, drift
+from fewshot_audio.report.verdict import verdicts
+from fewshot_audio.report.write import notes_on, provenance, readme, run_commands, texts, write
+from fewshot_audio.study.plan import run_key
+from fewshot_audio.types import ConfigError, NothingToShow, StoreError
+from made_up import ASKED, PAIRS, PARTIAL, frame, line, store
 
-ACCURACIES = {  # (fold, n, repeat): log-EPS, log-learn
-    (1, 1, 1): (0.25, 0.5),
-    (1, 1, 2): (0.5, 0.5),
-    (2, 1, 1): (0.25, 0.25),
-    (2, 1, 2): (0.5, 0.75),
-    (1, 10, 1): (0.75, 0.5),
-}
-
-
-def line(fold, n, repeat, frontend, accuracy, **more):
-    identity = {"dataset": {"name": "us8k"}, "model": {"name": "sb_cnn"}, "frontend": {"name": frontend, "base": 10}}
-    identity |= {"fold": fold, "n_per_class": n, "repeat": repeat, "seed": 0}
-    fields = {"key": f"{frontend}{fold}{n}{repeat}", "status": "finished", "draw": f"{fold}{n}{repeat}", "commit": "c0ffee"}
-    return {**fields, "identity": identity, "accuracy": accuracy, **more}
-
-
-def store():
-    return [
-        line(*task, frontend, value)
-        for task, values in ACCURACIES.items()
-        for frontend, value in zip(("log_eps", "log_learn"), values, strict=True)
-    ]
-
-
-PAIRS = [("log_learn", "log_eps")]
 HALF = math.sqrt(1 / 3) / 4  # sample deviation of two quarters and two halves: 0.1443
+BEST = (
+    "Bold: the best arm, where the paired t test on the same draws tells it from every other, after Holm over all comparisons of "
+    "the table in a dataset (p < 0.05)."
+)
 
 
-def test_accuracy_is_the_mean_over_folds_and_repeats():
-    cells = accuracy(frame(store()), "accuracy", None, partial=False).cells
+def accuracies(lines, asked=ASKED, spread="std", side_by_side=True, frontends=None):
+    return accuracy(frame(lines), "accuracy", "Accuracy", frontends, spread, side_by_side, asked)
+
+
+def differences(lines, asked=ASKED, pairs=PAIRS):
+    return difference(frame(lines), "difference", "Difference", pairs, asked)
+
+
+def test_accuracy_is_the_mean_over_folds_of_the_means_over_runs():
+    cells = accuracies(store()).cells
     row = cells[(cells["arm"] == "log_eps") & (cells["n_per_class"] == 1)].iloc[0]
-    assert (row["mean"], row["count"]) == (0.375, 4)
+    assert (row["mean"], row["count"], row["folds"]) == (0.375, 4, 2)
     assert row["spread"] == pytest.approx(HALF, rel=1e-15)
+    uneven = [*store(), line(1, 1, 3, "log_eps", 1.0)]
+    cells = accuracies(uneven, PARTIAL).cells
+    row = cells[(cells["arm"] == "log_eps") & (cells["n_per_class"] == 1)].iloc[0]
+    assert row["mean"] == pytest.approx(((0.25 + 0.5 + 1) / 3 + 0.375) / 2)
+
+
+def test_accuracies_as_files():
+    made = texts(accuracies(store()), ["a note"])
+    assert made["tables/accuracy.md"] == (
+        f"Accuracy in %: mean ± standard deviation over runs (number of runs). {BEST}\n"
+        "\n"
+        "| dataset   | model   | n = 1 log_eps   | n = 1 log_learn   | n = 10 log_eps   | n = 10 log_learn   |\n"
+        "|:----------|:--------|:----------------|:------------------|:-----------------|:-------------------|\n"
+        "| us8k      | sb_cnn  | 37.5 ± 14.4 (4) | 50.0 ± 20.4 (4)   | 75.0 (1)         | 50.0 (1)           |\n"
+        "\n"
+        "- a note\n"
+    )
+    assert made["tables/accuracy.tex"] == (
+        f"% Accuracy in %: mean ± standard deviation over runs (number of runs). {BEST}\n"
+        "\\begin{tabular}{llrrrr}\n"
+        "\\toprule\n"
+        " &  & \\multicolumn{2}{c}{n = 1} & \\multicolumn{2}{c}{n = 10} \\\\ \\cmidrule(lr){3-4} \\cmidrule(lr){5-6}\n"
+        "dataset & model & log\\_eps & log\\_learn & log\\_eps & log\\_learn \\\\\n"
+        "\\midrule\n"
+        "us8k & sb\\_cnn & 37.5 $\\pm$ 14.4 (4) & 50.0 $\\pm$ 20.4 (4) & 75.0 (1) & 50.0 (1) \\\\\n"
+        "\\bottomrule\n"
+        "\\end{tabular}\n"
+    )
+    assert made["tables/accuracy.html"] == (
+        '<table id="accuracy">\n<thead>\n'
+        '<tr><th scope="col" rowspan="2">dataset</th><th scope="col" rowspan="2">model</th>'
+        '<th scope="colgroup" colspan="2">n = 1</th><th scope="colgroup" colspan="2">n = 10</th></tr>\n'
+        '<tr><th scope="col">log_eps</th><th scope="col">log_learn</th><th scope="col">log_eps</th>'
+        '<th scope="col">log_learn</th></tr>\n'
+        '</thead>\n<tbody>\n<tr><th scope="row">us8k</th><th scope="row">sb_cnn</th><td>37.5 ±\u00a014.4 (4)</td>'
+        "<td>50.0 ±\u00a020.4 (4)</td><td>75.0 (1)</td><td>50.0 (1)</td></tr>\n</tbody>\n</table>\n"
+    )
+    # Both folds have the same mean: no interval.
+    assert made["tables/accuracy.csv"] == (
+        "dataset,model,arm,n_per_class,mean,spread,count,folds,unit,se,df,low,high\n"
+        "us8k,sb_cnn,log_eps,1,0.375,0.14433756729740643,4,2,folds,,1.0,,\n"
+        "us8k,sb_cnn,log_eps,10,0.75,,1,1,draws,,,,\n"
+        "us8k,sb_cnn,log_learn,1,0.5,0.2041241452319315,4,2,folds,,1.0,,\n"
+        "us8k,sb_cnn,log_learn,10,0.5,,1,1,draws,,,,\n"
+    )
+    assert made["tables/accuracy_by_fold.csv"] == (
+        "dataset,model,arm,n_per_class,fold,mean,spread,count\n"
+        "us8k,sb_cnn,log_eps,1,1,0.375,0.1767766952966369,2\n"
+        "us8k,sb_cnn,log_eps,1,2,0.375,0.1767766952966369,2\n"
+        "us8k,sb_cnn,log_eps,10,1,0.75,,1\n"
+        "us8k,sb_cnn,log_learn,1,1,0.5,0.0,2\n"
+        "us8k,sb_cnn,log_learn,1,2,0.5,0.3535533905932738,2\n"
+        "us8k,sb_cnn,log_learn,10,1,0.5,,1\n"
+    )
+
+
+def test_an_interval_is_named_by_what_it_is_over():
+    lines = [line(fold, 1, 1, "log_eps", value) for fold, value in ((1, 0.25), (2, 0.75))]
+    table = accuracies(lines, spread="interval", side_by_side=False)
+    assert table.caption.startswith("Accuracy in %: mean [95 % t interval over 2 folds] (number of runs).")
+    assert "| us8k      | sb_cnn  | log_eps | 50.0 [−267.7, 367.7] (2) |" in render.markdown(table, [])  # 12.706 x 0.25
+    one = [line(1, 1, repeat, "log_eps", value) for repeat, value in ((1, 0.25), (2, 0.75))]
+    assert "[95 % t interval over draws within one fold]" in accuracies(one, spread="interval").caption
+    draws = replace(ASKED, how=replace(ASKED.how, unit="draw", confidence=0.9))
+    assert "[90 % t interval over draws within the 2 folds as they are]" in accuracies(store()[:8], draws, "interval").caption
+
+
+def test_the_best_arm_is_bold_where_the_test_backs_it():
+    lines = [
+        line(fold, 1, 1, frontend, level + 0.01 * fold + 0.001 * (fold * shift % 3))
+        for fold in range(1, 9)
+        for shift, (frontend, level) in enumerate({"leaf": 0.5, "log_eps": 0.3, "log_learn": 0.301}.items(), 1)
+    ]
+    table = accuracies(lines)
+    assert table.marked.iloc[0].tolist() == [False, False, True, False, False]
+    assert "**54." in render.markdown(table, [])
+    assert r"\textbf{54." in render.latex(table)
+    assert "<td><strong>54." in render.html(table, "a")
+    near = [each for each in lines if each["identity"]["frontend"]["name"] != "leaf"]
+    assert best(frame(near), ASKED.how).empty
 
 
 def test_drift_is_told_number_by_number():
     report = {"frontend_report": {"summary": {"median drift, Hz": 12.5, "filters at a bound": 3}}}
     other = {"frontend_report": {"summary": {"median drift, Hz": 1234.5, "filters at a bound": 4}}}
     runs = frame([*store(), line(1, 1, 1, "leaf", 0.5, **report), line(1, 1, 2, "leaf", 0.5, **other)])
-    table = drift(runs, "drift", partial=False)
+    table = drift(runs, "drift", "Drift", ASKED)
     assert render.markdown(table, []).splitlines()[4:] == [
-        "| us8k      | sb_cnn  | leaf: filters at a bound | 3.5 ± 0.707 (2) |",
-        "| us8k      | sb_cnn  | leaf: median drift, Hz   | 624 ± 864 (2)   |",
+        "| us8k      | sb_cnn  | leaf  | filters at a bound | 3.5 ± 0.707 (2) |",
+        "| us8k      | sb_cnn  | leaf  | median drift, Hz   | 624 ± 864 (2)   |",
     ]
     with pytest.raises(NothingToShow, match="table drift"):
-        drift(frame(store()), "drift", partial=False)
-
-
-def test_tables_as_text():
-    table = accuracy(frame(store()), "accuracy", None, partial=False)
-    assert render.markdown(table, ["a note"]) == (
-        "Accuracy in %: mean ± standard deviation over folds and repeats (number of runs).\n"
-        "\n"
-        "| dataset   | model   | arm       | n = 1           | n = 10   |\n"
-        "|:----------|:--------|:----------|:----------------|:---------|\n"
-        "| us8k      | sb_cnn  | log_eps   | 37.5 ± 14.4 (4) | 75.0 (1) |\n"
-        "| us8k      | sb_cnn  | log_learn | 50.0 ± 20.4 (4) | 50.0 (1) |\n"
-        "\n"
-        "- a note\n"
-    )
-    assert render.latex(table) == (
-        "% Accuracy in %: mean ± standard deviation over folds and repeats (number of runs).\n"
-        "\\begin{tabular}{lllrr}\n"
-        "\\toprule\n"
-        "dataset & model & arm & n = 1 & n = 10 \\\\\n"
-        "\\midrule\n"
-        "us8k & sb\\_cnn & log\\_eps & 37.5 $\\pm$ 14.4 (4) & 75.0 (1) \\\\\n"
-        "us8k & sb\\_cnn & log\\_learn & 50.0 $\\pm$ 20.4 (4) & 50.0 (1) \\\\\n"
-        "\\bottomrule\n"
-        "\\end{tabular}\n"
-    )
-    assert render.csv(table.cells) == (
-        "dataset,model,arm,n_per_class,mean,spread,count\n"
-        "us8k,sb_cnn,log_eps,1,0.375,0.14433756729740643,4\n"
-        "us8k,sb_cnn,log_eps,10,0.75,,1\n"
-        "us8k,sb_cnn,log_learn,1,0.5,0.2041241452319315,4\n"
-        "us8k,sb_cnn,log_learn,10,0.5,,1\n"
-    )
+        drift(frame(store()), "drift", "Drift", ASKED)
 
 
 def test_a_difference_pairs_run_with_run():
-    table = difference(frame(store()), "difference", PAIRS, partial=False)
+    table = differences(store())
     assert table.cells[["mean", "count"]].to_numpy().tolist() == [[0.125, 4], [-0.25, 1]]
     assert table.cells["spread"][0] == pytest.approx(HALF, rel=1e-15)  # of 0.25, 0, 0, 0.25
-    assert "| us8k      | sb_cnn  | log_learn - log_eps | +12.5 ± 14.4 (4) | -25.0 (1) |" in render.markdown(table, [])
+    assert "| us8k      | sb_cnn  | log_learn - log_eps | +12.5 (4) | −25.0 (1) |" in render.markdown(table, [])
     assert table.by_fold[["n_per_class", "fold", "mean", "count"]].to_numpy().tolist() == [
         [1, 1, 0.125, 2],
         [1, 2, 0.125, 2],
         [10, 1, -0.25, 1],
+    ]
+    over_draws = replace(ASKED, how=replace(ASKED.how, unit="draw"))
+    cell = differences(store(), over_draws).cells.iloc[0]  # each fold: 0.25 and 0, or 0 and 0.25; 2 degrees of freedom
+    assert cell["high"] - cell["mean"] == pytest.approx(4.302652729911275 * math.sqrt(2 * 0.03125 / 2) / 2)
+
+
+def test_what_tests_say_is_a_table():
+    lines = [
+        line(fold, 1, 1, arm, value) for fold in (1, 2, 3) for arm, value in (("log_eps", 0.25), ("log_learn", 0.25 + fold / 8))
+    ]
+    table = significance(frame(lines), "tests", "Tests", PAIRS, ASKED)
+    assert table.text.iloc[0].tolist() == [
+        *(
+            "us8k",
+            "sb_cnn",
+            "log_learn - log_eps",
+            "1",
+            "+25.0 [−6.1, 56.1] (3)",
+            "–",
+            "0.074",
+            "0.074",
+            "0.250",
+            "0.250",
+            "0.250",
+        ),
+        *("not shown", "–"),
+    ]
+    assert "within ± 1.0 points" in table.caption
+
+
+def test_what_runs_cost_is_a_table():
+    lines = [line(1, 1, repeat, "log_eps", 0.5, parameters=42764, seconds={"train": repeat}) for repeat in (1, 2, 6)]
+    table = cost(frame([*lines, line(1, 1, 1, "log_learn", 0.5)]), "cost", "Cost", ASKED)
+    assert table.text.to_numpy().tolist() == [
+        ["us8k", "sb_cnn", "log_eps", "42,764", "2 s (3)"],
+        ["us8k", "sb_cnn", "log_learn", "–", "1.5 s (1)"],
     ]
 
 
@@ -108,17 +185,48 @@ def test_a_missing_run_is_an_error_or_leaves_its_pair_out(lost):
     lines = store()
     gone = lines.pop(lost)["identity"]
     name = f"dataset=us8k fold={gone['fold']} model=sb_cnn frontend={gone['frontend']['name']} n_per_class={gone['n_per_class']}"
-    for make, setting in ((accuracy, None), (difference, PAIRS)):
-        with pytest.raises(StoreError, match=f"1 runs are missing:\n  {name} repeat={gone['repeat']}\n.*partial=true"):
-            make(frame(lines), "table", setting, partial=False)
-    assert difference(frame(lines), "difference", PAIRS, partial=True).cells["count"].sum() == 4
-    assert accuracy(frame(lines), "accuracy", None, partial=True).cells["count"].sum() == 9
+    for make in (accuracies, differences):
+        with pytest.raises(StoreError, match=f"1 runs are missing:\n  {name} repeat={gone['repeat']} key={run_key(gone)}\n"):
+            make(lines)
+    assert differences(lines, PARTIAL).cells["count"].sum() == 4
+    assert accuracies(lines, PARTIAL).cells["count"].sum() == 9
+
+
+def test_a_missing_run_comes_with_the_command_that_does_it():
+    lines = [{**each, "command": "python scripts/run.py +study=s fold=1 'model=sb_cnn' repeats=1 seed=3"} for each in store()]
+    without = [each for each in lines if (each["identity"]["fold"], each["identity"]["frontend"]["name"]) != (2, "log_learn")]
+    with pytest.raises(StoreError) as caught:
+        differences(without)
+    assert str(caught.value).splitlines()[3:] == [
+        "do them with",
+        "  python scripts/run.py +study=s seed=3 fold=2 model=sb_cnn frontend=log_learn 'n_per_class=[1]' repeats=2",
+        "or print what is there: partial=true",
+    ]
+    with pytest.raises(StoreError, match=r"run.py dataset=us8k dataset.root=... fold=2 model=sb_cnn frontend=log_learn"):
+        differences([{**each, "command": None} for each in without])
+
+
+def test_the_command_of_another_frontend_is_taken_without_its_settings():
+    lines = [
+        {
+            **each,
+            "command": f"python scripts/run.py frontend={each['identity']['frontend']['name']} frontend.base=2 model.width=3",
+        }
+        for each in store()
+        if each["identity"]["frontend"]["name"] == "log_eps" or each["identity"]["fold"] == 2
+    ]
+    lines += [{**line(1, 1, 1, "log_fixed", 0.5), "command": None}]
+    with pytest.raises(StoreError) as caught:
+        differences(lines, pairs=[("log_fixed", "log_eps")])
+    assert "\n  python scripts/run.py -m model.width=3 fold=1,2 model=sb_cnn frontend=log_fixed 'n_per_class=[1,10]'" in str(
+        caught.value
+    )
 
 
 def test_partners_on_other_clips_are_refused():
     lines = [*store()[2:], line(1, 1, 1, "log_eps", 0.25), line(1, 1, 1, "log_learn", 0.5, draw="other")]
     with pytest.raises(StoreError, match="partners saw different clips:\n  dataset=us8k fold=1 model=sb_cnn"):
-        difference(frame(lines), "difference", PAIRS, partial=False)
+        differences(lines)
 
 
 def test_the_same_run_twice_counts_once_and_two_results_are_an_error():
@@ -162,37 +270,47 @@ def test_arms_that_were_trained_differently_are_refused():
         frame(lines)
 
 
-def test_failed_runs_do_not_count_and_an_empty_store_says_so():
-    failed = {"key": "x", "status": "failed", "identity": store()[0]["identity"], "error": "e"}
-    assert len(frame([*store(), failed])) == 10
-    for make, setting in ((accuracy, None), (difference, PAIRS)):
-        with pytest.raises(
-            StoreError, match=r"table t: the store has no finished runs (for it|of log_eps, log_learn); scripts/run.py makes them"
-        ):
-            make(frame([failed]), "t", setting, partial=False)
+def test_failed_runs_do_not_count_are_told_and_an_empty_store_says_so():
+    failed = {"key": "x", "status": "failed", "identity": store()[0]["identity"], "error": "out of memory"}
+    again = {**failed, "key": store()[0]["key"]}  # failed once, finished later
+    here = found([failed, failed, again, *store()])
+    assert len(here.runs) == 10
+    assert here.failures == {"out of memory": 1}
+    assert ("Failed runs", "out of memory (1 runs)") in provenance(here)
+    for make in (accuracies, differences):
+        with pytest.raises(NothingToShow, match=r"the store has no finished runs (for it|of log_eps, log_learn); scripts/run.py"):
+            make([failed])
+
+
+def test_old_lines_without_new_fields_and_lines_with_unknown_ones_do():
+    bare = [{name: each[name] for name in ("key", "status", "identity", "accuracy", "draw")} for each in store()]
+    assert differences(bare).cells["mean"].tolist() == [0.125, -0.25]
+    assert accuracies([{**each, "new": {"field": [1]}} for each in store()]).cells["count"].sum() == 10
+    with pytest.raises(NothingToShow, match="table cost"):
+        cost(frame(bare), "cost", "Cost", ASKED)
+    assert provenance(found(bare)) == [("Finished runs", "10"), ("Data", "us8k"), ("Commits", "None (10 runs)")]
 
 
 def test_notes_tell_of_parts_changes_and_clips_without_a_score():
     lines = store()
-    lines[0] |= {"notes": ["only fold 1"], "nan_clips": 3, "dirty": True}
-    runs = frame(lines)
-    assert notes_on(lines, runs) == ["only fold 1", "3 clips in 1 runs had no finite score and count as wrong"]
-    assert "done at commit c0ffee (9), c0ffee with changes (1)" in provenance([], runs, [], "command")
+    lines[0] |= {"notes": ["only fold 1"], "nan_clips": 3, "dirty": True, "command": "python scripts/run.py fold=1"}
+    here = found(lines)
+    assert notes_on(here.runs) == ["only fold 1", "3 clips in 1 runs had no finite score and count as wrong"]
+    assert ("Commits", "c0ffee (9 runs); c0ffee with changes (1 runs)") in provenance(here)
+    assert run_commands(here.runs) == [("Do 1 of the runs", "python scripts/run.py fold=1")]
+    assert "- Commits: c0ffee (9 runs); c0ffee with changes (1 runs)\n- only fold 1\n" in readme(
+        [], here, ["only fold 1"], "command"
+    )
 
 
-def test_files_say_what_they_were_made_from_and_stay_the_same(tmp_path):
-    runs = frame(store())
-    tables = [accuracy(runs, "accuracy", None, partial=False), difference(runs, "difference", PAIRS, partial=False)]
-    paths = write(tables, runs, ["a note"], "python scripts/report.py", tmp_path)
-    first = [path.read_bytes() for path in paths]
-    readme = (tmp_path / "README.md").read_text()
-    assert "10 finished runs in `runs/`, done at commit c0ffee (10)." in readme
-    assert "Tables (accuracy, difference) by `python scripts/report.py`." in readme
-    assert readme.endswith("- a note\n")
-    shuffled = frame(json.loads(json.dumps(list(reversed(store())))))
-    again = [accuracy(shuffled, "accuracy", None, partial=False), difference(shuffled, "difference", PAIRS, partial=False)]
-    write(again, shuffled, ["a note"], "python scripts/report.py", tmp_path)
-    assert [path.read_bytes() for path in paths] == first
+def test_files_are_written_whole_and_stay_the_same(tmp_path):
+    for lines in (store(), json.loads(json.dumps(list(reversed(store()))))):
+        files = texts(accuracies(lines), ["a note"]) | texts(differences(lines), ["a note"])
+        paths = write(files, tmp_path)
+        assert sorted(paths) == sorted(tmp_path / name for name in files)
+        contents = {path.relative_to(tmp_path).as_posix(): path.read_text() for path in paths}
+        assert contents == files
+    assert len(list(tmp_path.rglob("*"))) == len(files) + 1  # no drafts are left
 
 
 def test_re_estimated_statistics_are_compared_run_by_run():
@@ -200,14 +318,52 @@ def test_re_estimated_statistics_are_compared_run_by_run():
         line(1, 1, repeat, "log_eps", after, stored_bn={"accuracy": before})
         for repeat, (before, after) in enumerate([(0.25, 0.5), (0.5, 0.5), (0.5, 0.25)], 1)
     ]
-    cells = batch_norm(frame(lines), "batch_norm", partial=False).cells
+    cells = batch_norm(frame(lines), "batch_norm", "Batch norm", ASKED).cells
     assert cells[["arm", "mean", "spread", "count"]].to_numpy().tolist() == [["log_eps", 0, 0.25, 3]]
     with pytest.raises(NothingToShow, match="table batch_norm: the store has no finished runs for it"):
-        batch_norm(frame(store()), "batch_norm", partial=False)
+        batch_norm(frame(store()), "batch_norm", "Batch norm", ASKED)
 
 
-def test_a_pair_with_an_arm_that_is_nowhere_says_so():
-    with pytest.raises(NothingToShow, match="table controls: the store has no finished runs of log_fixed"):
-        difference(frame(store()), "controls", [("log_fixed", "log_eps"), ("log_learn", "log_fixed")], partial=False)
-    with pytest.raises(StoreError, match="log_fixed - log_eps: 5 runs are missing"):
-        difference(frame(store()), "some", [("log_fixed", "log_eps"), *PAIRS], partial=False)
+def test_a_pair_with_an_arm_that_is_nowhere_is_left_out_and_named_where_there_is_no_other():
+    with pytest.raises(NothingToShow, match="table difference: the store has no finished runs of log_fixed; scripts"):
+        differences(store(), pairs=[("log_fixed", "log_eps"), ("log_learn", "log_fixed")])
+    assert set(differences(store(), pairs=[("log_fixed", "log_eps"), *PAIRS]).cells["arm"]) == {"log_learn - log_eps"}
+
+
+def test_published_numbers_stand_beside_ours(tmp_path):
+    published = tmp_path / "published.csv"
+    published.write_text("dataset,model,arm,n_per_class,percent\nus8k,sb_cnn,log_eps,1,40.5\nus8k,sb_cnn,leaf,1,50\n")
+    asked = replace(ASKED, published=published)
+    table = accuracies(store(), asked)
+    assert [head for head in table.text.columns if "published" in head[1]] == [("n = 1", "log_eps published")]
+    assert table.text[("n = 1", "log_eps published")].tolist() == ["40.5 (−3.0)"]
+    assert table.cells[["published", "deviation"]].iloc[0].tolist() == pytest.approx([0.405, -0.03])
+    assert "published" not in differences(store(), asked).cells
+    published.write_text("dataset,model,arm,n_per_class,percent\nus8k,sb_cnn,log_eps,1,many\n")
+    with pytest.raises(ConfigError, match="line 2 is no number"):
+        accuracies(store(), asked)
+    published.write_text("dataset,model,n\n")
+    with pytest.raises(ConfigError, match="no column arm, n_per_class, percent; expected dataset"):
+        accuracies(store(), asked)
+    with pytest.raises(ConfigError, match="none.csv: cannot be read"):
+        accuracies(store(), replace(ASKED, published=tmp_path / "none.csv"))
+
+
+def test_the_answer_is_a_sentence_per_dataset_and_pair():
+    lines = store()
+    assert verdicts(all_paired(frame(lines), "v", PAIRS, True), ASKED.how) == [
+        "us8k, log_learn against log_eps, averaged over n = 1, 10 (not every fold has every n): undecided for sb_cnn "
+        "(+3.1, −116.0 to 122.2). "
+        "Points of accuracy, 95 % t interval over 2 folds."
+    ]
+    far = [
+        line(fold, 1, 1, arm, 0.5 + 0.001 * (fold % 3) + (0.2 + 0.001 * fold) * (arm == better))
+        for fold in range(1, 9)
+        for arm, better in (("log_eps", "log_learn"), ("log_learn", "log_learn"))
+    ]
+    (sentence,) = verdicts(all_paired(frame(far), "v", PAIRS, True), ASKED.how)
+    assert sentence.startswith("us8k, log_learn against log_eps, at n = 1: better for sb_cnn (+20.4, ")
+    worse = all_paired(frame(far), "v", [("log_eps", "log_learn")], True)
+    assert ": worse for sb_cnn (−20.4, " in verdicts(worse, ASKED.how)[0]
+    alike = [{**each, "accuracy": 0.5 + 0.0001 * (index * index % 7)} for index, each in enumerate(far)]
+    assert ": as good for sb_cnn (" in verdicts(all_paired(frame(alike), "v", PAIRS, True), ASKED.how)[0]

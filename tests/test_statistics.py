@@ -71,7 +71,9 @@ def test_there_is_no_interval_where_nothing_varies(values):
     assert not found["marked"].any()
 
 
-@pytest.mark.parametrize(("folds", "runs", "between", "within"), [*product((2, 3, 10), (5, 20), (0, 0.3, 1), (1,)), (10, 5, 1, 0)])
+@pytest.mark.parametrize(
+    ("folds", "runs", "between", "within"), [*product((2, 3, 10), (5, 20), (0, 0.3, 1), (1,)), (10, 5, 1, 0)]
+)
 def test_95_percent_intervals_cover_the_truth_93_to_97_times_in_100(folds, runs, between, within):
     for how, spread in ((HOW, between), (DRAW, 0)):
         found = summary(simulated(4000, folds, runs, spread, within, folds * runs), ["cell"], how)

@@ -25,7 +25,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from fewshot_audio.components import call, near
 from fewshot_audio.provenance import command_line
-from fewshot_audio.types import Component, ConfigError, Draw, FewshotAudioError, Job, Machine, Mel
+from fewshot_audio.types import Component, ConfigError, Draw, FewshotAudioError, Job, Machine, Mel, Reporting, Statistics
 
 CONF = Path(__file__).parents[2] / "conf"
 NAME, TARGET = "name", "_target_"
@@ -46,6 +46,7 @@ def command(task: Callable[[DictConfig], bool], dry_task: Callable[[list[DictCon
         sweep_command(dry_task)
         return
     logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr)
+    logging.getLogger("fontTools").setLevel(logging.WARNING)  # tells what it leaves out of every font
     os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions come here instead of to hydra's own printer
 
     failures: list[bool] = []
@@ -136,7 +137,7 @@ def explain(error: BaseException) -> str:
     text = str(error)
     if option := re.search(r"Could not find '(\w+)/([^']+)'", text):
         group, name = option.groups()
-        return f"{group}={name}: no such {group}{near(name, [file.stem for file in (CONF / group).glob('*.yaml')])}"
+        return f"{group}={name}: no such {group}{near(name, choices(group))}"
     if key := re.search(r"(?:Could not override|Key) '([\w./@]+)'", text):
         names = setting_names()
         return f"{key[1]}: no such setting{' with this choice' if key[1] in names else ''}{near(key[1], names - {key[1]})}"
@@ -150,6 +151,11 @@ def explain(error: BaseException) -> str:
         step = "free space" if error.errno == errno.ENOSPC else "mend that"
         return f"{text}; {step} and run the same command again, finished work is kept"
     return text
+
+
+def choices(group: str) -> list[str]:
+    """What a group of conf/ can be."""
+    return sorted(file.stem for file in (CONF / group).glob("*.yaml"))
 
 
 @cache
@@ -195,12 +201,15 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def also(cfg: DictConfig) -> list[Path]:
-    """The results folders to read beside the one that is written. ConfigError where one is not there."""
-    folders = [Path(folder) for folder in cfg.also]
-    if absent := [str(folder) for folder in folders if not (folder / "runs").is_dir()]:
+def reporting(cfg: DictConfig) -> Reporting:
+    """The composed configuration to what to show of which runs. ConfigError where a folder of also=[...] holds none."""
+    plain = OmegaConf.to_container(cfg, resolve=True)
+    settings = {name: plain[name] for name in ("results", "also", "partial", "published", "show")}
+    how, schedule = call(Statistics, plain["statistics"], "statistics", {}), plain["schedule"]["repeats"]
+    found: Reporting = call(Reporting, {**settings, "schedule": schedule}, "", {"how": how})
+    if absent := [str(folder) for folder in found.also if not (folder / "runs").is_dir()]:
         raise ConfigError(f"also: no runs/ in {', '.join(absent)}; name results folders, as in also=[other/results]")
-    return folders
+    return found
 
 
 def reports(cfg: DictConfig) -> list[Component]:

@@ -171,6 +171,19 @@ class Statistics:
 
 
 @dataclass(frozen=True)
+class Reporting:
+    """What is shown of which runs, and how sure it is."""
+
+    results: Path
+    also: tuple[Path, ...]  # whose runs count as those of `results`
+    partial: bool
+    published: Path | None
+    show: frozenset[Literal["tables", "figures", "page"]]
+    how: Statistics
+    schedule: Mapping[int, int]  # n per class -> m, of a complete study
+
+
+@dataclass(frozen=True)
 class RunSpec:
     """One training of one model with one frontend on one task; `identity` is all that its result depends on."""
 

@@ -1,76 +1,129 @@
 """The store's lines as one checked table of runs."""
 
-import json
-from collections.abc import Iterable
+import gc
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
+import orjson
 import pandas as pd
 
-from fewshot_audio.study.store import FINISHED, Line
+from fewshot_audio.study.store import FAILED, FINISHED, Line
 from fewshot_audio.types import StoreError
 
+ARM = ["dataset", "model", "frontend"]
 CELL = ["dataset", "fold", "model", "frontend", "n_per_class", "repeat"]
-COLUMNS = [*CELL, "accuracy", "stored_bn", "draw", "key", "commit", "nan_clips", "reads", "drift", "settings"]
+COLUMNS = [*CELL, "accuracy", "stored_bn", "draw", "key", "nan_clips", "classes", "parameters", "seconds", "drift", "reads"]
+COLUMNS += ["settings", "notes", "command", "commit", "versions", "machine"]
 NOT_SETTINGS = ("fold", "n_per_class", "repeat")
 RESULT = ("accuracy", "correct", "clips", "nan_clips", "draw")  # what a run done twice must agree on
 
 
-def frame(lines: Iterable[Line]) -> pd.DataFrame:
-    """Lines to one row per finished run, with the columns COLUMNS; accuracies in [0, 1].
+@dataclass(frozen=True)
+class Found:
+    """A store's finished runs, one row each with the columns COLUMNS, and why the runs that only failed did (reason: runs)."""
+
+    runs: pd.DataFrame
+    failures: Counter[str]
+
+
+def found(lines: Iterable[Line]) -> Found:
+    """Lines to what they hold; accuracies in [0, 1]. A run done twice with one result counts once.
 
     StoreError where a run has two different results, where one name stands for two settings, or where the arms of a model
     were not trained alike.
     """
-    runs: dict[str, Line] = {}
-    for line in lines:
-        if line["status"] != FINISHED:
-            continue
-        other = runs.setdefault(line["key"], line)
-        differing = [name for name in RESULT if other.get(name) != line.get(name)]
-        if differing:
-            raise StoreError(
-                f"run {line['key']} has two results: {_result(other)} in {other.get('where')} "
-                f"and {_result(line)} in {line.get('where')}; remove one of the lines"
-            )
-    table = pd.DataFrame([_row(line) for line in runs.values()], columns=COLUMNS)
-    _check_alike(table, ["dataset", "model", "frontend"], "stands for different settings", ())
+    with _no_collection():
+        rows, failed = _rows(lines)
+    table = pd.DataFrame(list(rows.values()), columns=COLUMNS).astype({"stored_bn": float, "accuracy": float})
+    _check_alike(table, ARM, "stands for different settings", ())
     complaint = "was not trained alike for every frontend"
     _check_alike(table, ["dataset", "model"], complaint, ("frontend", "bank"))
     _check_alike(table, ["dataset", "model", "reads"], complaint, ("frontend",))  # one bank of mel maps, one of waveforms
-    return table.astype({"stored_bn": float}).sort_values(CELL, ignore_index=True)
+    reasons = Counter(reason for key, reason in failed.items() if key not in rows)
+    return Found(table.sort_values(CELL, ignore_index=True), reasons)
+
+
+def _rows(lines: Iterable[Line]) -> tuple[dict[str, tuple], dict[str, str]]:
+    """Lines to the rows of finished runs and the reasons of failed ones, by key."""
+    rows: dict[str, tuple] = {}
+    results: dict[str, tuple] = {}
+    failed: dict[str, str] = {}
+    for line in lines:
+        key = line["key"]
+        if line["status"] == FAILED:
+            failed[key] = str(line.get("error"))
+        elif line["status"] == FINISHED:
+            result = tuple(line.get(name) for name in RESULT)
+            other = results.setdefault(key, (*result, line.get("where")))
+            if other[:-1] != result:
+                raise StoreError(_conflict(key, other, (*result, line.get("where"))))
+            if key not in rows:
+                rows[key] = _row(line)
+    return rows, failed
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """No garbage collection within the block: it costs as much as reading, and finds nothing in plain JSON."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _check_alike(table: pd.DataFrame, names: list[str], complaint: str, apart_from: tuple[str, ...]) -> None:
     """StoreError where runs of one name differ in their settings, those that may differ apart."""
     for name, group in table.groupby(names):
-        settings = [json.loads(text) for text in group["settings"].unique()]
+        settings = [orjson.loads(text) for text in group["settings"].unique()]
         for each in settings[1:]:
             if differing := _differing(settings[0], each, apart_from):
                 step = "give each its own name (frontend.name=...) or results folder"
                 raise StoreError(f"{', '.join(name)} {complaint}: {differing}; {step}")
 
 
-def _row(line: Line) -> dict[str, Any]:
+def _row(line: Line) -> tuple:
+    """A finished run's line to the values of COLUMNS; None for what older lines do not tell."""
     identity = line["identity"]
-    names = {part: identity[part]["name"] for part in ("dataset", "model", "frontend")}
-    settings = json.dumps({key: value for key, value in identity.items() if key not in NOT_SETTINGS}, sort_keys=True)
-    numbers = {key: identity[key] for key in NOT_SETTINGS}
-    commit = f"{line.get('commit')}{' with changes' if line.get('dirty') else ''}"
-    stored = line.get("stored_bn", {}).get("accuracy")
-    fields = {
-        "accuracy": line["accuracy"],
-        "stored_bn": stored,
-        "draw": line.get("draw"),
-        "key": line["key"],
-        "nan_clips": line.get("nan_clips", 0),
-        "drift": line.get("frontend_report", {}).get("summary", {}),
-        "reads": "waveform" if "sample_rate" in identity["frontend"] else "mel",
-    }
-    return {**names, **numbers, **fields, "commit": commit, "settings": settings}
+    settings = orjson.dumps(
+        {key: value for key, value in identity.items() if key not in NOT_SETTINGS}, option=orjson.OPT_SORT_KEYS
+    )
+    classes = line.get("confusion") or line.get("training_clips")
+    seconds = line.get("seconds")
+    return (
+        identity["dataset"]["name"],
+        identity["fold"],
+        identity["model"]["name"],
+        identity["frontend"]["name"],
+        identity["n_per_class"],
+        identity["repeat"],
+        line["accuracy"],
+        line.get("stored_bn", {}).get("accuracy"),
+        line.get("draw"),
+        line["key"],
+        line.get("nan_clips", 0),
+        len(classes) if classes else None,
+        line.get("parameters"),
+        sum(seconds.values()) if seconds else None,
+        line.get("frontend_report", {}).get("summary", {}),
+        "waveform" if "sample_rate" in identity["frontend"] else "mel",
+        settings,
+        tuple(line.get("notes", ())),
+        line.get("command"),
+        f"{line.get('commit')}{' with changes' if line.get('dirty') else ''}",
+        ", ".join(f"{name} {version}" for name, version in line.get("versions", {}).items()),
+        ", ".join(filter(None, (line.get("machine"), line.get("device")))),
+    )
 
 
-def _result(line: Line) -> dict[str, Any]:
-    return {name: line.get(name) for name in RESULT}
+def _conflict(key: str, *results: tuple) -> str:
+    one, other = (f"{dict(zip(RESULT, each[:-1], strict=True))} in {each[-1]}" for each in results)
+    return f"run {key} has two results: {one} and {other}; remove one of the lines"
 
 
 def _differing(one: dict[str, Any], other: dict[str, Any], apart_from: tuple[str, ...]) -> str:

@@ -54,16 +54,28 @@ def judged(cells: pd.DataFrame, values: pd.DataFrame, by: list[str], family: lis
     (p_holm, wilcoxon_holm), equivalence (the larger p of two one-sided t tests against ± margin), and marked: the chosen
     test's adjusted p is below 0.05.
     """
-    t = cells["mean"] / cells["se"]
-    p = 2 * stdtr(cells["df"], -t.abs())
-    outside = [stdtr(cells["df"], -(how.margin + sign * cells["mean"]) / cells["se"]) for sign in (1, -1)]
-    found = cells.assign(p=p, equivalence=np.maximum(*outside))
+    found = _with_t_tests(cells, how)
     units = _units(values, by, cells)
     found["wilcoxon"] = [wilcoxon(each) for each in units]
     found["floor"] = [2.0 ** (1 - len(each)) if len(each) else np.nan for each in units]
     for name in ("p", "wilcoxon"):
         found[f"{name}_holm"] = found.groupby(family)[name].transform(holm)
     return found.assign(marked=found["p_holm" if how.test == "t" else "wilcoxon_holm"] < LEVEL)
+
+
+def averaged(values: pd.DataFrame, by: list[str], family: list[str], how: Statistics) -> pd.DataFrame:
+    """Differences of runs (columns `by`, fold, n_per_class, value) to their means over n, each n counting the same.
+
+    The columns of `summary`, p, p_holm within each `family`, and equivalence.
+    """
+    found = _with_t_tests(summary(values, by, how, ["fold", "n_per_class"]), how)
+    return found.assign(p_holm=found.groupby(family)["p"].transform(holm))
+
+
+def _with_t_tests(cells: pd.DataFrame, how: Statistics) -> pd.DataFrame:
+    p = 2 * stdtr(cells["df"], -(cells["mean"] / cells["se"]).abs())
+    outside = [stdtr(cells["df"], -(how.margin + sign * cells["mean"]) / cells["se"]) for sign in (1, -1)]
+    return cells.assign(p=p, equivalence=np.maximum(*outside))
 
 
 def _units(values: pd.DataFrame, by: list[str], cells: pd.DataFrame) -> list[np.ndarray]:

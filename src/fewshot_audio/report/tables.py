@@ -1,138 +1,134 @@
-"""Tables of accuracies and of paired differences."""
+"""Tables of accuracies, of paired differences, of what training did, of costs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from typing import Literal
 
 import pandas as pd
 
-from fewshot_audio.report.frame import CELL
-from fewshot_audio.types import NothingToShow, StoreError
+from fewshot_audio.report.layout import (
+    NONE,
+    Table,
+    interval_is,
+    percent,
+    plain,
+    table,
+    with_interval,
+    with_spread,
+)
+from fewshot_audio.report.missing import check_even
+from fewshot_audio.report.pairs import BY, STEP, all_paired, best, compared
+from fewshot_audio.report.published import beside
+from fewshot_audio.report.statistics import LEVEL, summary
+from fewshot_audio.types import NothingToShow, Reporting
 
-SHOWN = 5  # missing runs named in an error
-STEP = "scripts/run.py makes them"
-TASK = ["dataset", "fold", "model", "n_per_class", "repeat"]
-
-
-@dataclass(frozen=True)
-class Table:
-    """Cells (dataset, model, arm, n_per_class, mean, spread, count), and their caption.
-
-    Means and spreads are shares of 1, shown in percent, or plain numbers where it is not a `share`. `by_fold` holds the same
-    per fold, for figures.
-    """
-
-    name: str
-    caption: str
-    signed: bool
-    cells: pd.DataFrame
-    by_fold: pd.DataFrame
-    share: bool = True
+TESTS = {"t": "paired t test", "wilcoxon": "exact Wilcoxon test"}
+ARMS_SIDE_BY_SIDE = (["dataset", "model"], ["n_per_class", "arm"])
+ARMS_IN_ROWS = (["dataset", "model", "arm"], ["n_per_class"])
 
 
-def accuracy(runs: pd.DataFrame, name: str, frontends: Sequence[str] | None, partial: bool) -> Table:
-    """Runs to the mean accuracy of each model, frontend and n, over folds and repeats.
+def accuracy(
+    runs: pd.DataFrame,
+    name: str,
+    title: str,
+    frontends: Sequence[str] | None,
+    spread: Literal["std", "interval"],
+    side_by_side: bool,
+    asked: Reporting,
+) -> Table:
+    """Runs to the mean accuracy of each model, frontend and n, over the folds' means; the best arm marked where tests back it.
 
     StoreError names the runs that some arms have and others have not, unless `partial`.
     """
     chosen = runs if frontends is None else runs[runs["frontend"].isin(frontends)]
-    if not partial:
-        _check_even(chosen)
-    caption = "Accuracy in %: mean ± standard deviation over folds and repeats (number of runs)."
-    return _table(name, caption, False, chosen.assign(arm=chosen["frontend"], value=chosen["accuracy"]))
+    values = _some(chosen.assign(arm=chosen["frontend"], value=chosen["accuracy"]), name, asked.partial)
+    cells = summary(values, BY, asked.how).merge(best(values, asked.how).assign(marked=True), on=BY, how="left")
+    kind, test = f"[{interval_is(cells, asked.how)}]", TESTS[asked.how.test]
+    text = [with_spread(cell, percent) if spread == "std" else with_interval(cell, False) for cell in cells.itertuples()]
+    caption = (
+        f"Accuracy in %: mean {'± standard deviation over runs' if spread == 'std' else kind} (number of runs). Bold: the "
+        f"best arm, where the {test} on the same draws tells it from every other, after Holm over all comparisons of the table "
+        f"in a dataset (p < {LEVEL})."
+    )
+    cells = beside(cells.assign(text=text, marked=cells["marked"].eq(True)), asked.published)
+    return table(name, title, caption, cells, *(ARMS_SIDE_BY_SIDE if side_by_side else ARMS_IN_ROWS), by_fold(values))
 
 
-def difference(runs: pd.DataFrame, name: str, pairs: Sequence[tuple[str, str]], partial: bool) -> Table:
+def difference(
+    runs: pd.DataFrame,
+    name: str,
+    title: str,
+    pairs: Sequence[tuple[str, str]],
+    asked: Reporting,
+) -> Table:
     """Runs to the mean of paired differences in accuracy, first minus second of each pair, on the same draws.
 
-    StoreError where a run has no partner, unless `partial`, or where partners saw different clips; NothingToShow where an arm
-    of every pair is absent.
+    StoreError where a run has no partner, unless `partial`, or where partners saw different clips; NothingToShow where no pair
+    has both its arms.
     """
-    absent = [sorted(set(pair) - set(runs["frontend"])) for pair in pairs]
-    if all(absent):
-        raise NothingToShow(f"table {name}: the store has no finished runs of {', '.join(sorted(set().union(*absent)))}; {STEP}")
-    paired = pd.concat([_pair(runs, *pair, partial) for pair in pairs])
+    values = all_paired(runs, name, pairs, asked.partial)
+    cells = compared(values, asked.how)
     caption = (
-        "Difference in accuracy, in points: mean ± standard deviation over pairs of runs on the same draw (number of pairs)."
+        f"Difference in accuracy, in points, of runs on the same draws: mean [{interval_is(cells, asked.how)}] (number of pairs)."
+        f" Bold: not zero by the {TESTS[asked.how.test]}, after Holm over the cells of one dataset and pair (p < {LEVEL})."
     )
-    return _table(name, caption, True, paired)
+    cells = beside(cells.assign(text=[with_interval(cell) for cell in cells.itertuples()]), asked.published)
+    return table(name, title, caption, cells, *ARMS_IN_ROWS, by_fold(values))
 
 
-def batch_norm(runs: pd.DataFrame, name: str, partial: bool) -> Table:
+def batch_norm(runs: pd.DataFrame, name: str, title: str, asked: Reporting) -> Table:
     """Runs with fit.reestimate_bn=true to the mean of what re-estimating batch norm's statistics changed, run by run."""
     chosen = runs[runs["stored_bn"].notna()]
-    if not partial:
-        _check_even(chosen)
+    values = _some(chosen.assign(arm=chosen["frontend"], value=chosen["accuracy"] - chosen["stored_bn"]), name, asked.partial)
+    cells = summary(values, BY, asked.how)
     caption = (
         "Accuracy with re-estimated minus accuracy with stored batch-norm statistics, in points: "
-        "mean ± standard deviation over runs (number of runs)."
+        f"mean [{interval_is(cells, asked.how)}] (number of runs)."
     )
-    return _table(name, caption, True, chosen.assign(arm=chosen["frontend"], value=chosen["accuracy"] - chosen["stored_bn"]))
+    cells = cells.assign(text=[with_interval(cell) for cell in cells.itertuples()], marked=False)
+    return table(name, title, caption, cells, *ARMS_IN_ROWS, by_fold(values))
 
 
-def drift(runs: pd.DataFrame, name: str, partial: bool) -> Table:
+def drift(runs: pd.DataFrame, name: str, title: str, asked: Reporting) -> Table:
     """Runs whose frontend tells how far it has moved to the mean of each number that it tells."""
     chosen = runs[runs["drift"].map(bool).astype(bool)]
-    if not partial:
-        _check_even(chosen)
+    runs_of_it = _some(chosen, name, asked.partial)[["dataset", "model", "frontend", "n_per_class", "fold", "drift"]]
     told = [
-        {**run, "arm": f"{run['frontend']}: {what}", "value": value}
-        for run in chosen.to_dict("records")
-        for what, value in run["drift"].items()
+        (*run, number, value)
+        for *run, numbers in runs_of_it.itertuples(index=False, name=None)
+        for number, value in numbers.items()
     ]
+    values = pd.DataFrame(told, columns=[*BY, "fold", "number", "value"])
+    cells = summary(values, [*BY, "number"], asked.how)
+    cells = cells.assign(text=[with_spread(cell, plain) for cell in cells.itertuples()], marked=False)
     caption = "What training did to the filters: mean ± standard deviation over runs (number of runs)."
-    return replace(_table(name, caption, False, pd.DataFrame(told)), share=False)
+    return table(name, title, caption, cells, ["dataset", "model", "arm", "number"], ["n_per_class"])
 
 
-def _table(name: str, caption: str, signed: bool, values: pd.DataFrame) -> Table:
-    if values.empty:
-        raise NothingToShow(f"table {name}: the store has no finished runs for it; {STEP}")
-    columns = ["dataset", "model", "arm", "n_per_class"]
-    return Table(name, caption, signed, _summary(values, columns), _summary(values, [*columns, "fold"]))
-
-
-def _summary(values: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
-    """Mean, sample standard deviation (none for one run) and count of each group."""
-    summary = values.groupby(columns)["value"].agg(["mean", "std", "count"]).reset_index()
-    return summary.rename(columns={"std": "spread"})
-
-
-def _pair(runs: pd.DataFrame, first: str, second: str, partial: bool) -> pd.DataFrame:
-    one, other = (runs[runs["frontend"] == arm] for arm in (first, second))
-    both = one.merge(other, on=TASK, how="outer", suffixes=("", "_other"), indicator=True)
-    alone = both[both["_merge"] != "both"]
-    if len(alone) and not partial:
-        absent = alone["_merge"].map({"left_only": second, "right_only": first})
-        raise StoreError(_absence(f"{first} - {second}", alone.assign(frontend=absent)))
-    both = both[both["_merge"] == "both"]
-    unlike = both[both["draw"] != both["draw_other"]]
-    if len(unlike):
-        raise StoreError(f"{first} - {second}: partners saw different clips:\n{_listed(unlike)}")
-    return both.assign(arm=f"{first} - {second}", value=both["accuracy"] - both["accuracy_other"])
-
-
-def _check_even(runs: pd.DataFrame) -> None:
-    """StoreError where an arm lacks a fold, n and repeat that another arm of the dataset has."""
-    for dataset, group in runs.groupby("dataset"):
-        arms = group[["model", "frontend"]].drop_duplicates()
-        tasks = group[["fold", "n_per_class", "repeat"]].drop_duplicates()
-        wanted = arms.merge(tasks, how="cross").assign(dataset=dataset)
-        found = wanted.merge(group[CELL], on=CELL, how="left", indicator=True)
-        lacking = found[found["_merge"] == "left_only"]
-        if len(lacking):
-            raise StoreError(_absence("accuracy", lacking))
-
-
-def _absence(what: str, lacking: pd.DataFrame) -> str:
-    return (
-        f"{what}: {len(lacking)} runs are missing:\n{_listed(lacking)}\n"
-        "do them with the command that did the others, or print what is there: partial=true"
+def cost(runs: pd.DataFrame, name: str, title: str, asked: Reporting) -> Table:
+    """Runs to the parameters of each arm and the median seconds of its runs, draw to score."""
+    chosen = _some(runs[runs["seconds"].notna()].rename(columns={"frontend": "arm"}), name, partial=True)
+    cells = chosen.groupby(BY).agg(seconds=("seconds", "median"), count=("seconds", "size"), parameters=("parameters", "max"))
+    cells = cells.reset_index().assign(marked=False)
+    cells["text"] = [f"{plain(cell.seconds)} s ({cell.count})" for cell in cells.itertuples()]
+    counts = cells.groupby(["dataset", "model", "arm"])["parameters"].transform("max")
+    cells = cells.assign(parameters=[NONE if pd.isna(count) else f"{count:,.0f}" for count in counts])
+    caption = (
+        "Learned parameters, and seconds of a run from its draw to its score: median (number of runs), on the machines that did "
+        "them (provenance)."
     )
+    return table(name, title, caption, cells, ["dataset", "model", "arm", "parameters"], ["n_per_class"])
 
 
-def _listed(runs: pd.DataFrame) -> str:
-    shown = [
-        "  " + " ".join(f"{name}={getattr(run, name)}" for name in CELL)
-        for run in runs.sort_values(CELL).head(SHOWN).itertuples()
-    ]
-    more = [f"  ... and {len(runs) - SHOWN} more"] if len(runs) > SHOWN else []
-    return "\n".join(shown + more)
+def _some(runs: pd.DataFrame, name: str, partial: bool) -> pd.DataFrame:
+    """The runs themselves, checked for gaps unless `partial`; NothingToShow where there are none."""
+    if runs.empty:
+        raise NothingToShow(f"table {name}: the store has no finished runs for it; {STEP}")
+    if not partial:
+        check_even(runs)
+    return runs
+
+
+def by_fold(values: pd.DataFrame) -> pd.DataFrame:
+    """Mean, standard deviation and count of each cell in each fold."""
+    found = values.groupby([*BY, "fold"])["value"].agg(["mean", "std", "count"]).reset_index()
+    return found.rename(columns={"std": "spread"})

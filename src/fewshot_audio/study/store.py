@@ -7,6 +7,7 @@ from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import Any
 
+import orjson
 from filelock import FileLock
 
 from fewshot_audio.types import RunSpec, StoreError
@@ -80,14 +81,17 @@ def read_lines(file: Path) -> Iterator[Line]:
     """
     for number, text in enumerate(file.read_bytes().split(b"\n")[:-1], 1):
         try:
-            line = json.loads(text)
-            for name in ("key", "status", "identity", *(("accuracy", "seconds") if line["status"] == FINISHED else ())):
+            line = orjson.loads(text)
+            for name in ("key", "status", "identity", *(("seconds",) if line["status"] == FINISHED else ())):
                 line[name]
+            if line["status"] == FINISHED and not 0 <= line["accuracy"] <= 1:
+                raise ValueError(f"accuracy {line['accuracy']}, expected a share of 1")
         except (ValueError, TypeError, KeyError) as error:
             raise StoreError(
                 f"{file}:{number}: not a result ({type(error).__name__}: {error}); remove this line, its run will be done anew"
             ) from error
-        yield {**line, "where": f"{file}:{number}"}
+        line["where"] = f"{file}:{number}"
+        yield line
 
 
 def _whole_size(descriptor: int, size: int) -> int:

@@ -1,0 +1,26 @@
+"""Draw one clip under each frontend: python scripts/maps.py dataset=us8k dataset.root=... [frontend=log_eps,leaf]"""
+
+import sys
+
+from fewshot_audio import config
+
+
+def main(sweep) -> None:
+    """Write figures/maps.* below results=, of a test clip of the fold; scripts/report.py shows it on its page."""
+    from fewshot_audio.components import build
+    from fewshot_audio.maps import maps_of
+    from fewshot_audio.report.drawing import save
+    from fewshot_audio.report.plots_frontends import maps
+    from fewshot_audio.report.write import write
+
+    jobs = [config.job(cfg) for cfg in sweep]
+    dataset = build(jobs[0].dataset, name=jobs[0].dataset.name)
+    path, found = maps_of(jobs, dataset)
+    files = {f"figures/{name}": content for name, content in save(maps(found)).items()}
+    print(f"{dataset.name} {path}:", *write(files, config.reporting(sweep[0]).results))
+
+
+if __name__ == "__main__":
+    if not any(word.startswith("frontend=") for word in sys.argv):
+        sys.argv.append(f"frontend={','.join(config.choices('frontend'))}")
+    config.sweep_command(main)

@@ -1,0 +1,172 @@
+"""What a figure is and what all figures share: style, the looks of arms, panels, legends, files."""
+
+import io
+import itertools
+import math
+import textwrap
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+from matplotlib import rc_context
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from fewshot_audio.types import NothingToShow, StoreError
+
+WIDTH = 7.2  # inches, two columns of a journal: sizes of text below are those in print
+CHARACTER = 0.064  # inches, of 8 pt DejaVu Sans on average; names with many digits are the widest
+MARGIN = 0.8  # inches, of a panel beside its axes
+LABEL = 28  # characters in a line of a legend, so that three stand side by side
+HANDLE = 0.55  # inches, of a legend entry beside its text
+GREY = "#595959"
+STYLE = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 8,
+    "axes.titlesize": 9,
+    "axes.labelsize": 8,
+    "axes.linewidth": 0.7,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.formatter.useoffset": False,
+    "axes.formatter.limits": (-4, 6),
+    "axes.unicode_minus": True,
+    "grid.color": "#dddddd",
+    "grid.linewidth": 0.6,
+    "lines.linewidth": 1.4,
+    "lines.markersize": 4.5,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "legend.fontsize": 8,
+    "legend.frameon": False,
+    "hatch.linewidth": 0.5,
+    "text.parse_math": False,
+    "figure.dpi": 150,
+    "savefig.dpi": "figure",
+    "pdf.fonttype": 42,
+}
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure with its file stem, heading, caption, text alternative and exactly the numbers that it shows."""
+
+    name: str
+    title: str
+    caption: str
+    alt: str
+    figure: Figure
+    data: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Look:
+    """How an arm is drawn, so that it is told apart without colour too."""
+
+    colour: str
+    marker: str
+    line: str | tuple
+
+
+DASH_DOT_DOT, LONG_DASH, SPARSE = (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (1, 3))
+KNOWN = {  # Okabe and Ito's colours, but for the yellow, which is too pale for a line
+    "log_eps": Look("#0072B2", "o", "-"),
+    "log_learn": Look("#D55E00", "s", "--"),
+    "log_fixed": Look("#009E73", "^", "-."),
+    "leaf": Look("#CC79A7", "D", DASH_DOT_DOT),
+    "log_10000": Look("#E69F00", "v", ":"),
+}
+SPARE = [  # what is left of them, then Tol's muted colours
+    Look("#000000", "P", LONG_DASH),
+    Look("#56B4E9", "X", "-"),
+    Look("#882255", "<", "--"),
+    Look("#999933", ">", "-."),
+    Look("#332288", "*", DASH_DOT_DOT),
+    Look("#7F7F7F", "p", ":"),
+    Look("#661100", "h", SPARSE),
+    Look("#44AA99", "d", LONG_DASH),
+]
+
+
+def looks(arms: Iterable[str]) -> dict[str, Look]:
+    """Names of arms to their looks, in the order in which the names first come.
+
+    Those in KNOWN have theirs; others one by their name's checksum, the same in every figure, unless two in one figure
+    would get the same: then the later in the alphabet moves on.
+    """
+    found: dict[str, Look] = {}
+    ordered_arms = list(dict.fromkeys(arms))
+    for arm in sorted(ordered_arms):
+        first = zlib.crc32(arm.encode()) % len(SPARE)
+        ordered = [*SPARE[first:], *SPARE[:first]]
+        free = [look for look in ordered if look not in found.values()]
+        found[arm] = KNOWN.get(arm) or (free or ordered)[0]
+    return {arm: found[arm] for arm in ordered_arms}
+
+
+def only(table: pd.DataFrame, column: str) -> str:
+    """The one value of a column. NothingToShow for an empty table, StoreError where it has several."""
+    values = table[column].unique()
+    if len(values) == 0:
+        raise NothingToShow(f"figure: no rows with a {column}; scripts/run.py makes them")
+    if len(values) > 1:
+        raise StoreError(f"figure: expected one {column}, found {', '.join(map(str, values))}; draw one figure for each")
+    return str(values[0])
+
+
+def panels(count: int, most: int, height: float, **sharing: bool) -> tuple[Figure, list[Axes]]:
+    """A number of panels, the most in a row and a row's height in inches to a figure and its axes, row by row."""
+    rows = math.ceil(count / most)
+    columns = math.ceil(count / rows)
+    figure = Figure(figsize=(min(WIDTH, 2.4 + 2.4 * columns), rows * height), layout="constrained")
+    axes = list(figure.subplots(rows, columns, squeeze=False, **sharing).flat)
+    for spare in axes[count:]:
+        spare.remove()
+    return figure, axes[:count]
+
+
+def head(axis: Axes, text: str) -> None:
+    """A panel's heading, in lines that fit: the layout makes no room for a heading wider than its panel."""
+    figure, columns = axis.get_figure(), axis.get_subplotspec().get_gridspec().ncols
+    axis.set_title(textwrap.fill(text, int((figure.get_figwidth() / columns - MARGIN) / CHARACTER)))
+
+
+def legend_below(figure: Figure, *groups: Sequence[Artist]) -> None:
+    """Groups of labelled artists to a legend below the panels, read row by row; each group begins a row."""
+    for handle in itertools.chain(*groups):
+        handle.set_label(textwrap.fill(str(handle.get_label()), LABEL))
+    longest = max(len(line) for handle in itertools.chain(*groups) for line in str(handle.get_label()).splitlines())
+    fitting = max(1, int(figure.get_figwidth() / (longest * CHARACTER + HANDLE)))
+    columns = min(fitting, max(map(len, groups)))
+    handles: list[Artist] = []
+    for group in groups:
+        handles += [*group, *[Line2D([], [], linestyle="none", label=" ")] * (-len(group) % columns)]
+    rows = [handles[start : start + columns] for start in range(0, len(handles), columns)]
+    lines = sum(max(str(handle.get_label()).count("\n") + 1 for handle in row) for row in rows)
+    figure.set_figheight(figure.get_figheight() + 0.17 * lines + 0.1)
+    in_columns = [row[column] for column in range(columns) for row in rows]  # as Matplotlib reads them
+    figure.legend(handles=in_columns, loc="outside lower center", ncols=columns, columnspacing=1.4, handlelength=2.6)
+
+
+def settled(figure: Figure) -> Figure:
+    """A figure to itself with its layout done for good: saving it once more would otherwise move it by fractions of a point."""
+    figure.align_ylabels()
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    return figure
+
+
+@rc_context(STYLE)
+def save(drawing: Drawing) -> dict[str, bytes]:
+    """A drawing to its files, name to content: PNG, PDF and CSV, the same bytes for the same drawing."""
+    files = {}
+    for kind, metadata in {"png": {}, "pdf": {"CreationDate": None}}.items():
+        content = io.BytesIO()
+        drawing.figure.savefig(content, format=kind, metadata=metadata)
+        files[f"{drawing.name}.{kind}"] = content.getvalue()
+    return {**files, f"{drawing.name}.csv": drawing.data.to_csv(index=False, lineterminator="\n").encode()}

@@ -1,0 +1,106 @@
+"""The article's claims on made-up stores of which the truth is known."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fewshot_audio.report.claims import ALL, FAILS, HOLDS, OPEN, claims, denied, every, near_zero, negative, positive, some
+from made_up import ASKED, PAIRS, frame, line
+
+NS = [5, 10, 50]
+FOLDS = {"us8k": range(1, 11), "tut_asc": [1]}
+
+
+def verdicts(truth, ns=NS, noise=0.001, datasets=tuple(FOLDS), models=ALL):
+    """The claims' verdicts where log-learn differs by truth(dataset, model, n), with a little noise."""
+    random, lines = np.random.default_rng(0), []
+    for dataset in datasets:
+        for model in models:
+            for fold in FOLDS[dataset]:
+                for n in ns:
+                    for repeat in (1, 2, 3):
+                        values = {"log_eps": 0.5, "log_learn": 0.5 + truth(dataset, model, n) + noise * random.normal()}
+                        for frontend, value in values.items():
+                            each = line(fold, n, repeat, frontend, value)
+                            each["identity"] |= {"dataset": {"name": dataset}, "model": {"name": model}}
+                            lines.append({**each, "key": f"{dataset}{model}{frontend}{fold}-{n}-{repeat}"})
+    cells = claims(frame(lines), "claims", "Claims", PAIRS[0], NS, ASKED).cells
+    assert cells["claim"].tolist() == ["S1", "S2", "S3", "S4", "S5", "S6"]
+    return cells["verdict"].tolist(), cells.set_index("claim")["points"]
+
+
+def as_in_the_article(dataset, model, n):
+    if dataset == "us8k":
+        return -0.008 if model in ("vgg", "proto") and n == 10 else 0.003
+    return (0.05 if n <= 10 else -0.02) if model == "sb_cnn" else -0.1
+
+
+def test_a_store_as_the_article_says_has_every_claim_hold():
+    assert verdicts(as_in_the_article)[0] == [HOLDS] * 6
+
+
+def test_a_store_that_says_the_opposite_has_none_hold():
+    found, _ = verdicts(lambda dataset, model, n: -as_in_the_article(dataset, model, n) if dataset == "tut_asc" else -0.1)
+    assert found == [FAILS, FAILS, HOLDS, FAILS, FAILS, FAILS]
+    assert verdicts(lambda dataset, model, n: 0.05)[0][2] == FAILS  # at no n negative
+
+
+def test_noise_leaves_every_claim_open():
+    assert set(verdicts(lambda dataset, model, n: 0.0, noise=0.5)[0]) == {OPEN}
+
+
+def test_gaps_leave_a_claim_open_and_are_named():
+    found, points = verdicts(as_in_the_article, ns=[5, 10], datasets=["us8k"], models=["vgg", "timbre", "proto"])
+    assert found == [OPEN] * 6
+    assert points["S1"].startswith("sb_cnn has no runs; vgg −0.2 [")
+    assert "(n = 50 missing)" in points["S1"]
+    assert "n = 5 +0." in points["S3"]
+    assert points["S4"] == "sb_cnn has no runs"
+    assert points["S6"] == "root mean square, no runs, over 0 of 12 models and n"
+
+
+def test_a_gap_that_cannot_change_the_verdict_does_not():
+    """One model far from zero is enough to deny that all are near it."""
+    found, _ = verdicts(lambda dataset, model, n: 0.05, models=["vgg"])
+    assert found[0] == FAILS
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "signs"),
+    [
+        (0.02, 0.03, (True, False, False)),
+        (-0.03, -0.02, (False, True, False)),
+        (-0.005, 0.005, (None, None, True)),
+        (0.001, 0.005, (True, False, True)),
+        (-0.02, 0.005, (None, None, None)),
+        (np.nan, np.nan, (None, None, None)),
+    ],
+)
+def test_a_sign_is_so_not_so_or_open(low, high, signs):
+    assert tuple(sign(low, high, 0.01) for sign in (positive, negative, near_zero)) == signs
+    assert denied(positive)(low, high, 0.01) == (None if signs[0] is None else not signs[0])
+
+
+def test_all_and_some_are_kleenes():
+    three = (True, False, None)
+    for one in three:
+        for other in three:
+            known = pd.Series([0.5 if each is None else float(each) for each in (one, other)])
+            assert every([one, other]) == {0: False, 0.5: None, 1: True}[known.min()]
+            assert some([one, other]) == {0: False, 0.5: None, 1: True}[known.max()]
+
+
+def test_what_is_over_draws_of_one_fold_uses_its_runs():
+    one = replace(ASKED, how=replace(ASKED.how, unit="draw"))
+    lines = [
+        {**line(1, n, repeat, arm, 0.5 + (arm == "log_learn") * 0.01 * repeat), "key": f"{arm}{n}{repeat}"}
+        for n in NS
+        for repeat in (1, 2, 3)
+        for arm in ("log_eps", "log_learn")
+    ]
+    by_fold, by_draw = (claims(frame(lines), "c", "C", PAIRS[0], NS, asked).cells["points"].tolist() for asked in (ASKED, one))
+    assert by_fold == by_draw
+    half = 2.4469118511449692 * 0.01 / 3  # 6 degrees of freedom, a standard error of 0.01 / 3
+    assert f"sb_cnn +2.0 [{100 * (0.02 - half):.1f}, {100 * (0.02 + half):.1f}]" in by_fold[1]

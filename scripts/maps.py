@@ -15,9 +15,8 @@ def main(sweep) -> None:
 
     jobs = [config.job(cfg) for cfg in sweep]
     dataset = build(jobs[0].dataset, name=jobs[0].dataset.name)
-    path, found = maps_of(jobs, dataset)
-    files = {f"figures/{name}": content for name, content in save(maps(found)).items()}
-    print(f"{dataset.name} {path}:", *write(files, config.reporting(sweep[0]).results))
+    files = {f"figures/{name}": content for name, content in save(maps(maps_of(jobs, dataset))).items()}
+    print(*write(files, config.reporting(sweep[0]).results), sep="\n")
 
 
 if __name__ == "__main__":

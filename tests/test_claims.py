@@ -55,7 +55,7 @@ def test_gaps_leave_a_claim_open_and_are_named():
     found, points = verdicts(as_in_the_article, ns=[5, 10], datasets=["us8k"], models=["vgg", "timbre", "proto"])
     assert found == [OPEN] * 6
     assert points["S1"].startswith("sb_cnn has no runs; vgg −0.2 [")
-    assert "(n = 50 missing)" in points["S1"]
+    assert points["S1"].endswith("; n = 50 missing")
     assert "n = 5 +0." in points["S3"]
     assert points["S4"] == "sb_cnn has no runs"
     assert points["S6"] == "root mean square, no runs, over 0 of 12 models and n"

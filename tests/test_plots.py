@@ -85,7 +85,8 @@ def clip(frontends=("log_eps", "leaf")):
         values = np.random.default_rng(place).normal(size=(17, 8)).round(4)
         tables.append(pd.DataFrame(values, columns=[str(band) for band in range(8)]))
         tables[-1].insert(0, "frontend", name)
-        tables[-1].insert(1, "seconds", np.arange(17) / 100)
+        tables[-1].insert(1, "clip", "us8k, a.wav")
+        tables[-1].insert(2, "seconds", np.arange(17) / 100)
     return pd.concat(tables, ignore_index=True)
 
 
@@ -397,7 +398,7 @@ def test_of_many_runs_some_are_drawn_one_by_one():
 
 def test_filters_before_and_after():
     drawing = made("filters")
-    assert drawing.name == "filters_us8k_timbre_leaf"
+    assert drawing.name == "filters_us8k_leaf"
     assert [(axis.get_title(), axis.get_yscale()) for axis in drawing.figure.axes] == [("centre", "log"), ("alpha", "linear")]
     for axis, quantity in zip(drawing.figure.axes, ("centre", "alpha"), strict=True):
         shown = bank([quantity])
@@ -412,6 +413,9 @@ def test_filters_before_and_after():
         text.get_text() for text in made("filters, eight quantities").figure.legends[0].get_texts()
     )
     pd.testing.assert_frame_equal(drawing.data, bank())
+    both = filters(pd.concat([bank(), bank().assign(model="vgg", after=100.0)]))
+    assert len(both.figure.axes[0].lines) == 3
+    assert {"after, timbre", "after, vgg"} < {text.get_text() for text in both.figure.legends[0].get_texts()}
     negative = filters(bank(["centre"]).assign(low=-1.0))
     assert negative.figure.axes[0].get_yscale() == "linear"
 
@@ -421,7 +425,7 @@ def test_maps_are_drawn_over_seconds():
     images = [axis.images[0] for axis in drawing.figure.axes if axis.images]
     assert len(images) == 2
     for image, (_, rows) in zip(images, clip().groupby("frontend", sort=False), strict=True):
-        values = rows.iloc[:, 2:].to_numpy()
+        values = rows.iloc[:, 3:].to_numpy()
         np.testing.assert_array_equal(image.get_array(), values.T)
         assert image.get_extent() == pytest.approx((-0.005, 0.165, -0.5, 7.5))
         assert image.origin == "lower"

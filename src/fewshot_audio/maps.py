@@ -12,11 +12,11 @@ from fewshot_audio.job import transform_of
 from fewshot_audio.models.classifier import FRAMES
 from fewshot_audio.types import Dataset, Job
 
-DIGITS = 5  # of values kept
+DIGITS = 4  # of values kept
 
 
-def maps_of(jobs: Iterable[Job], dataset: Dataset) -> tuple[str, pd.DataFrame]:
-    """Jobs that differ in their frontend to a clip's path and its maps before training: frontend, seconds, a column per band.
+def maps_of(jobs: Iterable[Job], dataset: Dataset) -> pd.DataFrame:
+    """Jobs that differ in their frontend to a clip's maps before training: frontend, clip, seconds, a column per band.
 
     The clip is the first of the fold's test set that is a patch long, or else its first.
     """
@@ -26,9 +26,10 @@ def maps_of(jobs: Iterable[Job], dataset: Dataset) -> tuple[str, pd.DataFrame]:
         values = [[float(f"{value:.{DIGITS}g}") for value in frame] for frame in _map(job, dataset, path)]
         table = pd.DataFrame(values, columns=[str(band) for band in range(len(values[0]))])
         table.insert(0, "frontend", job.frontend.name)
-        table.insert(1, "seconds", [round(frame * job.mel.hop / job.mel.sample_rate, DIGITS) for frame in range(len(table))])
+        table.insert(1, "clip", f"{dataset.name}, {path}")
+        table.insert(2, "seconds", [round(frame * job.mel.hop / job.mel.sample_rate, 5) for frame in range(len(table))])
         tables.append(table)
-    return path, pd.concat(tables, ignore_index=True)
+    return pd.concat(tables, ignore_index=True)
 
 
 def _long_clip(job: Job, dataset: Dataset) -> str:

@@ -87,29 +87,29 @@ def claims(
 
 def _checked(claim: Claim, values: pd.DataFrame, wanted: Sequence[int], how: Statistics) -> tuple[str, ...]:
     """A claim on one dataset's pairs to its row."""
-    found = [_of_model(claim, values[values["model"] == model], wanted, how) for model in claim.models]
-    verdicts = [verdict for verdict, _ in found]
-    numbers = "; ".join(f"{model} {text}" for model, (_, text) in zip(claim.models, found, strict=True))
-    return claim.name, claim.dataset, claim.says, _word(every(verdicts)), numbers
+    parts = {model: values[values["model"] == model] for model in claim.models}
+    found = [_of_model(claim, part, wanted, how) for part in parts.values()]
+    numbers = "; ".join(f"{model} {text}" for model, (_, text) in zip(parts, found, strict=True))
+    lacking = [n for n in wanted if any(len(part) and n not in set(part["n_per_class"]) for part in parts.values())]
+    lack = f"; n = {', '.join(map(str, lacking))} missing" if lacking else ""
+    return claim.name, claim.dataset, claim.says, _word(every([verdict for verdict, _ in found])), numbers + lack
 
 
 def _of_model(claim: Claim, values: pd.DataFrame, wanted: Sequence[int], how: Statistics) -> tuple[bool | None, str]:
-    """What a model's pairs say of a claim, and in numbers."""
+    """What a model's pairs say of a claim, open where they lack an n, and in numbers."""
     if values.empty:
         return None, "has no runs"
-    lacking = sorted(set(wanted) - set(values["n_per_class"]))
-    lack = f" (n = {', '.join(map(str, lacking))} missing)" if lacking else ""
     if claim.over == "mean":
         confidence = 1 - 2 * LEVEL if claim.sign is near_zero else how.confidence  # two one-sided tests
         cells = summary(values, ["dataset", "model"], replace(how, confidence=confidence), ["fold", "n_per_class"])
-        text = f"{_interval(cells.iloc[0])}"
+        text = _interval(cells.iloc[0])
     else:
         confidence = 1 - (1 - how.confidence) / len(wanted) if claim.over == "some" else how.confidence
         cells = summary(values, BY, replace(how, confidence=confidence))
         text = ", ".join(f"n = {cell['n_per_class']} {_interval(cell)}" for _, cell in cells.iterrows())
     signs = [_sign(claim, cell)(cell["low"], cell["high"], how.margin) for _, cell in cells.iterrows()]
-    verdict = some(signs) if claim.over == "some" else every(signs)
-    return (None if lacking else verdict), text + lack
+    whole = set(wanted) <= set(values["n_per_class"])
+    return (some(signs) if claim.over == "some" else every(signs)) if whole else None, text
 
 
 def _sign(claim: Claim, cell: pd.Series) -> Sign:

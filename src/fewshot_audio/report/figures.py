@@ -22,6 +22,7 @@ from fewshot_audio.study.store import FINISHED, Line
 from fewshot_audio.types import Reporting, Statistics
 
 SCALARS = ("alpha", "beta", "beta/alpha")
+HERTZ = ("centre", "bandwidth")  # of filters, named without their unit in results
 RUN = [*ARM, "n_per_class", "fold", "repeat"]
 
 
@@ -45,7 +46,7 @@ def drawings(
     made = [_accuracy(group, asked.how) for _, group in values.groupby("dataset")]
     made += [_forest(group, asked.how) for _, group in pairs.groupby("dataset")]
     made += [learned_scalars(group) for _, group in paths.groupby("dataset")]
-    made += [filters(group) for _, group in banks.groupby(ARM)]
+    made += [filters(group) for _, group in banks.groupby(["dataset", "frontend"])]
     made += [] if clip is None else [maps(clip)]
     return [*made, completeness(grid(runs, asked.schedule))]
 
@@ -115,5 +116,6 @@ def _median_filters(run: tuple, banks: list[dict[str, Any]]) -> pd.DataFrame:
         low, median, high = np.percentile(after, [5, 50, 95], axis=0)
         sides = {"before": np.median(before, axis=0), "after": median, "low": low, "high": high}
         names = dict(zip(RUN, run, strict=False))
-        parts.append(pd.DataFrame({**names, "quantity": name, "index": np.arange(len(median)), **sides, "runs": len(banks)}))
+        quantity = f"{name}, Hz" if name in HERTZ else name
+        parts.append(pd.DataFrame({**names, "quantity": quantity, "index": np.arange(len(median)), **sides, "runs": len(banks)}))
     return pd.concat(parts)

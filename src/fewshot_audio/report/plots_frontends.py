@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from fewshot_audio.report.drawing import GREY, STYLE, Drawing, head, legend_below, looks, only, panels, settled
 from fewshot_audio.types import NothingToShow
@@ -110,35 +110,48 @@ def _learned_alt(medians: pd.DataFrame, dataset: str) -> str:
 
 @rc_context(STYLE)
 def filters(table: pd.DataFrame) -> Drawing:
-    """What training did to the filters of one dataset, model and frontend to a panel per quantity, by filter.
+    """What training with each model did to the filters of one dataset and frontend to a panel per quantity, by filter.
 
     Table: dataset, model, frontend, quantity, index, before, after, low, high, runs; low..high: the 5th to 95th percentile of
     after over the runs.
     """
-    dataset, model, frontend = (only(table, column) for column in ("dataset", "model", "frontend"))
-    colour = looks([frontend])[frontend].colour
+    dataset, frontend = (only(table, column) for column in ("dataset", "frontend"))
+    models = list(table["model"].unique())
+    colours = {model: look.colour for model, look in looks(models if len(models) > 1 else [frontend]).items()}
+    colours = dict(zip(models, colours.values(), strict=True))
     quantities = table["quantity"].unique()
     figure, axes = panels(len(quantities), 3, 1.75)
     for axis, quantity in zip(axes, quantities, strict=True):
-        of_quantity = table[table["quantity"] == quantity].sort_values("index")
-        x = of_quantity["index"]
-        axis.fill_between(x, of_quantity["low"], of_quantity["high"], color=colour, alpha=0.25, linewidth=0)
-        axis.plot(x, of_quantity["after"], color=colour, linewidth=1.2)
-        axis.plot(x, of_quantity["before"], color=GREY, linestyle="--", linewidth=1)
-        _fitting_scale(axis, of_quantity[["before", "after", "low", "high"]].to_numpy(float))
+        _filters_panel(axis, table[table["quantity"] == quantity].sort_values("index"), colours)
         head(axis, quantity)
-        axis.set_xlabel("filter")
-        axis.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     runs = table["runs"].max()
-    handles: list[Artist] = [Line2D([], [], color=GREY, linestyle="--", linewidth=1, label="before training")]
-    handles.append(Line2D([], [], color=colour, linewidth=1.2, label="after training"))
-    if runs > 1:
-        handles.append(Patch(color=colour, alpha=0.25, linewidth=0, label="5th to 95th percentile over runs"))
-    legend_below(figure, handles)
-    caption = f"Filters of {frontend} before (dashed) and after training {model} on {dataset}."
+    legend_below(figure, _filters_legend(colours, runs))
+    caption = f"Filters of {frontend} before (dashed) and after training with {' and '.join(models)} on {dataset}."
     caption += f" Bands: 5th to 95th percentile over {runs} runs." if runs > 1 else " One run."
-    name, title = f"filters_{dataset}_{model}_{frontend}", f"Filters of {frontend} with {model} on {dataset}"
+    name, title = f"filters_{dataset}_{frontend}", f"Filters of {frontend} on {dataset}"
     return Drawing(name, title, caption, f"{title}. {_filters_alt(table)}", settled(figure), table)
+
+
+def _filters_panel(axis: Axes, of_quantity: pd.DataFrame, colours: dict[str, str]) -> None:
+    for model, rows in of_quantity.groupby("model", sort=False):
+        axis.fill_between(rows["index"], rows["low"], rows["high"], color=colours[model], alpha=0.25, linewidth=0)
+        axis.plot(rows["index"], rows["after"], color=colours[model], linewidth=1.2)
+    first = of_quantity[of_quantity["model"] == of_quantity["model"].iloc[0]]  # all begin alike
+    axis.plot(first["index"], first["before"], color=GREY, linestyle="--", linewidth=1)
+    _fitting_scale(axis, of_quantity[["before", "after", "low", "high"]].to_numpy(float))
+    axis.set_xlabel("filter")
+    axis.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+
+
+def _filters_legend(colours: dict[str, str], runs: int) -> list[Artist]:
+    handles: list[Artist] = [Line2D([], [], color=GREY, linestyle="--", linewidth=1, label="before training")]
+    for model, colour in colours.items():
+        label = f"after, {model}" if len(colours) > 1 else "after training"
+        handles.append(Line2D([], [], color=colour, linewidth=1.2, label=label))
+    if runs > 1:
+        colour = GREY if len(colours) > 1 else next(iter(colours.values()))
+        handles.append(Patch(color=colour, alpha=0.25, linewidth=0, label="5th to 95th percentile over runs"))
+    return handles
 
 
 def _fitting_scale(axis: Axes, values: np.ndarray) -> None:
@@ -149,22 +162,22 @@ def _fitting_scale(axis: Axes, values: np.ndarray) -> None:
     axis.set_yscale("log")
     axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 300 else (1,)))
     axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axis.yaxis.set_minor_formatter(NullFormatter())
+    axis.yaxis.set_minor_locator(NullLocator())
 
 
 def _filters_alt(table: pd.DataFrame) -> str:
     told = []
-    for quantity, rows in table.groupby("quantity", sort=False):
+    for (model, quantity), rows in table.groupby(["model", "quantity"], sort=False):
         moved = rows.loc[(rows["after"] - rows["before"]).abs().idxmax()]
         medians = f"median {rows['before'].median():.4g} before and {rows['after'].median():.4g} after training"
         most = f"filter {moved['index']} moved most, from {moved['before']:.4g} to {moved['after']:.4g}"
-        told.append(f"{quantity}: {medians}; {most}.")
+        told.append(f"{model}, {quantity}: {medians}; {most}.")
     return " ".join(told)
 
 
 @rc_context(STYLE)
 def maps(table: pd.DataFrame) -> Drawing:
-    """One clip's maps, a row per frontend and frame (columns frontend, seconds, a number per band), to images side by side."""
+    """One clip's maps, a row per frontend and frame (frontend, clip, seconds, then its bands), to images side by side."""
     if table.empty:
         raise NothingToShow("figure maps: no maps")
     clips = dict(list(table.groupby("frontend", sort=False)))
@@ -179,9 +192,10 @@ def maps(table: pd.DataFrame) -> Drawing:
         axis.spines[:].set_visible(False)
         if axis.get_subplotspec().is_first_col():
             axis.set_ylabel("band")
-    caption = "One clip as the frontends show it to a model before training, each on a colour scale of its own; dark is low."
+    clip = table["clip"].iloc[0]
+    caption = f"One clip ({clip}) as frontends show it to a model before training, each on its own colour scale; dark is low."
     told = [f"{frontend}: {_said_of(rows)}" for frontend, rows in clips.items()]
-    alt = f"Time-frequency images of one clip of {table['seconds'].max():.2f} s. {' '.join(told)}"
+    alt = f"Time-frequency images of {clip}, {table['seconds'].max():.2f} s. {' '.join(told)}"
     return Drawing("maps", "Maps of one clip", caption, alt, settled(figure), table)
 
 
@@ -193,7 +207,7 @@ def _image(axis: Axes, rows: pd.DataFrame) -> AxesImage:
 
 
 def _values(rows: pd.DataFrame) -> np.ndarray:
-    return rows.drop(columns=["frontend", "seconds"]).to_numpy(dtype=float)
+    return rows.drop(columns=["frontend", "clip", "seconds"]).to_numpy(dtype=float)
 
 
 def _said_of(rows: pd.DataFrame) -> str:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from fewshot_audio.report.layout import MINUS, NONE, Table
 
+LONG = 45  # signs of a text that LaTeX breaks into lines
 LATEX = {"\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "#": r"\#", "_": r"\_", "~": r"\textasciitilde{}", "^": r"\^{}"}
 LATEX |= {"$": r"\$", "{": r"\{", "}": r"\}", "±": r"$\pm$", "×": r"$\times$", MINUS: "$-$", NONE: "--", "<": "$<$", ">": "$>$"}
 
@@ -27,13 +28,21 @@ def markdown(table: Table, notes: Sequence[str]) -> str:
 
 def latex(table: Table) -> str:
     """A table to LaTeX with booktabs rules; what stands out is bold."""
-    heads, count = _heads(table), table.text.shape[1]
+    heads = _heads(table)
     body = [[rf"\textbf{{{_latex(text)}}}" if marked else _latex(text) for text, marked in row] for row in _rows(table)]
     rows = [_latex_groups(table)] if len(heads[0]) > 1 else []
     rows += [" & ".join(_latex(head[-1] or head[0]) for head in heads) + r" \\"]
-    lines = [f"% {table.caption}", rf"\begin{{tabular}}{{{'l' * table.labels}{'r' * (count - table.labels)}}}", r"\toprule"]
+    lines = [f"% {table.caption}", rf"\begin{{tabular}}{{{_alignment(table)}}}", r"\toprule"]
     lines += [*rows, r"\midrule", *(" & ".join(row) + r" \\" for row in body), r"\bottomrule", r"\end{tabular}"]
     return "\n".join(lines) + "\n"
+
+
+def _alignment(table: Table) -> str:
+    """LaTeX's letter for each column: numbers right, words left, sentences in a box."""
+    columns = [[text for text, _ in column] for column in zip(*_rows(table), strict=True)]
+    numbers = [all(text[:1] in "0123456789+-[" + MINUS + NONE for text in column) for column in columns]
+    long = [max(map(len, column)) > LONG for column in columns]
+    return "".join("r" if number else "p{6cm}" if wide else "l" for number, wide in zip(numbers, long, strict=True))
 
 
 def html(table: Table, name: str) -> str:

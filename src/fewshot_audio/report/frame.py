@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
+import msgspec
 import pandas as pd
 
 from fewshot_audio.study.store import FAILED, FINISHED, Line
@@ -18,6 +18,9 @@ CELL = ["dataset", "fold", "model", "frontend", "n_per_class", "repeat"]
 COLUMNS = [*CELL, "accuracy", "stored_bn", "draw", "key", "nan_clips", "classes", "parameters", "seconds", "drift", "reads"]
 COLUMNS += ["settings", "notes", "command", "commit", "versions", "machine"]
 NOT_SETTINGS = ("fold", "n_per_class", "repeat")
+NAMES = ["key", "status", "identity", "accuracy", "stored_bn", "draw", "correct", "clips", "nan_clips", "parameters", "seconds"]
+NAMES += ["notes", "command", "commit", "dirty", "versions", "machine", "device", "error"]
+FIELDS = dict.fromkeys(NAMES, Any) | {"confusion": list[msgspec.Raw], "frontend_report": dict[str, msgspec.Raw]}
 RESULT = ("accuracy", "correct", "clips", "nan_clips", "draw")  # what a run done twice must agree on
 
 
@@ -38,6 +41,7 @@ def found(lines: Iterable[Line]) -> Found:
     with _no_collection():
         rows, failed = _rows(lines)
     table = pd.DataFrame(list(rows.values()), columns=COLUMNS).astype({"stored_bn": float, "accuracy": float})
+    table = table.astype(dict.fromkeys(ARM, "category"))  # grouping is faster
     _check_alike(table, ARM, "stands for different settings", ())
     complaint = "was not trained alike for every frontend"
     _check_alike(table, ["dataset", "model"], complaint, ("frontend", "bank"))
@@ -80,7 +84,7 @@ def _no_collection() -> Iterator[None]:
 def _check_alike(table: pd.DataFrame, names: list[str], complaint: str, apart_from: tuple[str, ...]) -> None:
     """StoreError where runs of one name differ in their settings, those that may differ apart."""
     for name, group in table.groupby(names):
-        settings = [orjson.loads(text) for text in group["settings"].unique()]
+        settings = [msgspec.json.decode(text) for text in group["settings"].unique()]
         for each in settings[1:]:
             if differing := _differing(settings[0], each, apart_from):
                 step = "give each its own name (frontend.name=...) or results folder"
@@ -88,12 +92,13 @@ def _check_alike(table: pd.DataFrame, names: list[str], complaint: str, apart_fr
 
 
 def _row(line: Line) -> tuple:
-    """A finished run's line to the values of COLUMNS; None for what older lines do not tell."""
+    """A finished run's line to the values of COLUMNS; None for what older lines do not tell.
+
+    What is long may still be raw JSON.
+    """
     identity = line["identity"]
-    settings = orjson.dumps(
-        {key: value for key, value in identity.items() if key not in NOT_SETTINGS}, option=orjson.OPT_SORT_KEYS
-    )
-    classes = line.get("confusion") or line.get("training_clips")
+    settings = {key: value for key, value in identity.items() if key not in NOT_SETTINGS}
+    classes, summary = line.get("confusion"), line.get("frontend_report", {}).get("summary", {})
     seconds = line.get("seconds")
     return (
         identity["dataset"]["name"],
@@ -110,9 +115,9 @@ def _row(line: Line) -> tuple:
         len(classes) if classes else None,
         line.get("parameters"),
         sum(seconds.values()) if seconds else None,
-        line.get("frontend_report", {}).get("summary", {}),
+        msgspec.json.decode(summary) if isinstance(summary, msgspec.Raw) else summary,
         "waveform" if "sample_rate" in identity["frontend"] else "mel",
-        settings,
+        msgspec.json.encode(settings, order="sorted"),
         tuple(line.get("notes", ())),
         line.get("command"),
         f"{line.get('commit')}{' with changes' if line.get('dirty') else ''}",

@@ -4,7 +4,7 @@ import re
 import shlex
 from typing import Any
 
-import orjson
+import msgspec
 import pandas as pd
 
 from fewshot_audio.report.frame import ARM, CELL
@@ -49,8 +49,8 @@ def listed(lacking: pd.DataFrame, runs: pd.DataFrame) -> str:
 
 def _key(run: dict[str, Any], runs: pd.DataFrame) -> str:
     """The key that a run would have, by the settings of its arm's other runs, or of its model's and its frontend's."""
-    of_model = orjson.loads(_kin(run, runs, ARM, ["dataset", "model"])["settings"])
-    of_frontend = orjson.loads(_kin(run, runs, ARM, ["dataset", "frontend"])["settings"])
+    of_model = msgspec.json.decode(_kin(run, runs, ARM, ["dataset", "model"])["settings"])
+    of_frontend = msgspec.json.decode(_kin(run, runs, ARM, ["dataset", "frontend"])["settings"])
     settings = of_model | {name: of_frontend[name] for name in ("frontend", "bank") if name in of_frontend}
     return run_key(settings | {name: int(run[name]) for name in ("fold", "n_per_class", "repeat")})
 

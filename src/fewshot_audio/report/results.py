@@ -1,14 +1,15 @@
 """A results folder as tables, figures and a study of the page."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from fewshot_audio.components import build
 from fewshot_audio.report import render
-from fewshot_audio.report.frame import Found, found
+from fewshot_audio.report.frame import FIELDS, Found, found
 from fewshot_audio.report.layout import Table
 from fewshot_audio.report.page import Picture, Shown, Study
 from fewshot_audio.report.pairs import all_paired
@@ -17,6 +18,7 @@ from fewshot_audio.report.write import notes_on, provenance, run_commands
 from fewshot_audio.study.store import Line, Store
 from fewshot_audio.types import Component, NothingToShow, Reporting, StoreError
 
+LEARNED = dict.fromkeys(("key", "status", "identity", "accuracy", "seconds", "path", "frontend_report"), Any)
 ORDER = ("accuracy", "difference", "claims", "leaf", "controls", "tests", "arms", "batch_norm", "drift", "cost")
 
 
@@ -29,8 +31,8 @@ class Results:
     found: Found
 
     def lines(self) -> Iterator[Line]:
-        """The lines of all its stores."""
-        return _lines([self.folder, *self.also])
+        """The lines of all its stores, with the fields that figures need."""
+        return _lines([self.folder, *self.also], LEARNED)
 
     def clip(self) -> pd.DataFrame | None:
         """The maps of a clip that scripts/maps.py left among its figures."""
@@ -49,16 +51,16 @@ def folders(results: Path, also: Sequence[Path]) -> list[Path]:
 
 def read(folder: Path, also: Sequence[Path]) -> Results:
     """A results folder's runs. NothingToShow where there are none, StoreError where they contradict each other or are broken."""
-    here = found(_lines([folder, *also]))
+    here = found(_lines([folder, *also], FIELDS))
     if here.runs.empty:
         failed = f" ({sum(here.failures.values())} failed)" if here.failures else ""
         raise NothingToShow(f"{folder}: no finished runs{failed}; scripts/run.py makes them")
     return Results(folder, also, here)
 
 
-def _lines(where: Iterable[Path]) -> Iterator[Line]:
+def _lines(where: Iterable[Path], fields: Mapping[str, Any]) -> Iterator[Line]:
     for folder in where:
-        yield from Store(folder).lines()
+        yield from Store(folder).lines(fields)
 
 
 def tables(results: Results, wanted: Sequence[Component], asked: Reporting) -> tuple[list[Table], list[StoreError]]:

@@ -22,6 +22,9 @@ QUANTITIES = {
     "leaf_16k_40_moved": 9,
     "leaf_linear_44k_128": 5,
     "leaf_log_16k_40_moved": 5,
+    "td_fbanks_16k_40": 4,
+    "sincnet_16k_40": 6,
+    "sincnet_plus_16k_40": 7,
 }
 
 
@@ -34,6 +37,9 @@ TITLES = {
     "leaf_16k_40_moved": ("40 filters", "PCEN", "16000 Hz", "160 samples"),
     "leaf_linear_44k_128": ("128 filters", "no compression", "44100 Hz", "1024 samples"),
     "leaf_log_16k_40_moved": ("40 filters", "log", "16000 Hz", "160 samples"),
+    "td_fbanks_16k_40": ("td_fbanks", "40 filters", "log", "160 samples"),
+    "sincnet_16k_40": ("SincNet", "40 filters", "norm over bands", "160 samples"),
+    "sincnet_plus_16k_40": ("SincNet", "40 filters", "PCEN with fixed smoothing", "160 samples"),
 }
 
 
@@ -66,6 +72,9 @@ def changed(tmp_path, name, change):
         ("pons_timbre_log_learn", "after/timbre/1CNN/kernel:0", "after/timbre/1CNN/kernel:0"),
         ("leaf_16k_40_moved", "out", "out"),
         ("leaf_16k_40_moved", "grad/leaf/PCEN/delta:0", "gradient of PCEN/delta:0"),
+        ("td_fbanks_16k_40", "grad/tfbanks/tfbanks_complex_conv/kernel:0", "gradient of tfbanks_complex_conv/kernel:0"),
+        ("sincnet_16k_40", "out", "out"),
+        ("sincnet_plus_16k_40", "grad/kernel:0", "gradient of column 0 of kernel:0"),
     ],
 )
 def test_a_deviation_is_a_miss(tmp_path, name, array, missed):

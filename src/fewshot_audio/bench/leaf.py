@@ -12,7 +12,7 @@ from fewshot_audio import config
 from fewshot_audio.bench.measure import machine, peak
 from fewshot_audio.components import build
 from fewshot_audio.data.mel import MelTransform
-from fewshot_audio.frontends.leaf import Leaf
+from fewshot_audio.frontends.filterbank import Filterbank
 from fewshot_audio.frontends.pcen import smoothed_over_frames
 
 SECONDS = 3  # of a patch
@@ -62,7 +62,7 @@ def _case(rate: int, filters: int, hop: int, rounds: int, patches: int, device: 
     return {"rate": rate, "filters": filters, "hop": hop, "mel_ms": mel_ms, "engines": found}
 
 
-def _ready(engine: str, rate: int, filters: int, hop: int, noise: Tensor, device: str) -> tuple[Leaf, tuple[Tensor, ...]]:
+def _ready(engine: str, rate: int, filters: int, hop: int, noise: Tensor, device: str) -> tuple[Filterbank, tuple[Tensor, ...]]:
     """LEAF with an engine, calibrated on the noise, and what it prepares of it."""
     made, inputs = _prepared(engine, rate, filters, hop, noise, device)
     made.calibrate(*inputs)
@@ -71,21 +71,21 @@ def _ready(engine: str, rate: int, filters: int, hop: int, noise: Tensor, device
 
 def _prepared(
     engine: str, rate: int, filters: int, hop: int, noise: Tensor | None = None, device: str = "cpu"
-) -> tuple[Leaf, tuple[Tensor, ...]]:
+) -> tuple[Filterbank, tuple[Tensor, ...]]:
     """LEAF with an engine, and what it prepares of noise, of one patch where none is given."""
     noise = torch.rand(1, SECONDS * rate) - 0.5 if noise is None else noise
     settings = [f"sample_rate={rate}", f"hop={hop}", f"frontend.filters={filters}", f"frontend.engine={engine}"]
-    made: Leaf = build(config.job(config.composed(["dataset=synthetic", "frontend=leaf", *settings])).frontend).to(device)
+    made: Filterbank = build(config.job(config.composed(["dataset=synthetic", "frontend=leaf", *settings])).frontend).to(device)
     return made, made.prepare(noise.to(device)[..., None], torch.full((len(noise),), noise.shape[1], device=device))
 
 
-def _energies(made: Leaf, inputs: tuple[Tensor, ...]) -> None:
+def _energies(made: Filterbank, inputs: tuple[Tensor, ...]) -> None:
     with torch.no_grad():
-        made.engine.energies(torch.complex(*made.filters()), made.pooling(), *inputs)
+        made.engine.energies(made.kernels(), made.pooling(), *inputs[1:])
 
 
-def _update(made: Leaf, inputs: tuple[Tensor, ...]) -> None:
-    made.engine.energies(torch.complex(*made.filters()), made.pooling(), *inputs).square().mean().backward()
+def _update(made: Filterbank, inputs: tuple[Tensor, ...]) -> None:
+    made.engine.energies(made.kernels(), made.pooling(), *inputs[1:]).square().mean().backward()
 
 
 def _one_update(engine: str, rate: int, filters: int, hop: int, shares: Tensor | None) -> None:

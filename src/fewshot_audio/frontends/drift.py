@@ -29,6 +29,16 @@ def drift(before: dict[str, Tensor], after: dict[str, Tensor]) -> dict[str, Any]
     return {"summary": {name: float(f"{value.item():.5g}") for name, value in summary.items()}, "filters": filters}
 
 
+def before_and_after(before: dict[str, Tensor], after: dict[str, Tensor]) -> dict[str, Any]:
+    """What is learned per band, in plain numbers (bands,), before and after training, and how much it has changed."""
+    summary = {}
+    for name in before:
+        moved = (after[name].double() - before[name].double()).abs()
+        summary |= {f"median change, {name}": moved.median(), f"largest change, {name}": moved.max()}
+    filters = {name: {"before": rounded(before[name]), "after": rounded(after[name])} for name in before}
+    return {"summary": {name: float(f"{value.item():.5g}") for name, value in summary.items()}, "filters": filters}
+
+
 def jensen_shannon(before: dict[str, Tensor], after: dict[str, Tensor]) -> Tensor:
     """The mean over filters of the Jensen-Shannon distance (base 2, 0 to 1) of their Gaussian responses, each of sum 1."""
     top = max(each["centre"].max() + 3 * each["bandwidth"].max() for each in (before, after))

@@ -41,6 +41,18 @@ def initial(scale: Scale, filters: int, low: float, high: float, sample_rate: in
     return 2 * math.pi * centres / sample_rate, sample_rate / 2 / (hz[2:] - hz[:-2])
 
 
+def edges(scale: Scale, filters: int, low: float, high: float) -> tuple[Tensor, Tensor]:
+    """Lower edges and bands (filters,) in Hz of neighbouring band-passes, equally wide on the scale, as SincNet begins.
+
+    They go from `low` to 100 Hz below `high`, since a sinc filter adds 50 Hz to its lower edge and to its band.
+    Source: Ravanelli & Bengio, arXiv 1808.00158.
+    """
+    to, back = SCALES[scale if scale in ("mel", "bark") else "linear"]
+    ends = to(torch.tensor([low, high - 100], dtype=torch.float64))
+    hz = back(torch.linspace(ends[0].item(), ends[1].item(), filters + 1, dtype=torch.float64))
+    return hz[:-1], hz[1:] - hz[:-1]
+
+
 def drawn(widths: Tensor, low: float, high: float, sample_rate: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Random centres and widths (filters,): centres even in Hz, sorted; widths even in their logarithm over those given."""
     spread = torch.rand(2, len(widths), generator=generator, dtype=torch.float64)

@@ -1,6 +1,6 @@
 """Logarithmic compression that learns nothing: log-EPS, and any other fixed floor."""
 
-from math import isfinite, nan
+from math import nan
 from typing import Literal
 
 import torch
@@ -30,6 +30,7 @@ class LogFixed(Frontend):
         return below_floor(patches, self.beta / self.alpha)
 
 
-def below_floor(patches: Tensor, floor: float) -> dict[str, float]:
-    """The share of patches' power mel values below beta / alpha, which the logarithm flattens; NaN where that is."""
-    return {"below beta/alpha": (patches < floor).double().mean().item() if isfinite(floor) else nan}
+def below_floor(patches: Tensor, floor: float | Tensor) -> dict[str, float]:
+    """The share of patches' power mel values below beta / alpha, (bands,) or one, which is flattened; NaN where that is."""
+    finite = torch.as_tensor(floor).isfinite().all()
+    return {"below beta/alpha": (patches < floor).double().mean().item() if finite else nan}

@@ -16,8 +16,9 @@ class PCEN(nn.Module):
     where the function stops being real. Source: Wang et al., arXiv 1607.05666, as in Zeghidour et al., arXiv 2101.08596.
     """
 
-    def __init__(self, alpha: Tensor, delta: Tensor, root: Tensor, smooth: Tensor):
+    def __init__(self, alpha: Tensor, delta: Tensor, root: Tensor, smooth: Tensor, floor: float):
         super().__init__()
+        self.floor = floor
         self.alpha, self.delta = nn.Parameter(alpha), nn.Parameter(delta)
         self.root, self.smooth = nn.Parameter(root), nn.Parameter(smooth)
 
@@ -26,10 +27,15 @@ class PCEN(nn.Module):
         delta, root = self.delta.clamp(min=EPSILON), self.root.clamp(min=1)
         return {"alpha": self.alpha.clamp(max=1), "delta": delta, "root": root, "smooth": self.smooth.clamp(0, 1)}
 
+    @torch.no_grad()
+    def in_plain_units(self) -> dict[str, Tensor]:
+        """The four within their bounds, (bands,) each, by name, on the CPU."""
+        return {name: value.cpu().clone() for name, value in self.bounded().items()}
+
     def forward(self, energies: Tensor) -> Tensor:
         alpha, delta, root, smooth = self.bounded().values()
         smoothed = smoothed_over_frames(energies, smooth)
-        return (energies / (EPSILON + smoothed) ** alpha + delta) ** (1 / root) - delta ** (1 / root)
+        return (energies / (self.floor + smoothed) ** alpha + delta) ** (1 / root) - delta ** (1 / root)
 
 
 def smoothed_over_frames(x: Tensor, weight: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from fewshot_audio.types import DataError
 FORMATS = {
     ("mel", "labels"): networks.supervised,
     ("mel_support", "mel_query", "query_labels"): networks.prototypical,
-    ("x", "sample_rate", "param/kernel:0"): leaf.leaf,
+    ("x", "sample_rate", "out"): leaf.leaf,
 }
 
 

@@ -89,8 +89,8 @@ def points(value: float, signed: bool = True) -> str:
 
 
 def plain(value: float) -> str:
-    """A number with three digits."""
-    return _number(value, ".3g")
+    """A number to three digits, without powers of ten where it is large."""
+    return _number(float(f"{value:.3g}"), ",.0f") if abs(value) >= 1000 else _number(value, ".3g")
 
 
 def _number(value: float, form: str) -> str:

@@ -1,0 +1,95 @@
+"""Filters, pooling and compression of the waveform as one frontend."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from fewshot_audio.frontends.compression import FLOOR
+from fewshot_audio.frontends.drift import drift
+from fewshot_audio.frontends.engine import Engine
+from fewshot_audio.frontends.frontend import Frontend
+
+
+class Filterbank(Frontend):
+    """Waveforms to maps: filter, rectify, pool into frames, floor at 1e-5, compress; in float32 also under autocast.
+
+    Assembled from its parts: `filters` and `pooling` give impulse responses and windows (filters, taps), the `engine` does the
+    rest up to the energies of frames, `compression` makes maps of them (given the frames of each clip where it `needs_frames`).
+    `draw`, if given, turns a generator into random values for the filters' parameters.
+    Source: Zeghidour et al., arXiv 2101.08596, and its TensorFlow code.
+    """
+
+    reads = "waveform"
+    pointwise = False
+
+    def __init__(
+        self,
+        filters: nn.Module,
+        pooling: nn.Module,
+        compression: nn.Module,
+        engine: Engine,
+        sample_rate: int,
+        draw: Callable[[torch.Generator], tuple[Tensor, ...]] | None = None,
+    ):
+        super().__init__()
+        self.filters, self.pooling, self.compression = filters, pooling, compression
+        self.engine, self.sample_rate, self.draw = engine, sample_rate, draw
+        self.bands = len(filters.at_a_bound())
+        self.before = self.in_plain_units()
+
+    def kernels(self) -> Tensor:
+        """Impulse responses (filters, taps), complex or real."""
+        found = self.filters()
+        return torch.complex(*found) if isinstance(found, tuple) else found
+
+    def prepare(self, rows: Tensor, lengths: Tensor) -> tuple[Tensor, ...]:
+        return self.frames(lengths), *self.engine.prepare(rows[..., 0], lengths)
+
+    def frames(self, rows: Any) -> Any:
+        return self.engine.placement.frames(rows)
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        frames, *prepared = inputs
+        with torch.autocast(frames.device.type, enabled=False):
+            energies = self.engine.energies(self.kernels(), self.pooling(), *prepared).clamp(min=FLOOR)
+            return self.compression(energies, frames) if self.needs_frames else self.compression(energies)
+
+    @property
+    def needs_frames(self) -> bool:
+        """Whether the compression must know the frames of each clip."""
+        return getattr(self.compression, "needs_frames", False)
+
+    def initialise(self, generator: torch.Generator) -> None:
+        if self.draw is not None:
+            with torch.no_grad():
+                for parameter, value in zip(self.filters.parameters(), self.draw(generator), strict=True):
+                    parameter.copy_(value)
+        self.before = self.in_plain_units()
+
+    def calibrate(self, *inputs: Tensor) -> None:
+        with torch.no_grad():
+            self.engine.calibrate(self.kernels(), self.pooling(), FLOOR, *inputs[1:])
+
+    @torch.no_grad()
+    def in_plain_units(self) -> dict[str, Tensor]:
+        """What is learned, each (filters,) on the CPU: centres and bandwidths in Hz, pooling widths in ms, the compression's."""
+        centre, bandwidth = self.filters.in_hz(self.sample_rate)
+        found = {"centre": centre, "bandwidth": bandwidth}
+        if hasattr(self.pooling, "in_samples"):
+            found["pooling, ms"] = 1000 * self.pooling.in_samples() / self.sample_rate
+        if hasattr(self.compression, "in_plain_units"):
+            found |= self.compression.in_plain_units()
+        return {name: value.detach().cpu().clone() for name, value in found.items()}
+
+    def learned(self) -> dict[str, float]:
+        now = self.in_plain_units()
+        moved = (now["centre"] - self.before["centre"]).abs().median().item()
+        return {"median drift, Hz": moved} | {f"median {name}": value.median().item() for name, value in now.items()}
+
+    def report(self) -> dict[str, Any]:
+        parts = {"filters": self.filters, "poolings": self.pooling}
+        bounds = {f"{name} at a bound": int(part.at_a_bound().sum()) for name, part in parts.items()}
+        found = drift(self.before, self.in_plain_units())
+        return {"engine": self.engine.report(), "summary": found["summary"] | bounds, "filters": found["filters"]}

@@ -28,7 +28,7 @@ SMALL = {
     "proto": ["model.width=4"],
     "proto_original": ["model.width=4"],
     "vgg": ["model.width=4"],
-    **dict.fromkeys(("leaf", "efficient_leaf", "td_fbanks"), ["frontend.engine=exact"]),
+    **{name: ["frontend.engine=exact"] for name in ("leaf", "efficient_leaf", "td_fbanks")},
 }
 
 

@@ -12,7 +12,7 @@ from fewshot_audio import config, work
 from fewshot_audio.components import build
 from fewshot_audio.data.mel import MelTransform
 from fewshot_audio.frontends.masked_norm import MaskedNorm, Moments
-from fewshot_audio.frontends.wavegram import spectra
+from fewshot_audio.frontends.wavegram import FRAMES_AT_ONCE, spectra
 from fewshot_audio.study.store import Store
 from fewshot_audio.train.fit import fit
 from fewshot_audio.train.method import Randomness
@@ -21,14 +21,14 @@ from fewshot_audio.train.run import prepared
 from fewshot_audio.types import ConfigError
 
 RATE = 8000
+CLOSE = {"rtol": 1e-9, "atol": 1e-9}
 LENGTHS = [40, 400, 1000, 1121, 4000, 4159, 4160, 4161, 4319, 4320]  # at hop 320; the first is shorter than a hop
 
 
 def wavegram(hop=320, rate=RATE, seed=0):
-    """The configured Wavegram with weights of a seed and statistics other than those of the start, in evaluation mode."""
-    made = build(
-        config.job(config.composed(["dataset=synthetic", "frontend=wavegram", f"sample_rate={rate}", f"hop={hop}"])).frontend
-    )
+    """The configured Wavegram in float64, with weights of a seed, statistics unlike those of the start, in evaluation mode."""
+    wanted = ["dataset=synthetic", "frontend=wavegram", f"sample_rate={rate}", f"hop={hop}"]
+    made = build(config.job(config.composed(wanted)).frontend)
     random = torch.Generator().manual_seed(seed)
     made.initialise(random)
     for norm in made.norms:
@@ -36,20 +36,19 @@ def wavegram(hop=320, rate=RATE, seed=0):
         norm.running_var.uniform_(0.1, 1, generator=random)
         nn.init.uniform_(norm.weight, 0.5, 2, generator=random)
         nn.init.uniform_(norm.bias, -0.5, 0.5, generator=random)
-    return made.eval()
+    return made.double().eval()
 
 
-def clips(lengths, seed=1):
-    random = torch.Generator().manual_seed(seed)
-    return [0.3 * torch.randn(length, generator=random) for length in lengths]
+def clips(*lengths):
+    random = torch.Generator().manual_seed(1)
+    return [0.3 * torch.randn(length, generator=random, dtype=torch.float64) for length in lengths]
 
 
 def together(made, waveforms, beyond=7.0, longer=0):
     """Maps of clips in one batch, each cut to its own frames; the batch may be `longer` than its longest clip."""
     lengths = torch.tensor([len(each) for each in waveforms])
-    rows = nn.utils.rnn.pad_sequence(
-        [*waveforms, torch.zeros(lengths.max() + longer, dtype=waveforms[0].dtype)], batch_first=True, padding_value=beyond
-    )
+    longest = waveforms[0].new_zeros(lengths.max() + longer)
+    rows = nn.utils.rnn.pad_sequence([*waveforms, longest], batch_first=True, padding_value=beyond)
     maps = made(*made.prepare(rows[:-1, :, None], lengths))
     return [each[: made.frames(length)] for each, length in zip(maps, lengths.tolist(), strict=True)]
 
@@ -59,27 +58,25 @@ def alone(made, waveform):
 
 
 def plain(made, waveforms):
-    """Maps of clips of one length by torch's own layers, as the source has them, hop 320."""
+    """Torch's own layers, as the source has them for hop 320, and clips of one length as they take them."""
     layers = [nn.Conv1d(1, 64, 11, 5, 5, bias=False), nn.BatchNorm1d(64, 1e-3, 0.01), nn.ReLU()]
     for before, channels in ((64, 64), (64, 128), (128, 128)):
         for size, dilation in ((before, 1), (channels, 2)):
             conv = nn.Conv1d(size, channels, 3, padding=dilation, dilation=dilation, bias=False)
             layers += [conv, nn.BatchNorm1d(channels, 1e-3, 0.01), nn.ReLU()]
         layers.append(nn.MaxPool1d(4))
-    net = nn.Sequential(*layers).to(waveforms.dtype)
+    net = nn.Sequential(*layers).double().train(made.training)
     with torch.no_grad():
-        for mine, theirs in zip(net.parameters(), ours(made), strict=True):
-            mine.copy_(theirs)
-        norms = [layer for layer in net if isinstance(layer, nn.BatchNorm1d)]
-        for mine, theirs in zip(norms, made.norms, strict=True):
-            mine.load_state_dict(theirs.state_dict())
-    padded = nn.functional.pad(waveforms, (158, -(waveforms.shape[1] + 158) % 320))
-    return net.train(made.training), padded[:, None]
+        for tensors in ("parameters", "buffers"):
+            for mine, theirs in zip(getattr(net, tensors)(), ours(made, tensors), strict=True):
+                mine.copy_(theirs)
+    return net, nn.functional.pad(waveforms, (158, -(waveforms.shape[1] + 158) % 320))[:, None]
 
 
-def ours(made):
-    """Parameters in the order of the plain layers."""
-    return [each for conv, norm in zip(made.convs, made.norms, strict=True) for each in (conv.weight, norm.weight, norm.bias)]
+def ours(made, tensors="parameters"):
+    """Parameters or buffers in the order of the plain layers."""
+    layers = zip(made.convs, made.norms, strict=True)
+    return [each for pair in layers for module in pair for each in getattr(module, tensors)()]
 
 
 @pytest.mark.parametrize(("rate", "hop"), [(8000, 320), (16000, 512), (22050, 512), (44100, 1024), (8000, 64)])
@@ -90,70 +87,66 @@ def test_frames_are_as_many_as_the_mel_s(rate, hop):
     for length in lengths:
         expected = len(mel(np.zeros(length)))
         with torch.no_grad():
-            assert alone(made, torch.zeros(length)).shape == (expected, 128)
+            assert alone(made, torch.zeros(length).double()).shape == (expected, 128)
     assert made.frames(10 * rate) == 1 + 10 * rate // hop
     assert made.frames(torch.tensor(lengths)).tolist() == [made.frames(length) for length in lengths]
 
 
 @pytest.mark.parametrize("length", LENGTHS)
 def test_maps_are_those_of_the_source_s_layers(length):
-    made = wavegram()
-    (waveform,) = clips([length])
+    made, (waveform,) = wavegram(), clips(length)
     net, padded = plain(made, waveform[None])
     expected = net(padded)[0].T[: made.frames(length)]
     assert (expected > 0).any()
-    torch.testing.assert_close(alone(made, waveform), expected, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(alone(made, waveform), expected, **CLOSE)
 
 
 def test_in_training_maps_gradients_and_running_statistics_are_those_of_the_source_s_layers():
-    made = wavegram().double().train()
-    waveforms = torch.stack(clips([4319] * 3)).double()
+    made, waveforms = wavegram().train(), torch.stack(clips(4319, 4319, 4319))
     net, padded = plain(made, waveforms)
+    expected, found = net(padded).transpose(1, 2)[:, :14], made.maps(waveforms[..., None])
+    torch.testing.assert_close(found, expected, **CLOSE)
     weights = torch.randn(14, 128, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
-    expected = net(padded).transpose(1, 2)[:, :14]
-    (expected * weights).tanh().sum().backward()
-    found = made.maps(waveforms[..., None])
-    (found * weights).tanh().sum().backward()
-    torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
+    for maps in (found, expected):
+        (maps * weights).tanh().sum().backward()
     for mine, theirs in zip(ours(made), net.parameters(), strict=True):
-        torch.testing.assert_close(mine.grad, theirs.grad, rtol=1e-7, atol=1e-9)
+        torch.testing.assert_close(mine.grad, theirs.grad, **CLOSE)
         assert mine.grad.abs().max() > 0
-    norms = [layer for layer in net if isinstance(layer, nn.BatchNorm1d)]
-    for mine, theirs in zip(made.norms, norms, strict=True):
-        torch.testing.assert_close(dict(mine.named_buffers()), dict(theirs.named_buffers()), rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(ours(made, "buffers"), list(net.buffers()), **CLOSE)
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.float64, 1e-13)])
 def test_a_clip_in_a_batch_of_longer_ones_is_the_clip_alone(dtype, tolerance):
-    made, waveforms = wavegram().to(dtype), [each.to(dtype) for each in clips(LENGTHS)]
+    made, waveforms = wavegram().to(dtype), [each.to(dtype) for each in clips(*LENGTHS)]
     with torch.no_grad():
         for found, waveform in zip(together(made, waveforms), waveforms, strict=True):
             expected = alone(made, waveform)
             torch.testing.assert_close(found, expected, rtol=0, atol=tolerance * expected.max().item())
 
 
-def test_how_long_the_padding_is_does_not_matter_in_training_either():
-    waveforms, found = clips(LENGTHS), []
-    for beyond, longer in ((0.0, 0), (7.0, 0), (-3.0, 20_000)):
+def test_in_training_neither_padding_nor_how_many_clips_pass_at_a_time_matters(monkeypatch):
+    found = []
+    for beyond, longer, frames in ((0.0, 0, 1000), (-3.0, 20_000, 1000), (7.0, 0, 32), (0.0, 500, 1)):
+        monkeypatch.setitem(FRAMES_AT_ONCE, "cpu", frames)
         made = wavegram().train()
-        maps = together(made, waveforms, beyond, longer)
-        sum(each.tanh().sum() for each in maps).backward()
-        found.append((maps, dict(made.named_buffers()), [each.grad for each in ours(made)]))
-    start = dict(wavegram().named_buffers())
-    assert all((found[0][1][name] != start[name]).all() for name in start)
-    for maps, buffers, gradients in found[1:]:
-        torch.testing.assert_close(maps, found[0][0], rtol=1e-5, atol=1e-5)
-        torch.testing.assert_close(buffers, found[0][1], rtol=1e-5, atol=1e-6)
-        for one, other in zip(gradients, found[0][2], strict=True):
-            torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4 * other.abs().max().item())
+        maps = torch.cat(together(made, clips(*LENGTHS), beyond, longer))
+        maps.tanh().sum().backward()
+        found.append([maps, *ours(made, "buffers"), *(each.grad for each in ours(made))])
+    for other in found[1:]:
+        torch.testing.assert_close(other, found[0], **CLOSE)
+
+
+def parts():
+    """Features of three clips of different lengths, in two parts, and what of them is inside."""
+    random, positions = torch.Generator().manual_seed(0), torch.arange(9)
+    features = torch.randn(3, 3, 9, generator=random, dtype=torch.float64).split(2)
+    return features, [(positions < lengths).double() for lengths in torch.tensor([9, 4, 6])[:, None, None].split(2)]
 
 
 def test_statistics_are_those_of_all_positions_inside_and_no_others():
-    norm, random = MaskedNorm(3).double(), torch.Generator().manual_seed(0)
-    x = torch.randn(2, 3, 9, generator=random, dtype=torch.float64)
-    inside = (torch.arange(9) < torch.tensor([[9], [4]]))[:, None].double()
-    scale, shift = norm(x, inside)
-    own = torch.cat([x[0], x[1, :, :4]], 1)
+    norm, (features, insides) = MaskedNorm(3).double(), parts()
+    scale, shift = norm(features, insides)
+    own = torch.cat([features[0][0], features[0][1, :, :4], features[1][0, :, :6]], 1)
     mean, variance = own.mean(1), own.var(1, correction=0)
     torch.testing.assert_close(scale[:, 0], (variance + 1e-3) ** -0.5)
     torch.testing.assert_close(shift[:, 0], -mean * (variance + 1e-3) ** -0.5)
@@ -162,16 +155,21 @@ def test_statistics_are_those_of_all_positions_inside_and_no_others():
 
 
 def test_moments_have_the_gradients_of_finite_differences():
-    inside = (torch.arange(5) < torch.tensor([[5], [2]]))[:, None].double()
-    x = torch.randn(2, 3, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(lambda each: Moments.apply(each, inside, inside.sum()), x)
+    features, insides = parts()
+    assert torch.autograd.gradcheck(
+        lambda *each: Moments.apply(insides, torch.tensor(19.0), *each), [each.requires_grad_() for each in features]
+    )
+
+
+def networks(hop, rate):
+    return [wavegram(hop, rate, seed) for seed in range(3)]
 
 
 @pytest.mark.parametrize(("rate", "hop"), [(8000, 320), (44100, 1024)])
 def test_a_click_is_loudest_in_the_frame_whose_centre_it_is(rate, hop):
     """Summed over a few random networks, as one need not answer most to what is nearest."""
     places = [0, 1, 8]
-    clicks = torch.zeros(4, 9 * hop)  # the last one is silence
+    clicks = torch.zeros(4, 9 * hop, dtype=torch.float64)  # the last one is silence
     clicks[range(3), [place * hop for place in places]] = 1
     with torch.no_grad():
         maps = [made.maps(clicks[..., None]) for made in networks(hop, rate)]
@@ -179,13 +177,9 @@ def test_a_click_is_loudest_in_the_frame_whose_centre_it_is(rate, hop):
     assert heard.argmax(1).tolist() == places
 
 
-def networks(hop, rate):
-    return [wavegram(hop, rate, seed) for seed in range(3)]
-
-
 @pytest.mark.parametrize(("hop", "early"), [(128, 0), (320, 0.5)])
 def test_a_frame_sees_as_far_to_either_side_of_its_centre(hop, early):
-    waveform, seen = clips([9 * hop])[0].requires_grad_(), torch.zeros(9 * hop)
+    waveform, seen = clips(9 * hop)[0].requires_grad_(), torch.zeros(9 * hop)
     for made in networks(hop, RATE):
         alone(made, waveform)[4].sum().backward()
         seen += waveform.grad.abs() > 0
@@ -195,16 +189,16 @@ def test_a_frame_sees_as_far_to_either_side_of_its_centre(hop, early):
 
 
 def test_a_shift_by_a_hop_shifts_the_map_by_a_frame():
-    made, (waveform,) = wavegram(), clips([4000])
+    made, (waveform,) = wavegram(), clips(4000)
     with torch.no_grad():
         found, later = alone(made, waveform), alone(made, nn.functional.pad(waveform, (320, 0)))
-    torch.testing.assert_close(later[3:-2], found[2:-2], rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(later[3:-2], found[2:-2], **CLOSE)
 
 
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("samples", [RATE // 20, 10 * RATE])
 def test_silence_and_clipping_give_finite_maps_and_gradients(samples, training):
-    made = wavegram().train(training)
+    made = wavegram().float().train(training)
     kinds = [torch.zeros(samples), torch.ones(samples), torch.sign(torch.sin(torch.arange(samples) * 0.3))]
     for waveforms in (kinds[:1], kinds):
         found = made.maps(torch.stack(waveforms)[..., None])
@@ -218,8 +212,7 @@ def test_parameters_are_those_of_seven_layers(hop, taps):
     kernels = [64 * taps, 64 * 64 * 3, 64 * 64 * 3, 64 * 128 * 3, 128 * 128 * 3, 128 * 128 * 3, 128 * 128 * 3]
     made = wavegram(hop)
     assert sum(parameter.numel() for parameter in made.parameters()) == sum(kernels) + 2 * (3 * 64 + 4 * 128)
-    first = made.convs[0]
-    assert (first.stride, first.kernel_size, first.padding) == ((hop // 64,), (taps,), (hop // 64,))
+    assert made.convs[0].stride == made.convs[0].padding == (hop // 64,)
 
 
 def test_weights_come_from_the_run_s_generator_within_glorot_s_bounds():
@@ -234,7 +227,7 @@ def test_weights_come_from_the_run_s_generator_within_glorot_s_bounds():
 
 
 def test_under_autocast_it_computes_in_float32():
-    made, waveform = wavegram(), clips([4000])[0]
+    made, waveform = wavegram().float(), clips(4000)[0].float()
     with torch.autocast("cpu", torch.bfloat16), torch.no_grad():
         found = alone(made, waveform)
     assert found.dtype == torch.float32
@@ -262,12 +255,12 @@ def test_what_has_changed_is_told_by_layer_and_in_hz():
         made.convs[0].weight *= torch.exp(torch.arange(11.0))
         made.convs[6].weight *= 1.5
     told, learned = made.report(), made.learned()
-    assert [told["summary"]["change, layer 7"], learned["change, layer 7"]] == pytest.approx([0.5, 0.5], rel=1e-5)
+    assert [told["summary"]["change, layer 7"], learned["change, layer 7"]] == pytest.approx([0.5, 0.5])
     assert told["summary"]["change, layer 2"] == 0 < learned["change, layer 1"]
-    before, after = (np.array(told["filters"]["centre"][when]) for when in ("before", "after"))
-    assert before.shape == after.shape == (64,)
-    assert np.median(abs(after - before)) == pytest.approx(learned["median drift, Hz"], rel=0.01)
-    assert told["summary"]["largest drift, Hz"] == pytest.approx(abs(after - before).max(), rel=1e-3)
+    moved = abs(np.subtract(*(told["filters"]["centre"][when] for when in ("before", "after"))))
+    assert moved.shape == (64,)
+    assert sorted(moved)[31] == pytest.approx(learned["median drift, Hz"], abs=0.1)
+    assert told["summary"]["largest drift, Hz"] == pytest.approx(moved.max(), abs=0.2)
 
 
 def with_wavegram(job, *settings):
@@ -278,8 +271,7 @@ def with_wavegram(job, *settings):
 
 
 def test_a_job_trains_it_and_tells_how_far_it_went(job, machine):
-    outcome = work.run(with_wavegram(job), machine)
-    assert (outcome.trained, outcome.failed) == (1, ())
+    assert work.run(with_wavegram(job), machine).trained == 1
     (line,) = Store(machine.results).lines()
     assert line["path"]["change, layer 1"][0] == 0 < line["path"]["change, layer 1"][-1]
     assert set(line["frontend_report"]["filters"]) == {"centre", "bandwidth"}
@@ -287,35 +279,21 @@ def test_a_job_trains_it_and_tells_how_far_it_went(job, machine):
     assert line["nan_clips"] == 0
 
 
-def colours(job):
-    """A network for three classes, noises of three colours, its method, and the mean loss of its clips in evaluation mode."""
+def test_it_learns_with_statistics_that_are_estimated_anew(job):
+    """Three classes: brown, white and violet noise."""
     random = torch.Generator().manual_seed(0)
     white = [0.1 * torch.randn(size, 1, generator=random) for _ in range(3) for size in (6000, 9000)]
     rows = [*(each.cumsum(0) / 30 for each in white[:2]), *white[2:4], *(each.diff(dim=0) for each in white[4:])]
-    network, method = prepared(job, 3, rows, [0, 0, 1, 1, 2, 2], Randomness.named("wavegram"))
-
-    def loss():
-        batch = next(method.epoch(()))
-        with torch.no_grad():
-            return method.loss(network.eval(), method.data.patches(batch), method.data.labels[batch.clips], ()).item()
-
-    return network, method, loss
-
-
-def test_it_learns_with_statistics_that_are_estimated_anew(job):
-    network, method, loss = colours(with_wavegram(job, "fit.epochs=8"))
+    wanted = with_wavegram(job, "fit.epochs=8")
+    network, method = prepared(wanted, 3, rows, [0, 0, 1, 1, 2, 2], Randomness.named("wavegram"))
     fit([network], [method], "cpu")
     reestimate(network, method, method.data)
-    assert loss() < 0.5 * np.log(3)
-
-
-def test_statistics_estimated_anew_are_those_of_the_training_clips(job):
-    network, method, _ = colours(with_wavegram(job))
-    reestimate(network, method, method.data)
-    norms = network.frontend.norms
-    assert {norm.num_batches_tracked.item() for norm in norms} == {PASSES}
-    assert {norm.momentum for norm in norms} == {0.01}
-    waveforms, reached = method.data.inputs
+    (batch,) = method.epoch(())
+    with torch.no_grad():
+        loss = method.loss(network, method.data.patches(batch), method.data.labels[batch.clips], batch.noise)
+    assert loss < 0.5 * np.log(3)
+    norms, (waveforms, reached) = network.frontend.norms, method.data.inputs
+    assert {(norm.num_batches_tracked.item(), norm.momentum) for norm in norms} == {(PASSES, 0.01)}
     x = network.frontend.convs[0](waveforms[:, None])
     own = torch.cat([each[:, : 64 * count] for each, count in zip(x, reached.tolist(), strict=True)], 1)
     torch.testing.assert_close(norms[0].running_mean, own.mean(1), rtol=1e-4, atol=1e-6)

@@ -7,11 +7,12 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from fewshot_audio.frontends.blocks import TILE, at_once, block_size, energies_of_blocks, parts, responses, spectra, whole
+from fewshot_audio.frontends.blocks import at_once, block_size, energies_of_blocks, parts, responses, spectra, whole
 from fewshot_audio.frontends.engine import Engine
 from fewshot_audio.frontends.engine_blocks import Blocks, sizes
 from fewshot_audio.frontends.placement import Placement
 
+TILE = 12  # blocks filtered together: what stays in a processor's cache
 AT_ONCE = 2**16  # samples of a tile's blocks and some filters: what stays in a processor's cache
 SHARES = 10.0 ** -torch.arange(3, 9, 0.25)  # of a filter's power that may lie outside its band
 EXACT_SHARE, EXACT_SHARE_BRIEF = 1e-9, 1e-12  # left out by the exact engine; under windows shorter than `BRIEF` taps

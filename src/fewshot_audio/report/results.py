@@ -19,7 +19,7 @@ from fewshot_audio.study.store import Line, Store
 from fewshot_audio.types import Component, NothingToShow, Reporting, StoreError
 
 LEARNED = dict.fromkeys(("key", "status", "identity", "accuracy", "seconds", "path", "frontend_report"), Any)
-ORDER = ("accuracy", "difference", "claims", "leaf", "controls", "tests", "arms", "batch_norm", "drift", "cost")
+ORDER = ("accuracy", "difference", "claims", "leaf", "controls", "frontends", "tests", "arms", "batch_norm", "drift", "cost")
 
 
 @dataclass(frozen=True)

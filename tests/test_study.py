@@ -155,15 +155,16 @@ def test_processes_with_the_lock_never_tear_a_line(store, tmp_path):
     assert sorted(each["key"] for each in store.lines()) == sorted(f"{n}-{i}" for n in range(3) for i in range(50))
 
 
-@pytest.mark.parametrize("study", ["us8k_two_folds", "us8k_controls"])
+@pytest.mark.parametrize("study", ["us8k_two_folds", "us8k_controls", "us8k_two_folds_leaf", "us8k_two_folds_frontends"])
 def test_the_committed_results_have_the_keys_that_their_study_asks_for(study):
     """New settings that are off leave the keys of earlier runs alone."""
     lines = list(Store(config.CONF.parent / "results" / study).lines())
     assert lines
-    arms = {(x["identity"]["fold"], x["identity"]["model"]["name"], x["identity"]["frontend"]["name"]) for x in lines}
+    told = [line["identity"] for line in lines]
+    arms = {(each["fold"], each["model"]["name"], each["frontend"]["name"], each["bank"]) for each in told}
     keys = set()
-    for fold, model, frontend in arms:
+    for fold, model, frontend, bank in arms:
         proto = ["fit.epochs=8"] if model == "proto" else []
         choices = [f"+study={study}", "dataset.root=/data", f"fold={fold}", f"model={model}", f"frontend={frontend}", *proto]
-        keys |= {spec.key for spec in run_specs(config.job(config.composed(choices)), lines[0]["identity"]["bank"], None)}
+        keys |= {spec.key for spec in run_specs(config.job(config.composed(choices)), bank, None)}
     assert {line["key"] for line in lines} <= keys

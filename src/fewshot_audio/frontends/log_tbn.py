@@ -32,5 +32,5 @@ class LogTBN(nn.Module):
         maps = self.log1p(energies)
         maps = maps - maps.masked_fill(~inside[..., None], torch.nan).nanmedian(1, keepdim=True).values
         maps = (maps * inside[..., None]).transpose(1, 2)
-        scale, shift = self.norm(maps, inside[:, None].to(maps.dtype))
+        scale, shift = self.norm([maps], [inside[:, None].to(maps.dtype)])
         return (maps * scale + shift).transpose(1, 2)

@@ -76,6 +76,19 @@ def with_frontend(job, name, *settings):
     return replace(job, frontend=config.job(config.composed(["dataset=synthetic", *wanted])).frontend)
 
 
+@pytest.mark.parametrize(("name", "times"), [("leaf", 1), ("efficient_leaf", 2)])
+def test_clips_are_filtered_anew_after_the_statistics_of_a_frontend(job, machine, monkeypatch, name, times):
+    """Else they would pass the frontend's old statistics and the classifier's new ones."""
+    from fewshot_audio.train import run
+
+    calls = []
+    plain = run.filtered
+    monkeypatch.setattr(run, "filtered", lambda *arguments: calls.append(arguments) or plain(*arguments))
+    quick = replace(with_frontend(job, name, "frontend.engine=exact"), repeats={1: 1})
+    work.run(changed(quick, "fit", reestimate_bn=True), machine)
+    assert len(calls) == times
+
+
 def test_leaf_learns_on_the_draws_of_the_other_arms_and_tells_how_far_it_went(job, machine):
     work.run(replace(job, repeats={2: 1}), machine)
     outcome = work.run(replace(with_frontend(job, "leaf"), repeats={2: 1}), machine)

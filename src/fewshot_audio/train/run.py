@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from fewshot_audio.components import build
 from fewshot_audio.data.bank import Bank
@@ -97,17 +97,20 @@ def _scored(run: Prepared, course: Course, material: Material) -> dict[str, Any]
     """What a trained run's line holds."""
     network, method, watch, classes = run.network, run.method, run.watch, len(material.dataset.classes)
     data = method.data.to(network.device)
+    rows = [material.bank[clip.path] for clip in run.task.test]
     with watch.part("filter"):
-        maps = filtered(network, [material.bank[clip.path] for clip in run.task.test])
-    scores = partial(score, network, method, data, maps, _labels(run.task.test), classes)
+        maps = filtered(network, rows)
+    scores = partial(score, network, method, data, labels=_labels(run.task.test), classes=classes)
     stored = {}
     if method.reestimate_bn:
         with watch.part("score stored"):
-            stored = {"stored_bn": scores().numbers()}
+            stored = {"stored_bn": scores(maps=maps).numbers()}
         with watch.part("reestimate"):
             reestimate(network, method, data)
+            if any(isinstance(module, nn.BatchNorm2d) for module in network.frontend.modules()):
+                maps = filtered(network, rows)  # its own statistics are new too
     with watch.part("score"):
-        result = scores()
+        result = scores(maps=maps)
     return {
         **result.numbers(),
         **stored,

@@ -12,7 +12,7 @@ from fewshot_audio.types import NothingToShow, Statistics, StoreError
 
 TASK = ["dataset", "fold", "model", "n_per_class", "repeat"]
 BY = ["dataset", "model", "arm", "n_per_class"]
-FAMILY = ["dataset", "arm"]  # of Holm's adjustment: one dataset's and pair's cells
+FAMILY = ["dataset"]  # of Holm's adjustment: all of a table's cells of a dataset, whatever its pairs
 STEP = "scripts/run.py makes them"
 
 

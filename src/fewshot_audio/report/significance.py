@@ -23,7 +23,7 @@ def significance(runs: pd.DataFrame, name: str, title: str, pairs: Sequence[tupl
     caption = (
         f"What the differences rest on. Points: mean [{interval_is(cells, asked.how)}] (number of pairs), bold as in "
         "the table of differences; over draws: the interval within these folds as they are. p: paired t test; Wilcoxon: exact "
-        "signed-rank test, and the least p it can give (floor); Holm: adjusted over the cells of one dataset and pair. "
+        "signed-rank test, and the least p it can give (floor); Holm: adjusted over the table's cells of a dataset. "
         f"Equivalent: within ± {points(asked.how.margin, False)} points by two one-sided t tests (p < {LEVEL}). Pairing: how "
         "many times wider the interval over draws would be, had each arm had draws of its own."
     )

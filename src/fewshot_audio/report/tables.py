@@ -69,7 +69,7 @@ def difference(
     cells = compared(values, asked.how)
     caption = (
         f"Difference in accuracy, in points, of runs on the same draws: mean [{interval_is(cells, asked.how)}] (number of pairs)."
-        f" Bold: not zero by the {TESTS[asked.how.test]}, after Holm over the cells of one dataset and pair (p < {LEVEL})."
+        f" Bold: not zero by the {TESTS[asked.how.test]}, after Holm over the table's cells of a dataset (p < {LEVEL})."
     )
     cells = beside(cells.assign(text=[with_interval(cell) for cell in cells.itertuples()]), asked.published)
     return table(name, title, caption, cells, *ARMS_IN_ROWS, by_fold(values))

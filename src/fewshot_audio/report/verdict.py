@@ -5,9 +5,10 @@ from collections.abc import Sequence
 import pandas as pd
 
 from fewshot_audio.report.layout import interval_is, points
-from fewshot_audio.report.pairs import FAMILY
 from fewshot_audio.report.statistics import LEVEL, averaged
 from fewshot_audio.types import Statistics
+
+SENTENCE = ["dataset", "arm"]
 
 KINDS = ("better", "worse", "as good", "undecided")
 
@@ -15,12 +16,12 @@ KINDS = ("better", "worse", "as good", "undecided")
 def verdicts(pairs: pd.DataFrame, how: Statistics) -> list[str]:
     """Paired runs to a sentence per dataset and pair: for which models an arm is better, worse, as good, or undecided.
 
-    Averaged over n; better and worse by the t test after Holm over models, as good within the margin.
+    Averaged over n; better and worse by the t test after Holm over a dataset's models and pairs, as good within the margin.
     """
     if pairs.empty:
         return ["No two arms have runs on the same draws yet, so there is no difference to tell."]
-    cells = averaged(pairs, [*FAMILY, "model"], FAMILY, how)
-    return [_sentence(*name, group, pairs, how) for name, group in cells.groupby(FAMILY)]
+    cells = averaged(pairs, [*SENTENCE, "model"], ["dataset"], how)
+    return [_sentence(*name, group, pairs, how) for name, group in cells.groupby(SENTENCE)]
 
 
 def _sentence(dataset: str, arm: str, cells: pd.DataFrame, pairs: pd.DataFrame, how: Statistics) -> str:

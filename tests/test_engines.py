@@ -8,6 +8,7 @@ import torch
 from fewshot_audio.frontends.engine import Conv
 from fewshot_audio.frontends.engine_bands import Bands
 from fewshot_audio.frontends.engine_blocks import Blocks
+from fewshot_audio.frontends.engine_rectified import Rectified
 from fewshot_audio.frontends.gabor import Gabor
 from fewshot_audio.frontends.gaussian_lowpass import GaussianLowpass
 from fewshot_audio.frontends.initial import initial
@@ -169,3 +170,41 @@ def test_compile_and_export_take_the_exact_engine():
     torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-5)
     exported = torch.export.export(module, clips)
     assert distance(exported.module()(*clips)[0, :26], expected[0, :26]) < 1e-6
+
+
+def rectified_one_by_one(placement, filters, windows, clip, largest):
+    """Energies (frames, filters) of one clip by a convolution and a loop over frames."""
+    taps, hop = placement.taps, placement.hop
+    before = (taps - 1) // 2
+    padded = torch.nn.functional.pad(clip, (before, taps - 1 - before))
+    filtered = torch.nn.functional.conv1d(padded[None, None], filters[:, None])[0]
+    rectified = torch.where(filtered > 0, filtered, 0.2 * filtered)
+    first = placement.first(torch.tensor([len(clip)])).item()
+    found = []
+    for frame in range(placement.frames(len(clip))):
+        begin = first + frame * hop
+        inside = slice(max(0, begin), min(len(clip), begin + taps))
+        under, window = rectified[:, inside], windows[:, inside.start - begin : inside.stop - begin]
+        found.append(under.amax(1) if largest else (under * window).sum(1))
+    return torch.stack(found)
+
+
+@pytest.mark.parametrize("largest", [True, False])
+@pytest.mark.parametrize("align", ["centre", "tf"])
+def test_rectified_blocks_are_convolutions_frame_by_frame(align, largest):
+    random = torch.Generator().manual_seed(0)
+    placement = Placement(101, 40, align)
+    filters = torch.randn(11, 101, generator=random, dtype=torch.float64).requires_grad_()
+    windows = torch.rand(11, 101, generator=random, dtype=torch.float64).requires_grad_()
+    waveforms, lengths = batch((3000, 1777, 130, 1), torch.float64)
+    engine = Rectified(placement, largest)
+    found = engine.energies(filters, windows, *engine.prepare(waveforms, lengths))
+    clips = [waveform[:length] for waveform, length in zip(waveforms, lengths.tolist(), strict=True)]
+    plain = [rectified_one_by_one(placement, filters, windows, clip, largest) for clip in clips]
+    wanted = [torch.randn(each.shape, generator=random, dtype=torch.float64) for each in plain]
+    learned = [filters] if largest else [filters, windows]
+    totals = [sum((each[: len(w)] * w).sum() for each, w in zip(many, wanted, strict=True)) for many in (found, plain)]
+    for each, other in zip(found, plain, strict=True):
+        torch.testing.assert_close(each[: len(other)], other, rtol=1e-10, atol=1e-10)
+    for ours, theirs in zip(*(torch.autograd.grad(total, learned) for total in totals), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-9)

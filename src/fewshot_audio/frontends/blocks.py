@@ -69,7 +69,7 @@ class _BlockEnergies(torch.autograd.Function):
             rows = []
             for _, taps, window in _some(len(spectrum), filters, windows.repeat_interleave(2, 1)):
                 filtered = torch.fft.ifft(spectrum * responses(taps, spectrum.shape[1])[:, None])
-                squares = _framed(parts(filtered).square_().mul_(inside), window.shape[1], 2 * hop, frames)
+                squares = framed(parts(filtered).square_().mul_(inside), window.shape[1], 2 * hop, frames)
                 rows.append((squares * window[:, None, None]).sum(3))
             found.append(torch.cat(rows).permute(1, 2, 0))
         return torch.cat(found)
@@ -84,9 +84,9 @@ class _BlockEnergies(torch.autograd.Function):
             for numbers, taps, window in _some(len(spectrum), filters, windows):
                 out = wanted[:, :, numbers].permute(2, 0, 1)  # (filters, blocks, frames)
                 filtered = torch.fft.ifft(spectrum * responses(taps, size)[:, None])
-                squares = _framed(parts(filtered).square().mul_(inside), 2 * taps.shape[1], 2 * ctx.hop, ctx.frames)
+                squares = framed(parts(filtered).square().mul_(inside), 2 * taps.shape[1], 2 * ctx.hop, ctx.frames)
                 of_windows[numbers] += (squares * out[..., None]).sum((1, 2)).unflatten(1, (-1, 2)).sum(2)
-                filtered *= (out @ _pooling(window, size, ctx.hop, ctx.frames)).mul_(inside[:, ::2])
+                filtered *= (out @ shifted(window, size, ctx.hop, ctx.frames)).mul_(inside[:, ::2])
                 of_response = (torch.fft.fft(filtered) * spectrum.conj()).sum(1) * (2 / size)
                 of_filters[numbers] += torch.fft.fft(of_response)[:, : taps.shape[1]].conj()
         return None, None, of_filters, of_windows, None, None
@@ -112,12 +112,12 @@ def parts(filtered: Tensor) -> Tensor:
     return torch.view_as_real(filtered).flatten(-2)
 
 
-def _framed(samples: Tensor, taps: int, hop: int, frames: int) -> Tensor:
+def framed(samples: Tensor, taps: int, hop: int, frames: int) -> Tensor:
     """Samples (..., size) as overlapping frames (..., frames, taps), a view."""
     return samples[..., : (frames - 1) * hop + taps].unfold(-1, taps, hop)
 
 
-def _pooling(windows: Tensor, size: int, hop: int, frames: int) -> Tensor:
+def shifted(windows: Tensor, size: int, hop: int, frames: int) -> Tensor:
     """Windows (filters, taps) to rows (filters, frames, size) that hold them, each row a hop later."""
     taps = windows.shape[1]
     return torch.stack([pad(windows, (frame * hop, size - taps - frame * hop)) for frame in range(frames)], 1)

@@ -1,16 +1,20 @@
-"""Real filters with a leaky rectifier behind them: blocks at the full rate, recomputed in the backward pass."""
+"""Real filters with a leaky rectifier behind them: blocks at the full rate."""
+
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import leaky_relu, max_pool1d
-from torch.utils.checkpoint import checkpoint
+from torch.autograd.function import once_differentiable
+from torch.nn.functional import leaky_relu
 
-from fewshot_audio.frontends.blocks import TILE, at_once
+from fewshot_audio.frontends.blocks import at_once, framed, shifted
 from fewshot_audio.frontends.engine import Engine
 from fewshot_audio.frontends.engine_blocks import Blocks
 from fewshot_audio.frontends.placement import Placement
 
 SLOPE = 0.2  # of the rectifier below zero
+TILE, FILTERS = 8, 8  # blocks and filters computed together: what stays in a processor's cache
+leaky_relu_, leaky_relu_backward = torch.ops.aten.leaky_relu_, torch.ops.aten.leaky_relu_backward
 
 
 class Rectified(Engine):
@@ -28,19 +32,101 @@ class Rectified(Engine):
 
     def energies(self, filters: Tensor, windows: Tensor, *prepared: Tensor) -> Tensor:
         half, valid = prepared
-        tiles = zip(*(each.flatten(0, 1).split(at_once(half, TILE)) for each in (half, valid)), strict=True)
-        found = [checkpoint(self._tile, *tile, filters, windows, use_reentrant=False) for tile in tiles]
-        return torch.cat(found).unflatten(0, half.shape[:2]).flatten(1, 2)
-
-    def _tile(self, half: Tensor, valid: Tensor, filters: Tensor, windows: Tensor) -> Tensor:
-        """Spectra (blocks, bins) and the samples of each that count (blocks, 2) to (blocks, frames, filters)."""
-        size, taps = self.blocks.size, windows.shape[1]
-        filtered = torch.fft.irfft(half[:, None] * torch.fft.rfft(filters, size).conj(), size)
-        place = torch.arange(size, device=half.device)
-        inside = ((place >= valid[:, :1]) & (place < valid[:, 1:]))[:, None]
-        rectified = leaky_relu(filtered, SLOPE).masked_fill(~inside, -torch.inf if self.largest else 0.0)
+        blocks, frames = (half.flatten(0, 1), valid.flatten(0, 1)), (self.placement.hop, self.blocks.frames)
         if self.largest:
-            found = max_pool1d(rectified, taps, self.placement.hop)[:, :, : self.blocks.frames]
-            return found.masked_fill(found == -torch.inf, 0.0).transpose(1, 2)  # frames beyond a clip's end
-        under = rectified.unfold(2, taps, self.placement.hop)[:, :, : self.blocks.frames]
-        return torch.einsum("bfnk,fk->bnf", under, windows)
+            found = leaky_relu(_Largest.apply(*blocks, filters, *frames), SLOPE)  # which keeps the order of samples
+        else:
+            found = _Sums.apply(*blocks, filters, windows, *frames)
+        return found.unflatten(0, half.shape[:2]).flatten(1, 2)
+
+
+class _Largest(torch.autograd.Function):
+    """Spectra (blocks, bins) to the largest filtered sample (blocks, frames, filters) of each frame, 0 where there is none.
+
+    Its gradient is that of one sample, so the backward pass looks at the few stretches of waveform behind them.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, half: Tensor, valid: Tensor, filters: Tensor, hop: int, frames: int) -> Tensor:
+        size, taps = 2 * (half.shape[1] - 1), filters.shape[1]
+        places = torch.empty(len(half), frames, len(filters), dtype=torch.int32, device=half.device)
+        found = half.real.new_empty(places.shape)
+        for numbers in _split(len(filters), at_once(half, FILTERS)):
+            response = torch.fft.rfft(filters[numbers], size).conj()[:, None]
+            for some in _split(len(half), at_once(half, TILE)):
+                filtered = _only(torch.fft.irfft(half[some] * response), valid[some], -torch.inf)
+                values, indices = framed(filtered, taps, hop, frames).max(3)
+                found[some, :, numbers], places[some, :, numbers] = values.permute(1, 2, 0), indices.permute(1, 2, 0)
+        nothing = found == -torch.inf  # frames beyond a clip's end
+        places += torch.arange(frames, device=half.device, dtype=torch.int32)[:, None] * hop
+        ctx.save_for_backward(half, places, nothing)
+        ctx.taps = taps
+        return found.masked_fill_(nothing, 0.0)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        half, places, nothing = ctx.saved_tensors
+        gradient = gradient.masked_fill(nothing, 0.0)
+        found = gradient.new_zeros(gradient.shape[2], ctx.taps)
+        for spectrum, place, wanted in zip(half, places, gradient, strict=True):
+            stretches = torch.fft.irfft(spectrum).unfold(0, ctx.taps, 1)[place.T]  # (filters, frames, taps)
+            found += stretches.mul_(wanted.T[:, :, None]).sum(1)
+        return None, None, found, None, None
+
+
+class _Sums(torch.autograd.Function):
+    """Spectra (blocks, bins) to sums (blocks, frames, filters) of rectified samples under windows (filters, taps).
+
+    Saves nothing for the backward pass but its inputs.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, half: Tensor, valid: Tensor, filters: Tensor, windows: Tensor, hop: int, frames: int) -> Tensor:
+        ctx.save_for_backward(half, valid, filters, windows)
+        ctx.hop, ctx.frames = hop, frames
+        size, taps = 2 * (half.shape[1] - 1), windows.shape[1]
+        found = half.real.new_empty(len(half), frames, len(filters))
+        for numbers in _split(len(filters), at_once(half, FILTERS)):
+            response = torch.fft.rfft(filters[numbers], size).conj()[:, None]
+            for some in _split(len(half), at_once(half, TILE)):
+                rectified = leaky_relu_(torch.fft.irfft(half[some] * response), SLOPE)
+                under = framed(_only(rectified, valid[some], 0.0), taps, hop, frames) * windows[numbers, None, None]
+                found[some, :, numbers] = under.sum(3).permute(1, 2, 0)
+        return found
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        half, valid, filters, windows = ctx.saved_tensors
+        size, taps = 2 * (half.shape[1] - 1), windows.shape[1]
+        of_filters, of_windows = torch.zeros_like(filters), torch.zeros_like(windows)
+        for numbers in _split(len(filters), at_once(half, FILTERS)):
+            response = torch.fft.rfft(filters[numbers], size).conj()[:, None]
+            spread = shifted(windows[numbers], size, ctx.hop, ctx.frames)
+            of_response, of_spread = torch.zeros_like(response[:, 0]), torch.zeros_like(spread)
+            for some in _split(len(half), at_once(half, TILE)):
+                out = gradient[some, :, numbers].permute(2, 0, 1)  # (filters, blocks, frames)
+                filtered = torch.fft.irfft(half[some] * response)
+                of_filtered = _only(leaky_relu_backward(out @ spread, filtered, SLOPE, False), valid[some], 0.0)
+                of_response += (torch.fft.rfft(of_filtered).conj() * half[some]).sum(1)
+                of_spread += out.transpose(1, 2) @ _only(leaky_relu_(filtered, SLOPE), valid[some], 0.0)
+            of_filters[numbers] = torch.fft.irfft(of_response)[:, : filters.shape[1]]
+            for frame in range(ctx.frames):
+                of_windows[numbers] += of_spread[:, frame, frame * ctx.hop :][:, :taps]
+        return None, None, of_filters, of_windows, None, None
+
+
+def _split(count: int, size: int) -> list[slice]:
+    """So many in parts of at most `size`."""
+    return [slice(begin, begin + size) for begin in range(0, count, size)]
+
+
+def _only(samples: Tensor, valid: Tensor, otherwise: float) -> Tensor:
+    """Samples (filters, blocks, size) with something else, in place, where they are not within `valid` (blocks, 2): from, to."""
+    size = samples.shape[2]
+    for block in ((valid[:, 0] > 0) | (valid[:, 1] < size)).nonzero()[:, 0].tolist():
+        begin, end = valid[block].clamp(0, size).tolist()
+        samples[:, block, :begin] = otherwise
+        samples[:, block, end:] = otherwise
+    return samples

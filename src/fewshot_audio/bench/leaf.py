@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fewshot_audio import config
+from fewshot_audio import config, process
 from fewshot_audio.bench.measure import machine, peak
 from fewshot_audio.components import build
 from fewshot_audio.data.mel import MelTransform
@@ -26,7 +26,7 @@ def leaf(rounds: int, threads: int, patches: int) -> dict[str, Any]:
     Energies alone, spectra prepared, as in training; on a GPU where there is one. Medians of `rounds`, all in one process,
     but for memory (MiB): the peak on the CPU of a process that makes an update, over that of one that only prepares it.
     """
-    torch.set_num_threads(threads)
+    process.set_up(threads, keep_memory=False)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     cases = [_case(*case, rounds, patches, device) for case in CASES]
     about = {"patches": patches, "rounds": rounds, "device": device, "tf32": torch.backends.cudnn.allow_tf32}
@@ -46,19 +46,19 @@ def lines(result: dict[str, Any]) -> Iterator[str]:
 
 def _case(rate: int, filters: int, hop: int, rounds: int, patches: int, device: str) -> dict[str, Any]:
     noise = torch.randn(patches, SECONDS * rate, generator=torch.Generator().manual_seed(0)) / 10
-    found: dict[str, dict[str, float]] = {}
-    for engine in ENGINES:
-        made, inputs = _ready(engine, rate, filters, hop, noise, device)
-        forward = _median(lambda made=made, inputs=inputs: _energies(made, inputs), rounds, device)
-        backward = _median(lambda made=made, inputs=inputs: _update(made, inputs), rounds, device)
+    ready = {engine: _ready(engine, rate, filters, hop, noise, device) for engine in ENGINES}
+    actions = {(engine, what): (action, ready[engine]) for engine in ENGINES for what, action in PASSES.items()}
+    taken = _medians({name: lambda each=each: each[0](*each[1]) for name, each in actions.items()}, rounds, device)
+    found = {engine: {f"{what}_ms": taken[engine, what] / patches for what in PASSES} for engine in ENGINES}
+    for engine, (made, _) in ready.items():
         shares = getattr(made.engine, "shares", None)
         memory = peak(_one_update, engine, rate, filters, hop, shares) - peak(_prepared, engine, rate, filters, hop)
-        found[engine] = {"forward_ms": forward / patches, "backward_ms": backward / patches, "memory_mib": memory}
+        found[engine]["memory_mib"] = memory
     for each in found.values():
-        for part in ("forward", "backward"):
+        for part in PASSES:
             each[f"{part}_ratio"] = round(found["conv"][f"{part}_ms"] / each[f"{part}_ms"], 1)
     mel = MelTransform(rate, 2048, hop, "reflect")
-    mel_ms = _median(lambda: [mel(each) for each in noise.numpy()], rounds, "cpu") / patches
+    mel_ms = _medians({"mel": lambda: [mel(each) for each in noise.numpy()]}, rounds, "cpu")["mel"] / patches
     return {"rate": rate, "filters": filters, "hop": hop, "mel_ms": mel_ms, "engines": found}
 
 
@@ -89,7 +89,7 @@ def _update(made: Filterbank, inputs: tuple[Tensor, ...]) -> None:
 
 
 def _one_update(engine: str, rate: int, filters: int, hop: int, shares: Tensor | None) -> None:
-    torch.set_num_threads(1)
+    process.set_up(1, keep_memory=False)
     made, inputs = _prepared(engine, rate, filters, hop)
     made.engine.shares = shares  # as calibrated elsewhere: that takes memory of its own
     _update(made, inputs)
@@ -98,9 +98,9 @@ def _one_update(engine: str, rate: int, filters: int, hop: int, shares: Tensor |
 def _smoothing(rounds: int) -> dict[str, float]:
     """PCEN's smoothing of a map of 1000 frames and 128 bands, with its gradient, against a loop over frames; on the CPU."""
     x, weight = torch.rand(1, 1000, 128), torch.full((128,), 0.04, requires_grad=True)
-    ours = _median(lambda: smoothed_over_frames(x, weight).sum().backward(), rounds, "cpu")
-    plain = _median(lambda: _loop(x, weight).sum().backward(), rounds, "cpu")
-    return {"ms": ours, "loop_ms": plain, "ratio": round(plain / ours, 1)}
+    both = {"ms": lambda: smoothed_over_frames(x, weight).sum().backward(), "loop_ms": lambda: _loop(x, weight).sum().backward()}
+    taken = _medians(both, rounds, "cpu")
+    return taken | {"ratio": round(taken["loop_ms"] / taken["ms"], 1)}
 
 
 def _loop(x: Tensor, weight: Tensor) -> Tensor:
@@ -111,20 +111,23 @@ def _loop(x: Tensor, weight: Tensor) -> Tensor:
     return torch.stack(found, 1)
 
 
-def _median(action: Callable[[], Any], rounds: int, device: str) -> float:
-    """Milliseconds, the median of some calls after one that does not count; by CUDA's events on a GPU."""
-    action()
-    found = []
-    for _ in range(rounds):
-        if device == "cuda":
-            events = [torch.cuda.Event(enable_timing=True) for _ in range(2)]
-            events[0].record()
-            action()
-            events[1].record()
-            torch.cuda.synchronize()
-            found.append(events[0].elapsed_time(events[1]))
-        else:
-            start = time.perf_counter()
-            action()
-            found.append(1000 * (time.perf_counter() - start))
-    return statistics.median(found)
+PASSES = {"forward": _energies, "backward": _update}
+
+
+def _medians(actions: dict[Any, Callable[[], Any]], rounds: int, device: str) -> dict[Any, float]:
+    """Milliseconds, of each the median of some rounds after one that does not count, by turns; by CUDA's events on a GPU."""
+    taken: dict[Any, list[float]] = {name: [] for name in actions}
+    for _ in range(rounds + 1):
+        for name, action in actions.items():
+            if device == "cuda":
+                events = [torch.cuda.Event(enable_timing=True) for _ in range(2)]
+                events[0].record()
+                action()
+                events[1].record()
+                torch.cuda.synchronize()
+                taken[name].append(events[0].elapsed_time(events[1]))
+            else:
+                start = time.perf_counter()
+                action()
+                taken[name].append(1000 * (time.perf_counter() - start))
+    return {name: statistics.median(values[1:]) for name, values in taken.items()}

@@ -9,12 +9,17 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import pad
 
-TILE = 8  # blocks filtered together at the full rate: what stays in a processor's cache
+CLIPS = 8  # prepared together
+TILE = 24  # blocks filtered together at the full rate
+AT_ONCE = 2**17  # samples of a tile's blocks and some filters: what stays in a processor's cache
+RESPONSES = 8  # computed together
+Room = dict[tuple[torch.Size, ...], Tensor]
+FACTOR = 64  # of a length that libraries transform fast
 
 
-def block_size(frames: int, taps: int, hop: int) -> int:
-    """Samples, an even number, of a block from which that many frames come: two windows of `taps`, and the hops."""
-    return 2 * next_fast_len(-(-((frames - 1) * hop + 2 * taps - 1) // 2), real=True)
+def good_length(least: int) -> int:
+    """The next length that libraries transform fast."""
+    return FACTOR * next_fast_len(-(-least // FACTOR), real=True)
 
 
 def at_once(like: Tensor, on_cpu: int) -> int:
@@ -22,17 +27,18 @@ def at_once(like: Tensor, on_cpu: int) -> int:
     return 64 * on_cpu if like.is_cuda else on_cpu
 
 
-def spectra(waveforms: Tensor, lengths: Tensor, first: Tensor, size: int, step: int, count: int) -> Tensor:
+def spectra(waveforms: Tensor, bounds: Tensor, first: Tensor, size: int, step: int, count: int) -> Tensor:
     """Waveforms (clips, samples) to spectra (clips, count, size // 2 + 1) of blocks of `size` samples every `step`.
 
-    `first` (clips,) is the sample with which each clip's first block begins; around a clip are zeros.
+    `first` (clips,) is the sample with which each clip's first block begins; samples not within `bounds` (clips, 2), from, to,
+    are zeros.
     """
     complex_type = torch.complex128 if waveforms.dtype == torch.float64 else torch.complex64
     found = torch.empty(len(waveforms), count, size // 2 + 1, dtype=complex_type, device=waveforms.device)
-    parts_of = (each.split(TILE) for each in (waveforms, lengths, first, found))
-    for some, last, begin, target in zip(*parts_of, strict=True):
+    parts_of = (each.split(CLIPS) for each in (waveforms, bounds, first, found))
+    for some, within, begin, target in zip(*parts_of, strict=True):
         place = begin[:, None] + torch.arange((count - 1) * step + size, device=waveforms.device)
-        inside = (place >= 0) & (place < last[:, None])
+        inside = (place >= within[:, :1]) & (place < within[:, 1:])
         blocks = some.gather(1, place.clamp(0, some.shape[1] - 1)) * inside
         target.copy_(torch.fft.rfft(blocks.unfold(1, size, step)))
     return found
@@ -45,7 +51,12 @@ def whole(half: Tensor) -> Tensor:
 
 def responses(filters: Tensor, size: int) -> Tensor:
     """Filters (..., taps) to their frequency responses (..., size): what a block's spectrum is multiplied by."""
-    return torch.fft.ifft(filters.conj(), size) * size
+    return torch.fft.fft(filters, size).conj().resolve_conj()
+
+
+def power(spectrum: Tensor) -> Tensor:
+    """The square of the absolute value of complex numbers; several times faster than by the absolute value."""
+    return spectrum.real.square() + spectrum.imag.square()
 
 
 def energies_of_blocks(half: Tensor, valid: Tensor, filters: Tensor, windows: Tensor, hop: int, frames: int) -> Tensor:
@@ -58,53 +69,85 @@ def energies_of_blocks(half: Tensor, valid: Tensor, filters: Tensor, windows: Te
 
 
 class _BlockEnergies(torch.autograd.Function):
-    """Tile by tile, filter by filter, in the forward pass and, anew, in the backward pass."""
+    """Tile by tile, some filters at a time, in the forward pass and, anew, in the backward pass."""
 
     @staticmethod
     def forward(ctx: Any, half: Tensor, valid: Tensor, filters: Tensor, windows: Tensor, hop: int, frames: int) -> Tensor:
         ctx.save_for_backward(half, valid, filters, windows)
         ctx.hop, ctx.frames = hop, frames
-        found = []
-        for spectrum, inside in _tiles(half, valid):
-            rows = []
-            for _, taps, window in _some(len(spectrum), filters, windows.repeat_interleave(2, 1)):
-                filtered = torch.fft.ifft(spectrum * responses(taps, spectrum.shape[1])[:, None])
-                squares = framed(parts(filtered).square_().mul_(inside), window.shape[1], 2 * hop, frames)
-                rows.append((squares * window[:, None, None]).sum(3))
-            found.append(torch.cat(rows).permute(1, 2, 0))
-        return torch.cat(found)
+        doubled = windows.repeat_interleave(2, 1)[:, :, None]
+        found = half.real.new_empty(len(filters), len(half), frames)
+        done = 0
+        for spectrum, bounds in _tiles(half, valid):
+            room: Room = {}
+            blocks = slice(done, done + len(spectrum))
+            for numbers, response in _some(spectrum, filters):
+                filtered = within(torch.fft.ifft(product(room, spectrum, response), norm="forward"), bounds)
+                under = framed(parts(filtered), doubled.shape[1], 2 * hop, frames)
+                energies = product(room, under, under).flatten(1, 2) @ doubled[numbers]
+                found[numbers, blocks] = energies.view(-1, len(spectrum), frames)
+            done += len(spectrum)
+        return found.permute(1, 2, 0)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         half, valid, filters, windows = ctx.saved_tensors
         of_filters, of_windows = torch.zeros_like(filters), torch.zeros_like(windows)
-        for (spectrum, inside), wanted in zip(_tiles(half, valid), gradient.split(at_once(half, TILE)), strict=True):
-            size = spectrum.shape[1]
-            for numbers, taps, window in _some(len(spectrum), filters, windows):
+        for (spectrum, bounds), wanted in zip(_tiles(half, valid), gradient.split(at_once(half, TILE)), strict=True):
+            size, conjugate, room = spectrum.shape[1], spectrum.conj_physical(), {}
+            for numbers, response in _some(spectrum, filters):
                 out = wanted[:, :, numbers].permute(2, 0, 1)  # (filters, blocks, frames)
-                filtered = torch.fft.ifft(spectrum * responses(taps, size)[:, None])
-                squares = framed(parts(filtered).square().mul_(inside), 2 * taps.shape[1], 2 * ctx.hop, ctx.frames)
-                of_windows[numbers] += (squares * out[..., None]).sum((1, 2)).unflatten(1, (-1, 2)).sum(2)
-                filtered *= (out @ shifted(window, size, ctx.hop, ctx.frames)).mul_(inside[:, ::2])
-                of_response = (torch.fft.fft(filtered) * spectrum.conj()).sum(1) * (2 / size)
-                of_filters[numbers] += torch.fft.fft(of_response)[:, : taps.shape[1]].conj()
+                filtered = within(torch.fft.ifft(product(room, spectrum, response), norm="forward"), bounds)
+                of_frames = (
+                    (out.transpose(1, 2) @ product(room, parts(filtered), parts(filtered))).unflatten(2, (-1, 2)).sum(3)
+                )  # (filters, frames, samples)
+                for frame in range(ctx.frames):
+                    of_windows[numbers] += of_frames[:, frame, frame * ctx.hop :][:, : windows.shape[1]]
+                filtered *= out @ shifted(windows[numbers], size, ctx.hop, ctx.frames)
+                of_response = torch.fft.fft(filtered).mul_(conjugate).sum(1) * (2 / size)
+                of_filters[numbers] += torch.fft.fft(of_response)[:, : filters.shape[1]].conj()
         return None, None, of_filters, of_windows, None, None
 
 
 def _tiles(half: Tensor, valid: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """Some blocks at a time: all bins (blocks, size), and which samples are valid (blocks, 2 * size), each twice."""
-    places = torch.arange(2 * (half.shape[1] - 1), device=half.device).repeat_interleave(2)
+    """Some blocks at a time: all bins (blocks, size), and the samples that count (blocks, 2)."""
     for some, bounds in zip(half.split(at_once(half, TILE)), valid.split(at_once(half, TILE)), strict=True):
-        yield whole(some), ((places >= bounds[:, :1]) & (places < bounds[:, 1:])).to(half.real.dtype)
+        yield whole(some), bounds
 
 
-def _some(blocks: int, filters: Tensor, windows: Tensor) -> Iterator[tuple[slice, Tensor, Tensor]]:
-    """Some filters at a time, the fewer the more blocks: their numbers, taps and windows."""
-    size = max(1, at_once(filters, TILE) // blocks)
-    for begin in range(0, len(filters), size):
-        numbers = slice(begin, begin + size)
-        yield numbers, filters[numbers], windows[numbers]
+def _some(spectrum: Tensor, filters: Tensor) -> Iterator[tuple[slice, Tensor]]:
+    """Some filters at a time, the fewer the larger spectra (blocks, size) are: their numbers, and responses (filters, 1, size)
+    over the size, as an inverse FFT without a scale wants them."""
+    size, done = spectrum.shape[1], 0
+    together = max(1, at_once(filters, AT_ONCE) // spectrum.numel())
+    for some in filters.split(together * max(1, RESPONSES // together)):
+        for response in responses(some / size, size)[:, None].split(together):
+            yield slice(done, done + len(response)), response
+            done += len(response)
+
+
+def product(room: Room, one: Tensor, other: Tensor) -> Tensor:
+    """Their product, where the last one of such shapes was and is overwritten: fresh memory costs as much time as multiplying."""
+    if torch.compiler.is_compiling():  # whose graphs may not write into what they did not make
+        return one * other
+    shapes = one.shape, other.shape
+    room[shapes] = torch.mul(one, other, out=room.get(shapes))
+    return room[shapes]
+
+
+def within(samples: Tensor, bounds: Tensor) -> Tensor:
+    """Samples (..., blocks, size), set to 0 in place where they are not within each block's `bounds` (blocks, 2): from, to."""
+    size = samples.shape[-1]
+    if torch.compiler.is_compiling():  # where nothing may depend on values
+        places = torch.arange(size, device=samples.device)
+        return samples * ((places >= bounds[:, :1]) & (places < bounds[:, 1:]))
+    for block, (begin, end) in enumerate(bounds.tolist()):
+        if begin > 0:
+            samples[..., block, :begin] = 0
+        if end < size:
+            samples[..., block, max(0, end) :] = 0
+    return samples
 
 
 def parts(filtered: Tensor) -> Tensor:

@@ -1,25 +1,36 @@
 """Bands: each filter at the rate that its band needs, exact but for rounding or to a tolerance."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+from torch.utils.checkpoint import checkpoint
 
-from fewshot_audio.frontends.blocks import at_once, block_size, energies_of_blocks, parts, responses, spectra, whole
+from fewshot_audio.frontends.blocks import (
+    AT_ONCE,
+    TILE,
+    Room,
+    at_once,
+    energies_of_blocks,
+    good_length,
+    parts,
+    power,
+    spectra,
+    whole,
+)
 from fewshot_audio.frontends.engine import Engine
 from fewshot_audio.frontends.engine_blocks import Blocks, sizes
 from fewshot_audio.frontends.placement import Placement
 
-TILE = 12  # blocks filtered together: what stays in a processor's cache
-AT_ONCE = 2**16  # samples of a tile's blocks and some filters: what stays in a processor's cache
 SHARES = 10.0 ** -torch.arange(3, 9, 0.25)  # of a filter's power that may lie outside its band
-EXACT_SHARE, EXACT_SHARE_BRIEF = 1e-9, 1e-12  # left out by the exact engine; under windows shorter than `BRIEF` taps
-BRIEF = 1 / 8  # of all taps
+EXACT_SHARE, EXACT_SHARE_BRIEF = 1e-8, 1e-12  # left out by the exact engine; under windows shorter than `BRIEF` taps
+BRIEF = 1 / 4  # of all taps
 WINDOW_SHARE = 1e-3  # of a window's power that may lie beyond what its decimation keeps
 EXACT_WINDOW_SHARE = 1e-7
 CALIBRATED_ON = 8  # clips
+GROUP = 32  # filters at most whose responses are found together
 
 
 class Bands(Engine):
@@ -30,26 +41,33 @@ class Bands(Engine):
     the full rate; so are filters without a narrow band computed. The error is what lies outside a filter's band. With a
     `tolerance`, `calibrate` chooses the bands so that on the clips given the root mean square of a filter's errors is at most so
     much of its mean energy in each clip, and records what is left; without, at most 1e-5 of the largest energy. While a graph is
-    traced (torch.compile, torch.export) everything is at the full rate, in shapes that depend on nothing.
+    traced (torch.compile, torch.export) everything is at the full rate, in shapes that depend on nothing. `symmetric` tells that
+    filters read backwards are their own conjugates, as Gabor filters with a middle tap are: their responses take half the time.
     """
 
-    def __init__(self, placement: Placement, tolerance: float | None):
+    def __init__(self, placement: Placement, tolerance: float | None, symmetric: bool = False):
         super().__init__(placement)
-        self.tolerance = tolerance
+        self.tolerance, self.symmetric = tolerance, symmetric
         self.blocks = Blocks(placement)
         self.size, self.frames = sizes(placement)
         self.edge_frames = placement.over_an_edge
-        self.edge_size = block_size(self.edge_frames, placement.taps, placement.hop)
+        span = (self.edge_frames - 1) * placement.hop + placement.taps
+        self.edge_size = good_length(span + placement.taps // 2 + 1)  # so that nothing of what is needed comes round
         self.shares: Tensor | None = None
         self.found: dict[str, float] = {}
 
     def prepare(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, ...]:
-        """Spectra of blocks, as of the engine `Blocks`, and of blocks at both ends of each clip with what lies outside it."""
+        """Spectra of blocks, as of the engine `Blocks`, and of both ends of each clip: the samples that can ring beyond them."""
         half, inner = self.blocks.prepare(waveforms, lengths)
         placement, before = self.placement, (self.placement.taps - 1) // 2
         last = (placement.frames(lengths) - self.edge_frames).clamp(min=0)  # frame with which the second end begins
         starts = placement.first(lengths)[:, None] + torch.stack([torch.zeros_like(last), last * placement.hop], 1)
-        ends = [spectra(waveforms, lengths, each - before, self.edge_size, 1, 1) for each in starts.unbind(1)]
+        zero = torch.zeros_like(lengths)
+        ringing = [(zero, lengths.clamp(max=placement.taps // 2)), ((lengths - before).clamp(min=0), lengths)]
+        ends = [
+            spectra(waveforms, torch.stack(bounds, 1), start - before, self.edge_size, 1, 1)
+            for bounds, start in zip(ringing, starts.unbind(1), strict=True)
+        ]
         outside = torch.stack([torch.full_like(lengths, -self.edge_size), lengths], 1) - starts
         valid = torch.stack([outside, torch.stack([torch.zeros_like(lengths), lengths + self.edge_size], 1) - starts], 2)
         return half, inner, torch.cat(ends, 1), valid, last
@@ -130,12 +148,23 @@ class Bands(Engine):
             shares = torch.where(windows.sum(1) < BRIEF * windows.shape[1], EXACT_SHARE_BRIEF, EXACT_SHARE)
         else:
             shares = SHARES[12].expand(len(filters)) if self.shares is None else self.shares
-        centres, reach = _bands(filters, self.size, shares.to(filters.device))
-        widths = (2 * reach + 1).clamp(max=self.size)
+        centres, widths = self._bands(filters, shares.to(filters.device))
         coarse = 1 << (windows.shape[1] - 1).bit_length()
-        power = torch.fft.rfft(windows, coarse).abs().square()
-        lowpass = (1 + _reach(power, EXACT_WINDOW_SHARE if exact else WINDOW_SHARE)) * (self.size // coarse)
+        reach = _reach(power(torch.fft.rfft(windows, coarse)), EXACT_WINDOW_SHARE if exact else WINDOW_SHARE)
+        lowpass = (1 + reach) * (self.size // coarse)
         return _sizes(torch.minimum(widths + lowpass, 2 * widths), self.size), centres, widths
+
+    def _bands(self, filters: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
+        """Filters (filters, taps) to the bin with the largest response and the bins around it beyond which a share lies."""
+        coarse = 1 << (filters.shape[1] - 1).bit_length()
+        spectrum = self._spectrum(filters, coarse)
+        heard = spectrum.square() if self.symmetric else power(spectrum)
+        centres = heard.argmax(1)
+        away = torch.arange(coarse // 2 + 1, device=filters.device)
+        bins = centres[:, None] + away, centres[:, None] - away
+        both = sum(heard.gather(1, each & (coarse - 1)) for each in bins)  # a power of two
+        factor, reach = self.size // coarse, _reach(both, shares[:, None])
+        return centres * factor, (2 * factor * reach + 1).clamp(max=self.size)
 
     def _groups(
         self, filters: Tensor, windows: Tensor, samples: Tensor, centres: Tensor, widths: Tensor
@@ -144,19 +173,39 @@ class Bands(Engine):
         for count in sorted(set(samples.tolist())):
             if count > self.size // 2:
                 return
-            for numbers in (samples == count).nonzero()[:, 0].split(max(1, AT_ONCE // (TILE * count))):
-                place = torch.arange(count, device=filters.device) - count // 2
-                bins = (centres[numbers, None] + place) % self.size
-                kept = 2 * place.abs() < widths[numbers, None]
-                response = responses(filters[numbers], self.size).gather(1, bins) * kept * (count / self.size)
-                yield numbers, bins[:, 0].tolist(), response, self._decimated(windows[numbers], count)
+            for numbers in (samples == count).nonzero()[:, 0].split(GROUP):
+                begin = centres[numbers] - count // 2
+                some = filters[numbers], windows[numbers], begin, widths[numbers], count
+                if torch.is_grad_enabled():  # of what leads to them nothing is kept
+                    response, pool = checkpoint(self._group, *some, use_reentrant=False, preserve_rng_state=False)
+                else:
+                    response, pool = self._group(*some)
+                yield numbers, (begin % self.size).tolist(), response, pool
+
+    def _group(self, filters: Tensor, windows: Tensor, begin: Tensor, widths: Tensor, count: int) -> tuple[Tensor, Tensor]:
+        """Responses (filters, count) from a bin on, 0 outside of bands, and decimated windows (filters, frames, count)."""
+        place = torch.arange(count, device=filters.device)
+        bins = (begin[:, None] + place) % self.size
+        scale = (2 * (place - count // 2).abs() < widths[:, None]).to(windows.dtype) / self.size
+        if self.symmetric:
+            scale = torch.polar(scale, self._turns(bins * (filters.shape[1] // 2), windows.dtype))
+        return self._spectrum(filters, self.size).gather(1, bins).conj() * scale, self._decimated(windows, count)
+
+    def _spectrum(self, filters: Tensor, size: int) -> Tensor:
+        """Filters (filters, taps) to their spectra (filters, size), of symmetric ones as if their middle tap were at 0: real."""
+        if self.symmetric:
+            return torch.fft.hfft(filters[:, filters.shape[1] // 2 :], size)
+        return torch.fft.fft(filters, size)
+
+    def _turns(self, products: Tensor, dtype: torch.dtype) -> Tensor:
+        """Products of bins and samples, whole numbers and so exact, to angles in rad."""
+        return (products % self.size).to(dtype) * (2 * torch.pi / self.size)
 
     def _decimated(self, windows: Tensor, count: int) -> Tensor:
         """Windows (filters, taps) to what sums `count` samples of a block into each frame (filters, frames, count)."""
         spectrum = torch.fft.rfft(windows, self.size)[:, None, : count // 2 + 1]
-        delays = torch.arange(self.frames, device=windows.device)[:, None] * self.placement.hop  # whole numbers: exact
-        turns = (2 * torch.pi / self.size) * (delays * torch.arange(count // 2 + 1, device=windows.device) % self.size)
-        turns = turns.to(windows.dtype)
+        delays = torch.arange(self.frames, device=windows.device)[:, None] * self.placement.hop
+        turns = self._turns(delays * torch.arange(count // 2 + 1, device=windows.device), windows.dtype)
         return torch.fft.irfft(spectrum * torch.polar(torch.ones_like(turns), -turns), count)
 
 
@@ -167,20 +216,10 @@ def _sizes(least: Tensor, most: int) -> Tensor:
     return ladder[torch.searchsorted(ladder, least).clamp(max=len(ladder) - 1)]
 
 
-def _bands(filters: Tensor, size: int, shares: Tensor) -> tuple[Tensor, Tensor]:
-    """Filters (filters, taps) to the bin with the largest response (filters,) and the bins to keep on both sides of it."""
-    coarse = 1 << (filters.shape[1] - 1).bit_length()
-    power = responses(filters, coarse).abs().square()
-    centres = power.argmax(1)
-    away = torch.arange(coarse // 2 + 1, device=filters.device)
-    both = power.gather(1, (centres[:, None] + away) % coarse) + power.gather(1, (centres[:, None] - away) % coarse)
-    return centres * (size // coarse), _reach(both, shares[:, None]) * (size // coarse)
-
-
 def _reach(power: Tensor, share: Tensor | float) -> Tensor:
     """Power by distance (filters, bins) to the distance (filters,) from which on less than a share of it lies."""
-    beyond = power.flip(1).cumsum(1).flip(1)
-    return (beyond > share * beyond[:, :1]).sum(1)
+    beyond = power.flip(1).cumsum(1)  # from each distance on, the farthest first
+    return (beyond > share * beyond[:, -1:]).sum(1)
 
 
 def _rms(errors: Tensor) -> Tensor:
@@ -198,16 +237,14 @@ class _BandEnergies(torch.autograd.Function):
     def forward(ctx: Any, half: Tensor, begins: list[list[int]], *groups: Tensor) -> Tensor:
         ctx.save_for_backward(half, *groups)
         ctx.begins = begins
-        doubled = [pool.repeat_interleave(2, 2) for pool in groups[1::2]]
-        found = []
-        for some in half.split(at_once(half, TILE)):
-            spectrum = _twice(some)
-            rows = []
-            for begin, response, pool in zip(begins, groups[::2], doubled, strict=True):
-                squares = parts(torch.fft.ifft(_inside(spectrum, begin, response) * response[:, None])).square_()
-                rows.append(torch.bmm(pool, squares.transpose(1, 2)))  # (filters, frames, blocks)
-            found.append(torch.cat(rows).permute(2, 1, 0))
-        return torch.cat(found)
+        found = half.real.new_empty(sum(map(len, begins)), groups[1].shape[1], len(half))  # (filters, frames, blocks)
+        for some, rows in zip(half.split(at_once(half, TILE)), found.split(at_once(half, TILE), 2), strict=True):
+            spectrum, room, done = _more_than_whole(some), {}, 0
+            for begin, response, pool in _some(spectrum, begins, groups):
+                squares = parts(torch.fft.ifft(_banded(room, spectrum, begin, response), norm="forward")).square_()
+                rows[done : done + len(begin)] = torch.bmm(pool.repeat_interleave(2, 2), squares.transpose(1, 2))
+                done += len(begin)
+        return found.permute(2, 1, 0)
 
     @staticmethod
     @once_differentiable
@@ -215,25 +252,44 @@ class _BandEnergies(torch.autograd.Function):
         half, *groups = ctx.saved_tensors
         found = [torch.zeros_like(tensor) for tensor in groups]
         for some, wanted in zip(half.split(at_once(half, TILE)), gradient.split(at_once(half, TILE)), strict=True):
-            spectrum, done = _twice(some), 0
-            for n, begin in enumerate(ctx.begins):
-                response, pool = groups[2 * n : 2 * n + 2]
+            spectrum, done = _more_than_whole(some), 0
+            steps = zip(_some(spectrum, ctx.begins, groups), _some(spectrum, ctx.begins, found), strict=True)
+            for (begin, response, pool), (_, of_response, of_pool) in steps:
                 out = wanted[:, :, done : done + len(begin)].permute(2, 0, 1).contiguous()  # (filters, blocks, frames)
                 done += len(begin)
                 inside = _inside(spectrum, begin, response)
-                filtered = torch.fft.ifft(inside * response[:, None])
-                found[2 * n + 1] += torch.bmm(out.transpose(1, 2), parts(filtered).square()).unflatten(2, (-1, 2)).sum(3)
+                filtered = torch.fft.ifft(inside * response, norm="forward")
+                of_pool += torch.bmm(out.transpose(1, 2), parts(filtered).square()).unflatten(2, (-1, 2)).sum(3)
                 filtered *= torch.bmm(out, pool)
-                found[2 * n] += (torch.fft.fft(filtered) * inside.conj()).sum(1) * (2 / response.shape[1])
+                of_response += 2 * torch.fft.fft(filtered).mul_(inside.conj_physical_()).sum(1, keepdim=True)
         return None, None, *found
 
 
-def _twice(half: Tensor) -> Tensor:
-    """Spectra of real blocks to all their bins, two rounds of them, so that no band has to be broken."""
+def _some(spectrum: Tensor, begins: list[list[int]], groups: Sequence[Tensor]) -> Iterator[tuple[list[int], Tensor, Tensor]]:
+    """Some filters of a group at a time: first bins, responses (filters, 1, count) and windows, all views."""
+    for begin, response, pool in zip(begins, groups[::2], groups[1::2], strict=True):
+        size = max(1, at_once(spectrum, AT_ONCE) // (len(spectrum) * response.shape[1]))
+        for first in range(0, len(begin), size):
+            some = slice(first, first + size)
+            yield begin[some], response[some, None], pool[some]
+
+
+def _more_than_whole(half: Tensor) -> Tensor:
+    """Spectra of real blocks to all their bins and the first half of them again, so that no band has to be broken."""
     spectrum = whole(half)
-    return torch.cat([spectrum, spectrum], 1)
+    return torch.cat([spectrum, spectrum[:, : spectrum.shape[1] // 2]], 1)
 
 
-def _inside(spectrum: Tensor, begins: list[int], like: Tensor) -> Tensor:
+def _banded(room: Room, spectrum: Tensor, begins: list[int], response: Tensor) -> Tensor:
+    """The bins of each filter's band times its response (filters, blocks, count), in room kept for that shape."""
+    shapes = spectrum.shape, response.shape
+    if shapes not in room:
+        room[shapes] = spectrum.new_empty(len(begins), len(spectrum), response.shape[2])
+    for begin, each, found in zip(begins, response, room[shapes], strict=True):
+        torch.mul(spectrum[:, begin : begin + response.shape[2]], each, out=found)
+    return room[shapes]
+
+
+def _inside(spectrum: Tensor, begins: list[int], response: Tensor) -> Tensor:
     """The bins of each filter's band (filters, blocks, count)."""
-    return torch.stack([spectrum[:, begin : begin + like.shape[1]] for begin in begins])
+    return torch.stack([spectrum[:, begin : begin + response.shape[2]] for begin in begins])

@@ -22,7 +22,8 @@ class Blocks(Engine):
         placement, step = self.placement, self.frames * self.placement.hop
         count = -(-placement.frames(waveforms.shape[1]) // self.frames)
         first = placement.first(lengths)
-        half = spectra(waveforms, lengths, first - (placement.taps - 1) // 2, self.size, step, count)
+        bounds = torch.stack([torch.zeros_like(lengths), lengths], 1)
+        half = spectra(waveforms, bounds, first - (placement.taps - 1) // 2, self.size, step, count)
         begin = first[:, None] + torch.arange(count, device=first.device) * step
         return half, torch.stack([-begin, lengths[:, None] - begin], 2)
 

@@ -40,6 +40,8 @@ class Gabor(nn.Module):
     def forward(self) -> tuple[Tensor, Tensor]:
         """Real and imaginary parts of the impulse responses (filters, taps); the middle tap is number taps // 2."""
         centres, widths = (each[:, None] for each in self.bounded())
-        t = torch.arange(-(self.taps // 2), (self.taps + 1) // 2, device=centres.device, dtype=centres.dtype)
+        t = torch.arange(self.taps // 2 + 1, device=centres.device, dtype=centres.dtype)
         envelope = torch.exp(-(t**2) / (2 * widths**2)) / (sqrt(2 * pi) * widths)
-        return envelope * torch.cos(centres * t), envelope * torch.sin(centres * t)
+        real, imaginary = envelope * torch.cos(centres * t), envelope * torch.sin(centres * t)
+        both = torch.cat([real[:, 1:].flip(1), real], 1), torch.cat([-imaginary[:, 1:].flip(1), imaginary], 1)
+        return both[0][:, : self.taps], both[1][:, : self.taps]

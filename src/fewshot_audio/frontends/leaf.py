@@ -124,7 +124,9 @@ def _engine(name: str, shape: Shape | None, window: Window | None, placement: Pl
         if name != "exact":
             raise ConfigError(f"frontend.engine={name}: sinc filters have one engine; set frontend.engine=exact")
         return Rectified(placement, window == "largest")
-    return Conv(placement) if name == "conv" else Bands(placement, tolerance if name == "fast" else None)
+    if name == "conv":
+        return Conv(placement)
+    return Bands(placement, tolerance if name == "fast" else None, symmetric=shape is None and placement.taps % 2 == 1)
 
 
 def _notes(made: Filterbank) -> tuple[str, ...]:

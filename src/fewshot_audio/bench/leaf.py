@@ -115,10 +115,11 @@ PASSES = {"forward": _energies, "backward": _update}
 
 
 def _medians(actions: dict[Any, Callable[[], Any]], rounds: int, device: str) -> dict[Any, float]:
-    """Milliseconds, of each the median of some rounds after one that does not count, by turns; by CUDA's events on a GPU."""
+    """Milliseconds of each, the median of some rounds, by turns, each time after one that does not count; by CUDA on a GPU."""
     taken: dict[Any, list[float]] = {name: [] for name in actions}
-    for _ in range(rounds + 1):
+    for _ in range(rounds):
         for name, action in actions.items():
+            action()
             if device == "cuda":
                 events = [torch.cuda.Event(enable_timing=True) for _ in range(2)]
                 events[0].record()
@@ -130,4 +131,4 @@ def _medians(actions: dict[Any, Callable[[], Any]], rounds: int, device: str) ->
                 start = time.perf_counter()
                 action()
                 taken[name].append(1000 * (time.perf_counter() - start))
-    return {name: statistics.median(values[1:]) for name, values in taken.items()}
+    return {name: statistics.median(values) for name, values in taken.items()}

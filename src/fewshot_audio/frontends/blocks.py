@@ -36,9 +36,9 @@ def spectra(waveforms: Tensor, bounds: Tensor, first: Tensor, size: int, step: i
     complex_type = torch.complex128 if waveforms.dtype == torch.float64 else torch.complex64
     found = torch.empty(len(waveforms), count, size // 2 + 1, dtype=complex_type, device=waveforms.device)
     parts_of = (each.split(CLIPS) for each in (waveforms, bounds, first, found))
-    for some, within, begin, target in zip(*parts_of, strict=True):
+    for some, bound, begin, target in zip(*parts_of, strict=True):
         place = begin[:, None] + torch.arange((count - 1) * step + size, device=waveforms.device)
-        inside = (place >= within[:, :1]) & (place < within[:, 1:])
+        inside = (place >= bound[:, :1]) & (place < bound[:, 1:])
         blocks = some.gather(1, place.clamp(0, some.shape[1] - 1)) * inside
         target.copy_(torch.fft.rfft(blocks.unfold(1, size, step)))
     return found
@@ -99,11 +99,9 @@ class _BlockEnergies(torch.autograd.Function):
             for numbers, response in _some(spectrum, filters):
                 out = wanted[:, :, numbers].permute(2, 0, 1)  # (filters, blocks, frames)
                 filtered = within(torch.fft.ifft(product(room, spectrum, response), norm="forward"), bounds)
-                of_frames = (
-                    (out.transpose(1, 2) @ product(room, parts(filtered), parts(filtered))).unflatten(2, (-1, 2)).sum(3)
-                )  # (filters, frames, samples)
-                for frame in range(ctx.frames):
-                    of_windows[numbers] += of_frames[:, frame, frame * ctx.hop :][:, : windows.shape[1]]
+                squares = product(room, parts(filtered), parts(filtered))
+                of_spread = (out.transpose(1, 2) @ squares).unflatten(2, (-1, 2)).sum(3)  # (filters, frames, samples)
+                of_windows[numbers] += unshifted(of_spread, windows.shape[1], ctx.hop)
                 filtered *= out @ shifted(windows[numbers], size, ctx.hop, ctx.frames)
                 of_response = torch.fft.fft(filtered).mul_(conjugate).sum(1) * (2 / size)
                 of_filters[numbers] += torch.fft.fft(of_response)[:, : filters.shape[1]].conj()
@@ -136,17 +134,17 @@ def product(room: Room, one: Tensor, other: Tensor) -> Tensor:
     return room[shapes]
 
 
-def within(samples: Tensor, bounds: Tensor) -> Tensor:
-    """Samples (..., blocks, size), set to 0 in place where they are not within each block's `bounds` (blocks, 2): from, to."""
+def within(samples: Tensor, bounds: Tensor, otherwise: float = 0.0) -> Tensor:
+    """Samples (..., blocks, size), overwritten where they are not within each block's `bounds` (blocks, 2): from, to."""
     size = samples.shape[-1]
     if torch.compiler.is_compiling():  # where nothing may depend on values
         places = torch.arange(size, device=samples.device)
-        return samples * ((places >= bounds[:, :1]) & (places < bounds[:, 1:]))
+        return torch.where((places >= bounds[:, :1]) & (places < bounds[:, 1:]), samples, otherwise)
     for block, (begin, end) in enumerate(bounds.tolist()):
         if begin > 0:
-            samples[..., block, :begin] = 0
+            samples[..., block, :begin] = otherwise
         if end < size:
-            samples[..., block, max(0, end) :] = 0
+            samples[..., block, max(0, end) :] = otherwise
     return samples
 
 
@@ -164,3 +162,8 @@ def shifted(windows: Tensor, size: int, hop: int, frames: int) -> Tensor:
     """Windows (filters, taps) to rows (filters, frames, size) that hold them, each row a hop later."""
     taps = windows.shape[1]
     return torch.stack([pad(windows, (frame * hop, size - taps - frame * hop)) for frame in range(frames)], 1)
+
+
+def unshifted(rows: Tensor, taps: int, hop: int) -> Tensor:
+    """The transpose of `shifted`: rows (filters, frames, size) to the sums of what lies where windows do (filters, taps)."""
+    return sum(row[:, frame * hop : frame * hop + taps] for frame, row in enumerate(rows.unbind(1)))

@@ -61,15 +61,15 @@ class Bands(Engine):
         half, inner = self.blocks.prepare(waveforms, lengths)
         placement, before = self.placement, (self.placement.taps - 1) // 2
         last = (placement.frames(lengths) - self.edge_frames).clamp(min=0)  # frame with which the second end begins
-        starts = placement.first(lengths)[:, None] + torch.stack([torch.zeros_like(last), last * placement.hop], 1)
         zero = torch.zeros_like(lengths)
+        starts = placement.first(lengths)[:, None] + torch.stack([zero, last * placement.hop], 1)
         ringing = [(zero, lengths.clamp(max=placement.taps // 2)), ((lengths - before).clamp(min=0), lengths)]
         ends = [
             spectra(waveforms, torch.stack(bounds, 1), start - before, self.edge_size, 1, 1)
             for bounds, start in zip(ringing, starts.unbind(1), strict=True)
         ]
         outside = torch.stack([torch.full_like(lengths, -self.edge_size), lengths], 1) - starts
-        valid = torch.stack([outside, torch.stack([torch.zeros_like(lengths), lengths + self.edge_size], 1) - starts], 2)
+        valid = torch.stack([outside, torch.stack([zero, lengths + self.edge_size], 1) - starts], 2)
         return half, inner, torch.cat(ends, 1), valid, last
 
     def energies(self, filters: Tensor, windows: Tensor, *prepared: Tensor) -> Tensor:

@@ -7,14 +7,14 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import leaky_relu
 
-from fewshot_audio.frontends.blocks import at_once, framed, shifted
+from fewshot_audio.frontends.blocks import at_once, framed, shifted, unshifted, within
 from fewshot_audio.frontends.engine import Engine
 from fewshot_audio.frontends.engine_blocks import Blocks
 from fewshot_audio.frontends.placement import Placement
 
 SLOPE = 0.2  # of the rectifier below zero
 TILE, FILTERS = 8, 8  # blocks and filters computed together: what stays in a processor's cache
-leaky_relu_, leaky_relu_backward = torch.ops.aten.leaky_relu_, torch.ops.aten.leaky_relu_backward
+leaky_relu_backward = torch.ops.aten.leaky_relu_backward
 
 
 class Rectified(Engine):
@@ -54,7 +54,7 @@ class _Largest(torch.autograd.Function):
         for numbers in _split(len(filters), at_once(half, FILTERS)):
             response = torch.fft.rfft(filters[numbers], size).conj()[:, None]
             for some in _split(len(half), at_once(half, TILE)):
-                filtered = _only(torch.fft.irfft(half[some] * response), valid[some], -torch.inf)
+                filtered = within(torch.fft.irfft(half[some] * response), valid[some], -torch.inf)
                 values, indices = framed(filtered, taps, hop, frames).max(3)
                 found[some, :, numbers], places[some, :, numbers] = values.permute(1, 2, 0), indices.permute(1, 2, 0)
         nothing = found == -torch.inf  # frames beyond a clip's end
@@ -90,8 +90,8 @@ class _Sums(torch.autograd.Function):
         for numbers in _split(len(filters), at_once(half, FILTERS)):
             response = torch.fft.rfft(filters[numbers], size).conj()[:, None]
             for some in _split(len(half), at_once(half, TILE)):
-                rectified = leaky_relu_(torch.fft.irfft(half[some] * response), SLOPE)
-                under = framed(_only(rectified, valid[some], 0.0), taps, hop, frames) * windows[numbers, None, None]
+                rectified = leaky_relu(torch.fft.irfft(half[some] * response), SLOPE, inplace=True)
+                under = framed(within(rectified, valid[some]), taps, hop, frames) * windows[numbers, None, None]
                 found[some, :, numbers] = under.sum(3).permute(1, 2, 0)
         return found
 
@@ -108,25 +108,14 @@ class _Sums(torch.autograd.Function):
             for some in _split(len(half), at_once(half, TILE)):
                 out = gradient[some, :, numbers].permute(2, 0, 1)  # (filters, blocks, frames)
                 filtered = torch.fft.irfft(half[some] * response)
-                of_filtered = _only(leaky_relu_backward(out @ spread, filtered, SLOPE, False), valid[some], 0.0)
+                of_filtered = within(leaky_relu_backward(out @ spread, filtered, SLOPE, False), valid[some])
                 of_response += (torch.fft.rfft(of_filtered).conj() * half[some]).sum(1)
-                of_spread += out.transpose(1, 2) @ _only(leaky_relu_(filtered, SLOPE), valid[some], 0.0)
+                of_spread += out.transpose(1, 2) @ within(leaky_relu(filtered, SLOPE, inplace=True), valid[some])
             of_filters[numbers] = torch.fft.irfft(of_response)[:, : filters.shape[1]]
-            for frame in range(ctx.frames):
-                of_windows[numbers] += of_spread[:, frame, frame * ctx.hop :][:, :taps]
+            of_windows[numbers] = unshifted(of_spread, taps, ctx.hop)
         return None, None, of_filters, of_windows, None, None
 
 
 def _split(count: int, size: int) -> list[slice]:
     """So many in parts of at most `size`."""
     return [slice(begin, begin + size) for begin in range(0, count, size)]
-
-
-def _only(samples: Tensor, valid: Tensor, otherwise: float) -> Tensor:
-    """Samples (filters, blocks, size) with something else, in place, where they are not within `valid` (blocks, 2): from, to."""
-    size = samples.shape[2]
-    for block in ((valid[:, 0] > 0) | (valid[:, 1] < size)).nonzero()[:, 0].tolist():
-        begin, end = valid[block].clamp(0, size).tolist()
-        samples[:, block, :begin] = otherwise
-        samples[:, block, end:] = otherwise
-    return samples

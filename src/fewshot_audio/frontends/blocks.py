@@ -14,6 +14,7 @@ TILE = 24  # blocks filtered together at the full rate
 AT_ONCE = 2**17  # samples of a tile's blocks and some filters: what stays in a processor's cache
 RESPONSES = 8  # computed together
 Room = dict[tuple[torch.Size, ...], Tensor]
+Bounds = list[list[int]] | Tensor  # (blocks, 2)
 FACTOR = 64  # of a length that libraries transform fast
 
 
@@ -27,11 +28,11 @@ def at_once(like: Tensor, on_cpu: int) -> int:
     return 64 * on_cpu if like.is_cuda else on_cpu
 
 
-def spectra(waveforms: Tensor, bounds: Tensor, first: Tensor, size: int, step: int, count: int) -> Tensor:
+def spectra(waveforms: Tensor, bounds: Tensor, first: Tensor, size: int, step: int, count: int, turn: int) -> Tensor:
     """Waveforms (clips, samples) to spectra (clips, count, size // 2 + 1) of blocks of `size` samples every `step`.
 
     `first` (clips,) is the sample with which each clip's first block begins; samples not within `bounds` (clips, 2), from, to,
-    are zeros.
+    are zeros. The first `turn` samples of each block come last.
     """
     complex_type = torch.complex128 if waveforms.dtype == torch.float64 else torch.complex64
     found = torch.empty(len(waveforms), count, size // 2 + 1, dtype=complex_type, device=waveforms.device)
@@ -40,7 +41,7 @@ def spectra(waveforms: Tensor, bounds: Tensor, first: Tensor, size: int, step: i
         place = begin[:, None] + torch.arange((count - 1) * step + size, device=waveforms.device)
         inside = (place >= bound[:, :1]) & (place < bound[:, 1:])
         blocks = some.gather(1, place.clamp(0, some.shape[1] - 1)) * inside
-        target.copy_(torch.fft.rfft(blocks.unfold(1, size, step)))
+        target.copy_(torch.fft.rfft(blocks.unfold(1, size, step).roll(-turn, 2)))
     return found
 
 
@@ -49,9 +50,25 @@ def whole(half: Tensor) -> Tensor:
     return torch.cat([half, half[:, 1:-1].flip(1).conj()], 1)
 
 
-def responses(filters: Tensor, size: int) -> Tensor:
-    """Filters (..., taps) to their frequency responses (..., size): what a block's spectrum is multiplied by."""
-    return torch.fft.fft(filters, size).conj().resolve_conj()
+def responses(filters: Tensor, size: int, symmetric: bool) -> Tensor:
+    """Filters (..., taps) to their frequency responses (..., size) over the size: what a block's spectrum is multiplied by before
+    an inverse FFT without a scale.
+
+    Of `symmetric` filters, which read backwards are their own conjugates, they are real: as if the middle tap were the first
+    (so blocks must be turned by taps // 2 samples); what comes before the middle is not looked at.
+    """
+    if symmetric:
+        return torch.fft.hfft(filters[..., filters.shape[-1] // 2 :], size, norm="forward")
+    return torch.fft.fft(filters, size, norm="forward").conj().resolve_conj()
+
+
+def _of_filters(of_responses: Tensor, taps: int) -> Tensor:
+    """The gradient of responses (filters, size) to that of their filters (filters, taps)."""
+    if of_responses.is_complex():
+        return torch.fft.fft(of_responses)[:, :taps].conj()
+    of_second_half = 2 * torch.fft.rfft(of_responses)[:, : taps - taps // 2].conj()
+    of_second_half[:, 0] /= 2
+    return pad(of_second_half, (taps // 2, 0))
 
 
 def power(spectrum: Tensor) -> Tensor:
@@ -59,34 +76,36 @@ def power(spectrum: Tensor) -> Tensor:
     return spectrum.real.square() + spectrum.imag.square()
 
 
-def energies_of_blocks(half: Tensor, valid: Tensor, filters: Tensor, windows: Tensor, hop: int, frames: int) -> Tensor:
+def energies_of_blocks(
+    half: Tensor, valid: Tensor, filters: Tensor, windows: Tensor, hop: int, frames: int, symmetric: bool
+) -> Tensor:
     """Spectra (blocks, size // 2 + 1) to the energies (blocks, frames, filters) of filters (filters, taps) in their blocks.
 
     Frame t sums |filtered|^2 under the window that begins t * hop samples into the block, over the samples that lie within
     the block's `valid` (blocks, 2): from, to. Exact but for rounding; saves nothing for the backward pass but its inputs.
+    `symmetric` is as for `responses`.
     """
-    return _BlockEnergies.apply(half, valid, filters, windows, hop, frames)
+    return _BlockEnergies.apply(half, valid, filters, windows, hop, frames, symmetric)
 
 
 class _BlockEnergies(torch.autograd.Function):
     """Tile by tile, some filters at a time, in the forward pass and, anew, in the backward pass."""
 
     @staticmethod
-    def forward(ctx: Any, half: Tensor, valid: Tensor, filters: Tensor, windows: Tensor, hop: int, frames: int) -> Tensor:
+    def forward(
+        ctx: Any, half: Tensor, valid: Tensor, filters: Tensor, windows: Tensor, hop: int, frames: int, symmetric: bool
+    ) -> Tensor:
         ctx.save_for_backward(half, valid, filters, windows)
-        ctx.hop, ctx.frames = hop, frames
-        doubled = windows.repeat_interleave(2, 1)[:, :, None]
+        ctx.hop, ctx.frames, ctx.symmetric = hop, frames, symmetric
+        doubled = windows.repeat_interleave(2, 1)[:, None]
         found = half.real.new_empty(len(filters), len(half), frames)
-        done = 0
-        for spectrum, bounds in _tiles(half, valid):
+        for blocks, spectrum, bounds in _tiles(half, valid):
             room: Room = {}
-            blocks = slice(done, done + len(spectrum))
-            for numbers, response in _some(spectrum, filters):
+            for numbers, response in _some(spectrum, filters, symmetric):
                 filtered = within(torch.fft.ifft(product(room, spectrum, response), norm="forward"), bounds)
-                under = framed(parts(filtered), doubled.shape[1], 2 * hop, frames)
-                energies = product(room, under, under).flatten(1, 2) @ doubled[numbers]
+                under = framed(parts(filtered), doubled.shape[2], 2 * hop, frames)
+                energies = doubled[numbers] @ product(room, under, under).flatten(1, 2).transpose(1, 2)
                 found[numbers, blocks] = energies.view(-1, len(spectrum), frames)
-            done += len(spectrum)
         return found.permute(1, 2, 0)
 
     @staticmethod
@@ -94,35 +113,49 @@ class _BlockEnergies(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         half, valid, filters, windows = ctx.saved_tensors
         of_filters, of_windows = torch.zeros_like(filters), torch.zeros_like(windows)
-        for (spectrum, bounds), wanted in zip(_tiles(half, valid), gradient.split(at_once(half, TILE)), strict=True):
-            size, conjugate, room = spectrum.shape[1], spectrum.conj_physical(), {}
-            for numbers, response in _some(spectrum, filters):
-                out = wanted[:, :, numbers].permute(2, 0, 1)  # (filters, blocks, frames)
+        for blocks, spectrum, bounds in _tiles(half, valid):
+            size, against, room = spectrum.shape[1], opposite(spectrum, ctx.symmetric), {}
+            for numbers, response in _some(spectrum, filters, ctx.symmetric):
+                out = gradient[blocks, :, numbers].permute(2, 0, 1)  # (filters, blocks, frames)
                 filtered = within(torch.fft.ifft(product(room, spectrum, response), norm="forward"), bounds)
                 squares = product(room, parts(filtered), parts(filtered))
                 of_spread = (out.transpose(1, 2) @ squares).unflatten(2, (-1, 2)).sum(3)  # (filters, frames, samples)
                 of_windows[numbers] += unshifted(of_spread, windows.shape[1], ctx.hop)
                 filtered *= out @ shifted(windows[numbers], size, ctx.hop, ctx.frames)
-                of_response = torch.fft.fft(filtered).mul_(conjugate).sum(1) * (2 / size)
-                of_filters[numbers] += torch.fft.fft(of_response)[:, : filters.shape[1]].conj()
-        return None, None, of_filters, of_windows, None, None
+                of_response = of_responses(torch.fft.fft(filtered), against, ctx.symmetric) * (2 / size)
+                of_filters[numbers] += _of_filters(of_response, filters.shape[1])
+        return None, None, of_filters, of_windows, None, None, None
 
 
-def _tiles(half: Tensor, valid: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """Some blocks at a time: all bins (blocks, size), and the samples that count (blocks, 2)."""
-    for some, bounds in zip(half.split(at_once(half, TILE)), valid.split(at_once(half, TILE)), strict=True):
-        yield whole(some), bounds
+def _tiles(half: Tensor, valid: Tensor) -> Iterator[tuple[slice, Tensor, Bounds]]:
+    """Some blocks at a time: which, all their bins (blocks, size), and the samples that count, from, to."""
+    size = at_once(half, TILE)
+    bounds = valid if torch.compiler.is_compiling() else valid.tolist()
+    for first in range(0, len(half), size):
+        blocks = slice(first, first + size)
+        yield blocks, whole(half[blocks]), bounds[blocks]
 
 
-def _some(spectrum: Tensor, filters: Tensor) -> Iterator[tuple[slice, Tensor]]:
-    """Some filters at a time, the fewer the larger spectra (blocks, size) are: their numbers, and responses (filters, 1, size)
-    over the size, as an inverse FFT without a scale wants them."""
+def _some(spectrum: Tensor, filters: Tensor, symmetric: bool) -> Iterator[tuple[slice, Tensor]]:
+    """Some filters at a time, the fewer the larger spectra (blocks, size) are: their numbers, responses (filters, 1, size)."""
     size, done = spectrum.shape[1], 0
     together = max(1, at_once(filters, AT_ONCE) // spectrum.numel())
     for some in filters.split(together * max(1, RESPONSES // together)):
-        for response in responses(some / size, size)[:, None].split(together):
+        for response in responses(some, size, symmetric)[:, None].split(together):
             yield slice(done, done + len(response)), response
             done += len(response)
+
+
+def opposite(spectrum: Tensor, symmetric: bool) -> Tensor:
+    """Spectra as `of_responses` wants them."""
+    return spectrum if symmetric else spectrum.conj_physical()
+
+
+def of_responses(gradient: Tensor, opposite: Tensor, symmetric: bool) -> Tensor:
+    """The gradient of products (filters, blocks, bins), overwritten, to that of responses (filters, bins)."""
+    if symmetric:
+        return parts(gradient).mul_(parts(opposite)).sum(1).unflatten(1, (-1, 2)).sum(2)
+    return gradient.mul_(opposite).sum(1)
 
 
 def product(room: Room, one: Tensor, other: Tensor) -> Tensor:
@@ -134,17 +167,17 @@ def product(room: Room, one: Tensor, other: Tensor) -> Tensor:
     return room[shapes]
 
 
-def within(samples: Tensor, bounds: Tensor, otherwise: float = 0.0) -> Tensor:
-    """Samples (..., blocks, size), overwritten where they are not within each block's `bounds` (blocks, 2): from, to."""
+def within(samples: Tensor, bounds: Bounds, otherwise: float = 0.0) -> Tensor:
+    """Samples (..., blocks, size), overwritten where they are not within each block's `bounds`: from, to."""
     size = samples.shape[-1]
-    if torch.compiler.is_compiling():  # where nothing may depend on values
+    if isinstance(bounds, Tensor):  # as traced, where nothing may depend on values
         places = torch.arange(size, device=samples.device)
         return torch.where((places >= bounds[:, :1]) & (places < bounds[:, 1:]), samples, otherwise)
-    for block, (begin, end) in enumerate(bounds.tolist()):
+    for block, (begin, end) in enumerate(bounds):
         if begin > 0:
-            samples[..., block, :begin] = otherwise
+            samples[..., block, :begin].fill_(otherwise)
         if end < size:
-            samples[..., block, max(0, end) :] = otherwise
+            samples[..., block, max(0, end) :].fill_(otherwise)
     return samples
 
 

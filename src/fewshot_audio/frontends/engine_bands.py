@@ -15,8 +15,11 @@ from fewshot_audio.frontends.blocks import (
     at_once,
     energies_of_blocks,
     good_length,
+    of_responses,
+    opposite,
     parts,
     power,
+    responses,
     spectra,
     whole,
 )
@@ -41,14 +44,14 @@ class Bands(Engine):
     the full rate; so are filters without a narrow band computed. The error is what lies outside a filter's band. With a
     `tolerance`, `calibrate` chooses the bands so that on the clips given the root mean square of a filter's errors is at most so
     much of its mean energy in each clip, and records what is left; without, at most 1e-5 of the largest energy. While a graph is
-    traced (torch.compile, torch.export) everything is at the full rate, in shapes that depend on nothing. `symmetric` tells that
-    filters read backwards are their own conjugates, as Gabor filters with a middle tap are: their responses take half the time.
+    traced (torch.compile, torch.export) everything is at the full rate, in shapes that depend on nothing. `symmetric` is as for
+    `Blocks`.
     """
 
     def __init__(self, placement: Placement, tolerance: float | None, symmetric: bool = False):
         super().__init__(placement)
         self.tolerance, self.symmetric = tolerance, symmetric
-        self.blocks = Blocks(placement)
+        self.blocks = Blocks(placement, symmetric)
         self.size, self.frames = sizes(placement)
         self.edge_frames = placement.over_an_edge
         span = (self.edge_frames - 1) * placement.hop + placement.taps
@@ -65,7 +68,7 @@ class Bands(Engine):
         starts = placement.first(lengths)[:, None] + torch.stack([zero, last * placement.hop], 1)
         ringing = [(zero, lengths.clamp(max=placement.taps // 2)), ((lengths - before).clamp(min=0), lengths)]
         ends = [
-            spectra(waveforms, torch.stack(bounds, 1), start - before, self.edge_size, 1, 1)
+            spectra(waveforms, torch.stack(bounds, 1), start - before, self.edge_size, 1, 1, self.blocks.turn)
             for bounds, start in zip(ringing, starts.unbind(1), strict=True)
         ]
         outside = torch.stack([torch.full_like(lengths, -self.edge_size), lengths], 1) - starts
@@ -80,7 +83,7 @@ class Bands(Engine):
         if len(narrow) == 0:
             return found
         blocks = (ends.flatten(0, 1), valid.flatten(0, 1), filters[narrow], windows[narrow])
-        wrong = energies_of_blocks(*blocks, self.placement.hop, self.edge_frames)  # of what rings beyond the ends
+        wrong = energies_of_blocks(*blocks, self.placement.hop, self.edge_frames, self.symmetric)  # of what rings beyond the ends
         wrong = wrong.new_zeros(*wrong.shape[:2], len(filters)).index_copy(2, narrow, wrong)
         frames = torch.arange(self.edge_frames, device=last.device).expand(len(last), -1)
         place = torch.cat([frames, last[:, None] + frames], 1)[:, :, None].expand(-1, -1, len(filters))
@@ -137,7 +140,7 @@ class Bands(Engine):
             found.append(_BandEnergies.apply(blocks, [begins for _, begins, *_ in groups], *tensors))
         if len(wide):
             whole_bands = (valid.flatten(0, 1), filters[wide], windows[wide], self.placement.hop, self.frames)
-            found.append(energies_of_blocks(blocks, *whole_bands))
+            found.append(energies_of_blocks(blocks, *whole_bands, self.symmetric))
         order = torch.cat([narrow, wide]).argsort()
         return torch.cat(found, 2)[:, :, order].unflatten(0, half.shape[:2]).flatten(1, 2), narrow
 
@@ -157,8 +160,8 @@ class Bands(Engine):
     def _bands(self, filters: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
         """Filters (filters, taps) to the bin with the largest response and the bins around it beyond which a share lies."""
         coarse = 1 << (filters.shape[1] - 1).bit_length()
-        spectrum = self._spectrum(filters, coarse)
-        heard = spectrum.square() if self.symmetric else power(spectrum)
+        response = responses(filters, coarse, self.symmetric)
+        heard = response.square() if self.symmetric else power(response)
         centres = heard.argmax(1)
         away = torch.arange(coarse // 2 + 1, device=filters.device)
         bins = centres[:, None] + away, centres[:, None] - away
@@ -186,27 +189,20 @@ class Bands(Engine):
         """Responses (filters, count) from a bin on, 0 outside of bands, and decimated windows (filters, frames, count)."""
         place = torch.arange(count, device=filters.device)
         bins = (begin[:, None] + place) % self.size
-        scale = (2 * (place - count // 2).abs() < widths[:, None]).to(windows.dtype) / self.size
-        if self.symmetric:
-            scale = torch.polar(scale, self._turns(bins * (filters.shape[1] // 2), windows.dtype))
-        return self._spectrum(filters, self.size).gather(1, bins).conj() * scale, self._decimated(windows, count)
-
-    def _spectrum(self, filters: Tensor, size: int) -> Tensor:
-        """Filters (filters, taps) to their spectra (filters, size), of symmetric ones as if their middle tap were at 0: real."""
-        if self.symmetric:
-            return torch.fft.hfft(filters[:, filters.shape[1] // 2 :], size)
-        return torch.fft.fft(filters, size)
-
-    def _turns(self, products: Tensor, dtype: torch.dtype) -> Tensor:
-        """Products of bins and samples, whole numbers and so exact, to angles in rad."""
-        return (products % self.size).to(dtype) * (2 * torch.pi / self.size)
+        scale = (2 * (place - count // 2).abs() < widths[:, None]).to(windows.dtype)
+        return responses(filters, self.size, self.symmetric).gather(1, bins) * scale, self._decimated(windows, count)
 
     def _decimated(self, windows: Tensor, count: int) -> Tensor:
         """Windows (filters, taps) to what sums `count` samples of a block into each frame (filters, frames, count)."""
-        spectrum = torch.fft.rfft(windows, self.size)[:, None, : count // 2 + 1]
+        spectrum = torch.fft.rfft(windows, self.size)[:, : count // 2 + 1]
+        hop, rest = divmod(self.placement.hop * count, self.size)
+        if rest == 0:  # each frame whole samples later
+            first = torch.fft.irfft(spectrum, count)
+            return torch.stack([first.roll(frame * hop, 1) for frame in range(self.frames)], 1)
         delays = torch.arange(self.frames, device=windows.device)[:, None] * self.placement.hop
-        turns = self._turns(delays * torch.arange(count // 2 + 1, device=windows.device), windows.dtype)
-        return torch.fft.irfft(spectrum * torch.polar(torch.ones_like(turns), -turns), count)
+        turns = delays * torch.arange(count // 2 + 1, device=windows.device) % self.size  # whole numbers, so exact
+        turns = turns.to(windows.dtype) * (2 * torch.pi / self.size)
+        return torch.fft.irfft(spectrum[:, None] * torch.polar(torch.ones_like(turns), -turns), count)
 
 
 def _sizes(least: Tensor, most: int) -> Tensor:
@@ -261,7 +257,8 @@ class _BandEnergies(torch.autograd.Function):
                 filtered = torch.fft.ifft(inside * response, norm="forward")
                 of_pool += torch.bmm(out.transpose(1, 2), parts(filtered).square()).unflatten(2, (-1, 2)).sum(3)
                 filtered *= torch.bmm(out, pool)
-                of_response += 2 * torch.fft.fft(filtered).mul_(inside.conj_physical_()).sum(1, keepdim=True)
+                symmetric = not response.is_complex()
+                of_response += 2 * of_responses(torch.fft.fft(filtered), opposite(inside, symmetric), symmetric)[:, None]
         return None, None, *found
 
 

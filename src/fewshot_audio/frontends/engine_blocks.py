@@ -11,11 +11,13 @@ from fewshot_audio.frontends.placement import Placement
 class Blocks(Engine):
     """As the plain engine but for rounding, several times faster, and without memory of filtered waveforms.
 
-    Its shapes do not depend on data or parameters.
+    Its shapes do not depend on data or parameters. `symmetric` tells that filters read backwards are their own conjugates, as
+    Gabor filters with a middle tap are: their responses are real.
     """
 
-    def __init__(self, placement: Placement):
+    def __init__(self, placement: Placement, symmetric: bool = False):
         super().__init__(placement)
+        self.turn = placement.taps // 2 if symmetric else 0
         self.size, self.frames = sizes(placement)
 
     def prepare(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, ...]:
@@ -23,13 +25,14 @@ class Blocks(Engine):
         count = -(-placement.frames(waveforms.shape[1]) // self.frames)
         first = placement.first(lengths)
         bounds = torch.stack([torch.zeros_like(lengths), lengths], 1)
-        half = spectra(waveforms, bounds, first - (placement.taps - 1) // 2, self.size, step, count)
+        half = spectra(waveforms, bounds, first - (placement.taps - 1) // 2, self.size, step, count, self.turn)
         begin = first[:, None] + torch.arange(count, device=first.device) * step
         return half, torch.stack([-begin, lengths[:, None] - begin], 2)
 
     def energies(self, filters: Tensor, windows: Tensor, *prepared: Tensor) -> Tensor:
         half, valid = prepared
-        found = energies_of_blocks(half.flatten(0, 1), valid.flatten(0, 1), filters, windows, self.placement.hop, self.frames)
+        blocks = half.flatten(0, 1), valid.flatten(0, 1)
+        found = energies_of_blocks(*blocks, filters, windows, self.placement.hop, self.frames, self.turn > 0)
         return found.unflatten(0, half.shape[:2]).flatten(1, 2)
 
 

@@ -50,11 +50,11 @@ class _Largest(torch.autograd.Function):
     def forward(ctx: Any, half: Tensor, valid: Tensor, filters: Tensor, hop: int, frames: int) -> Tensor:
         size, taps = 2 * (half.shape[1] - 1), filters.shape[1]
         places = torch.empty(len(half), frames, len(filters), dtype=torch.int32, device=half.device)
-        found = half.real.new_empty(places.shape)
+        found, bounds = half.real.new_empty(places.shape), valid.tolist()
         for numbers in _split(len(filters), at_once(half, FILTERS)):
             response = torch.fft.rfft(filters[numbers], size).conj()[:, None]
             for some in _split(len(half), at_once(half, TILE)):
-                filtered = within(torch.fft.irfft(half[some] * response), valid[some], -torch.inf)
+                filtered = within(torch.fft.irfft(half[some] * response), bounds[some], -torch.inf)
                 values, indices = framed(filtered, taps, hop, frames).max(3)
                 found[some, :, numbers], places[some, :, numbers] = values.permute(1, 2, 0), indices.permute(1, 2, 0)
         nothing = found == -torch.inf  # frames beyond a clip's end
@@ -86,12 +86,12 @@ class _Sums(torch.autograd.Function):
         ctx.save_for_backward(half, valid, filters, windows)
         ctx.hop, ctx.frames = hop, frames
         size, taps = 2 * (half.shape[1] - 1), windows.shape[1]
-        found = half.real.new_empty(len(half), frames, len(filters))
+        found, bounds = half.real.new_empty(len(half), frames, len(filters)), valid.tolist()
         for numbers in _split(len(filters), at_once(half, FILTERS)):
             response = torch.fft.rfft(filters[numbers], size).conj()[:, None]
             for some in _split(len(half), at_once(half, TILE)):
                 rectified = leaky_relu(torch.fft.irfft(half[some] * response), SLOPE, inplace=True)
-                under = framed(within(rectified, valid[some]), taps, hop, frames) * windows[numbers, None, None]
+                under = framed(within(rectified, bounds[some]), taps, hop, frames) * windows[numbers, None, None]
                 found[some, :, numbers] = under.sum(3).permute(1, 2, 0)
         return found
 
@@ -100,7 +100,7 @@ class _Sums(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         half, valid, filters, windows = ctx.saved_tensors
         size, taps = 2 * (half.shape[1] - 1), windows.shape[1]
-        of_filters, of_windows = torch.zeros_like(filters), torch.zeros_like(windows)
+        of_filters, of_windows, bounds = torch.zeros_like(filters), torch.zeros_like(windows), valid.tolist()
         for numbers in _split(len(filters), at_once(half, FILTERS)):
             response = torch.fft.rfft(filters[numbers], size).conj()[:, None]
             spread = shifted(windows[numbers], size, ctx.hop, ctx.frames)
@@ -108,9 +108,9 @@ class _Sums(torch.autograd.Function):
             for some in _split(len(half), at_once(half, TILE)):
                 out = gradient[some, :, numbers].permute(2, 0, 1)  # (filters, blocks, frames)
                 filtered = torch.fft.irfft(half[some] * response)
-                of_filtered = within(leaky_relu_backward(out @ spread, filtered, SLOPE, False), valid[some])
+                of_filtered = within(leaky_relu_backward(out @ spread, filtered, SLOPE, False), bounds[some])
                 of_response += (torch.fft.rfft(of_filtered).conj() * half[some]).sum(1)
-                of_spread += out.transpose(1, 2) @ within(leaky_relu(filtered, SLOPE, inplace=True), valid[some])
+                of_spread += out.transpose(1, 2) @ within(leaky_relu(filtered, SLOPE, inplace=True), bounds[some])
             of_filters[numbers] = torch.fft.irfft(of_response)[:, : filters.shape[1]]
             of_windows[numbers] = unshifted(of_spread, taps, ctx.hop)
         return None, None, of_filters, of_windows, None, None

@@ -281,6 +281,7 @@ def _banded(room: Room, spectrum: Tensor, begins: list[int], response: Tensor) -
     """The bins of each filter's band times its response (filters, blocks, count), in room kept for that shape."""
     shapes = spectrum.shape, response.shape
     if shapes not in room:
+        room.clear()
         room[shapes] = spectrum.new_empty(len(begins), len(spectrum), response.shape[2])
     for begin, each, found in zip(begins, response, room[shapes], strict=True):
         torch.mul(spectrum[:, begin : begin + response.shape[2]], each, out=found)

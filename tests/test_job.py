@@ -262,7 +262,7 @@ def test_a_job_waits_for_another_process_and_then_trains_only_what_is_missing(jo
 
     def let_go(self, text, *arguments, **options):
         if text.startswith("waiting"):
-            store.append(store.file_of(spec), {**line, "key": spec.key})
+            store.append(store.file_of(spec), [{**line, "key": spec.key}])
             lock.release()
         real(self, text, *arguments, **options)
 

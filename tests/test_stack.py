@@ -1,6 +1,7 @@
 """Stacks of runs against the same runs one by one."""
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ PAIRS = [
     *(("timbre", name) for name in FRONTENDS if name != "log_learn"),
     ("vgg", "leaf"),
 ]
+REST = [pytest.param(*pair, marks=pytest.mark.slow) for pair in product(MODELS, FRONTENDS) if pair not in PAIRS]
 SMALL = {
     "proto": ["model.width=4"],
     "proto_original": ["model.width=4"],
@@ -68,7 +70,7 @@ def assert_same(one, other, tolerance):
         )
 
 
-@pytest.mark.parametrize(("model", "frontend"), PAIRS)
+@pytest.mark.parametrize(("model", "frontend"), PAIRS + REST)
 def test_a_stack_of_three_equals_three_of_one(model, frontend):
     """In double precision: in single a different order of sums is soon amplified, by maxima that change place."""
     whole = not build(job(model, frontend).frontend).pointwise  # trained network by network, and slow

@@ -72,8 +72,8 @@ def test_lines_come_back_as_written(store, job):
     (spec, other) = run_specs(job, "b", None)
     assert store.file_of(spec) == store.file_of(other)
     assert store.file_of(spec).name.startswith("synthetic-fold1-timbre-log_eps-n001-")
-    for each in (line("1"), line("2", status=FAILED), line("3")):
-        store.append(store.file_of(spec), each)
+    store.append(store.file_of(spec), [line("1")])
+    store.append(store.file_of(spec), [line("2", status=FAILED), line("3")])
     assert [each["key"] for each in store.lines()] == ["1", "2", "3"]
     assert store.keys({"finished"}) == {"1", "3"}
 
@@ -81,12 +81,12 @@ def test_lines_come_back_as_written(store, job):
 @pytest.mark.parametrize("cut", range(1, 40, 3))
 def test_an_unfinished_last_line_is_left_out_and_replaced(store, cut):
     file = store.folder / "a.jsonl"
-    store.append(file, line("1"))
+    store.append(file, [line("1")])
     whole = file.read_bytes()
-    store.append(file, line("2"))
+    store.append(file, [line("2")])
     file.write_bytes(file.read_bytes()[: len(whole) + cut])
     assert [each["key"] for each in read_lines(file)] == ["1"]
-    store.append(file, line("3"))
+    store.append(file, [line("3")])
     assert [each["key"] for each in read_lines(file)] == ["1", "3"]
 
 
@@ -103,7 +103,7 @@ def test_a_broken_line_elsewhere_is_named(store, broken):
 @pytest.mark.parametrize("written", [0, 10])
 def test_a_full_disk_loses_no_line_and_tears_none(store, monkeypatch, written):
     file = store.folder / "a.jsonl"
-    store.append(file, line("1"))
+    store.append(file, [line("1")])
     real = os.pwrite
 
     def full(descriptor, data, offset):
@@ -113,7 +113,7 @@ def test_a_full_disk_loses_no_line_and_tears_none(store, monkeypatch, written):
 
     monkeypatch.setattr(os, "pwrite", full)
     with pytest.raises(StoreError, match="could not be written .*No space left.*free space"):
-        store.append(file, line("2"))
+        store.append(file, [line("2"), line("3")])
     monkeypatch.undo()
     assert file.read_text() == json.dumps(line("1")) + "\n"
 
@@ -121,7 +121,7 @@ def test_a_full_disk_loses_no_line_and_tears_none(store, monkeypatch, written):
 def test_short_writes_are_completed(store, monkeypatch):
     real = os.pwrite
     monkeypatch.setattr(os, "pwrite", lambda descriptor, data, offset: real(descriptor, data[:7], offset))
-    store.append(store.folder / "a.jsonl", line("1", long="x" * 100))
+    store.append(store.folder / "a.jsonl", [line("1", long="x" * 100)])
     file = store.folder / "a.jsonl"
     assert list(store.lines()) == [line("1", long="x" * 100, where=f"{file}:1")]
 
@@ -134,7 +134,7 @@ def test_a_folder_that_cannot_be_made_is_an_error(tmp_path):
 
 def test_nan_is_no_json(store):
     with pytest.raises(ValueError, match="not JSON compliant"):
-        store.append(store.folder / "a.jsonl", line("1", seconds=float("nan")))
+        store.append(store.folder / "a.jsonl", [line("1", seconds=float("nan"))])
 
 
 def _append_many(folder: Path, name: int) -> None:
@@ -142,7 +142,7 @@ def _append_many(folder: Path, name: int) -> None:
     file = store.folder / "shared.jsonl"
     for i in range(50):
         with store.lock(file):
-            store.append(file, line(f"{name}-{i}", text="x" * 500))
+            store.append(file, [line(f"{name}-{i}", text="x" * 500)])
 
 
 def test_processes_with_the_lock_never_tear_a_line(store, tmp_path):

@@ -71,9 +71,9 @@ def _done(store: Store, here: Opened, todo: Sequence[RunSpec], bar: tqdm) -> lis
         stacks = _claimed(store, todo, partial(_size, here, count), bar, held)
         tasks = (None if task is None else (task, (call, task[1])) for task in stacks)
         for (claim, specs), future in in_turn(workers, tasks):
-            for line in _lines(here, specs, future):
-                store.append(claim.file, line)
-                lines.append(line)
+            found = _lines(here, specs, future)
+            store.append(claim.file, found)
+            lines += found
             bar.update(len(specs))
             claim.stacks -= 1
             if claim.stacks == 0:

@@ -56,7 +56,7 @@ def _round(wanted: Job, material: Material, n_per_class: int, stack: int, accele
         store = Store(Path(folder))
         store.prepare()
         line = {"key": spec.key, "status": FINISHED, "identity": spec.identity, **fields}
-        stored = seconds(lambda: store.append(store.file_of(spec), line))
+        stored = seconds(lambda: store.append(store.file_of(spec), [line]))
     plain = {"plain loop": seconds(lambda: _plain_loop(wanted, material, n_per_class))} if stack == 1 else {}
     return {**fields["seconds"], "store": stored, **(plain if fields["device"] == "cpu" else {})}
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any
 
 from fewshot_audio import config, process
@@ -13,6 +14,7 @@ from fewshot_audio.types import Job
 
 EPOCHS = 199
 PROTO_EPOCHS = 202  # the fewest after which a prototypical network can end: one best, 201 without
+PROTO_SHORT = 2  # epochs of its short runs: each takes seconds
 SIZES = {"mel": (1, 5), "waveform": (1, 2)}  # n of the short runs
 TEST = 1  # clips per class that these score
 ARMS = ("log_eps", "log_learn")  # which take equally long
@@ -50,17 +52,21 @@ class Cost:
 def study(models: Sequence[str], epochs: int, threads: int, accelerator: str) -> dict[str, Any]:
     """Hours of the study by dataset, model and frontend, from short runs at two n on noise of the datasets' lengths.
 
-    What LEAF adds is taken from one model; it is not told for prototypical networks, which filter a clip several times an epoch.
+    What LEAF adds to a run is taken from one model, but for prototypical networks, which filter clips in another way.
     """
     process.set_up(threads, keep_memory=False)
     found = []
     for name, data in DATA.items():
-        costs = {model: _cost(job(model, f"fit.epochs={epochs}"), data, accelerator) for model in models}
-        found += [_arm(name, data, model, ARMS, cost) for model, cost in costs.items()]
-        leaf = _cost(job(LEAF_BY, f"fit.epochs={epochs}", "frontend=leaf"), data, accelerator)
-        added = leaf - (costs.get(LEAF_BY) or _cost(job(LEAF_BY, f"fit.epochs={epochs}"), data, accelerator))
-        supervised = {model: cost for model, cost in costs.items() if not model.startswith("proto")}
-        found += [_arm(name, data, model, ("leaf",), cost + added) for model, cost in supervised.items()]
+        cost = partial(_cost, data, epochs, accelerator)
+        leaf = None
+        for model in models:
+            alone = cost(model, ARMS[0])
+            if model.startswith("proto"):
+                with_leaf = cost(model, "leaf")
+            else:
+                leaf = leaf or cost(LEAF_BY, "leaf") - (alone if model == LEAF_BY else cost(LEAF_BY, ARMS[0]))
+                with_leaf = alone + leaf
+            found += [_arm(name, data, model, ARMS, alone), _arm(name, data, model, ("leaf",), with_leaf)]
     about = {"epochs": epochs, "accelerator": accelerator, "hours": round(sum(arm["hours"] for arm in found), 1)}
     return {"bench": "study", **about, "machine": machine(threads), "arms": found}
 
@@ -87,8 +93,10 @@ def _arm(name: str, data: Data, model: str, frontends: Sequence[str], cost: Cost
     return {**about, "test_clips": data.test_clips, "folds": data.folds, **asdict(cost), "hours": hours}
 
 
-def _cost(wanted: Job, data: Data, accelerator: str) -> Cost:
-    """What runs of a job cost, from one at each of two n."""
+def _cost(data: Data, epochs: int, accelerator: str, model: str, frontend: str) -> Cost:
+    """What runs of a model cost, from a short one at each of two n."""
+    length = min(epochs, PROTO_SHORT) if model.startswith("proto") else epochs
+    wanted = job(model, f"fit.epochs={length}", f"frontend={frontend}")
     small, large = SIZES[build(wanted.frontend).reads]
     (first, test), (second, _) = (_short(wanted, data, n, accelerator) for n in (small, large))
     slope = max(0.0, (second - first) / (large - small) / data.classes)

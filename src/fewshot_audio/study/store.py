@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -44,9 +44,12 @@ class Store:
         """The lock that a process holds while it computes a file's runs."""
         return FileLock(self.folder / ".locks" / f"{file.stem}.lock")
 
-    def append(self, file: Path, line: Line) -> None:
-        """Add one line, whole or not at all; the caller holds the file's lock. StoreError when the disk refuses."""
-        data = (json.dumps(line, allow_nan=False) + "\n").encode()
+    def append(self, file: Path, lines: Sequence[Line]) -> None:
+        """Add lines, all or none of them, and bring them to the disk once; the caller holds the file's lock.
+
+        StoreError when the disk refuses. A process killed meanwhile leaves those that were whole.
+        """
+        data = "".join(json.dumps(line, allow_nan=False) + "\n" for line in lines).encode()
         descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
         try:
             size = os.fstat(descriptor).st_size

@@ -5,7 +5,7 @@ import sys
 from fewshot_audio import config
 
 
-def main(sweep) -> None:
+def main(jobs, machine) -> None:
     """Write figures/maps.* below results=, of a test clip of the fold; scripts/report.py shows it on its page."""
     from fewshot_audio.components import build
     from fewshot_audio.maps import maps_of
@@ -13,10 +13,9 @@ def main(sweep) -> None:
     from fewshot_audio.report.plots_frontends import maps
     from fewshot_audio.report.write import write
 
-    jobs = [config.job(cfg) for cfg in sweep]
     dataset = build(jobs[0].dataset, name=jobs[0].dataset.name)
     files = {f"figures/{name}": content for name, content in save(maps(maps_of(jobs, dataset))).items()}
-    print(*write(files, config.reporting(sweep[0]).results), sep="\n")
+    print(*write(files, machine.results), sep="\n")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ def main(cfg) -> bool:
     """Whether every run that was asked for is finished."""
     settings, machine = config.job(cfg), config.machine(cfg)
     if machine.dry_run:
-        plan([cfg])
+        plan([settings], machine)
         return True
     with place(machine.cache / "at_once", machine.at_once):
         from fewshot_audio import work  # here, because worker processes import this file too, and waiting ones need no torch
@@ -20,11 +20,11 @@ def main(cfg) -> bool:
     return not outcome.failed and not outcome.left
 
 
-def plan(sweep) -> None:
-    """Print what the jobs of a sweep would do."""
+def plan(jobs, machine) -> None:
+    """Print what jobs would do."""
     from fewshot_audio import job
 
-    print(job.plans([config.job(cfg) for cfg in sweep], config.machine(sweep[0])))
+    print(job.plans(jobs, machine))
 
 
 if __name__ == "__main__":

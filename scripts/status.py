@@ -5,12 +5,12 @@ import logging
 from fewshot_audio import config
 
 
-def main(sweep) -> None:
+def main(jobs, machine) -> None:
     """Print the state of every job of a sweep."""
     from fewshot_audio import status
 
     logging.disable(logging.WARNING)  # what is special about the data is said by the runs
-    print(status.status([config.job(cfg) for cfg in sweep], config.machine(sweep[0])))
+    print(status.status(jobs, machine))
 
 
 if __name__ == "__main__":

@@ -57,7 +57,9 @@ def machine(tmp_path, cache) -> Machine:
     """A machine with results of the test's own."""
     plain = {"threads": 1, "builders": 1, "workers": 1, "stack": None, "at_once": None, "command": "python scripts/run.py"}
     plain = {"threads": 1, "builders": 1, "workers": 1, "stack": None, "at_once": None, "command": "python scripts/run.py"}
-    return Machine(tmp_path / "results", cache, "cpu", **plain, keep_memory=False, retry_failed=True, dry_run=False)
+    return Machine(
+        tmp_path / "results", cache, "cpu", **plain, absent_folds="error", keep_memory=False, retry_failed=True, dry_run=False
+    )
 
 
 @pytest.fixture

@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import hydra
 import pytest
 import torch
 from hydra.errors import HydraException
+from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from fewshot_audio import config
@@ -159,5 +161,32 @@ def test_the_jobs_of_a_sweep_are_those_that_hydra_makes():
     given = ["+study=us8k_two_folds", "dataset.root=/data", "fold=range(1,4)", "n_per_class=[1,2]", "model=vgg"]
     parsed = OverridesParser.create().parse_overrides([*given, "frontend=log_eps,log_learn"])  # the study's own
     (expected,) = BasicSweeper.split_arguments(parsed, None)
-    assert sorted(map(tuple, config.combinations(given))) == sorted(map(tuple, expected))
+    with hydra.initialize_config_dir(str(config.CONF), version_base="1.3"):
+        assert sorted(map(tuple, config.combinations(given))) == sorted(map(tuple, expected))
     assert len(expected) == 6
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["+study=whole", "dataset.root=/data", "n_per_class=[1,2]"],
+        [
+            "+study=us8k_controls",
+            "dataset.root=/data",
+            "model=proto,timbre",
+            "fit=supervised,prototypical",
+        ],  # a model chooses a fit
+    ],
+)
+def test_what_is_put_together_is_what_hydra_composes(overrides):
+    with hydra.initialize_config_dir(str(config.CONF), version_base="1.3"):
+        combinations = config.combinations(overrides)
+    swept = [OmegaConf.to_container(cfg) for cfg in config.swept(overrides)]
+    assert len(swept) == len(combinations) > 1
+    for found, combination in list(zip(swept, combinations, strict=True))[::7]:
+        assert found == OmegaConf.to_container(config.composed(combination))
+
+
+def test_a_misspelt_setting_of_a_sweep_is_an_error():
+    with pytest.raises(HydraException, match="fit.epoch"):
+        list(config.swept(["model=timbre,vgg", "fit.epoch=3"]))

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from fewshot_audio import config, work
+from fewshot_audio import config, status, work
 from fewshot_audio import job as jobs
 from fewshot_audio.data import tasks
 from fewshot_audio.data.synthetic import write_tut_asc_names
@@ -216,6 +216,18 @@ def test_the_plan_of_a_sweep_has_a_line_per_job_and_their_sum(job, machine):
     planner = jobs.Planner()
     shared = [planner.specs(each, machine) for each in sweep]
     assert shared == [jobs.Planner().specs(each, machine) for each in sweep]
+
+
+def test_folds_that_a_dataset_has_not_are_passed_over_where_that_is_set(job, machine):
+    sweep = [replace(job, fold=fold) for fold in range(1, 6)]  # of three
+    with pytest.raises(ConfigError, match="fold=4: synthetic has the folds 1, 2, 3"):
+        jobs.plans(sweep, machine)
+    passing = replace(machine, absent_folds="skip")
+    *plans, together = jobs.plans(sweep, passing).splitlines()
+    assert [text.split(" timbre")[0] for text in plans] == [f"synthetic fold {fold}" for fold in (1, 2, 3)]
+    assert "3 jobs: 6 runs" in together
+    assert work.run(sweep[3], passing) == work.Outcome(0, 0, 0, (), 0)
+    assert "6 runs finished" in status.status(sweep, passing)
 
 
 def test_an_impossible_job_stops_before_anything_is_built(job, machine):

@@ -43,6 +43,14 @@ class Planner:
             self._once(draws.check, n, repeats, by=(*where, n, repeats))
         return dataset, draws
 
+    def present(self, jobs: Iterable[Job], machine: Machine) -> list[Job]:
+        """Jobs, where `absent_folds` is "skip" without those whose dataset has not their fold."""
+
+        def has_fold(job: Job) -> bool:
+            return any(fold.number == job.fold for fold in self._once(_dataset, job.dataset).folds)
+
+        return [job for job in jobs if machine.absent_folds == "error" or has_fold(job)]
+
     def specs(self, job: Job, machine: Machine) -> list[RunSpec]:
         """All runs of a job, without building a bank or training."""
         dataset, draws = self.data(job)
@@ -109,7 +117,7 @@ def plans(jobs: Sequence[Job], machine: Machine) -> str:
     finished = {line["key"]: line for line in lines if line["status"] == FINISHED}
     failed = {line["key"] for line in lines if line["status"] == FAILED} - finished.keys()
     times = durations(finished.values())
-    named = [(title(job), planner.specs(job, machine)) for job in jobs]
+    named = [(title(job), planner.specs(job, machine)) for job in planner.present(jobs, machine)]
     if len(named) > 1:
         named.append((f"{len(named)} jobs", list(chain.from_iterable(specs for _, specs in named))))
     return "\n".join(_described(name, specs, missing(specs, finished), failed, times) for name, specs in named)

@@ -16,7 +16,7 @@ LATELY = timedelta(hours=1)
 def status(jobs: Iterable[Job], machine: Machine) -> str:
     """The jobs' runs as text: a table of finished and wanted ones, the last hour's, the time left, failures by reason."""
     planner = Planner()
-    specs = [spec for job in jobs for spec in planner.specs(job, machine)]
+    specs = [spec for job in planner.present(jobs, machine) for spec in planner.specs(job, machine)]
     return describe(specs, list(Store(machine.results).lines()))
 
 

@@ -143,6 +143,7 @@ class Machine:
     workers: int  # processes that train, this one if it is one
     stack: int | None  # runs trained together; None: 1 on a CPU, on a GPU what its memory takes
     at_once: int | None  # jobs of one machine that work at the same time, the others wait; None: all
+    absent_folds: Literal["error", "skip"]  # what a job is whose dataset has not its fold
     keep_memory: bool
     retry_failed: bool
     dry_run: bool

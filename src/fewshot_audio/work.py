@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from fewshot_audio import process
 from fewshot_audio.attempt import Opened, attempt, attempt_apart, failed_line, opened
-from fewshot_audio.job import title
+from fewshot_audio.job import Planner, title
 from fewshot_audio.study.plan import missing
 from fewshot_audio.study.store import FAILED, FINISHED, Line, Store
 from fewshot_audio.train.run import runs_that_fit
@@ -50,6 +50,9 @@ def run(job: Job, machine: Machine) -> Outcome:
     process.set_up(machine.threads, machine.keep_memory)
     store = Store(machine.results)
     store.prepare()
+    if not Planner().present([job], machine):
+        log.info("%s: no such fold, nothing to do", title(job))
+        return Outcome(0, 0, 0, (), 0)
     here = opened(job, machine)
     unfinished = missing(here.specs, store.keys({FINISHED}))
     todo = unfinished if machine.retry_failed else missing(unfinished, store.keys({FAILED}))

@@ -27,12 +27,16 @@ def run_specs(job: Job, bank: str, draws: str | None) -> list[RunSpec]:
     shared = _canonical(shared)
     runs = [(n, repeat) for n, repeats in sorted(job.repeats.items()) for repeat in range(1, repeats + 1)]
     identities = [(n, repeat, {**shared, "n_per_class": n, "repeat": repeat}) for n, repeat in runs]
-    return [RunSpec(n, repeat, identity, run_key(identity)) for n, repeat, identity in identities]
+    return [RunSpec(n, repeat, identity, _digest(identity)) for n, repeat, identity in identities]
 
 
 def run_key(identity: Mapping[str, Any]) -> str:
     """The first 16 hex digits of the SHA-256 over the sorted JSON of all that a result depends on."""
-    return hashlib.sha256(json.dumps(_canonical(identity), sort_keys=True).encode()).hexdigest()[:16]
+    return _digest(_canonical(identity))
+
+
+def _digest(canonical: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(canonical, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def missing(specs: Iterable[RunSpec], finished: Container[str]) -> list[RunSpec]:

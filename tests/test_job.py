@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from fewshot_audio import config, status, work
+from fewshot_audio import config, work
 from fewshot_audio import job as jobs
 from fewshot_audio.data import tasks
 from fewshot_audio.data.synthetic import write_tut_asc_names
@@ -194,40 +194,6 @@ def test_a_failed_run_is_recorded_the_rest_goes_on_and_the_next_call_retries(job
     again = work.run(job, machine)
     assert (again.finished_before, again.trained, again.failed) == (1, 1, ())
     assert Counter(x["status"] for x in lines(machine)) == {"finished": 2, "failed": 1}
-
-
-def test_a_plan_trains_nothing_and_learns_from_finished_runs(job, machine):
-    text = jobs.plans([job], machine)
-    assert text == (
-        "synthetic fold 1 timbre log_eps: 2 runs, 0 finished, 2 missing (0 of them failed before), 2 runs of unknown length"
-    )
-    assert not machine.results.exists()
-    work.run(job, machine)
-    later = replace(job, repeats={1: 50, 2: 1})
-    expected = "51 runs, 2 finished, 49 missing (0 of them failed before), about 0 min and 1 runs of unknown length"
-    assert expected in jobs.plans([later], machine)
-
-
-def test_the_plan_of_a_sweep_has_a_line_per_job_and_their_sum(job, machine):
-    one, other = jobs.plans([replace(job, fold=fold) for fold in (1, 2)], machine).splitlines()[:2]
-    assert (one[:16], other[:16]) == ("synthetic fold 1", "synthetic fold 2")
-    sweep = [replace(job, fold=fold, repeats={1: 3, 2: 2}) for fold in (1, 2, 3)]
-    assert "3 jobs: 15 runs, 0 finished, 15 missing" in jobs.plans(sweep, machine)
-    planner = jobs.Planner()
-    shared = [planner.specs(each, machine) for each in sweep]
-    assert shared == [jobs.Planner().specs(each, machine) for each in sweep]
-
-
-def test_folds_that_a_dataset_has_not_are_passed_over_where_that_is_set(job, machine):
-    sweep = [replace(job, fold=fold) for fold in range(1, 6)]  # of three
-    with pytest.raises(ConfigError, match="fold=4: synthetic has the folds 1, 2, 3"):
-        jobs.plans(sweep, machine)
-    passing = replace(machine, absent_folds="skip")
-    *plans, together = jobs.plans(sweep, passing).splitlines()
-    assert [text.split(" timbre")[0] for text in plans] == [f"synthetic fold {fold}" for fold in (1, 2, 3)]
-    assert "3 jobs: 6 runs" in together
-    assert work.run(sweep[3], passing) == work.Outcome(0, 0, 0, (), 0)
-    assert "6 runs finished" in status.status(sweep, passing)
 
 
 def test_an_impossible_job_stops_before_anything_is_built(job, machine):

@@ -23,7 +23,9 @@ def load(path: Path, sample_rate: int) -> np.ndarray:
     """
     try:
         _check_complete(path)
-        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+        with soundfile.SoundFile(path) as file:
+            dtype, scale = ("int16", 2.0**-15) if file.subtype == "PCM_16" else ("float32", 1.0)  # read in a third of the time
+            samples, rate = file.read(dtype=dtype, always_2d=True), file.samplerate
     except FileNotFoundError as error:
         raise DataError("missing") from error
     except (OSError, MemoryError, soundfile.LibsndfileError, struct.error) as error:  # a damaged length may ask for all memory
@@ -32,7 +34,8 @@ def load(path: Path, sample_rate: int) -> np.ndarray:
         raise DataError("has no samples")
     if not np.isfinite(samples).all():
         raise DataError("holds NaN or infinite samples")
-    return resample(reduce(np.add, samples.T) / np.float32(samples.shape[1]), rate, sample_rate)  # .mean(1) takes longer
+    channels = [np.multiply(channel, scale, dtype=np.float32) for channel in samples.T]
+    return resample(reduce(np.add, channels) / np.float32(len(channels)), rate, sample_rate)  # .mean(1) takes longer
 
 
 def resample(samples: np.ndarray, rate: int, target: int) -> np.ndarray:

@@ -95,7 +95,12 @@ def test_a_failed_run_gives_exit_code_1_and_its_reason(command, tmp_path):
 
 
 def started(command, *more):
-    return subprocess.Popen([*command, *more], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    """A command under way; it hears Ctrl-C also where the tests run in the background of a shell, which shuts it out."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return subprocess.Popen([*command, *more], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def wait_for_lines(tmp_path, count, process):

@@ -175,9 +175,9 @@ def within(samples: Tensor, bounds: Bounds, otherwise: float = 0.0) -> Tensor:
         return torch.where((places >= bounds[:, :1]) & (places < bounds[:, 1:]), samples, otherwise)
     for block, (begin, end) in enumerate(bounds):
         if begin > 0:
-            samples[..., block, :begin].fill_(otherwise)
+            samples.select(-2, block).narrow(-1, 0, min(begin, size)).fill_(otherwise)
         if end < size:
-            samples[..., block, max(0, end) :].fill_(otherwise)
+            samples.select(-2, block).narrow(-1, max(end, 0), size - max(end, 0)).fill_(otherwise)
     return samples
 
 

@@ -215,7 +215,7 @@ def _sizes(least: Tensor, most: int) -> Tensor:
 def _reach(power: Tensor, share: Tensor | float) -> Tensor:
     """Power by distance (filters, bins) to the distance (filters,) from which on less than a share of it lies."""
     beyond = power.flip(1).cumsum(1)  # from each distance on, the farthest first
-    return (beyond > share * beyond[:, -1:]).sum(1)
+    return beyond.shape[1] - torch.searchsorted(beyond, share * beyond[:, -1:], right=True)[:, 0]
 
 
 def _rms(errors: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ import json
 import multiprocessing
 import os
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,16 @@ def test_short_writes_are_completed(store, monkeypatch):
     store.append(store.folder / "a.jsonl", [line("1", long="x" * 100)])
     file = store.folder / "a.jsonl"
     assert list(store.lines()) == [line("1", long="x" * 100, where=f"{file}:1")]
+
+
+@pytest.mark.parametrize(("apart", "waits"), [(2.0, 3), (1.0, 3), (0.6, 2), (0.0, 1)])
+def test_the_disk_is_waited_for_once_a_second_at_most(store, monkeypatch, apart, waits):
+    waited = []
+    monkeypatch.setattr(os, "fsync", waited.append)
+    for number in range(3):
+        monkeypatch.setattr("time.monotonic", partial(float, 5 + number * apart))
+        store.append(store.folder / f"{number % 2}.jsonl", [line(str(number))])
+    assert len(waited) == waits
 
 
 def test_a_folder_that_cannot_be_made_is_an_error(tmp_path):

@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import math
 import os
+import time
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -15,6 +17,7 @@ from fewshot_audio.types import RunSpec, StoreError
 
 Line = dict[str, Any]
 FINISHED, FAILED = "finished", "failed"
+SYNC_S = 1.0  # between two waits for the disk
 
 
 class Store:
@@ -22,6 +25,7 @@ class Store:
 
     def __init__(self, folder: Path):
         self.folder = folder / "runs"
+        self.synced = -math.inf  # when the disk was last waited for
 
     def prepare(self) -> None:
         """Make the folder. StoreError where it cannot be written."""
@@ -45,9 +49,11 @@ class Store:
         return FileLock(self.folder / ".locks" / f"{file.stem}.lock")
 
     def append(self, file: Path, lines: Sequence[Line]) -> None:
-        """Add lines, all or none of them, and bring them to the disk once; the caller holds the file's lock.
+        """Add lines, all or none of them; the caller holds the file's lock.
 
-        StoreError when the disk refuses. A process killed meanwhile leaves those that were whole.
+        Returns when the disk has them, so that they outlive a power cut; but waits for it once a second at most, and leaves
+        lines that come faster to the system, which takes some seconds. StoreError when the disk refuses. A process killed
+        meanwhile leaves those that were whole.
         """
         data = "".join(json.dumps(line, allow_nan=False) + "\n" for line in lines).encode()
         descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
@@ -58,6 +64,9 @@ class Store:
                 os.ftruncate(descriptor, end)  # what a killed process left of a line
             try:
                 _write_all(descriptor, data, end)
+                if time.monotonic() - self.synced >= SYNC_S:
+                    os.fsync(descriptor)
+                    self.synced = time.monotonic()
             except OSError as error:
                 os.ftruncate(descriptor, end)
                 raise StoreError(f"{file}: the result could not be written ({error}); free space and run it again") from error
@@ -125,4 +134,3 @@ def _write_all(descriptor: int, data: bytes, offset: int) -> None:
     while data:
         written = os.pwrite(descriptor, data, offset)
         data, offset = data[written:], offset + written
-    os.fsync(descriptor)

@@ -86,9 +86,9 @@ def test_parameters_are_kept_within_their_bounds():
     assert GaussianLowpass(torch.tensor([0.0, 1.0]), 401).bounded().tolist() == pytest.approx([2 / 401, 0.5])
 
 
-def leaf(*settings, rate=16000, filters=12):
-    """The configured LEAF, small."""
-    settings = ["frontend=leaf", f"sample_rate={rate}", f"hop={rate // 100}", f"frontend.filters={filters}", *settings]
+def leaf(*settings, kind="leaf", rate=16000, filters=12):
+    """The configured LEAF or one of its kin, small."""
+    settings = [f"frontend={kind}", f"sample_rate={rate}", f"hop={rate // 100}", f"frontend.filters={filters}", *settings]
     return build(config.job(config.composed(["dataset=synthetic", *settings])).frontend)
 
 
@@ -190,6 +190,48 @@ def test_a_clip_in_a_batch_of_longer_ones_is_the_clip_alone(align, engine):
         torch.testing.assert_close(found[: len(alone)], alone, rtol=1e-4, atol=1e-5)
 
 
+def steep(samples):
+    """Brown noise at full scale, most of which is in the lowest filters."""
+    noise = torch.randn(samples, generator=torch.Generator().manual_seed(4), dtype=torch.float64).cumsum(0)
+    return noise / noise.abs().max()
+
+
+@pytest.mark.parametrize("compression", ["pcen", "log"])
+def test_the_exact_engine_makes_the_plain_one_s_maps_of_steep_spectra(compression):
+    settings = [f"frontend.compression={compression}"]
+    plain, exact = (
+        leaf(*settings, f"frontend.engine={engine}", rate=44100, filters=128).double() for engine in ("conv", "exact")
+    )
+    sound = steep(22050)[None]
+    with torch.no_grad():
+        wanted, found = maps(plain, sound), maps(exact, sound)
+    assert (found - wanted).abs().max() < 1e-5 * wanted.abs().max()
+
+
+@pytest.mark.parametrize(("kind", "settings"), [("td_fbanks", []), ("leaf", ["frontend.window=hann"]), ("leaf", [])])
+def test_the_exact_engine_has_the_plain_one_s_gradients_whatever_is_learned(kind, settings):
+    sound = steep(8000)[None]
+    found = {}
+    for engine in ("conv", "exact"):
+        made = leaf(*settings, f"frontend.engine={engine}", kind=kind).double()
+        out = made.maps(sound[..., None])
+        weights = torch.randn(out.shape, generator=torch.Generator().manual_seed(1), dtype=out.dtype)
+        found[engine] = torch.autograd.grad((out * weights).sum(), [each for each in made.parameters() if each.requires_grad])
+    for ours, theirs in zip(found["exact"], found["conv"], strict=True):
+        assert (ours - theirs).abs().max() < 1e-4 * theirs.abs().max()
+
+
+def test_what_never_changes_is_filtered_once(monkeypatch):
+    made, learned = leaf("frontend.learn=[compression]"), leaf()
+    rows, lengths = torch.randn(2, 4000, 1) / 10, torch.tensor([4000, 2500])
+    prepared = made.prepare(rows, lengths)
+    monkeypatch.setattr(made.engine, "energies", None)
+    found, wanted = made(*prepared), learned(*learned.prepare(rows, lengths))
+    torch.testing.assert_close(found[0], wanted[0], rtol=1e-2, atol=1e-3)  # to the tolerance of the engine fast
+    found.sum().backward()
+    assert made.compression.alpha.grad.abs().min() > 0
+
+
 def test_under_autocast_it_computes_in_float32():
     made, waveform = leaf(), torch.randn(1, 8000, 1)
     with torch.autocast("cpu", torch.bfloat16):
@@ -253,11 +295,33 @@ def test_the_hop_may_be_given_in_ms_and_smoothing_is_a_time():
         "frontend.high=9000",
         "frontend.engine=slow",
         "frontend.window_ms=0.2",
+        "frontend.pooling=0.6",
+        "frontend.pooling=0.001",
+        "frontend.alpha=5",
+        "frontend.root=0.5",
+        "frontend.delta=0",
     ],
 )
 def test_impossible_settings_are_errors_that_name_the_setting(setting):
     with pytest.raises(ConfigError, match=setting.split("=")[0].removesuffix("_ms")):
         leaf(setting)
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "named"),
+    [
+        ("td_fbanks", ["frontend.engine=fast"], "engine"),
+        ("sincnet", ["frontend.engine=fast"], "engine"),
+        ("sincnet", ["frontend.high=150"], "high"),
+        ("sincnet", ["frontend.initialisation=constant"], "initialisation"),
+        ("td_fbanks", ["frontend.initialisation=random"], "initialisation"),
+        ("efficient_leaf", ["frontend.compression=pcen"], "alpha"),
+        ("leaf", ["frontend.window=largest"], "window"),
+    ],
+)
+def test_settings_that_do_not_go_together_are_errors(kind, settings, named):
+    with pytest.raises(ConfigError, match=f"frontend.{named}="):
+        leaf(*settings, kind=kind)
 
 
 @pytest.mark.parametrize("part", ["filters", "pooling", "compression"])

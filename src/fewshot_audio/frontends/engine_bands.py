@@ -28,7 +28,7 @@ from fewshot_audio.frontends.engine_blocks import Blocks, sizes
 from fewshot_audio.frontends.placement import Placement
 
 SHARES = 10.0 ** -torch.arange(3, 9, 0.25)  # of a filter's power that may lie outside its band
-EXACT_SHARE, EXACT_SHARE_BRIEF = 1e-8, 1e-12  # left out by the exact engine; under windows shorter than `BRIEF` taps
+EXACT_SHARE, EXACT_SHARE_BRIEF = 1e-10, 1e-12  # left out by the exact engine; under windows shorter than `BRIEF` taps
 BRIEF = 1 / 4  # of all taps
 WINDOW_SHARE = 1e-3  # of a window's power that may lie beyond what its decimation keeps
 EXACT_WINDOW_SHARE = 1e-7
@@ -42,8 +42,10 @@ class Bands(Engine):
     The energy of a band of n bins has 2n bins, of which the pooling window, a low-pass, takes the lowest: so little more than n
     samples hold it all, and the window is decimated instead. A clip's two ends, where filters ring beyond it, are corrected at
     the full rate; so are filters without a narrow band computed. The error is what lies outside a filter's band. With a
-    `tolerance`, `calibrate` chooses the bands so that on the clips given the root mean square of a filter's errors is at most so
-    much of its mean energy in each clip, and records what is left; without, at most 1e-5 of the largest energy. While a graph is
+    `tolerance`, `calibrate` chooses the bands so that the root mean square of a filter's errors in some clips, as shares of its
+    mean energy in each clip, is at most that, and records what is left; without, errors are at most 1e-5 of the largest value
+    after compression, also of spectra as steep as brown noise. For filters and windows of few parameters: the gradient of taps
+    that are learned one by one has no band. While a graph is
     traced (torch.compile, torch.export) everything is at the full rate, in shapes that depend on nothing. `symmetric` is as for
     `Blocks`.
     """

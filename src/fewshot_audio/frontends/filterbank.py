@@ -17,7 +17,8 @@ class Filterbank(Frontend):
 
     Assembled from its parts: `filters` and `pooling` give impulse responses and windows (filters, taps), the `engine` does the
     rest up to the energies of frames, `compression` makes maps of them (given the frames of each clip where it `needs_frames`).
-    `draw`, if given, turns a generator into random values for the filters' parameters.
+    `draw`, if given, turns a generator into random values for the filters' parameters. Where `fixed`, neither filters nor
+    pooling change, so that energies are prepared once.
     Source: Zeghidour et al., arXiv 2101.08596, and its TensorFlow code.
     """
 
@@ -36,7 +37,7 @@ class Filterbank(Frontend):
         super().__init__()
         self.filters, self.pooling, self.compression = filters, pooling, compression
         self.engine, self.sample_rate, self.draw = engine, sample_rate, draw
-        self.bands = len(filters.at_a_bound())
+        self.bands, self.fixed = len(filters.at_a_bound()), False
         self.before = self.in_plain_units()
 
     def kernels(self) -> Tensor:
@@ -45,7 +46,11 @@ class Filterbank(Frontend):
         return torch.complex(*found) if isinstance(found, tuple) else found
 
     def prepare(self, rows: Tensor, lengths: Tensor) -> tuple[Tensor, ...]:
-        return self.frames(lengths), *self.engine.prepare(rows[..., 0], lengths)
+        prepared = self.engine.prepare(rows[..., 0], lengths)
+        if self.fixed:
+            with torch.no_grad(), torch.autocast(rows.device.type, enabled=False):
+                prepared = (self.energies(*prepared),)
+        return self.frames(lengths), *prepared
 
     def frames(self, rows: Any) -> Any:
         return self.engine.placement.frames(rows)
@@ -53,8 +58,12 @@ class Filterbank(Frontend):
     def forward(self, *inputs: Tensor) -> Tensor:
         frames, *prepared = inputs
         with torch.autocast(frames.device.type, enabled=False):
-            energies = self.engine.energies(self.kernels(), self.pooling(), *prepared).clamp(min=FLOOR)
+            energies = (prepared[0] if self.fixed else self.energies(*prepared)).clamp(min=FLOOR)
             return self.compression(energies, frames) if self.needs_frames else self.compression(energies)
+
+    def energies(self, *prepared: Tensor) -> Tensor:
+        """What the engine has prepared to energies (clips, frames, filters)."""
+        return self.engine.energies(self.kernels(), self.pooling(), *prepared)
 
     @property
     def needs_frames(self) -> bool:
@@ -69,6 +78,8 @@ class Filterbank(Frontend):
         self.before = self.in_plain_units()
 
     def calibrate(self, *inputs: Tensor) -> None:
+        if self.fixed:
+            return
         with torch.no_grad():
             self.engine.calibrate(self.kernels(), self.pooling(), FLOOR, *inputs[1:])
 

@@ -30,9 +30,9 @@ SCALES: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]]
 def initial(scale: Scale, filters: int, low: float, high: float, sample_rate: int) -> tuple[Tensor, Tensor]:
     """Centres (rad/sample) and widths (standard deviations in samples) of filters (filters,) over low ... high Hz, in float64.
 
-    Equally spaced on the scale, each as wide as the triangle between its neighbours is high at half: the analytic form of
-    LEAF's start from mel triangles. "constant" puts all in the middle of the band, as wide as "linear" ones. "random" starts as
-    "mel" and is drawn by `drawn`.
+    Equally spaced on the scale, each at half of its amplitude as wide as the square root of the triangle between its neighbours
+    is there: the analytic form of LEAF's start from mel triangles. "constant" puts all in the middle of the band, as wide as
+    "linear" ones. "random" starts as "mel" and is drawn by `drawn`.
     """
     to, back = SCALES[scale if scale in ("mel", "bark") else "mel" if scale == "random" else "linear"]
     ends = to(torch.tensor([low, high], dtype=torch.float64))

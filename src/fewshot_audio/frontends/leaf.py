@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from fewshot_audio.frontends.compression import FrameNorm, LogOffset
 from fewshot_audio.frontends.engine import Conv, Engine
 from fewshot_audio.frontends.engine_bands import Bands
+from fewshot_audio.frontends.engine_blocks import Blocks
 from fewshot_audio.frontends.engine_rectified import Rectified
 from fewshot_audio.frontends.filterbank import Filterbank
 from fewshot_audio.frontends.free import Free
@@ -21,9 +22,10 @@ from fewshot_audio.frontends.log_tbn import LogTBN
 from fewshot_audio.frontends.pcen import EPSILON, PCEN
 from fewshot_audio.frontends.placement import Placement
 from fewshot_audio.frontends.pooling import Largest, SharedWindow, squared_hann
-from fewshot_audio.frontends.sinc import Sinc
+from fewshot_audio.frontends.sinc import LEAST, Sinc
 from fewshot_audio.types import ConfigError
 
+MEL_LEVEL = math.pi**0.75  # times a Gabor filter's level: as much energy as its mel triangle has area, where TD filterbanks start
 SHORTEST = 5  # samples of a window; with fewer the bounds of filters and windows leave nothing to learn
 Part = Literal["filters", "pooling", "compression"]
 Shape = Literal["sinc", "free"]
@@ -53,15 +55,15 @@ def leaf(
     tolerance: PositiveFloat,
     shape: Shape | None,
     window: Window | None,
-    fixed_smoothing: bool,
+    floor: PositiveFloat | None,
 ) -> Filterbank:
     """A bank of `filters` filters from `low` to `high` Hz (null: half the rate), windows of `window_ms` every `hop` samples.
 
     `hop_ms` stands for `hop` where that is null. `shape` of filters: null for Gabor, sinc, free; `window` of pooling: null for
     a Gaussian per filter, whose first width is `pooling` as a share of half of it; hann, one for all; largest, no window.
-    alpha, delta, root and `time_constant` (s) are PCEN's start, whose smoothing may be fixed. `learn` names
-    parts that learn, at `learning_rate_factor` times the rate of the rest. ConfigError on what cannot be; `notes` tells of
-    filters that start at a bound or on one another.
+    alpha, delta, root and `time_constant` (s) are PCEN's start, `floor` is added to its smoothed energies (null: 1e-12).
+    `learn` names parts that learn, at `learning_rate_factor` times the rate of the rest. ConfigError on what cannot be; `notes`
+    tells of filters that start at a bound or on one another.
     """
     if (hop is None) == (hop_ms is None):
         raise ConfigError(f"frontend.hop={hop}, frontend.hop_ms={hop_ms}: give one of them and set the other to null")
@@ -76,15 +78,19 @@ def leaf(
     bank, draw = _filters(shape, initialisation, filters, low, high, sample_rate, taps)
     even = torch.ones(filters)
     smooth = 1 - math.exp(-hop / sample_rate / time_constant)
-    pcen = PCEN(alpha * even, delta * even, root * even, smooth * even, EPSILON)
-    pcen.smooth.requires_grad_(not fixed_smoothing)
+    if compression == "pcen" and not (alpha <= 1 and root >= 1 and delta > 0):
+        asked = f"frontend.alpha={alpha}, frontend.root={root}, frontend.delta={delta}"
+        raise ConfigError(f"{asked}: PCEN keeps alpha at most 1, root at least 1, delta above 0")
+    pcen = PCEN(alpha * even, delta * even, root * even, smooth * even, floor or EPSILON)
     placement = Placement(taps, hop, align)
     parts = (bank, _pooling(window, pooling, filters, taps), _compression(compression, pcen, filters))
+    fixed = draw is None and not {"filters", "pooling"} & set(learn)
+    engine = "exact" if fixed and engine == "fast" else engine  # what is computed once may as well be exact
     made = Filterbank(*parts, _engine(engine, shape, window, placement, tolerance), sample_rate, draw)
     for part in ("filters", "pooling", "compression"):
         if part not in learn:
             getattr(made, part).requires_grad_(False)
-    made.learning_rate_factor, made.notes = learning_rate_factor, () if draw else _notes(made)
+    made.fixed, made.learning_rate_factor, made.notes = fixed, learning_rate_factor, () if draw else _notes(made)
     return made
 
 
@@ -99,14 +105,20 @@ def _filters(
         return gabor, (lambda generator: drawn(widths, low, high, sample_rate, generator)) if random else None
     if scale == "random":
         raise ConfigError(f"frontend.initialisation=random: only for Gabor filters; choose another for frontend.shape={shape}")
+    if (scale, shape) == ("constant", "sinc"):
+        raise ConfigError("frontend.initialisation=constant: not for sinc filters, which lie side by side; choose another")
     if shape == "free":
         real, imaginary = gabor()
-        return Free(real.detach(), imaginary.detach()), None
+        return Free(real.detach() * MEL_LEVEL, imaginary.detach() * MEL_LEVEL), None
+    if not low < high - 2 * LEAST:
+        raise ConfigError(f"frontend.low={low}, frontend.high={high}: sinc filters want more than {2 * LEAST} Hz between them")
     begin, band = edges(scale, filters, low, high)
     return Sinc(begin.float(), band.float(), taps, sample_rate), None
 
 
 def _pooling(window: Window | None, width: float, filters: int, taps: int) -> nn.Module:
+    if window is None and not 2 / taps <= width <= 0.5:
+        raise ConfigError(f"frontend.pooling={width}: expected 2 / {taps} samples to 0.5, between which widths are kept")
     if window is None:
         return GaussianLowpass(width * torch.ones(filters), taps)
     return Largest(filters, taps) if window == "largest" else SharedWindow(squared_hann(taps), filters)
@@ -126,7 +138,12 @@ def _engine(name: str, shape: Shape | None, window: Window | None, placement: Pl
         return Rectified(placement, window == "largest")
     if name == "conv":
         return Conv(placement)
-    return Bands(placement, tolerance if name == "fast" else None, symmetric=shape is None and placement.taps % 2 == 1)
+    symmetric = shape is None and placement.taps % 2 == 1
+    if shape == "free" or window == "hann":  # the gradient of a learned tap has no band
+        if name == "fast":
+            raise ConfigError("frontend.engine=fast: not for taps that are learned one by one; set frontend.engine=exact")
+        return Blocks(placement, symmetric)
+    return Bands(placement, tolerance if name == "fast" else None, symmetric)
 
 
 def _notes(made: Filterbank) -> tuple[str, ...]:

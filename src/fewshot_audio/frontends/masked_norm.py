@@ -32,7 +32,7 @@ class MaskedNorm(nn.BatchNorm2d):
             self.num_batches_tracked += 1
             weight = 1 / self.num_batches_tracked if self.momentum is None else self.momentum
             self.running_mean.lerp_(mean, weight)
-            self.running_var.lerp_(variance * count / (count - 1), weight)
+            self.running_var.lerp_(variance * count / (count - 1).clamp(min=1), weight)
         return mean, variance
 
 

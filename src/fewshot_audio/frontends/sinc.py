@@ -12,9 +12,9 @@ UNIT = 4096  # Hz, of the parameters: in Hz, plain SGD's steps would be lost in 
 class Sinc(nn.Module):
     """Filters of an odd number of `taps` by lower edge and band (filters,), given in Hz, both learned, under a Hamming window.
 
-    A lower edge is 50 Hz plus the size of its parameter; the upper one another 50 Hz and the size of the band's above it, at
-    most half the rate. Each filter's largest tap is 1, before the window. Source: Ravanelli & Bengio, arXiv 1808.00158, as in
-    the code of Zeghidour et al., arXiv 2101.08596.
+    A lower edge is 50 Hz plus the size of its parameter; the upper one another 50 Hz and the
+    size of the band's above it, at most half the rate. Each filter's largest tap is 1, before the window. Source: Ravanelli &
+    Bengio, arXiv 1808.00158, as in the code of Zeghidour et al., arXiv 2101.08596.
     """
 
     def __init__(self, low: Tensor, band: Tensor, taps: int, sample_rate: int):
@@ -43,7 +43,8 @@ class Sinc(nn.Module):
         seconds = (t - self.taps // 2) / self.sample_rate
         passes = _low_pass(high, seconds) - _low_pass(low, seconds)
         window = 0.54 - 0.46 * torch.cos(2 * pi * t / self.taps)
-        return passes / passes.amax(1, keepdim=True) * window
+        largest = passes.amax(1, keepdim=True)
+        return passes / torch.where(largest == 0, 1.0, largest) * window  # 0 where both edges lie at half the rate
 
 
 def _low_pass(hz: Tensor, seconds: Tensor) -> Tensor:

@@ -119,7 +119,7 @@ def _scored(run: Prepared, course: Course, material: Material) -> dict[str, Any]
         "learned": {name: path[-1] for name, path in course.path.items() if name != "epoch"},
         "measured": measured(network, method, data),
         **_reports(network),
-        "parameters": sum(parameter.numel() for parameter in network.parameters()),
+        "parameters": sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad),
         "draw": task_hash(run.task),
         **class_counts(run.task, classes),
         "notes": material.dataset.notes,

@@ -7,8 +7,8 @@ from fewshot_audio import config
 from fewshot_audio.report import render
 from fewshot_audio.report import results as shown
 from fewshot_audio.report.published import check_used
-from fewshot_audio.report.write import notes_on, readme, texts, write
-from fewshot_audio.types import NothingToShow
+from fewshot_audio.report.write import HEAD, notes_on, readme, texts, write
+from fewshot_audio.types import NothingToShow, StoreError
 
 QUESTION = "Does learning the compression, or the whole frontend, beat the fixed log-mel when only few clips per class exist?"
 COMMAND = shlex.join(["python", "scripts/report.py", *sys.argv[1:]])
@@ -21,8 +21,9 @@ def main(cfg) -> bool:
     for folder in shown.folders(asked.results, asked.also):
         try:
             results = shown.read(folder, asked.also if folder == asked.results else ())
-        except NothingToShow as error:  # others may have runs
-            print(f"error: {error}", file=sys.stderr)
+        except StoreError as error:  # others may be whole
+            print(f"error: {folder}: {error}", file=sys.stderr)
+            complete = complete and isinstance(error, NothingToShow)
             continue
         made, errors = shown.tables(results, config.reports(cfg), asked)
         failed = [each for each in errors if alone or not isinstance(each, NothingToShow)]  # not all have every table
@@ -37,6 +38,14 @@ def main(cfg) -> bool:
     return complete and bool(studies)
 
 
+def owned(file):
+    """Whether a README was written here, or none is there; says so where it is somebody's own."""
+    found = not file.exists() or file.read_text(errors="replace").startswith(HEAD)
+    if not found:
+        print(f"{file}: not made by this script, left as it is", file=sys.stderr)
+    return found
+
+
 def report(results, tables, wanted, asked, alone):
     """Write a folder's tables, and its figures unless one table is wanted `alone`; its section of the page."""
     notes, files, pictures = notes_on(results.found.runs), {}, []
@@ -49,7 +58,7 @@ def report(results, tables, wanted, asked, alone):
 
         drawn, pictures = pictured(drawings(results.found.runs, paired, results.lines(), results.clip(), asked))
         files |= drawn
-    if not alone:
+    if not alone and owned(results.folder / "README.md"):
         files["README.md"] = readme([table.name for table in tables], results.found, notes, COMMAND)
     print(f"\n{results.folder}: {len(write(files, results.folder))} files in tables/ and figures/")
     return shown.study(results, tables, pictures, paired, asked, COMMAND)

@@ -93,6 +93,9 @@ def test_n_and_repeats_cut_the_schedule():
         ("repeats=0", "repeats=0: expected at least 1"),
         ("dataset=us8k", "dataset.root is not set; add dataset.root=... to the command"),
         ("~model.name", "model: name must be set"),
+        ("n_per_class=[]", "n_per_class=[]: expected at least one number"),
+        ("frontend.name=a/b", "frontend.name=a/b: expected letters, digits and the signs _ . + - only"),
+        ("study=demo", "study: not part of every command; write +study=... to add it"),
     ],
 )
 def test_a_mistake_is_named_with_what_was_meant(override, text):

@@ -10,6 +10,8 @@ from omegaconf import OmegaConf
 from fewshot_audio import config
 from fewshot_audio.components import build
 from fewshot_audio.frontends.log_learn import LogLearn
+from fewshot_audio.train import network
+from fewshot_audio.types import ConfigError
 
 NAMES = sorted(file.stem for file in (config.CONF / "frontend").glob("*.yaml"))
 STARTS = {  # alpha, beta, base, at the start of training
@@ -70,3 +72,26 @@ def test_behind_an_input_norm_only_the_floor_is_learned():
     weights = torch.randn(6, 1, 128, 128, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     (norm(learn(power)[:, None]).tanh() * weights).sum().backward()
     assert learn.a.grad.item() / learn.b.grad.item() == pytest.approx(-1.3132616875182228 / (1 / (1 + math.exp(-1))), rel=1e-6)
+
+
+class LessMean(LogLearn):
+    """Each value depends on the others of its band; says that it is pointwise."""
+
+    def forward(self, *inputs):
+        maps = super().forward(*inputs)
+        return maps - maps.mean(1, keepdim=True)
+
+
+class Half(LogLearn):
+    """Every other band."""
+
+    def forward(self, *inputs):
+        return super().forward(*inputs)[..., ::2]
+
+
+def test_what_a_frontend_says_of_its_maps_is_checked():
+    network._check_maps(LogLearn(2.0, -1.0, "e"), "good")
+    with pytest.raises(ConfigError, match="frontend=mine: a value of its map depends on other values; set pointwise = False"):
+        network._check_maps(LessMean(2.0, -1.0, "e"), "mine")
+    with pytest.raises(ConfigError, match=r"frontend=mine: maps of shape \(1, 8, 64\), expected .* \(1, 8, 128\)"):
+        network._check_maps(Half(2.0, -1.0, "e"), "mine")

@@ -18,11 +18,11 @@ QUIET = {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL
 
 
 @pytest.fixture
-def settings(synthetic_root, cache, tmp_path):
+def settings(synthetic_root, cache):
     """Two short jobs on made-up sounds."""
     data = ["dataset=synthetic", f"dataset.root={synthetic_root}", "dataset.groups=3", "dataset.clips_per_class=2"]
     small = ["sample_rate=16000", "hop=512", "model=timbre", "fit.test_hop=16", "fit.epochs=1", "n_per_class=1", "repeats=2"]
-    return [*data, *small, f"cache={cache}", f"results={tmp_path / 'results'}", "frontend=log_eps,log_learn"]
+    return [*data, *small, f"cache={cache}", "results=results", "frontend=log_eps,log_learn"]
 
 
 @pytest.fixture
@@ -43,30 +43,35 @@ def ray_cluster(tmp_path_factory):
         cluster.send_signal(signal.SIGTERM)
 
 
-def runs_in_the_end(settings, results, *launcher):
-    """How many runs there are after a sweep of four, and then of two more with an impossible job, which has exit code 1."""
-    done = subprocess.run([*RUN, *settings, *launcher], capture_output=True, text=True, check=False, env=os.environ | QUIET)
+def runs_in_the_end(settings, folder, *launcher):
+    """How many runs there are after a sweep of four, and then of two more with an impossible job, which has exit code 1.
+
+    Results lie in the folder that the command was started in, wherever a launcher's processes are.
+    """
+
+    def run(*more):
+        words = [*RUN, *settings, *launcher, *more]
+        return subprocess.run(words, capture_output=True, text=True, check=False, env=os.environ | QUIET, cwd=folder)
+
+    done, results = run(), folder / "results"
     assert done.returncode == 0, done.stderr
     found = list(Store(results).lines())
     assert sorted(line["identity"]["frontend"]["name"] for line in found) == ["log_eps"] * 2 + ["log_learn"] * 2
     for line in found:
         assert line["command"].startswith("python scripts/run.py dataset=synthetic")
         assert f"frontend={line['identity']['frontend']['name']}" in line["command"]
-    again = subprocess.run(
-        [*RUN, *settings, *launcher, "repeats=3", "fold=1,7"], capture_output=True, text=True, check=False, env=os.environ | QUIET
-    )
-    assert again.returncode == 1
+    assert run("repeats=3", "fold=1,7").returncode == 1
     return len(list(Store(results).lines()))
 
 
 def test_joblib(settings, tmp_path):
-    assert runs_in_the_end(settings, tmp_path / "results", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2") == 6
+    assert runs_in_the_end(settings, tmp_path, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2") == 6
 
 
 def test_submitit_on_this_machine_one_at_once(settings, tmp_path):
-    assert runs_in_the_end(settings, tmp_path / "results", "hydra/launcher=submitit_local", "at_once=1") == 6
+    assert runs_in_the_end(settings, tmp_path, "hydra/launcher=submitit_local", "at_once=1") == 6
 
 
 def test_ray(settings, tmp_path, ray_cluster):
     init = [f"+hydra.launcher.ray.init.address={ray_cluster}", "+hydra.launcher.ray.init.object_store_memory=null"]
-    assert runs_in_the_end(settings, tmp_path / "results", "hydra/launcher=ray", *init) == 6
+    assert runs_in_the_end(settings, tmp_path, "hydra/launcher=ray", *init) == 6

@@ -243,9 +243,7 @@ def test_the_same_run_twice_counts_once_and_two_results_are_an_error():
 def test_one_name_for_two_settings_is_an_error():
     other = line(3, 1, 1, "log_eps", 0.5)
     other["identity"]["frontend"]["base"] = "e"
-    with pytest.raises(
-        StoreError, match=r"us8k, sb_cnn, log_eps stands for different settings: frontend .*'base': 10.*'base': 'e'"
-    ):
+    with pytest.raises(StoreError, match=r"us8k, sb_cnn, log_eps stands for different settings: frontend.base 10 and e;"):
         frame([*store(), other])
 
 

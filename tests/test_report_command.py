@@ -95,6 +95,27 @@ def test_results_folders_below_are_sections_of_one_page(report, tmp_path):
     assert not (tmp_path / "first" / "report.html").exists()
 
 
+def test_a_folder_that_contradicts_itself_does_not_hide_the_others(report, tmp_path):
+    lines = store()
+    changed = {**lines[0], "key": "other", "identity": {**lines[0]["identity"], "fit": {"epochs": 3, "name": "supervised"}}}
+    keep(tmp_path / "first", [*lines, changed])
+    keep(tmp_path / "second", lines)
+    done = report(tmp_path, "show=[tables]")
+    assert done.returncode == 1
+    assert re.search(rf"error: {tmp_path}/first: .*fit.epochs .* and .*; give each its own results folder", done.stderr)
+    assert (tmp_path / "second/tables/accuracy.csv").exists()
+    assert not (tmp_path / "first/tables").exists()
+
+
+def test_somebody_s_readme_is_left_as_it_is(report, tmp_path):
+    keep(tmp_path, store())
+    (tmp_path / "README.md").write_text("# My own notes\n")
+    done = report(tmp_path, "show=[tables]")
+    assert done.returncode == 0
+    assert f"{tmp_path}/README.md: not made by this script, left as it is" in done.stderr
+    assert (tmp_path / "README.md").read_text() == "# My own notes\n"
+
+
 @pytest.mark.parametrize(
     ("lines", "complaint"),
     [

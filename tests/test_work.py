@@ -22,7 +22,7 @@ from fewshot_audio import work
 from fewshot_audio.attempt import cause
 from fewshot_audio.study.store import FAILED, FINISHED, Store
 from fewshot_audio.train import run as running
-from fewshot_audio.types import DataError
+from fewshot_audio.types import ConfigError, DataError
 from fewshot_audio.workers import Apart, Here, in_turn
 
 ROOT = Path(__file__).parents[1]
@@ -89,6 +89,36 @@ def test_a_killed_worker_costs_the_run_that_it_was_at(job, machine, tmp_path, ca
     assert "failed (worker killed)" in caplog.text
     again = work.run(wanted, apart)
     assert (again.finished_before, again.trained, again.failed) == (3, 1, ())
+
+
+def test_a_stack_whose_worker_is_killed_is_halved(job, machine, tmp_path, caplog):
+    flag = tmp_path / "flag"
+    flag.touch()
+    apart = replace(machine, workers=2, stack=3)
+    outcome = work.run(disturbing(replace(job, repeats={1: 6}), flag, "kill"), apart)
+    assert (outcome.trained, outcome.failed) == (6, ())
+    assert sorted(line["stack"] for line in lines(apart)) == [1, 2, 2, 3, 3, 3]
+    assert "the worker with a stack of 3 runs was killed; its halves are tried" in caplog.text
+
+
+def test_no_gpu_is_an_error_before_any_run(job, machine, monkeypatch):
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: False)
+    with pytest.raises(ConfigError, match="accelerator=gpu: torch finds none"):
+        work.run(job, replace(machine, accelerator="gpu"))
+    assert not list(machine.results.glob("runs/*.jsonl"))
+
+
+def test_runs_of_other_code_are_told_of(job, machine, monkeypatch, caplog):
+    caplog.set_level("INFO")
+    monkeypatch.setattr("fewshot_audio.attempt.provenance", lambda: {"commit": "1234567890", "dirty": False})
+    work.run(replace(job, repeats={1: 2}), machine)
+    assert "finished by other code" not in caplog.text
+    monkeypatch.setattr(work, "provenance", lambda: {"commit": "1234567890", "dirty": False})
+    work.run(replace(job, repeats={1: 2}), machine)
+    assert "finished by other code" not in caplog.text
+    monkeypatch.setattr(work, "provenance", lambda: {"commit": "9876543210", "dirty": False})
+    work.run(replace(job, repeats={1: 2}), machine)
+    assert "finished by other code: 2 at 1234567; remove their lines" in caplog.text
 
 
 def test_a_stack_without_memory_is_halved(job, machine, tmp_path, caplog):

@@ -87,6 +87,8 @@ def attempt(here: Opened, specs: Sequence[RunSpec]) -> list[Line]:
             return [failed_line(here, specs[0], error)]
         log.warning("a stack of %d runs failed (%s: %s); its halves are tried", len(specs), cause(error), error)
     gc.collect()  # what the failed stack held
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
     half = len(specs) // 2
     return attempt(here, specs[:half]) + attempt(here, specs[half:])
 
@@ -104,14 +106,14 @@ def cause(error: BaseException) -> str:
         return "worker killed"
     if isinstance(error, MemoryError) or any(text in str(error).lower() for text in OUT_OF_MEMORY):
         return "out of memory"
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "disk full"
     return "data" if isinstance(error, OSError | DataError) else "error"
 
 
 def _about(here: Opened, spec: RunSpec, started: str) -> dict[str, Any]:
     """What is known of a run whatever comes of it."""
-    told = {"key": spec.key, "started": started, "identity": spec.identity}
+    told = {"key": spec.key, "started": started, "stopped": _now(), "identity": spec.identity}
     return {**told, "threads": torch.get_num_threads(), "command": here.machine.command, **provenance()}
 
 

@@ -21,6 +21,7 @@ from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+from yaml import YAMLError
 
 from fewshot_audio.components import call, near
 from fewshot_audio.provenance import command_line
@@ -28,6 +29,8 @@ from fewshot_audio.types import Component, ConfigError, Draw, FewshotAudioError,
 
 CONF = Path(__file__).parents[2] / "conf"
 NAME, TARGET = "name", "_target_"
+ADDED = ("study", "report")
+PLAIN = re.compile(r"\w[\w.+-]*")
 INTERRUPTED = 130  # what a shell gives a program that Ctrl-C ended
 
 
@@ -55,7 +58,7 @@ def command(task: Callable[[DictConfig], bool], dry_task: Callable[[list[Job], M
             check_names(cfg)
             if not task(cfg):
                 fail()
-        except (FewshotAudioError, OmegaConfBaseException, OSError, BrokenProcessPool) as error:
+        except (FewshotAudioError, OmegaConfBaseException, OSError, YAMLError, BrokenProcessPool) as error:
             print(f"error: {explain(error)}", file=sys.stderr)
             fail()
 
@@ -69,7 +72,7 @@ def command(task: Callable[[DictConfig], bool], dry_task: Callable[[list[Job], M
         sys.exit(bool(failures))
     except Reported:
         sys.exit(1)
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, YAMLError) as error:
         print(f"error: {explain(error)}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
@@ -95,7 +98,7 @@ def sweep_command(task: Callable[[list[Job], Machine], None]) -> None:
             jobs.append(job(cfg))
             where = where or machine(cfg)
         task(jobs, where)
-    except (FewshotAudioError, HydraException, OmegaConfBaseException, OSError) as error:
+    except (FewshotAudioError, HydraException, OmegaConfBaseException, YAMLError, OSError) as error:
         print(f"error: {explain(error)}", file=sys.stderr)
         sys.exit(1)
 
@@ -166,6 +169,8 @@ def explain(error: BaseException) -> str:
         return f"{group}={name}: no such {group}{near(name, choices(group))}"
     if key := re.search(r"(?:Could not override|Key) '([\w./@]+)'", text):
         names = setting_names()
+        if key[1] in ADDED:
+            return f"{key[1]}: not part of every command; write +{key[1]}=... to add it"
         return f"{key[1]}: no such setting{' with this choice' if key[1] in names else ''}{near(key[1], names - {key[1]})}"
     if isinstance(error, HydraException) and "LexerNoViableAlt" in text:
         return f"{text.splitlines()[0]}; write folders in full, and quote what holds other signs: 'dataset.root=\"~data\"'"
@@ -174,7 +179,7 @@ def explain(error: BaseException) -> str:
     if isinstance(error, BrokenProcessPool):
         return "a worker process was killed, often for want of memory; run the same command again, with fewer workers=..."
     if isinstance(error, OSError):
-        step = "free space" if error.errno == errno.ENOSPC else "mend that"
+        step = "free space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "mend that"
         return f"{text}; {step} and run the same command again, finished work is kept"
     return text
 
@@ -212,6 +217,9 @@ def job(cfg: DictConfig) -> Job:
 def machine(cfg: DictConfig) -> Machine:
     """The composed configuration to where and how to run."""
     settings = {field.name: cfg[field.name] for field in fields(Machine) if field.name in cfg} | {"command": _job_command()}
+    if HydraConfig.initialized():  # a launcher may start jobs in other folders
+        started_in = Path(HydraConfig.get().runtime.cwd)
+        settings |= {name: started_in / settings[name] for name in ("results", "cache")}
     workers = settings.pop("workers")
     asked = {"builders": cores(), "workers": 1} if workers is None else {"builders": workers, "workers": workers}
     return call(Machine, {**settings, **asked}, "", {})
@@ -251,6 +259,8 @@ def component(settings: Mapping[str, Any], where: str) -> Component:
     rest = {key: value for key, value in settings.items() if key not in (NAME, TARGET)}
     if absent := [key for key in (NAME, TARGET) if key not in settings]:
         raise ConfigError(f"{where}: {' and '.join(absent)} must be set in its yaml")
+    if not PLAIN.fullmatch(str(settings[NAME])):  # files are called by it
+        raise ConfigError(f"{where}.name={settings[NAME]}: expected letters, digits and the signs _ . + - only")
     return Component(where, settings[NAME], settings[TARGET], rest)
 
 
@@ -265,6 +275,8 @@ def check_names(cfg: DictConfig) -> None:
 def cut_schedule(schedule: Mapping[int, int], n_per_class: int | list[int] | None, repeats: int | None) -> dict[int, int]:
     """The schedule n -> m, cut to the n that are wanted, with another m where one is given. ConfigError on an impossible one."""
     chosen = list(schedule) if n_per_class is None else [n_per_class] if isinstance(n_per_class, int) else n_per_class
+    if not chosen:
+        raise ConfigError("n_per_class=[]: expected at least one number")
     for n in chosen:
         if n < 1:
             raise ConfigError(f"n_per_class={n}: expected whole numbers from 1")

@@ -20,7 +20,8 @@ from fewshot_audio.train.network import Network, build_network
 from fewshot_audio.types import Component, ConfigError, Dataset, Job, Machine, RunSpec, Task
 
 log = logging.getLogger(__name__)
-Times = Mapping[tuple[str, str, int], float]  # seconds of a run by model, frontend and n
+Times = Mapping[str, float]  # seconds of a run by what its time depends on
+HOUR = 3600  # s
 NOTHING = {"data": None, "randomness": None}  # what a run gives its method; a plan has none
 
 
@@ -143,13 +144,15 @@ def estimate(todo: Sequence[RunSpec], times: Times) -> str:
     wanted = [times.get(_alike(spec.identity)) for spec in todo]
     unknown = wanted.count(None)
     seconds = sum(each for each in wanted if each is not None)
-    known = [f"about {seconds / 60:.0f} min"] if unknown < len(todo) or not todo else []
+    length = f"{seconds / 60:.0f} min" if seconds < 2 * HOUR else f"{seconds / HOUR:.0f} h"
+    known = [f"about {length}"] if unknown < len(todo) or not todo else []
     return " and ".join(known + ([f"{unknown} runs of unknown length"] if unknown else []))
 
 
-def _alike(identity: Mapping[str, Any]) -> tuple[str, str, int]:
+def _alike(identity: Mapping[str, Any]) -> str:
     """What the time of a run depends on."""
-    return identity["model"]["name"], identity["frontend"]["name"], identity["n_per_class"]
+    names = [identity[part]["name"] for part in ("dataset", "model", "frontend")]
+    return repr((*names, identity["n_per_class"], identity.get("mel"), identity.get("fit")))
 
 
 def title(job: Job) -> str:

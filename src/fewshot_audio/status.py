@@ -49,9 +49,12 @@ def grid(specs: Sequence[RunSpec], finished: Iterable[str]) -> pd.DataFrame:
 
 def lately(finished: Iterable[Line]) -> int:
     """How many of the runs ended in the last hour before the newest one's end."""
-    ends = [
-        datetime.fromisoformat(line["started"]) + timedelta(seconds=sum(line["seconds"].values()))
-        for line in finished
-        if "started" in line
-    ]
+    ends = [_end(line) for line in finished if "started" in line]
     return sum(end > max(ends) - LATELY for end in ends)
+
+
+def _end(line: Line) -> datetime:
+    """When a run ended; of older lines, which do not tell, about when."""
+    if "stopped" in line:
+        return datetime.fromisoformat(line["stopped"])
+    return datetime.fromisoformat(line["started"]) + timedelta(seconds=sum(line["seconds"].values()))

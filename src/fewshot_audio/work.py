@@ -1,7 +1,8 @@
 """A job's missing runs done: claimed file by file, trained in stacks, here or in worker processes, each stored at once."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, closing
@@ -9,17 +10,20 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from pathlib import Path
+from statistics import fmean
 
+import torch
 from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 from fewshot_audio import process
 from fewshot_audio.attempt import Opened, attempt, attempt_apart, failed_line, opened
 from fewshot_audio.job import Planner, title
+from fewshot_audio.provenance import CHANGED, provenance, state
 from fewshot_audio.study.plan import missing
 from fewshot_audio.study.store import FAILED, FINISHED, Line, Store
 from fewshot_audio.train.run import runs_that_fit
-from fewshot_audio.types import Job, Machine, RunSpec
+from fewshot_audio.types import ConfigError, Job, Machine, RunSpec
 from fewshot_audio.workers import Apart, Here, in_turn
 
 log = logging.getLogger(__name__)
@@ -48,20 +52,34 @@ class Claim:
 def run(job: Job, machine: Machine) -> Outcome:
     """Train, score and store every run of the job that is not finished yet. A run that fails is recorded; the rest go on."""
     process.set_up(machine.threads, machine.keep_memory)
+    if machine.accelerator == "gpu" and not torch.accelerator.is_available():
+        raise ConfigError("accelerator=gpu: torch finds none here; choose auto or cpu")
     store = Store(machine.results)
     store.prepare()
     if not Planner().present([job], machine):
         log.info("%s: no such fold, nothing to do", title(job))
         return Outcome(0, 0, 0, (), 0)
     here = opened(job, machine)
-    unfinished = missing(here.specs, store.keys({FINISHED}))
+    finished = {line["key"]: state(line) for line in store.lines() if line["status"] == FINISHED}
+    unfinished = missing(here.specs, finished)
     todo = unfinished if machine.retry_failed else missing(unfinished, store.keys({FAILED}))
     asked, before, left = len(here.specs), len(here.specs) - len(unfinished), len(unfinished) - len(todo)
     log.info("%s: %d runs, %d finished%s", title(job), asked, before, f", {left} that failed are left" if left else "")
+    if told := _other_code([finished[spec.key] for spec in here.specs if spec.key in finished]):
+        log.info("finished by other code: %s; remove their lines to do them anew", told)
     with tqdm(desc=title(job), total=len(todo), unit="run", leave=False, disable=not todo) as bar:
         lines = _done(store, here, todo, bar) if todo else []
     failed = tuple(line for line in lines if line["status"] == FAILED)
+    if right := [line["accuracy"] for line in lines if line["status"] == FINISHED]:
+        log.info("%s: %d trained, mean accuracy %.1f %%, in %s", title(job), len(right), 100 * fmean(right), store.folder)
     return Outcome(asked, before, len(lines) - len(failed), failed, left)
+
+
+def _other_code(states: Sequence[str]) -> str:
+    """What code finished runs come from other than the present: a run's key tells settings apart, not code."""
+    now = state(provenance())
+    others = Counter(each for each in states if each != now or each.endswith(CHANGED))
+    return ", ".join(f"{count} at {name}" for name, count in sorted(others.items()))
 
 
 def _done(store: Store, here: Opened, todo: Sequence[RunSpec], bar: tqdm) -> list[Line]:
@@ -71,16 +89,24 @@ def _done(store: Store, here: Opened, todo: Sequence[RunSpec], bar: tqdm) -> lis
     with ExitStack() as held:
         workers = [held.enter_context(closing(Apart())) for _ in range(count)] if count > 1 else [Here()]
         call = partial(attempt_apart, here.pickled) if count > 1 else partial(attempt, here)
-        stacks = _claimed(store, todo, partial(_size, here, count), bar, held)
-        tasks = (None if task is None else (task, (call, task[1])) for task in stacks)
-        for (claim, specs), future in in_turn(workers, tasks):
-            found = _lines(here, specs, future)
-            store.append(claim.file, found)
-            lines += found
-            bar.update(len(specs))
-            claim.stacks -= 1
-            if claim.stacks == 0:
-                claim.lock.release()
+        stacks: Iterable[tuple[Claim, list[RunSpec]] | None] = _claimed(store, todo, partial(_size, here, count), bar, held)
+        while stacks:
+            halves = []
+            tasks = (None if task is None else (task, (call, task[1])) for task in stacks)
+            for (claim, specs), future in in_turn(workers, tasks):
+                if len(specs) > 1 and isinstance(future.exception(), BrokenProcessPool):
+                    log.warning("the worker with a stack of %d runs was killed; its halves are tried", len(specs))
+                    halves += [(claim, specs[: len(specs) // 2]), (claim, specs[len(specs) // 2 :])]
+                    claim.stacks += 1
+                    continue
+                found = _lines(here, specs, future)
+                store.append(claim.file, found)
+                lines += found
+                bar.update(len(specs))
+                claim.stacks -= 1
+                if claim.stacks == 0:
+                    claim.lock.release()
+            stacks = halves
     return lines
 
 

@@ -2,7 +2,7 @@
 
 import gc
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +19,7 @@ COLUMNS = [*CELL, "accuracy", "stored_bn", "draw", "key", "nan_clips", "classes"
 COLUMNS += ["settings", "notes", "command", "commit", "versions", "machine"]
 NOT_SETTINGS = ("fold", "n_per_class", "repeat")
 NAMES = ["key", "status", "identity", "accuracy", "stored_bn", "draw", "correct", "clips", "nan_clips", "parameters", "seconds"]
-NAMES += ["notes", "command", "commit", "dirty", "versions", "machine", "device", "error"]
+NAMES += ["notes", "command", "commit", "dirty", "versions", "machine", "device", "error", "reads"]
 FIELDS = dict.fromkeys(NAMES, Any) | {"confusion": list[msgspec.Raw], "frontend_report": dict[str, msgspec.Raw]}
 RESULT = ("accuracy", "correct", "clips", "nan_clips", "draw")  # what a run done twice must agree on
 
@@ -87,7 +87,7 @@ def _check_alike(table: pd.DataFrame, names: list[str], complaint: str, apart_fr
         settings = [msgspec.json.decode(text) for text in group["settings"].unique()]
         for each in settings[1:]:
             if differing := _differing(settings[0], each, apart_from):
-                step = "give each its own name (frontend.name=...) or results folder"
+                step = "give each its own results folder, or each frontend its own frontend.name"
                 raise StoreError(f"{', '.join(name)} {complaint}: {differing}; {step}")
 
 
@@ -116,7 +116,7 @@ def _row(line: Line) -> tuple:
         line.get("parameters"),
         sum(seconds.values()) if seconds else None,
         msgspec.json.decode(summary) if isinstance(summary, msgspec.Raw) else summary,
-        "waveform" if "sample_rate" in identity["frontend"] else "mel",
+        line.get("reads") or ("waveform" if "sample_rate" in identity["frontend"] else "mel"),
         msgspec.json.encode(settings, order="sorted"),
         tuple(line.get("notes", ())),
         line.get("command"),
@@ -132,6 +132,16 @@ def _conflict(key: str, *results: tuple) -> str:
 
 
 def _differing(one: dict[str, Any], other: dict[str, Any], apart_from: tuple[str, ...]) -> str:
-    """What differs between two settings."""
-    names = [key for key in sorted(one | other) if key not in apart_from and one.get(key) != other.get(key)]
+    """What differs between two settings, by their names."""
+    one, other = ({key: value for key, value in _named(each) if key.split(".")[0] not in apart_from} for each in (one, other))
+    names = [key for key in sorted(one | other) if one.get(key) != other.get(key)]
     return "; ".join(f"{key} {one.get(key)} and {other.get(key)}" for key in names)
+
+
+def _named(settings: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, Any]]:
+    """Nested settings as pairs of a dotted name and a value."""
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from _named(value, f"{within}{key}.")
+        else:
+            yield f"{within}{key}", value

@@ -54,7 +54,7 @@ def read(folder: Path, also: Sequence[Path]) -> Results:
     here = found(_lines([folder, *also], FIELDS))
     if here.runs.empty:
         failed = f" ({sum(here.failures.values())} failed)" if here.failures else ""
-        raise NothingToShow(f"{folder}: no finished runs{failed}; scripts/run.py makes them")
+        raise NothingToShow(f"no finished runs{failed}; scripts/run.py makes them")
     return Results(folder, also, here)
 
 

@@ -10,6 +10,7 @@ from fewshot_audio.report import render
 from fewshot_audio.report.frame import Found
 from fewshot_audio.report.layout import Table
 
+HEAD = "# Results\n\nMade from the finished runs in `runs/`"  # of each folder's README
 SHOWN = 10  # commands and reasons listed
 
 
@@ -68,9 +69,7 @@ def run_commands(runs: pd.DataFrame) -> list[tuple[str, str]]:
 def readme(made: Sequence[str], found: Found, notes: Sequence[str], command: str) -> str:
     """What the files of a results folder are and which runs, commits and command are behind them."""
     lines = [
-        "# Results",
-        "",
-        f"Made from the finished runs in `runs/` by `{command}`.",
+        f"{HEAD} by `{command}`.",
         "",
         *[f"- {name}: {value}" for name, value in provenance(found)],
         *[f"- {note}" for note in notes],

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import msgspec
@@ -17,6 +18,7 @@ from fewshot_audio.types import RunSpec, StoreError
 
 Line = dict[str, Any]
 FINISHED, FAILED = "finished", "failed"
+PROBE = 2**16  # bytes that a disk must have room for before any run
 SYNC_S = 1.0  # between two waits for the disk
 
 
@@ -31,9 +33,8 @@ class Store:
         """Make the folder. StoreError where it cannot be written."""
         try:
             (self.folder / ".locks").mkdir(parents=True, exist_ok=True)
-            probe = self.folder / ".locks" / f"probe-{os.getpid()}"
-            probe.touch()
-            probe.unlink()
+            with TemporaryFile(dir=self.folder / ".locks") as probe:
+                probe.write(bytes(PROBE))
         except OSError as error:
             raise StoreError(f"results={self.folder.parent} cannot be written ({error}); give another: results=...") from error
 

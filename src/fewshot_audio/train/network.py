@@ -1,5 +1,6 @@
 """What a run trains: a frontend, then a classifier; and how patches are cut."""
 
+from copy import deepcopy
 from dataclasses import dataclass
 
 import torch
@@ -87,7 +88,22 @@ def build_network(job: Job, classes: int) -> Network:
     network = Network(build(job.frontend), build(job.model, classes=classes))
     if network.frontend.bands != BANDS:
         raise ConfigError(f"frontend.filters={network.frontend.bands}: the models take maps of {BANDS} bands")
+    if network.frontend.reads == "mel":
+        _check_maps(deepcopy(network.frontend).eval(), job.frontend.name)
     return network
+
+
+@torch.no_grad()
+def _check_maps(frontend: Frontend, name: str) -> None:
+    """ConfigError where a frontend of mel maps does not keep their shape, or is said to be pointwise and is not."""
+    rows = torch.rand(1, 8, BANDS, generator=torch.Generator().manual_seed(0))
+    maps, frames = frontend.maps(rows), frontend.frames(rows.shape[1])
+    if maps.shape != (1, frames, BANDS):
+        raise ConfigError(
+            f"frontend={name}: maps of shape {tuple(maps.shape)}, expected (clips, frames, {BANDS}): (1, {frames}, {BANDS})"
+        )
+    if frontend.pointwise and not torch.allclose(frontend.maps(rows[:, 3:]), maps[:, 3:], equal_nan=True):
+        raise ConfigError(f"frontend={name}: a value of its map depends on other values; set pointwise = False in its class")
 
 
 def cut(maps: Tensor, lengths: Tensor, clips: Tensor, starts: Tensor) -> Tensor:

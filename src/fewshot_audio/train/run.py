@@ -1,5 +1,6 @@
 """Runs from their draws to their scores, one or a stack of them."""
 
+import gc
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -78,8 +79,14 @@ def runs_that_fit(job: Job, material: Material, n_per_class: int, accelerator: s
     run = draw(job, material, n_per_class, 1)
     if not run.network.frontend.pointwise:
         return 1
+    try:
+        wanted = bytes_of_run(run.network.to("cuda"), run.method)
+    except torch.OutOfMemoryError:
+        return 1
+    gc.collect()
+    torch.cuda.empty_cache()  # what earlier stacks held
     free, _ = torch.cuda.mem_get_info()
-    return max(1, int(FREE_SHARE * free) // bytes_of_run(run.network.to("cuda"), run.method))
+    return max(1, int(FREE_SHARE * free) // wanted)
 
 
 def draw(job: Job, material: Material, n_per_class: int, repeat: int) -> Prepared:
@@ -119,6 +126,7 @@ def _scored(run: Prepared, course: Course, material: Material) -> dict[str, Any]
         "learned": {name: path[-1] for name, path in course.path.items() if name != "epoch"},
         "measured": measured(network, method, data),
         **_reports(network),
+        "reads": network.frontend.reads,
         "parameters": sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad),
         "draw": task_hash(run.task),
         **class_counts(run.task, classes),

@@ -153,13 +153,16 @@ class Energies(torch.nn.Module):
         self.gabor, self.pooling, self.engine = gabor, pooling, engine
 
     def forward(self, waveforms, lengths):
-        return self.engine.energies(torch.complex(*self.gabor()), self.pooling(), *self.engine.prepare(waveforms, lengths))
+        real, imaginary = self.gabor()
+        filters = real if isinstance(self.engine, Rectified) else torch.complex(real, imaginary)
+        return self.engine.energies(filters, self.pooling(), *self.engine.prepare(waveforms, lengths))
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_compile_and_export_take_the_exact_engine():
+@pytest.mark.parametrize("engine", [lambda p: Bands(p, None), lambda p: Rectified(p, False)])
+def test_compile_and_export_take_the_exact_engines(engine):
     gabor, pooling, taps = parts(8000, 3)
-    module = Energies(gabor, pooling, Bands(Placement(taps, 80, "centre"), None))
+    module = Energies(gabor, pooling, engine(Placement(taps, 80, "centre")))
     clips = batch((2000, 1500))
     expected = module(*clips)
     compiled = torch.compile(module, backend="aot_eager", fullgraph=True)

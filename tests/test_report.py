@@ -175,8 +175,8 @@ def test_what_runs_cost_is_a_table():
     lines = [line(1, 1, repeat, "log_eps", 0.5, parameters=42764, seconds={"train": repeat}) for repeat in (1, 2345, 6000)]
     table = cost(frame([*lines, line(1, 1, 1, "log_learn", 0.5)]), "cost", "Cost", ASKED)
     assert table.text.to_numpy().tolist() == [
-        ["us8k", "sb_cnn", "log_eps", "42,764", "2,340 s (3)"],
-        ["us8k", "sb_cnn", "log_learn", "–", "1.5 s (1)"],
+        ["us8k", "sb_cnn", "log_eps", "42,764", "50.0 %, 2,340 s (3)"],
+        ["us8k", "sb_cnn", "log_learn", "–", "50.0 %, 1.5 s (1)"],
     ]
 
 

@@ -130,7 +130,7 @@ class _BlockEnergies(torch.autograd.Function):
 def _tiles(half: Tensor, valid: Tensor) -> Iterator[tuple[slice, Tensor, Bounds]]:
     """Some blocks at a time: which, all their bins (blocks, size), and the samples that count, from, to."""
     size = at_once(half, TILE)
-    bounds = valid if torch.compiler.is_compiling() else valid.tolist()
+    bounds = listed(valid)
     for first in range(0, len(half), size):
         blocks = slice(first, first + size)
         yield blocks, whole(half[blocks]), bounds[blocks]
@@ -165,6 +165,11 @@ def product(room: Room, one: Tensor, other: Tensor) -> Tensor:
     shapes = one.shape, other.shape
     room[shapes] = torch.mul(one, other, out=room.get(shapes))
     return room[shapes]
+
+
+def listed(valid: Tensor) -> Bounds:
+    """Bounds as numbers, by which little need be overwritten; as a tensor while a graph is traced."""
+    return valid if torch.compiler.is_compiling() else valid.tolist()
 
 
 def within(samples: Tensor, bounds: Bounds, otherwise: float = 0.0) -> Tensor:

@@ -118,10 +118,11 @@ class Bands(Engine):
         error = _rms(left).max().item()
         self.found = {
             "clips": len(half),
+            "first error": self.found.get("first error", error),
             "error": error,
             "largest error": left.max().item(),
             "worst error": max(error, worst, self.found.get("worst error", 0.0)),
-            "whole bands": int((self.shares == 0).sum()),
+            "whole bands": int((self._plan(filters, windows)[0] > self.size // 2).sum()),
         }
 
     def report(self) -> dict[str, float]:

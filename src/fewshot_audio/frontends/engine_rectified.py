@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import leaky_relu
 
-from fewshot_audio.frontends.blocks import at_once, framed, shifted, unshifted, within
+from fewshot_audio.frontends.blocks import at_once, framed, listed, shifted, unshifted, within
 from fewshot_audio.frontends.engine import Engine
 from fewshot_audio.frontends.engine_blocks import Blocks
 from fewshot_audio.frontends.placement import Placement
@@ -20,7 +20,8 @@ leaky_relu_backward = torch.ops.aten.leaky_relu_backward
 class Rectified(Engine):
     """Filters by the FFT, rectifies, and takes the sum under the window of each frame, or its `largest` sample.
 
-    The rectified signal has no band, so nothing is decimated. Source: the SincNet of Zeghidour et al., arXiv 2101.08596.
+    The rectified signal has no band, so nothing is decimated. With `largest` not for torch.compile or torch.export.
+    Source: the SincNet of Zeghidour et al., arXiv 2101.08596.
     """
 
     def __init__(self, placement: Placement, largest: bool):
@@ -33,6 +34,8 @@ class Rectified(Engine):
     def energies(self, filters: Tensor, windows: Tensor, *prepared: Tensor) -> Tensor:
         half, valid = prepared
         blocks, frames = (half.flatten(0, 1), valid.flatten(0, 1)), (self.placement.hop, self.blocks.frames)
+        if self.largest and torch.compiler.is_compiling():
+            raise NotImplementedError("the largest sample's gradient is lost in a traced graph")
         if self.largest:
             found = leaky_relu(_Largest.apply(*blocks, filters, *frames), SLOPE)  # which keeps the order of samples
         else:
@@ -50,7 +53,7 @@ class _Largest(torch.autograd.Function):
     def forward(ctx: Any, half: Tensor, valid: Tensor, filters: Tensor, hop: int, frames: int) -> Tensor:
         size, taps = 2 * (half.shape[1] - 1), filters.shape[1]
         places = torch.empty(len(half), frames, len(filters), dtype=torch.int32, device=half.device)
-        found, bounds = half.real.new_empty(places.shape), valid.tolist()
+        found, bounds = half.real.new_empty(places.shape), listed(valid)
         for numbers in _split(len(filters), at_once(half, FILTERS)):
             response = torch.fft.rfft(filters[numbers], size).conj()[:, None]
             for some in _split(len(half), at_once(half, TILE)):
@@ -86,7 +89,7 @@ class _Sums(torch.autograd.Function):
         ctx.save_for_backward(half, valid, filters, windows)
         ctx.hop, ctx.frames = hop, frames
         size, taps = 2 * (half.shape[1] - 1), windows.shape[1]
-        found, bounds = half.real.new_empty(len(half), frames, len(filters)), valid.tolist()
+        found, bounds = half.real.new_empty(len(half), frames, len(filters)), listed(valid)
         for numbers in _split(len(filters), at_once(half, FILTERS)):
             response = torch.fft.rfft(filters[numbers], size).conj()[:, None]
             for some in _split(len(half), at_once(half, TILE)):
@@ -100,7 +103,7 @@ class _Sums(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         half, valid, filters, windows = ctx.saved_tensors
         size, taps = 2 * (half.shape[1] - 1), windows.shape[1]
-        of_filters, of_windows, bounds = torch.zeros_like(filters), torch.zeros_like(windows), valid.tolist()
+        of_filters, of_windows, bounds = torch.zeros_like(filters), torch.zeros_like(windows), listed(valid)
         for numbers in _split(len(filters), at_once(half, FILTERS)):
             response = torch.fft.rfft(filters[numbers], size).conj()[:, None]
             spread = shifted(windows[numbers], size, ctx.hop, ctx.frames)

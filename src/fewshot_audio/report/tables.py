@@ -105,16 +105,17 @@ def drift(runs: pd.DataFrame, name: str, title: str, asked: Reporting) -> Table:
 
 
 def cost(runs: pd.DataFrame, name: str, title: str, asked: Reporting) -> Table:
-    """Runs to the parameters of each arm and the median seconds of its runs, draw to score."""
+    """Runs to the parameters of each arm, its accuracy, and the median seconds of its runs, draw to score."""
     chosen = _some(runs[runs["seconds"].notna()].rename(columns={"frontend": "arm"}), name, partial=True)
     cells = chosen.groupby(BY).agg(seconds=("seconds", "median"), count=("seconds", "size"), parameters=("parameters", "max"))
+    cells["mean"] = chosen.groupby([*BY, "fold"])["accuracy"].mean().groupby(BY).mean()
     cells = cells.reset_index().assign(marked=False)
-    cells["text"] = [f"{plain(cell.seconds)} s ({cell.count})" for cell in cells.itertuples()]
+    cells["text"] = [f"{100 * cell.mean:.1f} %, {plain(cell.seconds)} s ({cell.count})" for cell in cells.itertuples()]
     counts = cells.groupby(["dataset", "model", "arm"])["parameters"].transform("max")
     cells = cells.assign(parameters=[NONE if pd.isna(count) else f"{count:,.0f}" for count in counts])
     caption = (
-        "Learned parameters, and seconds of a run from its draw to its score: median (number of runs), on the machines that did "
-        "them (provenance)."
+        "Learned parameters; accuracy, the mean of the folds' means; seconds of a run from its draw to its score: median (number "
+        "of runs), on the machines that did them (provenance), with whatever else they did."
     )
     return table(name, title, caption, cells, ["dataset", "model", "arm", "parameters"], ["n_per_class"])
 

@@ -97,7 +97,8 @@ def failed_line(here: Opened, spec: RunSpec, error: BaseException) -> Line:
     """The line of a run that failed: why, what helps, and its traceback."""
     why = cause(error)
     what = {"cause": why, "error": "; ".join([f"{type(error).__name__}: {error}", *([ADVICE[why]] if why in ADVICE else [])])}
-    return {**_about(here, spec, _now()), "status": FAILED, **what, "traceback": "".join(traceback.format_exception(error))}
+    told = {"status": FAILED, "stack": 1, "device": here.machine.accelerator, **what}  # the device that was asked for
+    return {**_about(here, spec, _now()), **told, "traceback": "".join(traceback.format_exception(error))}
 
 
 def cause(error: BaseException) -> str:

@@ -132,7 +132,7 @@ def _scored(run: Prepared, course: Course, material: Material) -> dict[str, Any]
         **class_counts(run.task, classes),
         "notes": material.dataset.notes,
         "seconds": watch.seconds,
-        "device": str(network.device),
+        "device": " ".join([str(network.device), *([torch.cuda.get_device_name()] if network.device.type == "cuda" else [])]),
     }
 
 

@@ -83,9 +83,7 @@ def test_a_failed_run_gives_exit_code_1_and_its_reason(command, tmp_path):
         "from fewshot_audio.frontends.frontend import Frontend\n"
         "class Failing(Frontend):\n"
         "    def forward(self, maps):\n"
-        "        if self.training:\n"
-        "            raise RuntimeError('out of luck')\n"
-        "        return maps\n"
+        "        raise RuntimeError('out of luck')\n"
     )
     extra = ["frontend.name=failing", "frontend._target_=failing.Failing", "~frontend.alpha", "~frontend.beta", "~frontend.base"]
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}

@@ -159,7 +159,7 @@ class Energies(torch.nn.Module):
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("engine", [lambda p: Bands(p, None), lambda p: Rectified(p, False)])
+@pytest.mark.parametrize("engine", [lambda p: Bands(p, None), lambda p: Rectified(p, False)], ids=["bands", "sums"])
 def test_compile_and_export_take_the_exact_engines(engine):
     gabor, pooling, taps = parts(8000, 3)
     module = Energies(gabor, pooling, engine(Placement(taps, 80, "centre")))

@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 from fewshot_audio import config
 from fewshot_audio.components import build
 from fewshot_audio.frontends.log_learn import LogLearn
-from fewshot_audio.train import network
+from fewshot_audio.train.network import check_maps
 from fewshot_audio.types import ConfigError
 
 NAMES = sorted(file.stem for file in (config.CONF / "frontend").glob("*.yaml"))
@@ -90,8 +90,8 @@ class Half(LogLearn):
 
 
 def test_what_a_frontend_says_of_its_maps_is_checked():
-    network._check_maps(LogLearn(2.0, -1.0, "e"), "good")
+    check_maps(LogLearn(2.0, -1.0, "e"), "good")
     with pytest.raises(ConfigError, match="frontend=mine: a value of its map depends on other values; set pointwise = False"):
-        network._check_maps(LessMean(2.0, -1.0, "e"), "mine")
+        check_maps(LessMean(2.0, -1.0, "e"), "mine")
     with pytest.raises(ConfigError, match=r"frontend=mine: maps of shape \(1, 8, 64\), expected .* \(1, 8, 128\)"):
-        network._check_maps(Half(2.0, -1.0, "e"), "mine")
+        check_maps(Half(2.0, -1.0, "e"), "mine")

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import warnings
-from collections import Counter
+from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -99,6 +99,15 @@ def test_a_stack_whose_worker_is_killed_is_halved(job, machine, tmp_path, caplog
     assert (outcome.trained, outcome.failed) == (6, ())
     assert sorted(line["stack"] for line in lines(apart)) == [1, 2, 2, 3, 3, 3]
     assert "the worker with a stack of 3 runs was killed; its halves are tried" in caplog.text
+
+
+def test_halves_of_killed_stacks_come_before_any_wait_for_a_file():
+    halves, order = deque(), []
+    for stack in work._and_halves(iter(["abcd", "e", None, "fg"]), halves):
+        order.append(stack)
+        if stack in ("abcd", "cd", "fg"):  # whose workers are killed
+            halves += [stack[: len(stack) // 2], stack[len(stack) // 2 :]]
+    assert order == ["abcd", "e", None, "ab", "cd", "c", "d", None, "fg", None, "f", "g", None]
 
 
 def test_no_gpu_is_an_error_before_any_run(job, machine, monkeypatch):

@@ -16,7 +16,7 @@ from fewshot_audio.data.waveform import Waveform
 from fewshot_audio.frontends.frontend import Frontend
 from fewshot_audio.study.plan import missing, run_specs
 from fewshot_audio.study.store import FAILED, FINISHED, Line, Store
-from fewshot_audio.train.network import Network, build_network
+from fewshot_audio.train.network import Network, build_network, check_maps
 from fewshot_audio.types import Component, ConfigError, Dataset, Job, Machine, RunSpec, Task
 
 log = logging.getLogger(__name__)
@@ -37,6 +37,7 @@ class Planner:
         network = self._once(build_network, job, len(dataset.classes), by=(job.dataset, job.model, job.frontend))
         for note in (*dataset.notes, *network.frontend.notes):
             self._once(log.warning, "%s: %s", (dataset if note in dataset.notes else job.frontend).name, note)
+        self._once(check_maps, network.frontend, job.frontend.name, by=(job.frontend,))
         self._once(_fits, job.fit, network, by=(job.dataset, job.model, job.frontend, job.fit))
         where = (job.dataset, job.fold, job.seed, job.draw, job.draws)
         draws = self._once(_draws, dataset, job, by=where)

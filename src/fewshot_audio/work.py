@@ -1,14 +1,14 @@
 """A job's missing runs done: claimed file by file, trained in stacks, here or in worker processes, each stored at once."""
 
 import logging
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from statistics import fmean
 
@@ -49,6 +49,9 @@ class Claim:
     stacks: int
 
 
+Claimed = tuple[Claim, list[RunSpec]]  # a stack of runs of a locked file
+
+
 def run(job: Job, machine: Machine) -> Outcome:
     """Train, score and store every run of the job that is not finished yet. A run that fails is recorded; the rest go on."""
     process.set_up(machine.threads, machine.keep_memory)
@@ -70,9 +73,17 @@ def run(job: Job, machine: Machine) -> Outcome:
     with tqdm(desc=title(job), total=len(todo), unit="run", leave=False, disable=not todo) as bar:
         lines = _done(store, here, todo, bar) if todo else []
     failed = tuple(line for line in lines if line["status"] == FAILED)
-    if right := [line["accuracy"] for line in lines if line["status"] == FINISHED]:
-        log.info("%s: %d trained, mean accuracy %.1f %%, in %s", title(job), len(right), 100 * fmean(right), store.folder)
+    if trained := [line for line in lines if line["status"] == FINISHED]:
+        log.info("%s: %d trained, in %s; mean accuracy: %s", title(job), len(trained), store.folder, _means(trained))
     return Outcome(asked, before, len(lines) - len(failed), failed, left)
+
+
+def _means(lines: Sequence[Line]) -> str:
+    """The mean accuracy at each n."""
+    by_n = defaultdict(list)
+    for line in lines:
+        by_n[line["identity"]["n_per_class"]].append(line["accuracy"])
+    return ", ".join(f"n = {n} {100 * fmean(found):.1f} %" for n, found in sorted(by_n.items()))
 
 
 def _other_code(states: Sequence[str]) -> str:
@@ -89,25 +100,36 @@ def _done(store: Store, here: Opened, todo: Sequence[RunSpec], bar: tqdm) -> lis
     with ExitStack() as held:
         workers = [held.enter_context(closing(Apart())) for _ in range(count)] if count > 1 else [Here()]
         call = partial(attempt_apart, here.pickled) if count > 1 else partial(attempt, here)
-        stacks: Iterable[tuple[Claim, list[RunSpec]] | None] = _claimed(store, todo, partial(_size, here, count), bar, held)
-        while stacks:
-            halves = []
-            tasks = (None if task is None else (task, (call, task[1])) for task in stacks)
-            for (claim, specs), future in in_turn(workers, tasks):
-                if len(specs) > 1 and isinstance(future.exception(), BrokenProcessPool):
-                    log.warning("the worker with a stack of %d runs was killed; its halves are tried", len(specs))
-                    halves += [(claim, specs[: len(specs) // 2]), (claim, specs[len(specs) // 2 :])]
-                    claim.stacks += 1
-                    continue
-                found = _lines(here, specs, future)
-                store.append(claim.file, found)
-                lines += found
-                bar.update(len(specs))
-                claim.stacks -= 1
-                if claim.stacks == 0:
-                    claim.lock.release()
-            stacks = halves
+        halves: deque[Claimed] = deque()  # of stacks whose worker was killed
+        stacks = _and_halves(_claimed(store, todo, partial(_size, here, count), bar, held), halves)
+        tasks = (None if task is None else (task, (call, task[1])) for task in stacks)
+        for (claim, specs), future in in_turn(workers, tasks):
+            if len(specs) > 1 and isinstance(future.exception(), BrokenProcessPool):
+                log.warning("the worker with a stack of %d runs was killed; its halves are tried", len(specs))
+                halves += [(claim, specs[: len(specs) // 2]), (claim, specs[len(specs) // 2 :])]
+                claim.stacks += 1
+                continue
+            found = _lines(here, specs, future)
+            store.append(claim.file, found)
+            lines += found
+            bar.update(len(specs))
+            claim.stacks -= 1
+            if claim.stacks == 0:
+                claim.lock.release()
     return lines
+
+
+def _and_halves(stacks: Iterator[Claimed | None], halves: deque[Claimed]) -> Iterator[Claimed | None]:
+    """Stacks, and before every wait (None) and at the end the halves that have come to be meanwhile.
+
+    Before, not after: who waits for a file while work on another one is left would hold that one's lock.
+    """
+    for stack in chain(stacks, [None]):
+        yield stack
+        while stack is None and halves:
+            yield halves.popleft()
+            if not halves:
+                yield None
 
 
 def _size(here: Opened, workers: int, n_per_class: int) -> int:
@@ -133,7 +155,7 @@ def _lines(here: Opened, specs: Sequence[RunSpec], future: Future) -> list[Line]
 
 def _claimed(
     store: Store, specs: Sequence[RunSpec], size: Callable[[int], int], bar: tqdm, held: ExitStack
-) -> Iterator[tuple[Claim, list[RunSpec]] | None]:
+) -> Iterator[Claimed | None]:
     """Stacks of runs, each under the lock of its file; those that another process works on come last, once it is through.
 
     None comes before every wait. `held` releases what is locked when all is over.
@@ -157,7 +179,7 @@ def _claimed(
 
 def _of_file(
     store: Store, file: Path, lock: FileLock, group: list[RunSpec], size: Callable[[int], int], bar: tqdm
-) -> Iterator[tuple[Claim, list[RunSpec]]]:
+) -> Iterator[Claimed]:
     """The stacks of a locked file's runs that are still missing."""
     todo = missing(group, {line["key"] for line in store.lines_of(file) if line["status"] == FINISHED})
     bar.update(len(group) - len(todo))

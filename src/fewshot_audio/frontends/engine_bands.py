@@ -45,9 +45,8 @@ class Bands(Engine):
     `tolerance`, `calibrate` chooses the bands so that the root mean square of a filter's errors in some clips, as shares of its
     mean energy in each clip, is at most that, and records what is left; without, errors are at most 1e-5 of the largest value
     after compression, also of spectra as steep as brown noise. For filters and windows of few parameters: the gradient of taps
-    that are learned one by one has no band. While a graph is
-    traced (torch.compile, torch.export) everything is at the full rate, in shapes that depend on nothing. `symmetric` is as for
-    `Blocks`.
+    that are learned one by one has no band. While a graph is traced (torch.compile, torch.export) everything is at the full
+    rate, in shapes that depend on nothing. `symmetric` is as for `Blocks`.
     """
 
     def __init__(self, placement: Placement, tolerance: float | None, symmetric: bool = False):

@@ -33,11 +33,12 @@ class Filterbank(Frontend):
         engine: Engine,
         sample_rate: int,
         draw: Callable[[torch.Generator], tuple[Tensor, ...]] | None = None,
+        fixed: bool = False,
     ):
         super().__init__()
         self.filters, self.pooling, self.compression = filters, pooling, compression
-        self.engine, self.sample_rate, self.draw = engine, sample_rate, draw
-        self.bands, self.fixed = len(filters.at_a_bound()), False
+        self.engine, self.sample_rate, self.draw, self.fixed = engine, sample_rate, draw, fixed
+        self.bands = len(filters.at_a_bound())
         self.before = self.in_plain_units()
 
     def kernels(self) -> Tensor:

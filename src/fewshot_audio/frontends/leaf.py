@@ -86,11 +86,11 @@ def leaf(
     parts = (bank, _pooling(window, pooling, filters, taps), _compression(compression, pcen, filters))
     fixed = draw is None and not {"filters", "pooling"} & set(learn)
     engine = "exact" if fixed and engine == "fast" else engine  # what is computed once may as well be exact
-    made = Filterbank(*parts, _engine(engine, shape, window, placement, tolerance), sample_rate, draw)
+    made = Filterbank(*parts, _engine(engine, shape, window, placement, tolerance), sample_rate, draw, fixed)
     for part in ("filters", "pooling", "compression"):
         if part not in learn:
             getattr(made, part).requires_grad_(False)
-    made.fixed, made.learning_rate_factor, made.notes = fixed, learning_rate_factor, () if draw else _notes(made)
+    made.learning_rate_factor, made.notes = learning_rate_factor, () if draw else _notes(made)
     return made
 
 

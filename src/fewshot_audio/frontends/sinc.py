@@ -12,9 +12,9 @@ UNIT = 4096  # Hz, of the parameters: in Hz, plain SGD's steps would be lost in 
 class Sinc(nn.Module):
     """Filters of an odd number of `taps` by lower edge and band (filters,), given in Hz, both learned, under a Hamming window.
 
-    A lower edge is 50 Hz plus the size of its parameter; the upper one another 50 Hz and the
-    size of the band's above it, at most half the rate. Each filter's largest tap is 1, before the window. Source: Ravanelli &
-    Bengio, arXiv 1808.00158, as in the code of Zeghidour et al., arXiv 2101.08596.
+    A lower edge is 50 Hz plus the size of its parameter; the upper one another 50 Hz and the size of the band's above it, at
+    most half the rate. Each filter's largest tap is 1, before the window. Source: Ravanelli & Bengio, arXiv 1808.00158, as in
+    the code of Zeghidour et al., arXiv 2101.08596.
     """
 
     def __init__(self, low: Tensor, band: Tensor, taps: int, sample_rate: int):

@@ -52,9 +52,9 @@ class Store:
     def append(self, file: Path, lines: Sequence[Line]) -> None:
         """Add lines, all or none of them; the caller holds the file's lock.
 
-        Returns when the disk has them, so that they outlive a power cut; but waits for it once a second at most, and leaves
-        lines that come faster to the system, which takes some seconds. StoreError when the disk refuses. A process killed
-        meanwhile leaves those that were whole.
+        Waits until the disk has them, so that they outlive a power cut, unless it did so less than a second ago: lines that come
+        faster are left to the system for some seconds. StoreError when the disk refuses. A process killed meanwhile leaves
+        those that were whole.
         """
         data = "".join(json.dumps(line, allow_nan=False) + "\n" for line in lines).encode()
         descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from fewshot_audio.report.frame import found
+from fewshot_audio.report.tables import accuracy, difference
 from fewshot_audio.types import Reporting, Statistics
 
 HOW = Statistics("fold", "t", "t", 0.95, 0.01)
@@ -39,3 +40,11 @@ def store():
 def frame(lines):
     """Lines to the table of their finished runs."""
     return found(lines).runs
+
+
+def accuracies(lines, asked=ASKED, spread="std", side_by_side=True, frontends=None):
+    return accuracy(frame(lines), "accuracy", "Accuracy", frontends, spread, side_by_side, asked)
+
+
+def differences(lines, asked=ASKED, pairs=PAIRS):
+    return difference(frame(lines), "difference", "Difference", pairs, asked)

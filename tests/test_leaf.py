@@ -1,71 +1,14 @@
-"""LEAF's parts against loops and closed forms; engines are in test_engines.py, parity in test_parity.py."""
+"""LEAF against closed forms, whatever its engine; engines alone are in test_engines.py, parity in test_parity.py."""
 
 from math import pi
 
 import numpy as np
 import pytest
 import torch
-from scipy.spatial.distance import jensenshannon
 
-from fewshot_audio import config
-from fewshot_audio.components import build
-from fewshot_audio.frontends.drift import drift
 from fewshot_audio.frontends.gabor import FWHM, Gabor
 from fewshot_audio.frontends.gaussian_lowpass import GaussianLowpass
-from fewshot_audio.frontends.initial import initial
-from fewshot_audio.frontends.pcen import PCEN, smoothed_over_frames
-from fewshot_audio.types import ConfigError
-
-
-def loop(x, weight):
-    """Smoothing frame by frame."""
-    state, found = x[:, 0], []
-    for frame in x.unbind(1):
-        state = weight * frame + (1 - weight) * state
-        found.append(state)
-    return torch.stack(found, 1)
-
-
-@pytest.mark.parametrize("frames", [1, 2, 3, 5, 16, 17, 100, 431])
-def test_smoothing_in_blocks_is_the_loop(frames):
-    random = torch.Generator().manual_seed(frames)
-    x = torch.rand(3, frames, 6, generator=random, dtype=torch.float64) * 10.0 ** torch.arange(-6.0, 0)
-    weight = torch.tensor([0, 1e-3, 0.04, 0.5, 0.999, 1], dtype=torch.float64)
-    torch.testing.assert_close(smoothed_over_frames(x, weight), loop(x, weight), atol=0, rtol=1e-12)
-    single = smoothed_over_frames(x.float(), weight.float())
-    torch.testing.assert_close(single, loop(x, weight).float(), atol=0, rtol=2e-5)
-
-
-def test_smoothing_and_pcen_have_the_gradients_of_finite_differences():
-    random = torch.Generator().manual_seed(0)
-    x = torch.rand(2, 11, 3, generator=random, dtype=torch.float64, requires_grad=True)
-    weight = torch.tensor([0.04, 0.3, 0.9], dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(smoothed_over_frames, (x, weight))
-    pcen = PCEN(*(torch.rand(3, generator=random, dtype=torch.float64) + shift for shift in (-0.2, 1, 1.2, 0)), 1e-12)
-    assert torch.autograd.gradcheck(pcen, x)
-
-
-def test_smoothing_weights_at_their_bounds_have_finite_gradients():
-    weight = torch.tensor([0.0, 1.0], requires_grad=True)
-    smoothed_over_frames(torch.rand(1, 50, 2), weight).sum().backward()
-    assert weight.grad.isfinite().all()
-
-
-@pytest.mark.parametrize("frames", [1, 3, 2000])
-def test_pcen_is_finite_on_silence_and_on_full_scale_within_its_bounds_and_beyond(frames):
-    random = torch.Generator().manual_seed(frames)
-    for _ in range(20):
-        ranges = ((-2, 2), (-1, 5), (0.5, 6), (-0.2, 1.2))  # of alpha, delta, root, smoothing weight
-        pcen = PCEN(*(low + (high - low) * torch.rand(5, generator=random) for low, high in ranges), 1e-12)
-        for energies in (
-            torch.zeros(1, frames, 5),
-            torch.full((1, frames, 5), 600.0),
-            torch.rand(1, frames, 5, generator=random),
-        ):
-            found = pcen(energies.clamp(min=1e-5))
-            found.sum().backward()
-            assert found.isfinite().all()
-            assert all(parameter.grad.isfinite().all() for parameter in pcen.parameters())
+from small_leaf import ENGINES, leaf, maps, steep
 
 
 def test_filters_respond_as_gaussians_around_their_centres():
@@ -84,20 +27,6 @@ def test_parameters_are_kept_within_their_bounds():
     assert centres.tolist() == pytest.approx([0, pi])
     assert widths.tolist() == pytest.approx([4 * unit, 401 * unit])
     assert GaussianLowpass(torch.tensor([0.0, 1.0]), 401).bounded().tolist() == pytest.approx([2 / 401, 0.5])
-
-
-def leaf(*settings, kind="leaf", rate=16000, filters=12):
-    """The configured LEAF or one of its kin, small."""
-    settings = [f"frontend={kind}", f"sample_rate={rate}", f"hop={rate // 100}", f"frontend.filters={filters}", *settings]
-    return build(config.job(config.composed(["dataset=synthetic", *settings])).frontend)
-
-
-def maps(made, waveforms):
-    with torch.no_grad():
-        return made.maps(waveforms[..., None])
-
-
-ENGINES = ["conv", "exact", "fast"]
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -190,12 +119,6 @@ def test_a_clip_in_a_batch_of_longer_ones_is_the_clip_alone(align, engine):
         torch.testing.assert_close(found[: len(alone)], alone, rtol=1e-4, atol=1e-5)
 
 
-def steep(samples):
-    """Brown noise at full scale, most of which is in the lowest filters."""
-    noise = torch.randn(samples, generator=torch.Generator().manual_seed(4), dtype=torch.float64).cumsum(0)
-    return noise / noise.abs().max()
-
-
 @pytest.mark.parametrize("compression", ["pcen", "log"])
 def test_the_exact_engine_makes_the_plain_one_s_maps_of_steep_spectra(compression):
     settings = [f"frontend.compression={compression}"]
@@ -239,115 +162,3 @@ def test_under_autocast_it_computes_in_float32():
         found = made.maps(waveform)
     assert found.dtype == torch.float32
     torch.testing.assert_close(found, made.maps(waveform), rtol=0, atol=0)
-
-
-def test_centres_on_the_mel_scale_are_librosa_s():
-    librosa = pytest.importorskip("librosa")
-    centres, widths = initial("mel", 40, 60, 7800, 16000)
-    edges = librosa.mel_frequencies(42, fmin=60, fmax=7800, htk=True)
-    np.testing.assert_allclose(centres.numpy() * 16000 / (2 * pi), edges[1:-1], rtol=1e-9)
-    np.testing.assert_allclose(widths.numpy(), 8000 / (edges[2:] - edges[:-2]), rtol=1e-9)
-
-
-@pytest.mark.parametrize("scale", ["bark", "linear", "constant"])
-def test_other_starts_cover_the_band(scale):
-    hz = initial(scale, 30, 100, 7000, 16000)[0] * 16000 / (2 * pi)
-    steps = hz.diff()
-    if scale == "constant":
-        assert hz.tolist() == pytest.approx([3550] * 30)
-    elif scale == "linear":
-        assert steps.tolist() == pytest.approx([6900 / 31] * 29)
-    else:  # Traunmüller: 1 Bark is about 100 Hz at 100 Hz, about 1200 Hz at 7 kHz
-        assert 20 * steps[0] > steps[-1] > 8 * steps[0]
-
-
-def test_random_starts_come_from_the_run_s_generator_and_keep_to_the_band():
-    made, twin, other = (leaf("frontend.initialisation=random", filters=200) for _ in range(3))
-    for each, seed in ((made, 0), (twin, 0), (other, 1)):
-        each.initialise(torch.Generator().manual_seed(seed))
-    assert torch.equal(made.filters.centres, twin.filters.centres)
-    assert not torch.equal(made.filters.centres, other.filters.centres)
-    hz, bandwidth = made.filters.in_hz(16000)
-    assert 60 <= hz.min() < 200
-    assert 7800 < hz.max() <= 8000
-    assert bandwidth.log().std() > 0.3
-    assert made.report()["summary"]["largest drift, Hz"] == 0
-
-
-def test_coinciding_and_clipped_filters_are_noted():
-    assert leaf("frontend.initialisation=constant").notes == ("11 of 12 filters start where another one does",)
-    assert leaf(filters=128, rate=44100).notes == ("10 of 128 filters start at a bound of their width or centre",)
-    assert leaf().notes == ()
-
-
-def test_the_hop_may_be_given_in_ms_and_smoothing_is_a_time():
-    made = leaf("frontend.hop=null", "frontend.hop_ms=10", rate=44100)
-    assert made.frames(44100) == 101
-    assert made.compression.smooth[0].item() == pytest.approx(0.04, abs=1e-4)
-    assert leaf("frontend.hop=1024", rate=44100).compression.smooth[0].item() == pytest.approx(0.0904, abs=1e-4)
-
-
-@pytest.mark.parametrize(
-    "setting",
-    [
-        "frontend.hop_ms=10",
-        "frontend.hop=null",
-        "frontend.low=9000",
-        "frontend.high=9000",
-        "frontend.engine=slow",
-        "frontend.window_ms=0.2",
-        "frontend.pooling=0.6",
-        "frontend.pooling=0.001",
-        "frontend.alpha=5",
-        "frontend.root=0.5",
-        "frontend.delta=0",
-    ],
-)
-def test_impossible_settings_are_errors_that_name_the_setting(setting):
-    with pytest.raises(ConfigError, match=setting.split("=")[0].removesuffix("_ms")):
-        leaf(setting)
-
-
-@pytest.mark.parametrize(
-    ("kind", "settings", "named"),
-    [
-        ("td_fbanks", ["frontend.engine=fast"], "engine"),
-        ("sincnet", ["frontend.engine=fast"], "engine"),
-        ("sincnet", ["frontend.high=150"], "high"),
-        ("sincnet", ["frontend.initialisation=constant"], "initialisation"),
-        ("td_fbanks", ["frontend.initialisation=random"], "initialisation"),
-        ("efficient_leaf", ["frontend.compression=pcen"], "alpha"),
-        ("leaf", ["frontend.window=largest"], "window"),
-    ],
-)
-def test_settings_that_do_not_go_together_are_errors(kind, settings, named):
-    with pytest.raises(ConfigError, match=f"frontend.{named}="):
-        leaf(*settings, kind=kind)
-
-
-@pytest.mark.parametrize("part", ["filters", "pooling", "compression"])
-def test_only_the_parts_named_learn(part):
-    made = leaf(f"frontend.learn=[{part}]")
-    assert {name.split(".")[0] for name, parameter in made.named_parameters() if parameter.requires_grad} == {part}
-
-
-def test_seven_parameters_per_filter():
-    assert sum(parameter.numel() for parameter in leaf(filters=128).parameters()) == 896
-
-
-def test_drift_is_told_in_hz_and_in_bandwidths():
-    before = {"centre": torch.tensor([100.0, 1000.0, 2000.0]), "bandwidth": torch.tensor([50.0, 100.0, 200.0])}
-    after = {"centre": torch.tensor([100.0, 1050.0, 2400.0]), "bandwidth": torch.tensor([50.0, 100.0, 200.0])}
-    told = drift(before, after)
-    assert told["filters"]["centre"] == {"before": [100, 1000, 2000], "after": [100, 1050, 2400]}
-    assert told["summary"]["median drift, Hz"] == 50
-    assert told["summary"]["largest drift, initial bandwidths"] == 2
-    hz = np.linspace(0, 4000, 100_000)
-    distances = []
-    for row in range(3):
-        widths = [FWHM / each["bandwidth"][row].item() for each in (before, after)]
-        middles = [each["centre"][row].item() for each in (before, after)]
-        p, q = (1e-300 + np.exp(-0.5 * ((hz - m) * w) ** 2) for m, w in zip(middles, widths, strict=True))
-        distances.append(jensenshannon(p, q, 2))
-    assert told["summary"]["Jensen-Shannon distance"] == pytest.approx(np.mean(distances), abs=2e-3)
-    assert drift(before, before)["summary"]["Jensen-Shannon distance"] == 0

@@ -1,19 +1,15 @@
-"""Runs in stacks and in worker processes, and what becomes of them when something is killed."""
+"""Runs in stacks and by worker processes, and what becomes of them when something is killed."""
 
 import os
 import random
 import shutil
 import signal
-import subprocess
-import sys
 import time
 import warnings
 from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import replace
 from multiprocessing import get_context
-from pathlib import Path
 
 import pytest
 import torch
@@ -23,9 +19,9 @@ from fewshot_audio.attempt import cause
 from fewshot_audio.study.store import FAILED, FINISHED, Store
 from fewshot_audio.train import run as running
 from fewshot_audio.types import ConfigError, DataError
-from fewshot_audio.workers import Apart, Here, in_turn
+from fewshot_audio.workers import Here
+from processes import workers_of
 
-ROOT = Path(__file__).parents[1]
 SAME = ("key", "status", "accuracy", "confusion", "learned", "draw", "updates", "ended")
 
 
@@ -41,24 +37,6 @@ def told(found):
 def disturbing(job, flag, trouble):
     frontend = replace(job.frontend, target="disturbing.Disturbing", arguments={"flag": str(flag), "trouble": trouble})
     return replace(job, frontend=frontend)
-
-
-def children(process: int) -> list[int]:
-    """Processes that a process has started and that have not ended."""
-    found = []
-    for task in Path(f"/proc/{process}/task").iterdir():
-        with suppress(FileNotFoundError):  # a thread that has just ended
-            found += map(int, (task / "children").read_text().split())
-    return found
-
-
-def workers_of(process: int) -> list[int]:
-    """Its children that work, without the one that keeps the books of shared resources."""
-    found = []
-    for child in children(process):
-        with suppress(FileNotFoundError):
-            found += [child] if "spawn_main" in Path(f"/proc/{child}/cmdline").read_text() else []
-    return found
 
 
 def test_workers_do_what_one_process_does_and_are_no_more_than_asked(job, machine, tmp_path):
@@ -230,55 +208,6 @@ def test_causes_of_failure_are_told_apart():
     with pytest.raises(RuntimeError) as caught:
         torch.empty(2**50)
     assert cause(caught.value) == "out of memory"
-
-
-def test_workers_end_with_the_process_that_they_work_for():
-    code = """
-import time
-from fewshot_audio.workers import Apart
-worker = Apart()
-print(worker.submit(max, 1, 2).result(), flush=True)
-worker.submit(time.sleep, 600)
-time.sleep(600)
-"""
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout.readline() == "2\n"
-        (worker,) = workers_of(process.pid)
-        process.kill()
-    deadline = time.monotonic() + 10
-    while Path(f"/proc/{worker}").exists() and Path(f"/proc/{worker}/stat").read_text().split()[2] != "Z":
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
-def test_a_closed_worker_ends_at_once_and_begins_anew_when_asked():
-    worker = Apart()
-    first = worker.submit(os.getpid).result()
-    worker.submit(time.sleep, 600)
-    begun = time.monotonic()
-    worker.close()
-    assert time.monotonic() - begun < 60
-    assert worker.submit(os.getpid).result() != first
-    worker.close()
-
-
-def test_tasks_are_taken_one_per_free_worker_and_waits_come_when_nothing_is_under_way():
-    taken, done = [], []
-
-    def tasks():
-        for name in range(3):
-            taken.append(name)
-            yield name, (divmod, name, 2)
-        assert done == [0, 1, 2]
-        taken.append("wait")
-        yield None
-        yield 3, (divmod, 3, 2)
-
-    for name, future in in_turn([Here()], tasks()):
-        assert taken[-1] in (name, "wait")
-        done.append(name)
-        assert future.result() == divmod(name, 2)
-    assert done == [0, 1, 2, 3]
 
 
 def _work_on(jobs, machine):

@@ -1,0 +1,90 @@
+"""Figures of what frontends learn and of their maps."""
+
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from drawings import bank, clip, made, paths
+from fewshot_audio.report.plots_frontends import SINGLE, filters, learned_scalars, maps
+
+
+def test_learned_numbers_are_drawn_by_epoch():
+    drawing = made("learned")
+    axes = drawing.figure.axes
+    assert [(axis.get_ylabel(), axis.get_title()) for axis in axes] == [
+        ("sb_cnn\nlog_learn", "alpha"),
+        ("", "beta"),
+        ("timbre\nlog_learn", "alpha"),
+        ("", "beta"),
+    ]
+    medians = [line.get_ydata() for line in axes[0].lines]
+    np.testing.assert_allclose(medians, [[1037, 1038, 1038.99], [1037, 1042, 1046.95]])
+    single = [segment for each in axes[0].collections for segment in each.get_segments()]
+    assert len(single) == 6
+    np.testing.assert_allclose(single[0], [[0, 1036], [100, 1037], [199, 1037.99]])
+    assert axes[0].get_ylim() == axes[2].get_ylim()
+    drawing.figure.savefig(io.BytesIO())
+    assert axes[0].yaxis.get_offset_text().get_text() == ""
+    assert "sb_cnn, log_learn, beta: from 1038 to 1040 at n = 1, 1048 at n = 5." in drawing.alt
+    medians = drawing.data.query("fold == 'median' and model == 'timbre' and quantity == 'beta' and n_per_class == 5")
+    assert list(medians["value"]) == pytest.approx([1038, 1043, 1047.95])
+    assert set(medians["runs"]) == {3}
+
+
+def test_medians_are_over_the_runs_that_got_as_far():
+    table = paths(runs=3, ns=[1], quantities=["alpha"]).query("model == 'timbre'")
+    table = table[~((table["repeat"] == 3) & (table["epoch"] == 199) | (table["repeat"] == 1) & (table["epoch"] == 100))]
+    drawing = learned_scalars(table)
+    medians = drawing.data.query("fold == 'median'")
+    assert list(medians["runs"]) == [3, 3, 2]
+    between = 1036 + 1.99 * 100 / 199  # the first run, on the line from epoch 0 to 199
+    expected = [1037, np.median([between, 1038, 1039]), np.mean([1037.99, 1038.99])]
+    assert list(medians["value"]) == pytest.approx(expected)
+
+
+def test_of_many_runs_some_are_drawn_one_by_one():
+    drawing = learned_scalars(paths(runs=2 * SINGLE, ns=[5], quantities=["alpha"]))
+    assert sum(len(each.get_segments()) for each in drawing.figure.axes[0].collections) == SINGLE
+    assert f"{SINGLE} of up to {2 * SINGLE} per n" in drawing.caption
+    assert drawing.data.query("fold != 'median'").groupby("model")[["fold", "repeat"]].value_counts().shape == (2 * SINGLE,)
+    np.testing.assert_allclose(drawing.figure.axes[0].lines[0].get_ydata()[0], 1036 + (2 * SINGLE - 1) / 2)
+
+
+def test_filters_before_and_after():
+    drawing = made("filters")
+    assert drawing.name == "filters_us8k_leaf"
+    assert [(axis.get_title(), axis.get_yscale()) for axis in drawing.figure.axes] == [("centre", "log"), ("alpha", "linear")]
+    for axis, quantity in zip(drawing.figure.axes, ("centre", "alpha"), strict=True):
+        shown = bank([quantity])
+        after, before = axis.lines
+        np.testing.assert_allclose(after.get_ydata(), shown["after"])
+        np.testing.assert_allclose(before.get_ydata(), shown["before"])
+        assert (before.get_linestyle(), after.get_linestyle()) == ("--", "-")
+        band = axis.collections[0].get_datalim(axis.transData)
+        np.testing.assert_allclose([band.y0, band.y1], [shown["low"].min(), shown["high"].max()])
+    assert "10 runs" in drawing.caption
+    assert "percentile" not in "".join(
+        text.get_text() for text in made("filters, eight quantities").figure.legends[0].get_texts()
+    )
+    pd.testing.assert_frame_equal(drawing.data, bank())
+    both = filters(pd.concat([bank(), bank().assign(model="vgg", after=100.0)]))
+    assert len(both.figure.axes[0].lines) == 3
+    assert {"after, timbre", "after, vgg"} < {text.get_text() for text in both.figure.legends[0].get_texts()}
+    negative = filters(bank(["centre"]).assign(low=-1.0))
+    assert negative.figure.axes[0].get_yscale() == "linear"
+
+
+def test_maps_are_drawn_over_seconds():
+    drawing = maps(clip())
+    images = [axis.images[0] for axis in drawing.figure.axes if axis.images]
+    assert len(images) == 2
+    for image, (_, rows) in zip(images, clip().groupby("frontend", sort=False), strict=True):
+        values = rows.iloc[:, 3:].to_numpy()
+        np.testing.assert_array_equal(image.get_array(), values.T)
+        assert image.get_extent() == pytest.approx((-0.005, 0.165, -0.5, 7.5))
+        assert image.origin == "lower"
+        assert image.get_clim() == (values.min(), values.max())
+    assert drawing.data.equals(clip())
+    assert "leaf: 17 frames of 8 bands" in drawing.alt

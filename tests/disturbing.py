@@ -10,17 +10,20 @@ from fewshot_audio.frontends.frontend import Frontend
 
 
 class Disturbing(Frontend):
-    """A logarithm that, where a file lies at `flag`, removes it, then kills its process or runs out of memory."""
+    """A logarithm that, where a file lies at `flag`, removes it, then kills or ends its process, or runs out of memory."""
 
     def __init__(self, flag: Path, trouble: str):
         super().__init__()
         self.flag, self.trouble = flag, trouble
 
     def forward(self, maps: torch.Tensor) -> torch.Tensor:
+        if self.training and self.trouble == "end" and self.flag.exists():
+            self.flag.unlink()
+            os.kill(os.getpid(), signal.SIGTERM)
         return torch.log10(maps + 1e-6)
 
     def initialise(self, generator: torch.Generator) -> None:
-        if self.flag.exists():
+        if self.trouble != "end" and self.flag.exists():
             self.flag.unlink()
             if self.trouble == "kill":
                 os.kill(os.getpid(), signal.SIGKILL)

@@ -1,5 +1,6 @@
 """Runs in stacks and by worker processes, and what becomes of them when something is killed."""
 
+import errno
 import os
 import random
 import shutil
@@ -11,11 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from multiprocessing import get_context
 
+import numpy as np
 import pytest
 import torch
 
 from fewshot_audio import work
-from fewshot_audio.attempt import cause
+from fewshot_audio.attempt import cause, failed_line, opened
+from fewshot_audio.components import build
 from fewshot_audio.study.store import FAILED, FINISHED, Store
 from fewshot_audio.train import run as running
 from fewshot_audio.types import ConfigError, DataError
@@ -77,6 +80,39 @@ def test_a_stack_whose_worker_is_killed_is_halved(job, machine, tmp_path, caplog
     assert (outcome.trained, outcome.failed) == (6, ())
     assert sorted(line["stack"] for line in lines(apart)) == [1, 2, 2, 3, 3, 3]
     assert "the worker with a stack of 3 runs was killed; its halves are tried" in caplog.text
+
+
+def test_a_worker_that_is_told_to_end_counts_as_killed(job, machine, tmp_path):
+    flag = tmp_path / "flag"
+    flag.touch()
+    apart = replace(machine, workers=2)
+    outcome = work.run(disturbing(replace(job, repeats={1: 3}), flag, "end"), apart)
+    assert (outcome.trained, [line["cause"] for line in outcome.failed]) == (2, ["worker killed"])
+
+
+def test_a_report_that_cannot_be_stored_is_a_failure_of_its_run(job, machine, monkeypatch):
+    reports = iter([{"largest": np.float32(1)}])
+    monkeypatch.setattr(type(build(job.frontend)), "report", lambda self: next(reports, {}))
+    outcome = work.run(job, machine)
+    assert (outcome.trained, [line["cause"] for line in outcome.failed]) == (1, ["error"])
+    assert "float32" in outcome.failed[0]["error"]
+
+
+@pytest.mark.parametrize(("retry", "trained"), [(True, 1), (False, 0)])
+def test_runs_that_another_process_failed_meanwhile_are_left_alone_if_so_asked(job, machine, monkeypatch, retry, trained):
+    """The other one fails a run after this one has read the store and before it gets the lock."""
+    one, other = replace(job, repeats={1: 1}), replace(machine, retry_failed=retry)
+    monkeypatch.setattr(work, "_size", lambda *_: pytest.fail("another process failed it") if not retry else 1)
+    read = Store.brief
+
+    def and_then(store):
+        found = list(read(store))
+        spec = opened(one, machine).specs[0]
+        store.append(store.file_of(spec), [failed_line(opened(one, machine), spec, ValueError("by another"))])
+        return found
+
+    monkeypatch.setattr(Store, "brief", and_then)
+    assert work.run(one, other).trained == trained
 
 
 def test_halves_of_killed_stacks_come_before_any_wait_for_a_file():
@@ -208,6 +244,8 @@ def test_causes_of_failure_are_told_apart():
     with pytest.raises(RuntimeError) as caught:
         torch.empty(2**50)
     assert cause(caught.value) == "out of memory"
+    assert cause(OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))) == "out of memory"
+    assert cause(RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`")) == "out of memory"
 
 
 def _work_on(jobs, machine):
@@ -216,7 +254,7 @@ def _work_on(jobs, machine):
 
 
 def test_processes_killed_at_random_lose_nothing_and_do_nothing_twice(job, machine, tmp_path):
-    """Four processes on 64 runs in four files; twenty times one of them is killed, and another comes in its place."""
+    """Four processes on 64 runs in four files; twenty times one of them is killed at work, and another comes in its place."""
     other = replace(job, frontend=replace(job.frontend, name="floor", arguments={**job.frontend.arguments, "beta": 1e-3}))
     longer = {**job.fit.arguments, "epochs": 30}
     jobs = [replace(each, repeats={1: 16, 2: 16}, fit=replace(job.fit, arguments=longer)) for each in (job, other)]
@@ -235,6 +273,7 @@ def test_processes_killed_at_random_lose_nothing_and_do_nothing_twice(job, machi
         place = dice.choice([place for place, process in enumerate(processes) if process.is_alive()])
         processes[place].kill()
         processes[place].join()
+        assert len(lines(machine)) < 64, "all was done before the last kill"
         kills += processes[place].exitcode == -signal.SIGKILL
         processes[place] = begun()
     for process in processes:

@@ -20,7 +20,7 @@ from fewshot_audio.data.bank import open_bank
 from fewshot_audio.job import Planner, silent_allowed, transform_of
 from fewshot_audio.provenance import provenance
 from fewshot_audio.study.plan import run_specs
-from fewshot_audio.study.store import FAILED, FINISHED, Line
+from fewshot_audio.study.store import FAILED, FINISHED, Line, encoded
 from fewshot_audio.train.run import Material, train_and_score
 from fewshot_audio.types import DataError, Job, Machine, RunSpec
 
@@ -30,7 +30,7 @@ ADVICE = {
     "out of memory": "a smaller stack=... or fewer workers=... need less",
     "disk full": "free space",
 }
-OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
+OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory", "not enough memory", "alloc_failed")
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,6 @@ def opened(job: Job, machine: Machine) -> Opened:
 
 def attempt_apart(pickled: bytes, specs: Sequence[RunSpec]) -> list[Line]:
     """`attempt` in a worker process."""
-    logging.disable(logging.WARNING)  # what is special about the data has been said
     return attempt(_opened_apart(pickled), specs)
 
 
@@ -66,7 +65,11 @@ def attempt_apart(pickled: bytes, specs: Sequence[RunSpec]) -> list[Line]:
 def _opened_apart(pickled: bytes) -> Opened:
     job, machine = pickle.loads(pickled)
     process.set_up(machine.threads, machine.keep_memory)
-    return opened(job, machine)
+    logging.disable(logging.WARNING)  # what is special about the data has been said
+    try:
+        return opened(job, machine)
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def attempt(here: Opened, specs: Sequence[RunSpec]) -> list[Line]:
@@ -81,7 +84,9 @@ def attempt(here: Opened, specs: Sequence[RunSpec]) -> list[Line]:
             found = train_and_score(here.job, here.material, specs[0].n_per_class, repeats, here.machine.accelerator)
         said = list(dict.fromkeys(str(each.message) for each in caught))
         pairs = zip(specs, found, strict=True)
-        return [{**_about(here, spec, started), "status": FINISHED, **fields, "warnings": said} for spec, fields in pairs]
+        lines = [{**_about(here, spec, started), "status": FINISHED, **fields, "warnings": said} for spec, fields in pairs]
+        encoded(lines)  # a frontend may report what cannot be stored
+        return lines
     except Exception as error:  # the one place where a run's failure, whatever it is, is recorded instead of ending the job
         if len(specs) == 1:
             return [failed_line(here, specs[0], error)]

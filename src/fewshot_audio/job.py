@@ -115,7 +115,7 @@ def silent_allowed(job: Job) -> bool:
 
 def plans(jobs: Sequence[Job], machine: Machine) -> str:
     """Jobs to what a dry run says: a line for each, and their sum where there are several."""
-    planner, lines = Planner(), list(Store(machine.results).lines())
+    planner, lines = Planner(), list(Store(machine.results).brief())
     finished = {line["key"]: line for line in lines if line["status"] == FINISHED}
     failed = {line["key"] for line in lines if line["status"] == FAILED} - finished.keys()
     times = durations(finished.values())

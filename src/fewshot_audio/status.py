@@ -17,7 +17,7 @@ def status(jobs: Iterable[Job], machine: Machine) -> str:
     """The jobs' runs as text: a table of finished and wanted ones, the last hour's, the time left, failures by reason."""
     planner = Planner()
     specs = [spec for job in planner.present(jobs, machine) for spec in planner.specs(job, machine)]
-    return describe(specs, list(Store(machine.results).lines()))
+    return describe(specs, list(Store(machine.results).brief()))
 
 
 def describe(specs: Sequence[RunSpec], lines: Sequence[Line]) -> str:

@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, closing
@@ -63,9 +63,10 @@ def run(job: Job, machine: Machine) -> Outcome:
         log.info("%s: no such fold, nothing to do", title(job))
         return Outcome(0, 0, 0, (), 0)
     here = opened(job, machine)
-    finished = {line["key"]: state(line) for line in store.lines() if line["status"] == FINISHED}
+    lines = list(store.brief())
+    finished = {line["key"]: state(line) for line in lines if line["status"] == FINISHED}
     unfinished = missing(here.specs, finished)
-    todo = unfinished if machine.retry_failed else missing(unfinished, store.keys({FAILED}))
+    todo = unfinished if machine.retry_failed else missing(unfinished, {line["key"] for line in lines})
     asked, before, left = len(here.specs), len(here.specs) - len(unfinished), len(unfinished) - len(todo)
     log.info("%s: %d runs, %d finished%s", title(job), asked, before, f", {left} that failed are left" if left else "")
     if told := _other_code([finished[spec.key] for spec in here.specs if spec.key in finished]):
@@ -101,7 +102,8 @@ def _done(store: Store, here: Opened, todo: Sequence[RunSpec], bar: tqdm) -> lis
         workers = [held.enter_context(closing(Apart())) for _ in range(count)] if count > 1 else [Here()]
         call = partial(attempt_apart, here.pickled) if count > 1 else partial(attempt, here)
         halves: deque[Claimed] = deque()  # of stacks whose worker was killed
-        stacks = _and_halves(_claimed(store, todo, partial(_size, here, count), bar, held), halves)
+        done = {FINISHED} if here.machine.retry_failed else {FINISHED, FAILED}
+        stacks = _and_halves(_claimed(store, todo, partial(_size, here, count), bar, held, done), halves)
         tasks = (None if task is None else (task, (call, task[1])) for task in stacks)
         for (claim, specs), future in in_turn(workers, tasks):
             if len(specs) > 1 and isinstance(future.exception(), BrokenProcessPool):
@@ -154,11 +156,11 @@ def _lines(here: Opened, specs: Sequence[RunSpec], future: Future) -> list[Line]
 
 
 def _claimed(
-    store: Store, specs: Sequence[RunSpec], size: Callable[[int], int], bar: tqdm, held: ExitStack
+    store: Store, specs: Sequence[RunSpec], size: Callable[[int], int], bar: tqdm, held: ExitStack, done: Container[str]
 ) -> Iterator[Claimed | None]:
     """Stacks of runs, each under the lock of its file; those that another process works on come last, once it is through.
 
-    None comes before every wait. `held` releases what is locked when all is over.
+    None comes before every wait. `held` releases what is locked when all is over; runs with a line of a status `done` are left.
     """
     waiting = []
     for file, group in [(file, list(group)) for file, group in groupby(specs, store.file_of)]:
@@ -169,19 +171,19 @@ def _claimed(
         except Timeout:
             waiting.append((file, lock, group))
             continue
-        yield from _of_file(store, file, lock, group, size, bar)
+        yield from _of_file(store, file, lock, group, size, bar, done)
     for file, lock, group in waiting:
         yield None
         log.info("waiting for another process that works on %s", file.name)
         lock.acquire()
-        yield from _of_file(store, file, lock, group, size, bar)
+        yield from _of_file(store, file, lock, group, size, bar, done)
 
 
 def _of_file(
-    store: Store, file: Path, lock: FileLock, group: list[RunSpec], size: Callable[[int], int], bar: tqdm
+    store: Store, file: Path, lock: FileLock, group: list[RunSpec], size: Callable[[int], int], bar: tqdm, done: Container[str]
 ) -> Iterator[Claimed]:
     """The stacks of a locked file's runs that are still missing."""
-    todo = missing(group, {line["key"] for line in store.lines_of(file) if line["status"] == FINISHED})
+    todo = missing(group, {line["key"] for line in store.brief_of(file) if line["status"] in done})
     bar.update(len(group) - len(todo))
     if not todo:
         lock.release()

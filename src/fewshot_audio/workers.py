@@ -44,10 +44,10 @@ class Apart:
     def submit(self, function: Callable, *arguments: Any) -> Future:
         """The function's result, to come."""
         try:
-            return self._running().submit(function, *arguments)
+            return self._running().submit(_call, function, *arguments)
         except BrokenProcessPool:  # killed while it had nothing to do
             self.close()
-            return self._running().submit(function, *arguments)
+            return self._running().submit(_call, function, *arguments)
 
     def close(self) -> None:
         """End the process at once."""
@@ -95,6 +95,14 @@ def _begin(alive: Connection) -> None:
     """In a new worker: leave Ctrl-C to the process that it works for, and end with it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(alive,), daemon=True).start()
+
+
+def _call(function: Callable, *arguments: Any) -> Any:
+    """In a worker: what is told to end (SIGTERM, which Lightning makes an exception) ends, as if it were killed."""
+    try:
+        return function(*arguments)
+    except (KeyboardInterrupt, SystemExit):
+        os._exit(1)
 
 
 def _end_with(alive: Connection) -> None:

@@ -5,7 +5,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -20,6 +20,7 @@ Line = dict[str, Any]
 FINISHED, FAILED = "finished", "failed"
 PROBE = 2**16  # bytes that a disk must have room for before any run
 SYNC_S = 1.0  # between two waits for the disk
+BRIEF = dict.fromkeys(("key", "status", "identity", "accuracy", "seconds", "started", "stopped", "commit", "dirty", "error"), Any)
 
 
 class Store:
@@ -56,7 +57,7 @@ class Store:
         faster are left to the system for some seconds. StoreError when the disk refuses. A process killed meanwhile leaves
         those that were whole.
         """
-        data = "".join(json.dumps(line, allow_nan=False) + "\n" for line in lines).encode()
+        data = encoded(lines)
         descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
         try:
             size = os.fstat(descriptor).st_size
@@ -79,13 +80,36 @@ class Store:
         for file in sorted(self.folder.glob("*.jsonl")):
             yield from read_lines(file, fields)
 
-    def lines_of(self, file: Path) -> Iterator[Line]:
-        """The lines of one file, none where it is not there yet."""
-        return read_lines(file) if file.exists() else iter(())
+    def brief(self) -> Iterator[Line]:
+        """All lines, of each what plans look at: `BRIEF`."""
+        return self.lines(BRIEF)
 
-    def keys(self, statuses: Container[str]) -> set[str]:
-        """The keys of all runs with a line of one of these statuses."""
-        return {line["key"] for line in self.lines() if line["status"] in statuses}
+    def brief_of(self, file: Path) -> Iterator[Line]:
+        """The lines of one file in brief, none where it is not there yet."""
+        return read_lines(file, BRIEF) if file.exists() else iter(())
+
+
+def encoded(lines: Sequence[Line]) -> bytes:
+    """Lines as they are stored. TypeError where a value is nothing that JSON has, ValueError where a number is not finite."""
+    _check_finite(lines)
+    return msgspec.json.Encoder().encode_lines(lines)
+
+
+def _check_finite(value: Any) -> None:
+    """ValueError where a number in lists and dicts is not finite: what writes JSON would write null."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        try:
+            found = all(map(math.isfinite, value))
+        except TypeError:  # not numbers alone
+            for each in value:
+                _check_finite(each)
+            return
+    else:
+        found = not isinstance(value, float) or math.isfinite(value)
+    if not found:
+        raise ValueError("Out of range float values are not JSON compliant")
 
 
 def read_lines(file: Path, fields: Mapping[str, Any] | None = None) -> Iterator[Line]:

@@ -63,10 +63,10 @@ def run(job: Job, machine: Machine) -> Outcome:
         log.info("%s: no such fold, nothing to do", title(job))
         return Outcome(0, 0, 0, (), 0)
     here = opened(job, machine)
-    lines = list(store.brief())
-    finished = {line["key"]: state(line) for line in lines if line["status"] == FINISHED}
+    stored = list(store.brief())
+    finished = {line["key"]: state(line) for line in stored if line["status"] == FINISHED}
     unfinished = missing(here.specs, finished)
-    todo = unfinished if machine.retry_failed else missing(unfinished, {line["key"] for line in lines})
+    todo = unfinished if machine.retry_failed else missing(unfinished, {line["key"] for line in stored})
     asked, before, left = len(here.specs), len(here.specs) - len(unfinished), len(unfinished) - len(todo)
     log.info("%s: %d runs, %d finished%s", title(job), asked, before, f", {left} that failed are left" if left else "")
     if told := _other_code([finished[spec.key] for spec in here.specs if spec.key in finished]):

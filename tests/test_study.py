@@ -143,9 +143,12 @@ def test_a_folder_that_cannot_be_made_is_an_error(tmp_path):
         Store(tmp_path / "file").prepare()
 
 
-def test_nan_is_no_json(store):
+@pytest.mark.parametrize("place", [lambda x: x, lambda x: [1, x], lambda x: {"a": [None, {"b": (0.5, x)}]}])
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_nan_is_no_json(store, place, number):
     with pytest.raises(ValueError, match="not JSON compliant"):
-        store.append(store.folder / "a.jsonl", [line("1", seconds=float("nan"))])
+        store.append(store.folder / "a.jsonl", [line("1", seconds=place(number))])
+    assert list(store.lines()) == []
 
 
 def _append_many(folder: Path, name: int) -> None:

@@ -36,7 +36,7 @@ def test_a_job_stores_every_run_and_a_second_call_trains_nothing(job, machine, m
         assert line["clips"] == 10
         assert sum(map(sum, line["confusion"])) == 10
         assert sum(line["confusion"][i][i] for i in range(5)) == line["correct"]
-        assert set(line["seconds"]) == {"draw", "train", "filter", "score"}
+        assert set(line["seconds"]) == {"draw", "train", "filter", "score", "measure"}
         assert line["threads"] == 1
         assert line["versions"]["torch"].startswith("2.")
     monkeypatch.setattr(running, "fit", None)
@@ -56,7 +56,7 @@ def test_re_estimated_statistics_change_the_score_and_the_stored_ones_are_told_t
     assert other["confusion"] != plain["confusion"]
     assert other["learned"] == plain["learned"]
     assert 0 <= plain["measured"]["below beta/alpha"] < 1
-    assert set(other["seconds"]) == {"draw", "train", "filter", "score stored", "reestimate", "score"}
+    assert set(other["seconds"]) == {"draw", "train", "filter", "score stored", "reestimate", "score", "measure"}
 
 
 def test_scoring_in_bfloat16_is_another_run_with_nearly_the_same_answers(job, machine):
@@ -189,11 +189,14 @@ def test_a_failed_run_is_recorded_the_rest_goes_on_and_the_next_call_retries(job
     assert outcome.trained == 1
     (line,) = outcome.failed
     assert (line["status"], line["error"]) == (FAILED, "RuntimeError: made to fail")
+    assert line["warnings"] == []
+    assert line["seconds"].keys() == {"train"}
     assert "in failing" in line["traceback"]
     assert "in failing" in caplog.text
     again = work.run(job, machine)
     assert (again.finished_before, again.trained, again.failed) == (1, 1, ())
     assert Counter(x["status"] for x in lines(machine)) == {"finished": 2, "failed": 1}
+    assert {x["draw"] for x in lines(machine) if x["key"] == line["key"]} == {line["draw"]}  # that of the finished one too
 
 
 def test_an_impossible_job_stops_before_anything_is_built(job, machine):

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -69,7 +70,14 @@ def test_joblib(settings, tmp_path):
 
 
 def test_submitit_on_this_machine_one_at_once(settings, tmp_path):
-    assert runs_in_the_end(settings, tmp_path, "hydra/launcher=submitit_local", "at_once=1") == 6
+    """No job's runs begin before another one's have ended; each takes longer than the launcher needs between two."""
+    assert runs_in_the_end(settings, tmp_path, "hydra/launcher=submitit_local", "at_once=1", "fit.epochs=100") == 6
+    spans = defaultdict(list)
+    for line in Store(tmp_path / "results").lines():
+        if line["identity"]["repeat"] <= 2:  # of the first sweep
+            spans[line["identity"]["frontend"]["name"]] += [line["started"], line["stopped"]]
+    first, second = sorted((min(span), max(span)) for span in spans.values())
+    assert first[0] < first[1] <= second[0]
 
 
 def test_ray(settings, tmp_path, ray_cluster):

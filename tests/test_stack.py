@@ -14,7 +14,7 @@ from fewshot_audio.train.fit import fit, updates_of
 from fewshot_audio.train.method import Batch, Randomness
 from fewshot_audio.train.reestimate import reestimate
 from fewshot_audio.train.run import prepared
-from fewshot_audio.train.stack import OneByOne, Vectorised, bytes_of_run, stack_of
+from fewshot_audio.train.stack import Alone, Vectorised, bytes_of_run, stack_of
 
 CLASSES, HOP = 3, 192
 FRAMES_OF = (100, 173, 215)  # of a run's clips: one is shorter than a patch
@@ -53,14 +53,15 @@ def runs(job, count, dtype=torch.float64, clips=2):
                 rows.append(torch.from_numpy((0.1 if waveform else 1 + label) * noise).float())
                 labels.append(label)
         network, method = prepared(job, CLASSES, rows, labels, Randomness.named("stack", run))
-        networks.append(network.to(torch.float32 if waveform else dtype))
-        methods.append(replace(method, data=as_type(method.data, torch.float32 if waveform else dtype)))
+        networks.append(network.to(dtype))
+        methods.append(replace(method, data=as_type(method.data, dtype)))
     return networks, methods
 
 
 def as_type(data, dtype):
-    """Maps in another precision."""
-    return data._replace(inputs=tuple(each.to(dtype) if each.dtype == torch.float32 else each for each in data.inputs))
+    """Maps or spectra in another precision."""
+    types = {torch.float32: dtype, torch.complex64: dtype.to_complex()}
+    return data._replace(inputs=tuple(each.to(types.get(each.dtype, each.dtype)) for each in data.inputs))
 
 
 def assert_same(one, other, tolerance):
@@ -73,7 +74,7 @@ def assert_same(one, other, tolerance):
 @pytest.mark.parametrize(("model", "frontend"), PAIRS + REST)
 def test_a_stack_of_three_equals_three_of_one(model, frontend):
     """In double precision: in single a different order of sums is soon amplified, by maxima that change place."""
-    whole = not build(job(model, frontend).frontend).pointwise  # trained network by network, and slow
+    whole = not build(job(model, frontend).frontend).pointwise  # slow
     wanted = job(model, frontend, f"fit.epochs={1 if whole else 3}")
     together, methods = runs(wanted, 3)
     courses = fit(together, methods, "cpu")
@@ -86,9 +87,9 @@ def test_a_stack_of_three_equals_three_of_one(model, frontend):
             assert course.path[name] == pytest.approx(path, rel=1e-9)
 
 
-@pytest.mark.parametrize("model", MODELS)
-def test_a_stack_equals_single_runs_in_single_precision(model):
-    wanted = job(model, "log_learn", "fit.epochs=1")
+@pytest.mark.parametrize(("model", "frontend"), [*((model, "log_learn") for model in MODELS), ("timbre", "leaf")])
+def test_a_stack_equals_single_runs_in_single_precision(model, frontend):
+    wanted = job(model, frontend, "fit.epochs=1")
     together, methods = runs(wanted, 3, torch.float32)
     fit(together, methods, "cpu")
     apart, methods = runs(wanted, 3, torch.float32)
@@ -160,10 +161,42 @@ def test_batch_norm_is_re_estimated_in_stacks():
         assert_same(network, other, 1e-9)
 
 
-def test_only_frontends_that_take_patches_are_vectorised():
-    for frontend, expected in (("log_eps", Vectorised), ("leaf", OneByOne)):
-        assert type(stack_of(*runs(job("timbre", frontend), 2))) is expected
-        assert type(stack_of(*runs(job("timbre", frontend), 1))) is OneByOne
+@pytest.mark.parametrize("frontend", ["log_eps", "leaf"])
+def test_one_run_trains_alone_and_several_as_one_network(frontend):
+    assert type(stack_of(*runs(job("timbre", frontend), 1))) is Alone
+    networks, methods = runs(job("timbre", frontend), 2)
+    stack = stack_of(networks, methods)
+    assert type(stack) is Vectorised
+    batches = {run: next(method.epoch(networks[run].classifier.noise_sizes)) for run, method in enumerate(methods)}
+    (update,) = updates_of(batches)
+    stack.losses(update).sum().backward()
+    for name, each in stack.all.named_parameters():
+        assert each.shape == (2, *networks[0].get_parameter(name).shape)
+        assert each.grad.flatten(1).any(1).all(), name
+
+
+def test_supports_with_a_frontend_of_their_own_see_whole_clips_in_stacks():
+    wanted = job("proto", "leaf", "fit.own_frontend=true", "fit.epochs=2")
+    together, methods = runs(wanted, 2)
+    fit(together, methods, "cpu")
+    apart, methods = runs(wanted, 2)
+    for network, method, other in zip(apart, methods, together, strict=True):
+        fit([network], [method], "cpu")
+        assert_same(network, other, 1e-9)
+        pairs = zip(other.frontend.parameters(), other.support_frontend.parameters(), strict=True)
+        assert any((one - support).abs().max() > 1e-9 for one, support in pairs)
+
+
+def test_approximate_engines_report_the_same_in_a_stack():
+    wanted = job("timbre", "leaf", "frontend.engine=fast", "fit.epochs=6")
+    together, methods = runs(wanted, 2)
+    fit(together, methods, "cpu")
+    apart, methods = runs(wanted, 2)
+    for network, method, other in zip(apart, methods, together, strict=True):
+        fit([network], [method], "cpu")
+        report = network.frontend.report()["engine"]
+        assert report["clips"] == len(method.data.labels)
+        assert other.frontend.report()["engine"] == pytest.approx(report, rel=1e-6)
 
 
 def test_updates_gather_the_runs_with_batches_of_one_size():

@@ -17,7 +17,7 @@ import pytest
 import torch
 
 from fewshot_audio import work
-from fewshot_audio.attempt import cause, failed_line, opened
+from fewshot_audio.attempt import cause, failed_line, now, opened
 from fewshot_audio.components import build
 from fewshot_audio.study.store import FAILED, FINISHED, Store
 from fewshot_audio.train import run as running
@@ -67,6 +67,7 @@ def test_a_killed_worker_costs_the_run_that_it_was_at(job, machine, tmp_path, ca
     (failed,) = (line for line in lines(apart) if line["status"] == FAILED)
     assert failed["cause"] == "worker killed"
     assert failed["error"].endswith("often for want of memory: fewer workers=... need less")
+    assert failed["started"] < failed["stopped"]  # the worker took seconds to import torch
     assert "failed (worker killed)" in caplog.text
     again = work.run(wanted, apart)
     assert (again.finished_before, again.trained, again.failed) == (3, 1, ())
@@ -108,7 +109,7 @@ def test_runs_that_another_process_failed_meanwhile_are_left_alone_if_so_asked(j
     def and_then(store):
         found = list(read(store))
         spec = opened(one, machine).specs[0]
-        store.append(store.file_of(spec), [failed_line(opened(one, machine), spec, ValueError("by another"))])
+        store.append(store.file_of(spec), [failed_line(opened(one, machine), spec, now(), ValueError("by another"))])
         return found
 
     monkeypatch.setattr(Store, "brief", and_then)
@@ -168,6 +169,31 @@ def test_only_the_run_at_fault_of_a_stack_fails(job, machine, monkeypatch):
     found = lines(machine)
     assert [(line["identity"]["repeat"], line["status"]) for line in found if line["status"] == FAILED] == [(3, FAILED)]
     assert {line["identity"]["repeat"]: line["stack"] for line in found if line["status"] == FINISHED} == {1: 2, 2: 2, 4: 2, 5: 2}
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_run_that_fails_when_it_is_scored_costs_no_other_and_no_second_training(job, machine, monkeypatch):
+    real_fit, real_score, fits, scores = running.fit, running.score, [], []
+
+    def counting(*arguments):
+        fits.append(1)
+        return real_fit(*arguments)
+
+    def failing(*arguments, **named):
+        scores.append(1)
+        if len(scores) == 2:
+            warnings.warn("about to fail", stacklevel=1)
+            raise MemoryError("made to fail")
+        return real_score(*arguments, **named)
+
+    monkeypatch.setattr(running, "fit", counting)
+    monkeypatch.setattr(running, "score", failing)
+    outcome = work.run(replace(job, repeats={1: 3}), replace(machine, stack=3))
+    assert (outcome.trained, len(fits)) == (2, 1)
+    (failed,) = outcome.failed
+    assert (failed["identity"]["repeat"], failed["cause"], failed["stack"]) == (2, "out of memory", 3)
+    assert failed["warnings"] == ["about to fail"]
+    assert failed["seconds"].keys() == {"train", "score"}
 
 
 def test_runs_of_a_stack_are_those_of_single_ones(job, machine, tmp_path):

@@ -4,9 +4,10 @@ import errno
 import gc
 import logging
 import pickle
+import time
 import traceback
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -17,11 +18,12 @@ import torch
 
 from fewshot_audio import process
 from fewshot_audio.data.bank import open_bank
+from fewshot_audio.data.tasks import task_hash
 from fewshot_audio.job import Planner, silent_allowed, transform_of
 from fewshot_audio.provenance import provenance
 from fewshot_audio.study.plan import run_specs
 from fewshot_audio.study.store import FAILED, FINISHED, Line, encoded
-from fewshot_audio.train.run import Material, train_and_score
+from fewshot_audio.train.run import Material, Trained, scored, train
 from fewshot_audio.types import DataError, Job, Machine, RunSpec
 
 log = logging.getLogger(__name__)
@@ -72,38 +74,73 @@ def _opened_apart(pickled: bytes) -> Opened:
         logging.disable(logging.NOTSET)
 
 
+@dataclass(frozen=True)
+class Tried:
+    """What came of a call: a result or an error, the warnings on the way, and how long it took (s)."""
+
+    result: Any
+    error: Exception | None
+    warnings: tuple[str, ...]
+    seconds: float
+
+
 def attempt(here: Opened, specs: Sequence[RunSpec]) -> list[Line]:
     """Train runs of one n as a stack, and score them: the lines to store.
 
-    Where a stack fails, its halves are tried, so that memory suffices or only the run at fault is recorded as failed.
+    Where the training fails, the stack's halves are tried, so that memory suffices or only the run at fault is recorded as
+    failed; a run that fails when it is scored costs no other.
     """
-    started = _now()
-    try:
-        with warnings.catch_warnings(record=True) as caught:
-            repeats = [spec.identity["repeat"] for spec in specs]
-            found = train_and_score(here.job, here.material, specs[0].n_per_class, repeats, here.machine.accelerator)
-        said = list(dict.fromkeys(str(each.message) for each in caught))
-        pairs = zip(specs, found, strict=True)
-        lines = [{**_about(here, spec, started), "status": FINISHED, **fields, "warnings": said} for spec, fields in pairs]
-        encoded(lines)  # a frontend may report what cannot be stored
-        return lines
-    except Exception as error:  # the one place where a run's failure, whatever it is, is recorded instead of ending the job
-        if len(specs) == 1:
-            return [failed_line(here, specs[0], error)]
-        log.warning("a stack of %d runs failed (%s: %s); its halves are tried", len(specs), cause(error), error)
-    gc.collect()  # what the failed stack held
+    started, repeats = now(), [spec.identity["repeat"] for spec in specs]
+    training = _tried(train, here.job, here.material, specs[0].n_per_class, repeats, here.machine.accelerator)
+    if training.error is None:
+        return [_scored(here, spec, started, training, run) for spec, run in zip(specs, training.result, strict=True)]
+    if len(specs) == 1:
+        told = {"warnings": list(training.warnings), "seconds": {"train": training.seconds}}
+        return [failed_line(here, specs[0], started, training.error) | told]
+    log.warning("a stack of %d runs failed (%s: %s); its halves are tried", len(specs), cause(training.error), training.error)
+    del training  # whose error holds what the failed stack held
+    gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
     half = len(specs) // 2
     return attempt(here, specs[:half]) + attempt(here, specs[half:])
 
 
-def failed_line(here: Opened, spec: RunSpec, error: BaseException) -> Line:
+def _scored(here: Opened, spec: RunSpec, started: str, training: Tried, trained: Trained) -> Line:
+    """A trained run's line."""
+    scoring = _tried(_fields, trained, here.material)
+    told = {"stack": trained.stack, "warnings": list(dict.fromkeys(training.warnings + scoring.warnings))}
+    if scoring.error is None:
+        return {**_about(here, spec, started), "status": FINISHED, **scoring.result, **told}
+    seconds = {"train": trained.run.watch.seconds["train"], "score": scoring.seconds}
+    return failed_line(here, spec, started, scoring.error) | told | {"seconds": seconds}
+
+
+def _fields(trained: Trained, material: Material) -> dict[str, Any]:
+    found = scored(trained, material)
+    encoded([found])  # a frontend may report what cannot be stored
+    return found
+
+
+def _tried(function: Callable, *arguments: Any) -> Tried:
+    """A call that may fail: the one place where a failure of any kind is recorded instead of ending the job."""
+    start, result, error = time.perf_counter(), None, None
+    with warnings.catch_warnings(record=True) as caught:
+        try:
+            result = function(*arguments)
+        except Exception as failure:
+            error = failure
+    said = dict.fromkeys(str(each.message) for each in caught)
+    return Tried(result, error, tuple(said), round(time.perf_counter() - start, 4))
+
+
+def failed_line(here: Opened, spec: RunSpec, started: str, error: BaseException) -> Line:
     """The line of a run that failed: why, what helps, and its traceback."""
     why = cause(error)
     what = {"cause": why, "error": "; ".join([f"{type(error).__name__}: {error}", *([ADVICE[why]] if why in ADVICE else [])])}
-    told = {"status": FAILED, "stack": 1, "device": here.machine.accelerator, **what}  # the device that was asked for
-    return {**_about(here, spec, _now()), **told, "traceback": "".join(traceback.format_exception(error))}
+    drawn = {"draw": task_hash(here.material.draws.task(spec.n_per_class, spec.repeat))}
+    told = {"status": FAILED, "stack": 1, "device": here.machine.accelerator, **what, **drawn}  # the device that was asked for
+    return {**_about(here, spec, started), **told, "traceback": "".join(traceback.format_exception(error))}
 
 
 def cause(error: BaseException) -> str:
@@ -119,9 +156,10 @@ def cause(error: BaseException) -> str:
 
 def _about(here: Opened, spec: RunSpec, started: str) -> dict[str, Any]:
     """What is known of a run whatever comes of it."""
-    told = {"key": spec.key, "started": started, "stopped": _now(), "identity": spec.identity}
+    told = {"key": spec.key, "started": started, "stopped": now(), "identity": spec.identity}
     return {**told, "threads": torch.get_num_threads(), "command": here.machine.command, **provenance()}
 
 
-def _now() -> str:
+def now() -> str:
+    """The time, as lines hold it."""
     return datetime.now(UTC).isoformat(timespec="seconds")

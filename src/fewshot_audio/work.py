@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 from fewshot_audio import process
-from fewshot_audio.attempt import Opened, attempt, attempt_apart, failed_line, opened
+from fewshot_audio.attempt import Opened, attempt, attempt_apart, failed_line, now, opened
 from fewshot_audio.job import Planner, title
 from fewshot_audio.provenance import CHANGED, provenance, state
 from fewshot_audio.study.plan import missing
@@ -104,14 +104,14 @@ def _done(store: Store, here: Opened, todo: Sequence[RunSpec], bar: tqdm) -> lis
         halves: deque[Claimed] = deque()  # of stacks whose worker was killed
         done = {FINISHED} if here.machine.retry_failed else {FINISHED, FAILED}
         stacks = _and_halves(_claimed(store, todo, partial(_size, here, count), bar, held, done), halves)
-        tasks = (None if task is None else (task, (call, task[1])) for task in stacks)
-        for (claim, specs), future in in_turn(workers, tasks):
+        tasks = (None if task is None else ((*task, now()), (call, task[1])) for task in stacks)
+        for (claim, specs, started), future in in_turn(workers, tasks):
             if len(specs) > 1 and isinstance(future.exception(), BrokenProcessPool):
                 log.warning("the worker with a stack of %d runs was killed; its halves are tried", len(specs))
                 halves += [(claim, specs[: len(specs) // 2]), (claim, specs[len(specs) // 2 :])]
                 claim.stacks += 1
                 continue
-            found = _lines(here, specs, future)
+            found = _lines(here, specs, started, future)
             store.append(claim.file, found)
             lines += found
             bar.update(len(specs))
@@ -140,12 +140,12 @@ def _size(here: Opened, workers: int, n_per_class: int) -> int:
     return max(1, fit)
 
 
-def _lines(here: Opened, specs: Sequence[RunSpec], future: Future) -> list[Line]:
+def _lines(here: Opened, specs: Sequence[RunSpec], started: str, future: Future) -> list[Line]:
     """What came of a stack; says what a user should look at."""
     try:
         lines = future.result()
     except BrokenProcessPool as error:
-        lines = [failed_line(here, spec, error) for spec in specs]
+        lines = [failed_line(here, spec, started, error) for spec in specs]
     for line in lines:
         name = f"{title(here.job)}, n {line['identity']['n_per_class']}, repeat {line['identity']['repeat']}"
         if line["status"] == FAILED:

@@ -10,12 +10,12 @@ from typing import Any
 import torch
 
 from fewshot_audio import process
-from fewshot_audio.bench.measure import job, machine, noise_material, seconds
+from fewshot_audio.bench.measure import job, machine, noise_material, seconds, train_and_score
 from fewshot_audio.study.plan import run_specs
 from fewshot_audio.study.store import FINISHED, Store
 from fewshot_audio.train.fit import calibrate, initialise
 from fewshot_audio.train.network import Network
-from fewshot_audio.train.run import Material, draw, train_and_score
+from fewshot_audio.train.run import Material, draw
 from fewshot_audio.types import Job
 
 CLASSES, FRAMES, TEST = 10, 173, 45  # clips of 4 s; clips per class to test

@@ -6,7 +6,7 @@ import platform
 import re
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from fewshot_audio import config
 from fewshot_audio.data.bank import Bank
 from fewshot_audio.data.tasks import Draws
 from fewshot_audio.provenance import provenance
-from fewshot_audio.train.run import Material
+from fewshot_audio.train.run import Material, scored, train
 from fewshot_audio.types import Clip, Dataset, Draw, Fold, Job
 
 
@@ -64,6 +64,13 @@ def _processor() -> str:
 def job(model: str, *settings: str) -> Job:
     """A job of the study's settings on made-up sounds."""
     return config.job(config.composed([f"model={model}", "dataset=synthetic", *settings]))
+
+
+def train_and_score(
+    job: Job, material: Material, n_per_class: int, repeats: Sequence[int], accelerator: str
+) -> list[dict[str, Any]]:
+    """What lines tell of the results of some runs that train together."""
+    return [scored(run, material) for run in train(job, material, n_per_class, repeats, accelerator)]
 
 
 def noise_material(classes: int, train: int, test: int, rows: int, columns: int) -> Material:

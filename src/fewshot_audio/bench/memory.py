@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from fewshot_audio import config, process
-from fewshot_audio.bench.measure import machine, peak
+from fewshot_audio.bench.measure import machine, peak, train_and_score
 from fewshot_audio.data import tut_asc
 from fewshot_audio.data.bank import Bank, open_bank
 from fewshot_audio.data.synthetic import write_tut_asc_names
 from fewshot_audio.data.tasks import Draws
-from fewshot_audio.train.run import Material, train_and_score
+from fewshot_audio.train.run import Material
 from fewshot_audio.types import Dataset, Draw
 
 FRAMES = 431  # of a clip of 10 s

@@ -9,11 +9,11 @@ import torch
 
 from fewshot_audio import config, process
 from fewshot_audio.attempt import opened
-from fewshot_audio.bench.measure import job, machine, median, noise_material
+from fewshot_audio.bench.measure import job, machine, median, noise_material, train_and_score
 from fewshot_audio.models.classifier import patchwise
 from fewshot_audio.train.fit import fit
 from fewshot_audio.train.network import Network
-from fewshot_audio.train.run import draw, train_and_score
+from fewshot_audio.train.run import draw
 
 CLASSES, TRAIN, TEST = 10, 5, 1  # clips per class, of noise
 SOUNDS = 40  # made-up, per class and fold

@@ -6,10 +6,10 @@ from functools import partial
 from typing import Any
 
 from fewshot_audio import config, process
-from fewshot_audio.bench.measure import job, machine, noise_material, seconds
+from fewshot_audio.bench.measure import job, machine, noise_material, seconds, train_and_score
 from fewshot_audio.components import build
 from fewshot_audio.train.fit import CALIBRATED_EVERY, calibrate
-from fewshot_audio.train.run import draw, train_and_score
+from fewshot_audio.train.run import draw
 from fewshot_audio.types import Job
 
 EPOCHS = 199

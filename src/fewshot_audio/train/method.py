@@ -84,6 +84,11 @@ class Method(ABC):
     def equip(self, network: Network) -> None:
         """Add to an untrained network what this method needs. ConfigError where the method cannot train it."""
 
+    @property
+    def supports(self) -> int:
+        """How many of a batch's patches, the first ones, are a support."""
+        return 0
+
     @abstractmethod
     def epoch(self, noise_sizes: tuple[int, ...]) -> Iterator[Batch]:
         """The next epoch's batches."""

@@ -56,10 +56,14 @@ class Network(nn.Module):
     def forward(self, patches: Patches | Tensor, noise: tuple[Tensor, ...] = (), support: bool = False) -> Tensor:
         """Patches, of a support or others, and the dropout's uniform numbers to outputs (batch, size).
 
-        Where the frontend is pointwise, patches may be given as they are cut from the bank (batch, 128, 128).
+        Patches may be given as they are cut (batch, 128, bands): from the bank, or from maps where a frontend needs whole clips.
         """
         frontend = self.frontends()[-1] if support else self.frontend
-        return self.classifier(patches.through(frontend) if isinstance(patches, Patches) else frontend(patches), noise)
+        if isinstance(patches, Patches):
+            patches = patches.through(frontend)
+        elif frontend.pointwise:
+            patches = frontend(patches)
+        return self.classifier(patches, noise)
 
     def ready(self, rows: Tensor) -> Tensor:
         """A bank's rows of clips of one length to what `sweep` takes: their maps where a frontend needs whole clips."""

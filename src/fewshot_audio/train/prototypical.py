@@ -65,6 +65,10 @@ class Prototypical(Method):
                 chosen.append(of_clip[torch.randint(len(of_clip), (1,), generator=random)])
         return torch.cat(chosen).unflatten(0, (len(self.windows_of_classes), -1))
 
+    @property
+    def supports(self) -> int:
+        return self.support_windows.numel()
+
     def epoch(self, noise_sizes: tuple[int, ...]) -> Iterator[Batch]:
         per_update = sum(min(self.queries, len(windows)) for windows in self.windows_of_classes)
         for _ in range(len(self.windows[0]) // per_update):
@@ -78,10 +82,9 @@ class Prototypical(Method):
 
     def loss(self, network: Network, patches: Patches | Tensor, labels: Tensor, noise: tuple[Tensor, ...]) -> Tensor:
         """The batch holds the support, then the queries; each has batch statistics of its own, as in the original."""
-        size = self.support_windows.numel()
-        support = network(patches[:size], tuple(each[:size] for each in noise), support=True)
-        queries = network(patches[size:], tuple(each[size:] for each in noise))
-        return cross_entropy(-distances(queries, prototypes(support, len(self.support_windows))), labels[size:])
+        support = network(patches[: self.supports], tuple(each[: self.supports] for each in noise), support=True)
+        queries = network(patches[self.supports :], tuple(each[self.supports :] for each in noise))
+        return cross_entropy(-distances(queries, prototypes(support, len(self.support_windows))), labels[self.supports :])
 
     def ended(self, network: Network, data: TrainingSet) -> str | None:
         self.accuracies.append(self._training_accuracy(network, data))

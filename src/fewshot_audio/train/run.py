@@ -59,17 +59,24 @@ class Prepared:
     watch: Stopwatch
 
 
-def train_and_score(
-    job: Job, material: Material, n_per_class: int, repeats: Sequence[int], accelerator: str
-) -> list[dict[str, Any]]:
-    """Draw, train together as one stack, and score runs of one n: the fields of each one's line that describe the result."""
+@dataclass(frozen=True)
+class Trained:
+    """A run between its training, in a stack of so many, and its scores."""
+
+    run: Prepared
+    course: Course
+    stack: int
+
+
+def train(job: Job, material: Material, n_per_class: int, repeats: Sequence[int], accelerator: str) -> list[Trained]:
+    """Draw runs of one n and train them together as one stack."""
     runs = [draw(job, material, n_per_class, repeat) for repeat in repeats]
     training = Stopwatch()
     with training.part("train", len(runs)):
         courses = fit([run.network for run in runs], [run.method for run in runs], accelerator)
     for run in runs:
         run.watch.seconds |= training.seconds
-    return [{**_scored(run, course, material), "stack": len(runs)} for run, course in zip(runs, courses, strict=True)]
+    return [Trained(run, course, len(runs)) for run, course in zip(runs, courses, strict=True)]
 
 
 def runs_that_fit(job: Job, material: Material, n_per_class: int, accelerator: str) -> int:
@@ -77,8 +84,6 @@ def runs_that_fit(job: Job, material: Material, n_per_class: int, accelerator: s
     if accelerator == "cpu" or not torch.cuda.is_available():
         return 1
     run = draw(job, material, n_per_class, 1)
-    if not run.network.frontend.pointwise:
-        return 1
     try:
         wanted = bytes_of_run(run.network.to("cuda"), run.method)
     except torch.OutOfMemoryError:
@@ -100,8 +105,9 @@ def draw(job: Job, material: Material, n_per_class: int, repeat: int) -> Prepare
     return Prepared(task, *made, watch)
 
 
-def _scored(run: Prepared, course: Course, material: Material) -> dict[str, Any]:
-    """What a trained run's line holds."""
+def scored(trained: Trained, material: Material) -> dict[str, Any]:
+    """A trained run's scores and what else describes its result: fields of its line."""
+    run = trained.run
     network, method, watch, classes = run.network, run.method, run.watch, len(material.dataset.classes)
     data = method.data.to(network.device)
     rows = [material.bank[clip.path] for clip in run.task.test]
@@ -118,14 +124,15 @@ def _scored(run: Prepared, course: Course, material: Material) -> dict[str, Any]
                 maps = filtered(network, rows)  # its own statistics are new too
     with watch.part("score"):
         result = scores(maps=maps)
+    with watch.part("measure"):
+        said = {"measured": measured(network, method, data), **_reports(network)}
     return {
         **result.numbers(),
         **stored,
         "confusion": result.confusion,
-        **asdict(course),
-        "learned": {name: path[-1] for name, path in course.path.items() if name != "epoch"},
-        "measured": measured(network, method, data),
-        **_reports(network),
+        **asdict(trained.course),
+        "learned": {name: path[-1] for name, path in trained.course.path.items() if name != "epoch"},
+        **said,
         "reads": network.frontend.reads,
         "parameters": sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad),
         "draw": task_hash(run.task),

@@ -1,9 +1,10 @@
 """Runs that train together: network after network, or all of them as one by torch.func."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
+from itertools import chain
 from typing import NamedTuple
 
 import torch
@@ -14,7 +15,7 @@ from torch.nn.utils import clip_grad_norm_
 from torch.nn.utils.rnn import pad_sequence
 
 from fewshot_audio.train.method import Batch, Method, Randomness, TrainingSet
-from fewshot_audio.train.network import Network, cut
+from fewshot_audio.train.network import Network, Patches, cut
 
 COPIES = 3  # of a run's weights: their own, its network's, the gradients
 WORKSPACE = 2  # bytes that an update needs for each that its forward pass keeps
@@ -52,37 +53,31 @@ class Stack(nn.Module, ABC):
 
     @abstractmethod
     def release(self) -> None:
-        """Leave the trained weights in the networks that were given."""
+        """Leave the networks with weights of their own, once they are trained."""
 
 
 def stack_of(networks: Sequence[Network], methods: Sequence[Method]) -> Stack:
     """Networks of one kind, on one device, and their methods to what trains them together."""
-    vectorised = len(networks) > 1 and networks[0].frontend.pointwise
-    return (Vectorised if vectorised else OneByOne)(networks, methods)
+    return (Vectorised if len(networks) > 1 else Alone)(networks, methods)
 
 
-class OneByOne(Stack):
-    """Each network by itself: one run, or several whose frontend needs whole clips."""
+class Alone(Stack):
+    """One network by itself."""
 
     def __init__(self, networks: Sequence[Network], methods: Sequence[Method]):
         super().__init__()
-        self.networks, self.methods = nn.ModuleList(networks), methods
-        self.data = [method.data.to(network.device) for network, method in zip(networks, methods, strict=True)]
+        (network,), (method,) = networks, methods
+        self.networks, self.methods, self.data = nn.ModuleList([network]), methods, [method.data.to(network.device)]
 
     def parameter_groups(self) -> list[dict]:
-        pairs = zip(self.networks, self.methods, strict=True)
-        return [group for network, method in pairs for group in network.parameter_groups(method.learning_rate)]
+        return self.networks[0].parameter_groups(self.methods[0].learning_rate)
 
     def losses(self, update: Update) -> Tensor:
-        return torch.stack([self._loss(run, update.batch.of(place)) for place, run in enumerate(update.runs)])
-
-    def _loss(self, run: int, batch: Batch) -> Tensor:
-        data = self.data[run]
-        return self.methods[run].loss(self.networks[run], data.patches(batch), data.labels[batch.clips], batch.noise)
+        batch, (data,) = update.batch.of(0), self.data
+        return self.methods[0].loss(self.networks[0], data.patches(batch), data.labels[batch.clips], batch.noise)[None]
 
     def clip(self) -> None:
-        for network, method in zip(self.networks, self.methods, strict=True):
-            clip_grad_norm_(network.parameters(), method.clip_norm)
+        clip_grad_norm_(self.networks.parameters(), self.methods[0].clip_norm)
 
     def release(self) -> None:
         pass
@@ -91,37 +86,49 @@ class OneByOne(Stack):
 class Vectorised(Stack):
     """One network whose parameters and buffers hold those of all, (runs, ...) each, under torch.vmap.
 
-    `networks` are views of it. All clips lie in one array, from which the patches of all runs are cut at once. A run that is not
-    in an update keeps its statistics, and its weights, because plain SGD leaves alone what has no gradient.
+    Until `release` the networks look into it. A run that is not in an update keeps its statistics, and its weights, because
+    plain SGD leaves alone what has no gradient.
     """
 
     def __init__(self, networks: Sequence[Network], methods: Sequence[Method]):
         super().__init__()
-        self.given, self.methods = tuple(networks), methods
+        self.networks, self.methods = tuple(networks), methods
         self.all = _stacked(networks)
-        self.networks = tuple(_view(self.all, network, run) for run, network in enumerate(networks))
-        self.together = _joined([method.data for method in methods]).to(networks[0].device)
-        counts = [len(method.data.labels) for method in methods]
-        parts = (each.split(counts) for each in (self.together.inputs[0], self.together.lengths, self.together.labels))
-        self.data = [TrainingSet((maps,), lengths, labels) for maps, lengths, labels in zip(*parts, strict=True)]
-        self.before = torch.tensor([0, *counts[:-1]]).cumsum(0).to(networks[0].device)  # clips of the runs before
+        for run, network in enumerate(networks):
+            for mine, theirs in zip(_tensors(network), _tensors(self.all), strict=True):
+                mine.data = theirs.data[run]
+        sets = [method.data.to(networks[0].device) for method in methods]
+        self.joined = Joined(sets) if networks[0].frontend.pointwise else None
+        self.data = self.joined.sets if self.joined else sets
 
     def parameter_groups(self) -> list[dict]:
         return self.all.parameter_groups(self.methods[0].learning_rate)
 
     def losses(self, update: Update) -> Tensor:
-        runs, (clips, starts, noise) = torch.tensor(update.runs, device=self.before.device), update.batch
-        clips = clips + self.before[runs, None]
-        patches = cut(self.together.inputs[0], self.together.lengths, clips.flatten(), starts.flatten()).unflatten(0, clips.shape)
+        patches, labels = self.joined.patches(update) if self.joined else self._mapped(update)
+        runs = torch.tensor(update.runs, device=labels.device)
         parameters, buffers = dict(self.all.named_parameters()), dict(self.all.named_buffers())
         everyone = len(runs) == len(self.data)
         mine = buffers if everyone else {name: each[runs] for name, each in buffers.items()}
         weights = parameters if everyone else {name: each[runs] for name, each in parameters.items()}
-        losses = vmap(self._loss)(weights, mine, patches, self.together.labels[clips], noise)
+        losses = vmap(self._loss)(weights, mine, patches, labels, update.batch.noise)
         if not everyone:
             for name, each in buffers.items():
                 each[runs] = mine[name]
         return losses
+
+    def _mapped(self, update: Update) -> tuple[Tensor, Tensor]:
+        """Patches (runs, batch, 128, bands) of maps, whose frontends see whole clips run by run, and labels (runs, batch)."""
+        named = self.all.named_parameters()
+        weights = {f"network.{name}": each.unbind() for name, each in named if not name.startswith("classifier.")}
+        patches, labels = [], []
+        for place, run in enumerate(update.runs):
+            batch, data = update.batch.of(place), self.data[run]
+            mine = {name: each[run] for name, each in weights.items()}
+            given = data.patches(batch), self.methods[run].supports
+            patches.append(functional_call(_Maps(self.networks[run]), mine, given))
+            labels.append(data.labels[batch.clips])
+        return torch.stack(patches), torch.stack(labels)
 
     def _loss(
         self, parameters: Mapping[str, Tensor], buffers: Mapping[str, Tensor], patches: Tensor, labels: Tensor, noise: tuple
@@ -138,8 +145,38 @@ class Vectorised(Stack):
             each.mul_(factors.view(-1, *[1] * (each.dim() - 1)))
 
     def release(self) -> None:
-        for network, view in zip(self.given, self.networks, strict=True):
-            network.load_state_dict(view.state_dict())
+        for mine in (each for network in self.networks for each in _tensors(network)):
+            mine.data = mine.data.clone()
+
+
+class Joined:
+    """Training sets of maps in one array, padded to the longest, from which the patches of several runs are cut at once."""
+
+    def __init__(self, sets: Sequence[TrainingSet]):
+        counts = [len(each.labels) for each in sets]
+        self.maps = pad_sequence([each for part in sets for each in part.inputs[0]], batch_first=True)
+        self.lengths, self.labels = torch.cat([each.lengths for each in sets]), torch.cat([each.labels for each in sets])
+        self.before = torch.tensor([0, *counts[:-1]]).cumsum(0).to(self.labels.device)  # clips of the runs before
+        parts = zip(*(each.split(counts) for each in (self.maps, self.lengths, self.labels)), strict=True)
+        self.sets = [TrainingSet((maps,), lengths, labels) for maps, lengths, labels in parts]
+
+    def patches(self, update: Update) -> tuple[Tensor, Tensor]:
+        """An update's patches (runs, batch, 128, bands) and labels (runs, batch)."""
+        clips = update.batch.clips + self.before[list(update.runs), None]
+        found = cut(self.maps, self.lengths, clips.flatten(), update.batch.starts.flatten())
+        return found.unflatten(0, clips.shape), self.labels[clips]
+
+
+class _Maps(nn.Module):
+    """A network's frontends as a module, so that functional_call can lend them other weights."""
+
+    def __init__(self, network: Network):
+        super().__init__()
+        self.network = network
+
+    def forward(self, patches: Patches, supports: int) -> Tensor:
+        parts = (patches[:supports], self.network.frontends()[-1]), (patches[supports:], self.network.frontend)
+        return torch.cat([part.through(frontend) for part, frontend in parts if len(part.clips)])
 
 
 class _Loss(nn.Module):
@@ -164,19 +201,9 @@ def _stacked(networks: Sequence[Network]) -> Network:
     return found
 
 
-def _view(stacked: Network, network: Network, run: int) -> Network:
-    """A network that looks into one run's part of a stacked one: it follows each step without a copy."""
-    found = deepcopy(network)
-    for tensors in ("named_parameters", "named_buffers"):
-        for (_, mine), (_, theirs) in zip(getattr(found, tensors)(), getattr(stacked, tensors)(), strict=True):
-            mine.data = theirs.data[run]
-    return found
-
-
-def _joined(sets: Sequence[TrainingSet]) -> TrainingSet:
-    """Training sets of maps as one, padded to the longest."""
-    maps = pad_sequence([each for part in sets for each in part.inputs[0]], batch_first=True)
-    return TrainingSet((maps,), torch.cat([part.lengths for part in sets]), torch.cat([part.labels for part in sets]))
+def _tensors(network: Network) -> Iterator[Tensor]:
+    """All parameters and buffers, in one order for all networks of a kind."""
+    return chain(network.parameters(), network.buffers())
 
 
 def bytes_of_run(network: Network, method: Method) -> int:

@@ -5,6 +5,9 @@ import math
 import pytest
 import torch
 
+from fewshot_audio.frontends import blocks as blocks_of_waveforms
+from fewshot_audio.frontends import engine_bands, engine_rectified
+from fewshot_audio.frontends.blocks import mattering
 from fewshot_audio.frontends.engine import Conv
 from fewshot_audio.frontends.engine_bands import Bands
 from fewshot_audio.frontends.engine_blocks import Blocks
@@ -211,3 +214,41 @@ def test_rectified_blocks_are_convolutions_frame_by_frame(align, largest):
         torch.testing.assert_close(each[: len(other)], other, rtol=1e-10, atol=1e-10)
     for ours, theirs in zip(*(torch.autograd.grad(total, learned) for total in totals), strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [Blocks, lambda p: Bands(p, None), lambda p: Bands(p, 1e-3), lambda p: Rectified(p, False), lambda p: Rectified(p, True)],
+    ids=["blocks", "exact", "fast", "sums", "largest"],
+)
+def test_blocks_without_a_part_in_the_loss_are_left_out_of_the_backward_pass(kind, monkeypatch):
+    """A loss of some frames in the middle, as a patch is; the judge looks at every block."""
+    gabor, pooling, taps = parts(16000, 10)
+    engine = kind(Placement(taps, 160, "centre"))
+    filters = (torch.complex(*gabor()) if isinstance(engine, Blocks | Bands) else gabor()[0]).detach().requires_grad_()
+    windows = pooling().detach().requires_grad_()
+    wanted = [filters] if isinstance(engine, Rectified) and engine.largest else [filters, windows]
+    prepared, blocks = engine.prepare(*batch((40000, 30000, 8000))), []
+
+    def gradients():
+        loss = engine.energies(filters, windows, *prepared)[:, 60:110].square().sum()
+        return torch.autograd.grad(loss, wanted)
+
+    def counting(gradient, *others):
+        found = mattering(gradient, *others)
+        blocks.append((len(found[0]), len(gradient)))
+        return found
+
+    for module in (blocks_of_waveforms, engine_bands, engine_rectified):
+        monkeypatch.setattr(module, "mattering", counting)
+    some = gradients()
+    for module in (blocks_of_waveforms, engine_bands, engine_rectified):
+        monkeypatch.setattr(module, "mattering", lambda *given: given)
+    assert min(kept / of for kept, of in blocks) < 0.5
+    for one, other in zip(some, gradients(), strict=True):
+        assert distance(torch.view_as_real(one + 0j), torch.view_as_real(other + 0j)) < 1e-5
+
+
+def test_a_gradient_of_zeros_keeps_its_blocks():
+    assert len(mattering(torch.zeros(3, 2), torch.ones(3))[1]) == 3
+    assert mattering(torch.tensor([[0.0], [math.nan], [1.0]]), torch.arange(3))[1].tolist() == [1, 2]

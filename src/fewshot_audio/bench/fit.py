@@ -11,6 +11,7 @@ import torch
 
 from fewshot_audio import process
 from fewshot_audio.bench.measure import job, machine, noise_material, seconds, train_and_score
+from fewshot_audio.bench.study import length
 from fewshot_audio.study.plan import run_specs
 from fewshot_audio.study.store import FINISHED, Store
 from fewshot_audio.train.fit import calibrate, initialise
@@ -24,16 +25,17 @@ CLASSES, FRAMES, TEST = 10, 173, 45  # clips of 4 s; clips per class to test
 def fit(
     models: Sequence[str], sizes: Sequence[int], stacks: Sequence[int], epochs: int, rounds: int, threads: int, accelerator: str
 ) -> dict[str, Any]:
-    """Seconds of one run by part for each model, n and stack, runs per hour, and a plain torch loop that makes the same updates.
+    """Seconds of one run by part for each model, n and stack, and of a plain torch loop that makes the same updates.
 
-    The overhead is what draw, Lightning and store add to the plain loop, round by round; its median is the result.
+    Runs per hour are of runs as long as the study's, as these of some `epochs` let expect. The overhead is what draw, Lightning
+    and store add to the plain loop, round by round; its median is the result.
     """
     process.set_up(threads, keep_memory=False)
     material = noise_material(CLASSES, max(sizes), TEST, FRAMES, 128)
     found = []
     for model, n, stack in product(models, sizes, stacks):
         wanted = job(model, f"n_per_class={n}", f"repeats={stack}", f"fit.epochs={epochs}")
-        parts = _summary([_round(wanted, material, n, stack, accelerator) for _ in range(rounds)])
+        parts = _summary([_round(wanted, material, n, stack, accelerator) for _ in range(rounds)], length(model) / epochs)
         found.append({"model": model, "n_per_class": n, "stack": stack, **parts})
     about = {"epochs": epochs, "rounds": rounds, "test_clips": CLASSES * TEST, "accelerator": accelerator}
     return {"bench": "fit", **about, "machine": machine(threads), "runs": found}
@@ -44,7 +46,7 @@ def lines(result: dict[str, Any]) -> Iterator[str]:
     for run in result["runs"]:
         parts = "  ".join(f"{name} {value:.3f} s" for name, value in run["seconds"].items())
         overhead = f"  overhead {run['overhead']:.1%}" if "overhead" in run else ""
-        per_hour = f"{run['runs_per_hour']:.0f} runs per hour of {result['epochs']} epochs"
+        per_hour = f"{run['runs_per_hour']:.1f} runs per hour of {length(run['model'])} epochs"
         yield f"{run['model']:9}n {run['n_per_class']:<4}stack {run['stack']:<3}{parts}{overhead}  {per_hour}"
 
 
@@ -79,9 +81,10 @@ def _plain_loop(wanted: Job, material: Material, n_per_class: int) -> Network:
     return network
 
 
-def _summary(rounds: list[dict[str, float]]) -> dict[str, Any]:
+def _summary(rounds: list[dict[str, float]], times_as_long: float) -> dict[str, Any]:
     parts = {part: round(statistics.median(each[part] for each in rounds), 4) for part in rounds[0]}
-    found = {"seconds": parts, "runs_per_hour": round(3600 / sum(parts[name] for name in parts if name != "plain loop"), 1)}
+    whole = {**parts, "train": times_as_long * parts["train"], "plain loop": 0}
+    found = {"seconds": parts, "runs_per_hour": round(3600 / sum(whole.values()), 1)}
     if "plain loop" in parts:
         ratios = [(each["draw"] + each["train"] + each["store"]) / each["plain loop"] for each in rounds]
         found["overhead"] = round(statistics.median(ratios) - 1, 4)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from fewshot_audio import config, process
-from fewshot_audio.bench.measure import machine, peak
+from fewshot_audio.bench.measure import apart, machine, resident
 from fewshot_audio.components import build
 from fewshot_audio.data.mel import MelTransform
 from fewshot_audio.frontends.filterbank import Filterbank
@@ -24,7 +24,7 @@ def leaf(rounds: int, threads: int, patches: int) -> dict[str, Any]:
     """Milliseconds per patch of 3 s of noise, forward and with backward, of each engine and of the mel map; ratios; memory.
 
     Energies alone, spectra prepared, as in training; on a GPU where there is one. Medians of `rounds`, all in one process,
-    but for memory (MiB): the peak on the CPU of a process that makes an update, over that of one that only prepares it.
+    but for memory (MiB): what an update with one patch takes at its peak, on the CPU, in a process of its own.
     """
     process.set_up(threads, keep_memory=False)
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -52,8 +52,7 @@ def _case(rate: int, filters: int, hop: int, rounds: int, patches: int, device: 
     found = {engine: {f"{what}_ms": taken[engine, what] / patches for what in PASSES} for engine in ENGINES}
     for engine, (made, _) in ready.items():
         shares = getattr(made.engine, "shares", None)
-        memory = peak(_one_update, engine, rate, filters, hop, shares) - peak(_prepared, engine, rate, filters, hop)
-        found[engine]["memory_mib"] = memory
+        found[engine]["memory_mib"] = apart(_memory_of_an_update, engine, rate, filters, hop, shares)
     for each in found.values():
         for part in PASSES:
             each[f"{part}_ratio"] = round(found["conv"][f"{part}_ms"] / each[f"{part}_ms"], 1)
@@ -88,11 +87,15 @@ def _update(made: Filterbank, inputs: tuple[Tensor, ...]) -> None:
     made.engine.energies(made.kernels(), made.pooling(), *inputs[1:]).square().mean().backward()
 
 
-def _one_update(engine: str, rate: int, filters: int, hop: int, shares: Tensor | None) -> None:
+def _memory_of_an_update(engine: str, rate: int, filters: int, hop: int, shares: Tensor | None) -> int:
+    """MiB beyond what is prepared; the code of libraries that is loaded meanwhile, some 10, is not counted."""
     process.set_up(1, keep_memory=False)
     made, inputs = _prepared(engine, rate, filters, hop)
     made.engine.shares = shares  # as calibrated elsewhere: that takes memory of its own
+    before = resident()
     _update(made, inputs)
+    after = resident()
+    return round(after["VmHWM"] - after["RssFile"] - before["RssAnon"])
 
 
 def _smoothing(rounds: int) -> dict[str, float]:

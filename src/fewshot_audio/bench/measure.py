@@ -35,16 +35,26 @@ def median(action: Callable[[], Any], rounds: int) -> float:
     return statistics.median(seconds(action) for _ in range(rounds))
 
 
+def apart(action: Callable, *arguments: Any) -> Any:
+    """What it gives in a new process."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(action, *arguments).result()
+
+
 def peak(action: Callable, *arguments: Any) -> int:
     """The peak memory (MiB) of a new process that does this."""
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(_measured, action, *arguments).result()
+    return round(apart(_measured, action, *arguments))
 
 
-def _measured(action: Callable, *arguments: Any) -> int:
+def _measured(action: Callable, *arguments: Any) -> float:
     action(*arguments)
+    return resident()["VmHWM"]
+
+
+def resident() -> dict[str, float]:
+    """MiB of this process, under Linux's names: VmHWM at its peak; now, RssAnon of its own and RssFile of libraries."""
     status = Path("/proc/self/status").read_text()  # of this process alone; getrusage would count its parent's peak too
-    return round(int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 1024)
+    return {name: int(size) / 1024 for name, size in re.findall(r"(VmHWM|RssAnon|RssFile):\s+(\d+)", status)}
 
 
 def machine(threads: int) -> dict[str, Any]:

@@ -71,6 +71,11 @@ def study(models: Sequence[str], epochs: int, threads: int, accelerator: str) ->
     return {"bench": "study", **about, "machine": machine(threads), "arms": found}
 
 
+def length(model: str) -> int:
+    """Epochs of a run of the study."""
+    return PROTO_EPOCHS if model.startswith("proto") else EPOCHS
+
+
 def lines(result: dict[str, Any]) -> Iterator[str]:
     """A result for people."""
     for arm in result["arms"]:
@@ -84,19 +89,18 @@ def lines(result: dict[str, Any]) -> Iterator[str]:
 def _arm(name: str, data: Data, model: str, frontends: Sequence[str], cost: Cost) -> dict[str, Any]:
     """A model's runs with some frontends on a dataset: `clips` train in a run on average over the schedule."""
     schedule = config.job(config.composed(["dataset=synthetic"])).repeats
-    length = PROTO_EPOCHS if model.startswith("proto") else EPOCHS
     runs = sum(schedule.values())
     clips = sum(m * n for n, m in schedule.items()) / runs * data.classes
-    one = length * (cost.epoch + cost.clip * clips) + cost.test * data.test_clips
-    about = {"dataset": name, "model": model, "frontends": list(frontends), "epochs": length, "clips": clips, "runs": runs}
+    one = length(model) * (cost.epoch + cost.clip * clips) + cost.test * data.test_clips
+    about = {"dataset": name, "model": model, "frontends": list(frontends), "epochs": length(model), "clips": clips, "runs": runs}
     hours = one * runs * len(frontends) * data.folds / 3600
     return {**about, "test_clips": data.test_clips, "folds": data.folds, **asdict(cost), "hours": hours}
 
 
 def _cost(data: Data, epochs: int, accelerator: str, model: str, frontend: str) -> Cost:
     """What runs of a model cost, from a short one at each of two n."""
-    length = min(epochs, PROTO_SHORT) if model.startswith("proto") else epochs
-    wanted = job(model, f"fit.epochs={length}", f"frontend={frontend}")
+    short = min(epochs, PROTO_SHORT) if model.startswith("proto") else epochs
+    wanted = job(model, f"fit.epochs={short}", f"frontend={frontend}")
     small, large = SIZES[build(wanted.frontend).reads]
     (first, test), (second, _) = (_short(wanted, data, n, accelerator) for n in (small, large))
     slope = max(0.0, (second - first) / (large - small) / data.classes)

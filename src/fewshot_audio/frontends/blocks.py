@@ -112,6 +112,7 @@ class _BlockEnergies(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         half, valid, filters, windows = ctx.saved_tensors
+        gradient, half, valid = mattering(gradient, half, valid)
         of_filters, of_windows = torch.zeros_like(filters), torch.zeros_like(windows)
         for blocks, spectrum, bounds in _tiles(half, valid):
             size, against, room = spectrum.shape[1], opposite(spectrum, ctx.symmetric), {}
@@ -125,6 +126,14 @@ class _BlockEnergies(torch.autograd.Function):
                 of_response = of_responses(torch.fft.fft(filtered), against, ctx.symmetric) * (2 / size)
                 of_filters[numbers] += _of_filters(of_response, filters.shape[1])
         return None, None, of_filters, of_windows, None, None, None
+
+
+def mattering(gradient: Tensor, *of_blocks: Tensor) -> tuple[Tensor, ...]:
+    """A gradient (blocks, ...) and what belongs to its blocks, without those where it is 0: a patch is only part of a clip."""
+    if torch.compiler.is_compiling():  # where no shape may depend on values
+        return gradient, *of_blocks
+    some = gradient.flatten(1).any(1)
+    return (gradient, *of_blocks) if some.all() or not some.any() else tuple(each[some] for each in (gradient, *of_blocks))
 
 
 def _tiles(half: Tensor, valid: Tensor) -> Iterator[tuple[slice, Tensor, Bounds]]:

@@ -15,6 +15,7 @@ from fewshot_audio.frontends.blocks import (
     at_once,
     energies_of_blocks,
     good_length,
+    mattering,
     of_responses,
     opposite,
     parts,
@@ -248,6 +249,7 @@ class _BandEnergies(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         half, *groups = ctx.saved_tensors
+        gradient, half = mattering(gradient, half)
         found = [torch.zeros_like(tensor) for tensor in groups]
         for some, wanted in zip(half.split(at_once(half, TILE)), gradient.split(at_once(half, TILE)), strict=True):
             spectrum, done = _more_than_whole(some), 0

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import leaky_relu
 
-from fewshot_audio.frontends.blocks import at_once, framed, listed, shifted, unshifted, within
+from fewshot_audio.frontends.blocks import at_once, framed, listed, mattering, shifted, unshifted, within
 from fewshot_audio.frontends.engine import Engine
 from fewshot_audio.frontends.engine_blocks import Blocks
 from fewshot_audio.frontends.placement import Placement
@@ -70,7 +70,7 @@ class _Largest(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         half, places, nothing = ctx.saved_tensors
-        gradient = gradient.masked_fill(nothing, 0.0)
+        gradient, half, places = mattering(gradient.masked_fill(nothing, 0.0), half, places)
         found = gradient.new_zeros(gradient.shape[2], ctx.taps)
         for spectrum, place, wanted in zip(half, places, gradient, strict=True):
             stretches = torch.fft.irfft(spectrum).unfold(0, ctx.taps, 1)[place.T]  # (filters, frames, taps)
@@ -102,6 +102,7 @@ class _Sums(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         half, valid, filters, windows = ctx.saved_tensors
+        gradient, half, valid = mattering(gradient, half, valid)
         size, taps = 2 * (half.shape[1] - 1), windows.shape[1]
         of_filters, of_windows, bounds = torch.zeros_like(filters), torch.zeros_like(windows), listed(valid)
         for numbers in _split(len(filters), at_once(half, FILTERS)):

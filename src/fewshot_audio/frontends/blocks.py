@@ -119,9 +119,9 @@ class _BlockEnergies(torch.autograd.Function):
             for numbers, response in _some(spectrum, filters, ctx.symmetric):
                 out = gradient[blocks, :, numbers].permute(2, 0, 1)  # (filters, blocks, frames)
                 filtered = within(torch.fft.ifft(product(room, spectrum, response), norm="forward"), bounds)
-                squares = product(room, parts(filtered), parts(filtered))
-                of_spread = (out.transpose(1, 2) @ squares).unflatten(2, (-1, 2)).sum(3)  # (filters, frames, samples)
-                of_windows[numbers] += unshifted(of_spread, windows.shape[1], ctx.hop)
+                under = framed(parts(filtered), 2 * windows.shape[1], 2 * ctx.hop, ctx.frames)
+                of_doubled = out.flatten(1)[:, None] @ product(room, under, under).flatten(1, 2)  # (filters, 1, 2 * taps)
+                of_windows[numbers] += of_doubled[:, 0].unflatten(1, (-1, 2)).sum(2)
                 filtered *= out @ shifted(windows[numbers], size, ctx.hop, ctx.frames)
                 of_response = of_responses(torch.fft.fft(filtered), against, ctx.symmetric) * (2 / size)
                 of_filters[numbers] += _of_filters(of_response, filters.shape[1])

@@ -7,6 +7,7 @@ from fewshot_audio import config
 from fewshot_audio.components import build
 from fewshot_audio.train.fit import fit, training_set
 from fewshot_audio.train.method import Randomness
+from fewshot_audio.train.network import Patches
 from fewshot_audio.train.run import prepared
 
 RATE, HOP = 8000, 192
@@ -142,3 +143,29 @@ def test_what_it_has_learned_is_told_before_and_after(name):
     moving = [value for name_of, value in report["summary"].items() if "drift" in name_of or "change" in name_of]
     assert moving
     assert set(moving) == {0}
+
+
+@pytest.mark.parametrize("name", FRONTENDS)
+def test_patches_are_parts_of_the_map_whichever_clips_they_come_from(name):
+    """Of clips shown once a frontend may filter only what their patches need; here each is shown once, twice and by itself."""
+    made = frontend(name).eval()
+    lengths = [20 * HOP, 150 * HOP, 400 * HOP]
+    data = training_set(made, [rows(made, samples, seed=seed) for seed, samples in enumerate(lengths)], [0, 1, 2])
+    starts = torch.tensor([0, 11, 273])
+    once = Patches(data.inputs, data.lengths, torch.tensor([2, 0, 1]), starts[[2, 0, 1]]).through(made)
+    twice = Patches(data.inputs, data.lengths, torch.tensor([2, 0, 1] * 2), starts[[2, 0, 1] * 2]).through(made)
+    for number, clip in enumerate([2, 0, 1]):
+        whole = made.maps(rows(made, lengths[clip], seed=clip)[None])[0]
+        patch = whole[(starts[clip] + torch.arange(128)) % len(whole)]
+        for found in (once[number], twice[number], twice[number + 3]):
+            torch.testing.assert_close(found, patch, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["td_fbanks", "sincnet"])
+def test_frames_by_themselves_are_filtered_where_a_patch_is(name, monkeypatch):
+    made, seen = frontend(name), []
+    data = training_set(made, [rows(made, 400 * HOP, seed=seed) for seed in range(2)], [0, 1])
+    real = made.engine.energies
+    monkeypatch.setattr(made.engine, "energies", lambda *given: seen.append(given[2].shape[1]) or real(*given))
+    Patches(data.inputs, data.lengths, torch.arange(2), torch.tensor([3, 200])).through(made)
+    assert seen[0] < data.inputs[1].shape[1] / 2

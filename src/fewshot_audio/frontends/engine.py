@@ -29,6 +29,10 @@ class Engine(ABC):
         What lies beyond a clip's own frames means nothing.
         """
 
+    def cropped(self, prepared: tuple[Tensor, ...], starts: Tensor, frames: int) -> tuple[tuple[Tensor, ...], Tensor]:
+        """What of it suffices for some frames of each clip from `starts` (clips,) on, and where they begin then; or all."""
+        return prepared, starts
+
     def calibrate(self, filters: Tensor, windows: Tensor, floor: float, *prepared: Tensor) -> None:  # noqa: B027
         """Fit an approximate engine to some clips, whose energies matter from `floor` on; others need none."""
 

@@ -29,6 +29,14 @@ class Blocks(Engine):
         begin = first[:, None] + torch.arange(count, device=first.device) * step
         return half, torch.stack([-begin, lengths[:, None] - begin], 2)
 
+    def cropped(self, prepared: tuple[Tensor, ...], starts: Tensor, frames: int) -> tuple[tuple[Tensor, ...], Tensor]:
+        total = prepared[0].shape[1]
+        count = min(total, (self.frames - 1 + frames - 1) // self.frames + 1)  # however they lie
+        first = (starts // self.frames).clamp(max=total - count)
+        blocks = first[:, None] + torch.arange(count, device=first.device)
+        clips = torch.arange(len(first), device=first.device)[:, None]
+        return tuple(each[clips, blocks] for each in prepared), starts - first * self.frames
+
     def energies(self, filters: Tensor, windows: Tensor, *prepared: Tensor) -> Tensor:
         half, valid = prepared
         blocks = half.flatten(0, 1), valid.flatten(0, 1)

@@ -31,6 +31,9 @@ class Rectified(Engine):
     def prepare(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, ...]:
         return self.blocks.prepare(waveforms, lengths)
 
+    def cropped(self, prepared: tuple[Tensor, ...], starts: Tensor, frames: int) -> tuple[tuple[Tensor, ...], Tensor]:
+        return self.blocks.cropped(prepared, starts, frames)
+
     def energies(self, filters: Tensor, windows: Tensor, *prepared: Tensor) -> Tensor:
         half, valid = prepared
         blocks, frames = (half.flatten(0, 1), valid.flatten(0, 1)), (self.placement.hop, self.blocks.frames)

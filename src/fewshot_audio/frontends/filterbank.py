@@ -6,10 +6,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from fewshot_audio.frontends.compression import FLOOR
+from fewshot_audio.frontends.compression import FLOOR, FrameNorm, LogOffset
 from fewshot_audio.frontends.drift import drift
 from fewshot_audio.frontends.engine import Engine
 from fewshot_audio.frontends.frontend import Frontend
+
+FRAMEWISE = (LogOffset, FrameNorm, nn.Identity)
 
 
 class Filterbank(Frontend):
@@ -52,6 +54,12 @@ class Filterbank(Frontend):
             with torch.no_grad(), torch.autocast(rows.device.type, enabled=False):
                 prepared = (self.energies(*prepared),)
         return self.frames(lengths), *prepared
+
+    def cropped(self, inputs: tuple[Tensor, ...], starts: Tensor, frames: int) -> tuple[tuple[Tensor, ...], Tensor]:
+        if self.fixed or not isinstance(self.compression, FRAMEWISE):
+            return inputs, starts
+        prepared, starts = self.engine.cropped(inputs[1:], starts, frames)
+        return (inputs[0], *prepared), starts
 
     def frames(self, rows: Any) -> Any:
         return self.engine.placement.frames(rows)

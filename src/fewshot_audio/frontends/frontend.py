@@ -31,6 +31,13 @@ class Frontend(nn.Module, ABC):
         """Padded rows (clips, rows, columns) and the rows of each clip (clips,) to what no parameter changes, clip by clip."""
         return (rows,)
 
+    def cropped(self, inputs: tuple[Tensor, ...], starts: Tensor, frames: int) -> tuple[tuple[Tensor, ...], Tensor]:
+        """What of `inputs` suffices for `frames` frames of each clip's map from `starts` (clips,) on, and where they begin then.
+
+        All of them where a frame depends on others.
+        """
+        return inputs, starts
+
     def frames(self, rows: Any) -> Any:
         """Rows of a clip, an int or a tensor of them, to its frames."""
         return rows

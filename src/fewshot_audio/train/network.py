@@ -29,7 +29,11 @@ class Patches:
         if frontend.pointwise:
             return frontend(cut(self.inputs[0], self.lengths, self.clips, self.starts))
         clips, numbers = self.clips.unique(return_inverse=True)
-        return cut(frontend(*(each[clips] for each in self.inputs)), self.lengths[clips], numbers, self.starts)
+        inputs, starts = tuple(each[clips] for each in self.inputs), self.starts
+        if len(clips) == len(starts):  # one patch of each
+            inputs, of_clips = frontend.cropped(inputs, starts[numbers.argsort()], FRAMES)
+            starts = of_clips[numbers]
+        return cut(frontend(*inputs), self.lengths[clips], numbers, starts)
 
 
 class Network(nn.Module):

@@ -21,6 +21,7 @@ from fewshot_audio.attempt import cause, failed_line, now, opened
 from fewshot_audio.components import build
 from fewshot_audio.study.store import FAILED, FINISHED, Store
 from fewshot_audio.train import run as running
+from fewshot_audio.train.supervised import Supervised
 from fewshot_audio.types import ConfigError, DataError
 from fewshot_audio.workers import Here
 from processes import workers_of
@@ -309,3 +310,28 @@ def test_processes_killed_at_random_lose_nothing_and_do_nothing_twice(job, machi
     assert set(Counter(line["key"] for line in found).values()) == {1}
     assert told(found) == told(lines(undisturbed))
     assert len(found) == 64
+
+
+class Finalised:
+    """Whose finaliser is interrupted by Ctrl-C."""
+
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize("when", ["training", "storing"])
+def test_ctrl_c_in_a_finaliser_is_not_forgotten(job, machine, monkeypatch, when):
+    """Python lets no exception out of one; the job ends at the next epoch or once the run under way is stored."""
+
+    def interrupted(real):
+        return lambda *arguments: (Finalised(), real(*arguments))[1]
+
+    target = (Supervised, "epoch") if when == "training" else (Store, "append")
+    monkeypatch.setattr(*target, interrupted(getattr(*target)))
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            work.run(replace(job, repeats={1: 3}), machine)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert len(lines(machine)) == (0 if when == "training" else 1)

@@ -55,6 +55,7 @@ Claimed = tuple[Claim, list[RunSpec]]  # a stack of runs of a locked file
 def run(job: Job, machine: Machine) -> Outcome:
     """Train, score and store every run of the job that is not finished yet. A run that fails is recorded; the rest go on."""
     process.set_up(machine.threads, machine.keep_memory)
+    process.hear_ctrl_c()
     if machine.accelerator == "gpu" and not torch.accelerator.is_available():
         raise ConfigError("accelerator=gpu: torch finds none here; choose auto or cpu")
     store = Store(machine.results)
@@ -115,6 +116,7 @@ def _done(store: Store, here: Opened, todo: Sequence[RunSpec], bar: tqdm) -> lis
             store.append(claim.file, found)
             lines += found
             bar.update(len(specs))
+            process.heed_ctrl_c()
             claim.stacks -= 1
             if claim.stacks == 0:
                 claim.lock.release()

@@ -14,6 +14,7 @@ import pytorch_lightning as lightning
 import torch
 from torch import Tensor
 
+from fewshot_audio import process
 from fewshot_audio.frontends.frontend import Frontend
 from fewshot_audio.train.method import Batch, Method, TrainingSet
 from fewshot_audio.train.network import Network
@@ -96,7 +97,8 @@ class Fitting(lightning.LightningModule):
             self.progress[run].updates += 1
 
     def on_train_epoch_end(self) -> None:
-        """Keep what the frontends have learned, and stop each run where its method says so."""
+        """Keep what the frontends have learned, and stop each run where its method says so. KeyboardInterrupt on Ctrl-C."""
+        process.heed_ctrl_c()
         runs = zip(self.progress, self.stack.networks, self.stack.methods, self.stack.data, strict=True)
         for progress, network, method, data in runs:
             if progress.ended is None:

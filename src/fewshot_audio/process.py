@@ -3,10 +3,9 @@
 import ctypes
 import logging
 import platform
-import signal
+import sys
 import threading
 import warnings
-from types import FrameType
 
 import torch
 from threadpoolctl import threadpool_limits
@@ -18,29 +17,23 @@ _heard = threading.Event()  # Ctrl-C
 
 
 def hear_ctrl_c() -> None:
-    """From now on Ctrl-C is remembered, for `heed_ctrl_c`: it may come while a finaliser runs, from which Python lets nothing out.
-
-    Lightning's objects have finalisers, and collecting garbage takes a good part of a short run.
-    """
+    """From now on Ctrl-C is remembered, for `heed_ctrl_c`, where no exception gets out: in a finaliser, as of Lightning's."""
     _heard.clear()
-    here = threading.current_thread() is threading.main_thread()
-    if here and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, _hear)
+    sys.unraisablehook = _remember
 
 
 def heed_ctrl_c() -> None:
-    """KeyboardInterrupt where Ctrl-C has been heard."""
+    """KeyboardInterrupt where Ctrl-C has been remembered."""
     if _heard.is_set():
+        _heard.clear()
         raise KeyboardInterrupt
 
 
-def _hear(number: int, frame: FrameType | None) -> None:
-    _heard.set()
-    while frame is not None:
-        if frame.f_code.co_name == "__del__":
-            return
-        frame = frame.f_back
-    raise KeyboardInterrupt
+def _remember(lost: "sys.UnraisableHookArgs") -> None:
+    if issubclass(lost.exc_type, KeyboardInterrupt):
+        _heard.set()
+    else:
+        sys.__unraisablehook__(lost)
 
 
 def set_up(threads: int, keep_memory: bool) -> None:

@@ -17,7 +17,7 @@ from filelock import FileLock
 
 from fewshot_audio.data import bank as bank_module
 from fewshot_audio.data.audio import load
-from fewshot_audio.data.bank import VERSION, bank_key, open_bank
+from fewshot_audio.data.bank import VERSION, bank_key, digests_of, open_bank
 from fewshot_audio.data.digests import digest_files
 from fewshot_audio.data.files import written_whole
 from fewshot_audio.data.mel import MelTransform
@@ -48,7 +48,7 @@ def test_a_bank_holds_every_clip_as_computed_one_by_one(data, tmp_path, workers)
 
 def test_the_key_depends_on_transform_files_and_labels(data, tmp_path):
     def key(dataset=data, transform=MEL):
-        return bank_key(dataset, transform, tmp_path / "bank", 1)[0]
+        return bank_key(dataset, transform, digests_of(dataset, tmp_path / "bank", 1))[0]
 
     keys = [key(), key(transform=replace(MEL, pad_mode="constant")), key(transform=replace(MEL, hop=1024))]
     fold = data.folds[0]
@@ -154,7 +154,7 @@ def test_all_bad_files_are_named_at_once_and_good_ones_are_not_done_twice(data, 
 
 def test_a_build_waits_for_another_and_says_so(data, tmp_path, caplog, monkeypatch):
     caplog.set_level(logging.INFO)
-    folder = tmp_path / f"synthetic-{bank_key(data, MEL, tmp_path, 1)[0]}-v{VERSION}"
+    folder = tmp_path / f"synthetic-{bank_key(data, MEL, digests_of(data, tmp_path, 1))[0]}-v{VERSION}"
     folder.mkdir()
     lock = FileLock(folder / "lock")
     lock.acquire()

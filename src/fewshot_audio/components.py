@@ -4,6 +4,7 @@ import difflib
 import importlib
 import inspect
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from typing import Any, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
@@ -35,8 +36,7 @@ def call(factory: Callable, arguments: Mapping[str, Any], where: str, given: Map
     ConfigError, with the near matches, on an argument that is unknown, missing or of another type.
     """
     prefix = f"{where}." if where else ""
-    parameters = {name: p for name, p in inspect.signature(factory).parameters.items() if p.kind not in OPEN_ENDED}
-    hints = get_type_hints(factory.__init__ if inspect.isclass(factory) else factory, include_extras=True)
+    parameters, hints = _signature(factory)
     settable = [name for name in parameters if name not in given]
     checked = {}
     for name, value in arguments.items():
@@ -49,6 +49,13 @@ def call(factory: Callable, arguments: Mapping[str, Any], where: str, given: Map
     return factory(**checked, **given)
 
 
+@cache
+def _signature(factory: Callable) -> tuple[dict[str, inspect.Parameter], dict[str, Any]]:
+    """What a class or function can be given, and of which types."""
+    parameters = {name: p for name, p in inspect.signature(factory).parameters.items() if p.kind not in OPEN_ENDED}
+    return parameters, get_type_hints(factory.__init__ if inspect.isclass(factory) else factory, include_extras=True)
+
+
 def near(word: str, words: Iterable[str]) -> str:
     """A phrase that proposes the words most like a misspelt one, or lists all."""
     words = sorted(words)
@@ -58,6 +65,9 @@ def near(word: str, words: Iterable[str]) -> str:
 
 def _convert(value: Any, hint: Any, where: str) -> Any:
     try:
-        return TypeAdapter(hint).validate_python(value)
+        return _adapter(hint).validate_python(value)
     except ValidationError as error:
         raise ConfigError(f"{where}: found {value!r}; {error.errors()[0]['msg']}") from error
+
+
+_adapter = cache(TypeAdapter)

@@ -10,7 +10,7 @@ from typing import Any
 
 from fewshot_audio.components import build
 from fewshot_audio.data import tasks
-from fewshot_audio.data.bank import Bank, Transform, bank_key, open_bank
+from fewshot_audio.data.bank import Bank, Transform, bank_key, digests_of, open_bank
 from fewshot_audio.data.mel import MelTransform
 from fewshot_audio.data.waveform import Waveform
 from fewshot_audio.frontends.frontend import Frontend
@@ -34,7 +34,7 @@ class Planner:
     def data(self, job: Job) -> tuple[Dataset, tasks.Draws]:
         """A job's dataset and draws; says what is special about its data. Every impossible setting or draw is an error here."""
         dataset = self._once(_dataset, job.dataset)
-        network = self._once(build_network, job, len(dataset.classes), by=(job.dataset, job.model, job.frontend))
+        network = self._once(build_network, job, len(dataset.classes), "meta", by=(job.dataset, job.model, job.frontend))
         for note in (*dataset.notes, *network.frontend.notes):
             self._once(log.warning, "%s: %s", (dataset if note in dataset.notes else job.frontend).name, note)
         self._once(check_maps, network.frontend, job.frontend.name, by=(job.frontend,))
@@ -57,7 +57,8 @@ class Planner:
         """All runs of a job, without building a bank or training."""
         dataset, draws = self.data(job)
         transform = self._once(transform_of, job, by=(job.frontend, job.mel))
-        key, _ = self._once(bank_key, dataset, transform, machine.cache, machine.builders, by=(job.dataset, transform))
+        digests = self._once(digests_of, dataset, machine.cache, machine.builders, by=(job.dataset,))
+        key, _ = self._once(bank_key, dataset, transform, digests, by=(job.dataset, transform))
         return run_specs(job, key, draws.digest)
 
     def _once(self, find: Callable, *arguments: Any, by: tuple | None = None) -> Any:

@@ -57,7 +57,7 @@ def open_bank(dataset: Dataset, transform: Transform, cache: Path, workers: int,
 
     DataError names every file that cannot be decoded, and silent ones unless `silent` allows them.
     """
-    key, settings = bank_key(dataset, transform, cache, workers)
+    key, settings = bank_key(dataset, transform, digests_of(dataset, cache, workers))
     folder = cache / f"{dataset.name}-{key}-v{VERSION}"
     folder.mkdir(parents=True, exist_ok=True)
     with _alone(folder):
@@ -98,9 +98,13 @@ def _refuse(dataset: Dataset, problems: Mapping[str, str], silent: bool) -> None
         )
 
 
-def bank_key(dataset: Dataset, transform: Transform, cache: Path, workers: int) -> tuple[str, dict[str, Any]]:
+def digests_of(dataset: Dataset, cache: Path, workers: int) -> dict[str, str]:
+    """The path of each clip to its file's SHA-256."""
+    return digest_files(dataset.root, [clip.path for clip in dataset.clips], cache, workers)
+
+
+def bank_key(dataset: Dataset, transform: Transform, digests: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
     """The bank's key and what it is the hash of: the transform, and each clip with its labels and the hash of its file."""
-    digests = digest_files(dataset.root, [clip.path for clip in dataset.clips], cache, workers)
     settings = {
         "transform": {"name": type(transform).__name__, **asdict(transform)},
         "clips": [[clip.path, clip.label, clip.fold, clip.recording, digests[clip.path]] for clip in dataset.clips],

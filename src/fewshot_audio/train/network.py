@@ -91,9 +91,11 @@ class Network(nn.Module):
         return [group for group in groups if group["params"]]
 
 
-def build_network(job: Job, classes: int) -> Network:
-    """A job's untrained network. ConfigError on a setting that cannot be."""
-    network = Network(build(job.frontend), build(job.model, classes=classes))
+def build_network(job: Job, classes: int, device: str = "cpu") -> Network:
+    """A job's untrained network, its classifier on a device ("meta": without values). ConfigError on a setting that cannot be."""
+    with torch.device(device):
+        classifier: Classifier = build(job.model, classes=classes)
+    network = Network(build(job.frontend), classifier)
     if network.frontend.bands != BANDS:
         raise ConfigError(f"frontend.filters={network.frontend.bands}: the models take maps of {BANDS} bands")
     return network

@@ -4,10 +4,11 @@ import math
 
 import pytest
 import torch
+from scipy.fft import next_fast_len
 
 from fewshot_audio.frontends import blocks as blocks_of_waveforms
 from fewshot_audio.frontends import engine_bands, engine_rectified
-from fewshot_audio.frontends.blocks import mattering
+from fewshot_audio.frontends.blocks import good_length, mattering
 from fewshot_audio.frontends.engine import Conv
 from fewshot_audio.frontends.engine_bands import Bands
 from fewshot_audio.frontends.engine_blocks import Blocks
@@ -252,3 +253,8 @@ def test_blocks_without_a_part_in_the_loss_are_left_out_of_the_backward_pass(kin
 def test_a_gradient_of_zeros_keeps_its_blocks():
     assert len(mattering(torch.zeros(3, 2), torch.ones(3))[1]) == 3
     assert mattering(torch.tensor([[0.0], [math.nan], [1.0]]), torch.arange(3))[1].tolist() == [1, 2]
+
+
+def test_blocks_have_lengths_that_are_fast_to_transform():
+    for least in (1, 64, 65, 1103, 8192, *range(200, 200_000, 977)):
+        assert good_length(least) == 64 * next_fast_len(-(-least // 64), real=True)

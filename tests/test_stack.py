@@ -176,7 +176,7 @@ def test_one_run_trains_alone_and_several_as_one_network(frontend):
 
 
 def test_supports_with_a_frontend_of_their_own_see_whole_clips_in_stacks():
-    wanted = job("proto", "leaf", "fit.own_frontend=true", "fit.epochs=2")
+    wanted = job("proto", "leaf", "fit.own_frontend=true", "fit.epochs=1")
     together, methods = runs(wanted, 2)
     fit(together, methods, "cpu")
     apart, methods = runs(wanted, 2)
@@ -188,7 +188,7 @@ def test_supports_with_a_frontend_of_their_own_see_whole_clips_in_stacks():
 
 
 def test_approximate_engines_report_the_same_in_a_stack():
-    wanted = job("timbre", "leaf", "frontend.engine=fast", "fit.epochs=6")
+    wanted = job("timbre", "leaf", "frontend.engine=fast", "fit.epochs=4")
     together, methods = runs(wanted, 2)
     fit(together, methods, "cpu")
     apart, methods = runs(wanted, 2)

@@ -100,6 +100,7 @@ def sweep_command(task: Callable[[list[Job], Machine], None]) -> None:
             jobs.append(job(cfg))
             where = where or machine(cfg)
         task(jobs, where)
+        gc.freeze()  # nor when the process ends
     except (FewshotAudioError, HydraException, OmegaConfBaseException, YAMLError, OSError) as error:
         print(f"error: {explain(error)}", file=sys.stderr)
         sys.exit(1)

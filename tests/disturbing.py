@@ -2,6 +2,7 @@
 
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -28,3 +29,9 @@ class Disturbing(Frontend):
             if self.trouble == "kill":
                 os.kill(os.getpid(), signal.SIGKILL)
             raise MemoryError("made to fail")
+
+
+def disturbing(job, flag, trouble):
+    """The job with a frontend that makes a kind of trouble once, while the flag is there."""
+    frontend = replace(job.frontend, target="disturbing.Disturbing", arguments={"flag": str(flag), "trouble": trouble})
+    return replace(job, frontend=frontend)

@@ -1,46 +1,28 @@
-"""Runs in stacks and by worker processes, and what becomes of them when something is killed."""
+"""Runs in stacks and by worker processes, and what becomes of those that fail."""
 
 import errno
 import os
-import random
 import shutil
-import signal
 import time
 import warnings
-from collections import Counter, deque
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from multiprocessing import get_context
 
 import numpy as np
 import pytest
 import torch
 
+from disturbing import disturbing
 from fewshot_audio import work
 from fewshot_audio.attempt import cause, failed_line, now, opened
 from fewshot_audio.components import build
 from fewshot_audio.study.store import FAILED, FINISHED, Store
 from fewshot_audio.train import run as running
-from fewshot_audio.train.supervised import Supervised
 from fewshot_audio.types import ConfigError, DataError
 from fewshot_audio.workers import Here
 from processes import workers_of
-
-SAME = ("key", "status", "accuracy", "confusion", "learned", "draw", "updates", "ended")
-
-
-def lines(machine):
-    return list(Store(machine.results).lines())
-
-
-def told(found):
-    """What must be the same whoever did the runs."""
-    return {line["key"]: [line.get(name) for name in SAME] for line in found}
-
-
-def disturbing(job, flag, trouble):
-    frontend = replace(job.frontend, target="disturbing.Disturbing", arguments={"flag": str(flag), "trouble": trouble})
-    return replace(job, frontend=frontend)
+from stored import lines, told
 
 
 def test_workers_do_what_one_process_does_and_are_no_more_than_asked(job, machine, tmp_path):
@@ -57,39 +39,6 @@ def test_workers_do_what_one_process_does_and_are_no_more_than_asked(job, machin
     assert max(seen) == 2
     assert told(lines(apart)) == told(lines(machine))
     assert workers_of(os.getpid()) == []
-
-
-def test_a_killed_worker_costs_the_run_that_it_was_at(job, machine, tmp_path, caplog):
-    flag = tmp_path / "flag"
-    flag.touch()
-    wanted, apart = disturbing(replace(job, repeats={1: 4}), flag, "kill"), replace(machine, workers=2)
-    outcome = work.run(wanted, apart)
-    assert (outcome.trained, len(outcome.failed)) == (3, 1)
-    (failed,) = (line for line in lines(apart) if line["status"] == FAILED)
-    assert failed["cause"] == "worker killed"
-    assert failed["error"].endswith("often for want of memory: fewer workers=... need less")
-    assert failed["started"] < failed["stopped"]  # the worker took seconds to import torch
-    assert "failed (worker killed)" in caplog.text
-    again = work.run(wanted, apart)
-    assert (again.finished_before, again.trained, again.failed) == (3, 1, ())
-
-
-def test_a_stack_whose_worker_is_killed_is_halved(job, machine, tmp_path, caplog):
-    flag = tmp_path / "flag"
-    flag.touch()
-    apart = replace(machine, workers=2, stack=3)
-    outcome = work.run(disturbing(replace(job, repeats={1: 6}), flag, "kill"), apart)
-    assert (outcome.trained, outcome.failed) == (6, ())
-    assert sorted(line["stack"] for line in lines(apart)) == [1, 2, 2, 3, 3, 3]
-    assert "the worker with a stack of 3 runs was killed; its halves are tried" in caplog.text
-
-
-def test_a_worker_that_is_told_to_end_counts_as_killed(job, machine, tmp_path):
-    flag = tmp_path / "flag"
-    flag.touch()
-    apart = replace(machine, workers=2)
-    outcome = work.run(disturbing(replace(job, repeats={1: 3}), flag, "end"), apart)
-    assert (outcome.trained, [line["cause"] for line in outcome.failed]) == (2, ["worker killed"])
 
 
 def test_a_report_that_cannot_be_stored_is_a_failure_of_its_run(job, machine, monkeypatch):
@@ -273,65 +222,3 @@ def test_causes_of_failure_are_told_apart():
     assert cause(caught.value) == "out of memory"
     assert cause(OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))) == "out of memory"
     assert cause(RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`")) == "out of memory"
-
-
-def _work_on(jobs, machine):
-    for job in jobs:
-        work.run(job, machine)
-
-
-def test_processes_killed_at_random_lose_nothing_and_do_nothing_twice(job, machine, tmp_path):
-    """Four processes on 64 runs in four files; twenty times one of them is killed at work, and another comes in its place."""
-    other = replace(job, frontend=replace(job.frontend, name="floor", arguments={**job.frontend.arguments, "beta": 1e-3}))
-    longer = {**job.fit.arguments, "epochs": 30}
-    jobs = [replace(each, repeats={1: 16, 2: 16}, fit=replace(job.fit, arguments=longer)) for each in (job, other)]
-    undisturbed = replace(machine, results=tmp_path / "undisturbed")
-    _work_on(jobs, undisturbed)
-    context, dice, kills = get_context("fork"), random.Random(0), 0
-
-    def begun():
-        process = context.Process(target=_work_on, args=(jobs, machine))
-        process.start()
-        return process
-
-    processes = [begun() for _ in range(4)]
-    while kills < 20:
-        time.sleep(dice.uniform(0.05, 0.4))
-        place = dice.choice([place for place, process in enumerate(processes) if process.is_alive()])
-        processes[place].kill()
-        processes[place].join()
-        assert len(lines(machine)) < 64, "all was done before the last kill"
-        kills += processes[place].exitcode == -signal.SIGKILL
-        processes[place] = begun()
-    for process in processes:
-        process.join()
-        assert process.exitcode == 0
-    found = lines(machine)
-    assert set(Counter(line["key"] for line in found).values()) == {1}
-    assert told(found) == told(lines(undisturbed))
-    assert len(found) == 64
-
-
-class Finalised:
-    """Whose finaliser is interrupted by Ctrl-C."""
-
-    def __del__(self):
-        signal.raise_signal(signal.SIGINT)
-
-
-@pytest.mark.parametrize("when", ["training", "storing"])
-def test_ctrl_c_in_a_finaliser_is_not_forgotten(job, machine, monkeypatch, when):
-    """Python lets no exception out of one; the job ends at the next epoch or once the run under way is stored."""
-
-    def interrupted(real):
-        return lambda *arguments: (Finalised(), real(*arguments))[1]
-
-    target = (Supervised, "epoch") if when == "training" else (Store, "append")
-    monkeypatch.setattr(*target, interrupted(getattr(*target)))
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            work.run(replace(job, repeats={1: 3}), machine)
-    finally:
-        signal.signal(signal.SIGINT, before)
-    assert len(lines(machine)) == (0 if when == "training" else 1)

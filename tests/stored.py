@@ -1,0 +1,14 @@
+"""What runs have left in a store."""
+
+from fewshot_audio.study.store import Store
+
+SAME = ("key", "status", "accuracy", "confusion", "learned", "draw", "updates", "ended")
+
+
+def lines(machine):
+    return list(Store(machine.results).lines())
+
+
+def told(found):
+    """What must be the same whoever did the runs."""
+    return {line["key"]: [line.get(name) for name in SAME] for line in found}

@@ -1,10 +1,12 @@
 """conf/ to frozen types; each file there, and what is said of mistakes."""
 
+import shutil
 from pathlib import Path
 
 import hydra
 import pytest
 import torch
+import yaml
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -46,10 +48,31 @@ def test_every_frontend_can_be_built(name):
     assert isinstance(build(config.job(composed(f"frontend={name}")).frontend), Frontend)
 
 
+def leaves(settings, above=()):
+    """The settings of a yaml by their full names."""
+    for key, value in settings.items():
+        yield from leaves(value, (*above, key)) if isinstance(value, dict) else [(".".join((*above, key)), value)]
+
+
 @pytest.mark.parametrize("name", GROUPS["study"])
-def test_every_study_makes_jobs_without_a_misspelt_setting(name):
-    cfg = composed(f"+study={name}", "dataset.root=/data")
+def test_every_study_makes_jobs_of_what_it_says(name):
+    overrides = ["dataset=synthetic", f"+study={name}", "dataset.root=/data"]
+    with hydra.initialize_config_dir(str(config.CONF), version_base="1.3"):
+        found = hydra.compose("config", overrides, return_hydra_config=True)
+    said = yaml.safe_load((config.CONF / "study" / f"{name}.yaml").read_text())
+    said.pop("defaults", None)
+    assert said
+    assert {key: OmegaConf.select(found, key) for key, _ in leaves(said)} == dict(leaves(said))
+    cfg = config.composed(overrides)
+    config.check_names(cfg)
     assert config.job(cfg).repeats
+
+
+def test_a_study_that_sets_nothing_is_an_error(tmp_path, monkeypatch):
+    shutil.copytree(config.CONF, tmp_path / "conf")
+    (tmp_path / "conf/study/mine.yaml").write_text("results: results/mine\n")
+    monkeypatch.setattr(config, "CONF", tmp_path / "conf")
+    assert error_of("+study=mine") == "study: its yaml sets nothing; let its first line be '# @package _global_'"
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.relative_to(config.CONF).as_posix())

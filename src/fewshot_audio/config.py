@@ -269,7 +269,9 @@ def component(settings: Mapping[str, Any], where: str) -> Component:
 
 
 def check_names(cfg: DictConfig) -> None:
-    """ConfigError, with near matches, where a setting was added (+name=...) that is not one of conf/."""
+    """ConfigError, with near matches, where a setting was added (+name=...) that is not one of conf/; or a study sets none."""
+    if "study" in cfg:
+        raise ConfigError("study: its yaml sets nothing; let its first line be '# @package _global_'")
     known = setting_names()
     for key in cfg:
         if str(key) not in known:

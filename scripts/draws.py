@@ -1,6 +1,6 @@
 """Write a job's draws as CSV: python scripts/draws.py dataset=us8k dataset.root=... fold=1 draws=draws.csv"""
 
-from fewshot_audio import config
+from fewshot_audio import command, config
 
 
 def main(cfg) -> bool:
@@ -13,4 +13,4 @@ def main(cfg) -> bool:
 
 
 if __name__ == "__main__":
-    config.command(main)
+    command.command(main)

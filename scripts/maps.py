@@ -2,10 +2,10 @@
 
 import sys
 
-from fewshot_audio import config
+from fewshot_audio import command, config
 
 
-def main(jobs, machine) -> None:
+def main(sweep) -> None:
     """Write figures/maps.* below results=, of a test clip of the fold; scripts/report.py shows it on its page."""
     from fewshot_audio.components import build
     from fewshot_audio.maps import maps_of
@@ -13,6 +13,7 @@ def main(jobs, machine) -> None:
     from fewshot_audio.report.plots_frontends import maps
     from fewshot_audio.report.write import write
 
+    jobs, machine = sweep()
     dataset = build(jobs[0].dataset, name=jobs[0].dataset.name)
     files = {f"figures/{name}": content for name, content in save(maps(maps_of(jobs, dataset))).items()}
     print(*write(files, machine.results), sep="\n")
@@ -21,4 +22,4 @@ def main(jobs, machine) -> None:
 if __name__ == "__main__":
     if not any(word.startswith("frontend=") for word in sys.argv):
         sys.argv.append(f"frontend={','.join(config.choices('frontend'))}")
-    config.sweep_command(main)
+    command.sweep_command(main)

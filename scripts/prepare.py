@@ -1,6 +1,6 @@
 """Build the bank that a job reads: python scripts/prepare.py dataset=us8k dataset.root=..."""
 
-from fewshot_audio import config
+from fewshot_audio import command, config
 
 
 def main(cfg) -> bool:
@@ -13,4 +13,4 @@ def main(cfg) -> bool:
 
 
 if __name__ == "__main__":
-    config.command(main)
+    command.command(main)

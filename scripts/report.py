@@ -3,7 +3,7 @@
 import shlex
 import sys
 
-from fewshot_audio import config
+from fewshot_audio import command, config
 from fewshot_audio.report import render
 from fewshot_audio.report import results as shown
 from fewshot_audio.report.published import check_used
@@ -65,4 +65,4 @@ def report(results, tables, wanted, asked, alone):
 
 
 if __name__ == "__main__":
-    config.command(main)
+    command.command(main)

@@ -1,6 +1,6 @@
 """Do the runs of a job, or of every job of a sweep (-m): python scripts/run.py dataset=us8k dataset.root=... model=vgg"""
 
-from fewshot_audio import config
+from fewshot_audio import command, config
 from fewshot_audio.places import place
 
 
@@ -8,7 +8,7 @@ def main(cfg) -> bool:
     """Whether every run that was asked for is finished."""
     settings, machine = config.job(cfg), config.machine(cfg)
     if machine.dry_run:
-        plan([settings], machine)
+        plan(lambda: ([settings], machine))
         return True
     with place(machine.cache / "at_once", machine.at_once):
         from fewshot_audio import work  # here, because worker processes import this file too, and waiting ones need no torch
@@ -20,12 +20,12 @@ def main(cfg) -> bool:
     return not outcome.failed and not outcome.left
 
 
-def plan(jobs, machine) -> None:
-    """Print what jobs would do."""
-    from fewshot_audio import job
+def plan(sweep) -> None:
+    """Print what the jobs of a sweep would do."""
+    from fewshot_audio import job  # here, while another process composes the sweep
 
-    print(job.plans(jobs, machine))
+    print(job.plans(*sweep()))
 
 
 if __name__ == "__main__":
-    config.command(main, plan)
+    command.command(main, plan)

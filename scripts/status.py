@@ -2,16 +2,16 @@
 
 import logging
 
-from fewshot_audio import config
+from fewshot_audio import command
 
 
-def main(jobs, machine) -> None:
+def main(sweep) -> None:
     """Print the state of every job of a sweep."""
-    from fewshot_audio import status
+    from fewshot_audio import status  # here, while another process composes the sweep
 
     logging.disable(logging.WARNING)  # what is special about the data is said by the runs
-    print(status.status(jobs, machine))
+    print(status.status(*sweep()))
 
 
 if __name__ == "__main__":
-    config.sweep_command(main)
+    command.sweep_command(main)

@@ -11,7 +11,7 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from fewshot_audio import config
+from fewshot_audio import config, sweep
 from fewshot_audio.components import build
 from fewshot_audio.frontends.frontend import Frontend
 from fewshot_audio.train.network import build_network
@@ -188,7 +188,7 @@ def test_the_jobs_of_a_sweep_are_those_that_hydra_makes():
     parsed = OverridesParser.create().parse_overrides([*given, "frontend=log_eps,log_learn"])  # the study's own
     (expected,) = BasicSweeper.split_arguments(parsed, None)
     with hydra.initialize_config_dir(str(config.CONF), version_base="1.3"):
-        assert sorted(map(tuple, config.combinations(given))) == sorted(map(tuple, expected))
+        assert sorted(map(tuple, sweep.combinations(given))) == sorted(map(tuple, expected))
     assert len(expected) == 6
 
 
@@ -206,8 +206,8 @@ def test_the_jobs_of_a_sweep_are_those_that_hydra_makes():
 )
 def test_what_is_put_together_is_what_hydra_composes(overrides):
     with hydra.initialize_config_dir(str(config.CONF), version_base="1.3"):
-        combinations = config.combinations(overrides)
-    swept = [OmegaConf.to_container(cfg) for cfg in config.swept(overrides)]
+        combinations = sweep.combinations(overrides)
+    swept = [OmegaConf.to_container(cfg) for cfg in sweep.swept(overrides)]
     assert len(swept) == len(combinations) > 1
     for found, combination in list(zip(swept, combinations, strict=True))[::7]:
         assert found == OmegaConf.to_container(config.composed(combination))
@@ -215,4 +215,4 @@ def test_what_is_put_together_is_what_hydra_composes(overrides):
 
 def test_a_misspelt_setting_of_a_sweep_is_an_error():
     with pytest.raises(HydraException, match="fit.epoch"):
-        list(config.swept(["model=timbre,vgg", "fit.epoch=3"]))
+        list(sweep.swept(["model=timbre,vgg", "fit.epoch=3"]))

@@ -1,168 +1,36 @@
-"""conf/ to frozen types: the only file that sees hydra or omegaconf."""
+"""conf/ to frozen types; beside command and sweep the only file that sees hydra or omegaconf."""
 
 import errno
-import gc
-import logging
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import fields
 from functools import cache
-from itertools import product
 from pathlib import Path
 from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, OverrideType
 from hydra.errors import HydraException
-from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
-from yaml import YAMLError
+from omegaconf.errors import MissingMandatoryValue
 
 from fewshot_audio.components import call, near
 from fewshot_audio.provenance import command_line
-from fewshot_audio.types import Component, ConfigError, Draw, FewshotAudioError, Job, Machine, Mel, Reporting, Statistics
+from fewshot_audio.types import Component, ConfigError, Draw, Job, Machine, Mel, Reporting, Statistics
 
 CONF = Path(__file__).parents[2] / "conf"
 NAME, TARGET = "name", "_target_"
 ADDED = ("study", "report")
 PLAIN = re.compile(r"\w[\w.+-]*")
-INTERRUPTED = 130  # what a shell gives a program that Ctrl-C ended
-
-
-class Reported(Exception):
-    """A command failed and has said why."""
-
-
-def command(task: Callable[[DictConfig], bool], dry_task: Callable[[list[Job], Machine], None] | None = None) -> None:
-    """Compose conf/config.yaml with the command line, run the task (True: all is well) and exit.
-
-    A dry run of a sweep goes to `dry_task`, if there is one, all jobs at once, which takes seconds instead of minutes.
-    Exit code 0 when all is well, 1 when not, 130 after Ctrl-C; errors that a user can mend come without a traceback.
-    """
-    if dry_task and {"-m", "--multirun"} & set(sys.argv) and "dry_run=true" in map(str.lower, sys.argv):
-        sweep_command(dry_task)
-        return
-    logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr)
-    logging.getLogger("fontTools").setLevel(logging.WARNING)  # tells what it leaves out of every font
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions come here instead of to hydra's own printer
-
-    failures: list[bool] = []
-
-    def checked(cfg: DictConfig) -> None:
-        try:
-            check_names(cfg)
-            if not task(cfg):
-                fail()
-        except (FewshotAudioError, OmegaConfBaseException, OSError, YAMLError, BrokenProcessPool) as error:
-            print(f"error: {explain(error)}", file=sys.stderr)
-            fail()
-
-    def fail() -> None:
-        failures.append(True)
-        if HydraConfig.get().mode is RunMode.MULTIRUN:  # the launcher may run this in another process
-            raise Reported
-
-    try:
-        hydra.main(config_path=str(CONF), config_name="config", version_base="1.3")(checked)()
-        sys.exit(bool(failures))
-    except Reported:
-        sys.exit(1)
-    except (HydraException, OmegaConfBaseException, YAMLError) as error:
-        print(f"error: {explain(error)}", file=sys.stderr)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        print("interrupted; finished runs are kept, the same command goes on", file=sys.stderr)
-        sys.exit(INTERRUPTED)
 
 
 def composed(overrides: list[str]) -> DictConfig:
     """conf/config.yaml with overrides as on the command line, for use outside of a command."""
     with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
         return hydra.compose("config", overrides)
-
-
-def sweep_command(task: Callable[[list[Job], Machine], None]) -> None:
-    """Make every job that the command line would sweep after -m, run the task on all, and exit.
-
-    Exit code 0, or 1 after an error that a user can mend, which comes without a traceback.
-    """
-    gc.disable()  # such commands are short: collecting garbage takes a fifth of their time and finds none
-    try:
-        jobs, where = [], None
-        for cfg in swept([word for word in sys.argv[1:] if word not in ("-m", "--multirun")]):
-            check_names(cfg)
-            jobs.append(job(cfg))
-            where = where or machine(cfg)
-        task(jobs, where)
-        sys.stdout.flush()
-    except (FewshotAudioError, HydraException, OmegaConfBaseException, YAMLError, OSError) as error:
-        print(f"error: {explain(error)}", file=sys.stderr)
-        sys.exit(1)
-    os._exit(0)  # at once: there is nothing to put in order, for which torch takes up to a second
-
-
-def swept(overrides: Sequence[str]) -> Iterator[DictConfig]:
-    """Overrides as after -m to the configuration of every job, valid until the next one is asked for.
-
-    Plain values, which every job sets, are set on what was composed for the choices of files.
-    """
-    made: dict[tuple[str, ...], DictConfig] = {}
-    compose = cache(lambda *texts: OmegaConf.to_container(hydra.compose("config", list(texts)), resolve=False))
-    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
-        for combination in combinations(overrides):
-            parsed = [_parsed(text) for text in combination]
-            plain = [each for each in parsed if each.type is OverrideType.CHANGE and not (CONF / each.key_or_group).is_dir()]
-            chosen = tuple(each.input_line for each in parsed if each not in plain)
-            if chosen not in made:
-                made[chosen] = OmegaConf.create(_put_together(compose, next(iter(made), chosen), chosen))
-                OmegaConf.set_struct(made[chosen], True)
-            for each in plain:
-                OmegaConf.update(made[chosen], each.key_or_group, each.value())
-            yield made[chosen]
-
-
-def _put_together(compose: Callable[..., dict[str, Any]], first: Sequence[str], chosen: Sequence[str]) -> dict[str, Any]:
-    """Choices of files to their settings: the first one's, with what each other choice alone changes in them.
-
-    Composing takes 0.1 s, and choices are far fewer than combinations. Where two of them change one setting, all are composed.
-    """
-    base, changed = compose(*first), {}
-    for place, (old, new) in enumerate(zip(first, chosen, strict=True)):
-        if old != new:
-            other = compose(*first[:place], new, *first[place + 1 :])
-            different = {key: value for key, value in other.items() if key not in base or value != base[key]}
-            if changed.keys() & different.keys() or base.keys() - other.keys():
-                return compose(*chosen)
-            changed |= different
-    return base | changed
-
-
-@cache
-def _parsed(text: str) -> Override:
-    """An override of the command line."""
-    return OverridesParser.create().parse_override(text)
-
-
-def combinations(overrides: Sequence[str]) -> list[list[str]]:
-    """Overrides as after -m to those of every job, with the choices of a study for what they leave open; hydra is initialised."""
-    parser = OverridesParser.create()
-    single = [each.input_line for each in parser.parse_overrides(list(overrides)) if not each.is_sweep_override()]
-    params = hydra.compose("config", single, return_hydra_config=True).hydra.sweeper.get("params") or {}
-    named = {override.split("=")[0].lstrip("+~") for override in overrides}
-    left_open = [f"{key}={value}" for key, value in params.items() if key not in named]
-    choices = [
-        [f"{each.get_key_element()}={value}" for value in each.sweep_string_iterator()]
-        if each.is_sweep_override()
-        else [each.input_line]
-        for each in parser.parse_overrides([*overrides, *left_open])
-    ]
-    return [list(combination) for combination in product(*choices)]
 
 
 def explain(error: BaseException) -> str:

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import soundfile
 from numpy.lib.stride_tricks import sliding_window_view
-from scipy.special import i0
 
 from fewshot_audio.types import DataError
 
@@ -87,7 +86,7 @@ def _step(rate: int, target: int) -> int:
 def _table() -> np.ndarray:
     """The filter's right half, `TABLE` entries per zero crossing of the sinc."""
     place = np.arange(ZERO_CROSSINGS * TABLE + 1) / TABLE
-    window = i0(BETA * np.sqrt(1 - (place / ZERO_CROSSINGS) ** 2)) / i0(BETA)
+    window = np.i0(BETA * np.sqrt(1 - (place / ZERO_CROSSINGS) ** 2)) / np.i0(BETA)
     return window * ROLL_OFF * np.sinc(ROLL_OFF * place)
 
 

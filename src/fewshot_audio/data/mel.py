@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy.fft
-import scipy.sparse
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 BANDS = 128
 AT_ONCE = 32  # frames: what stays in a processor's cache
@@ -32,7 +34,7 @@ class MelTransform:
         window, filters = _hann(self.n_fft), _sparse_filters(self.sample_rate, self.n_fft)
         rows = np.empty((len(frames), BANDS), np.float32)
         for start in range(0, len(frames), AT_ONCE):
-            spectrum = scipy.fft.rfft(frames[start : start + AT_ONCE] * window)
+            spectrum = np.fft.rfft(frames[start : start + AT_ONCE] * window)
             rows[start : start + AT_ONCE] = (filters @ (spectrum.real**2 + spectrum.imag**2).T).T
         return rows
 
@@ -44,9 +46,11 @@ def _hann(size: int) -> np.ndarray:
 
 
 @cache
-def _sparse_filters(sample_rate: int, n_fft: int) -> scipy.sparse.csr_array:
+def _sparse_filters(sample_rate: int, n_fft: int) -> "csr_array":
     """Slaney's filters (bands, bins): a bin lies in two of them at most."""
-    return scipy.sparse.csr_array(slaney_filters(sample_rate, n_fft, BANDS).T)
+    from scipy.sparse import csr_array  # here: importing it takes every command 0.3 s, and few build a bank
+
+    return csr_array(slaney_filters(sample_rate, n_fft, BANDS).T)
 
 
 @cache

@@ -138,6 +138,30 @@ def test_gradients_are_those_of_finite_differences(kind):
     assert torch.autograd.gradcheck(energies, inputs)
 
 
+@pytest.mark.parametrize("tolerance", [None, 1e-3], ids=["exact", "fast"])
+def test_gradients_of_narrow_bands_are_those_of_finite_differences(tolerance):
+    placement = Placement(161, 40, "centre")
+    engine = Bands(placement, tolerance, symmetric=True)
+    clips = batch((900, 300), torch.float64)
+    prepared = engine.prepare(*clips)
+
+    def made(centres, widths, poolings):
+        gabor, pooling = Gabor(centres, widths, 161), GaussianLowpass(poolings, 161)
+        for module, name, value in ((gabor, "centres", centres), (gabor, "widths", widths), (pooling, "widths", poolings)):
+            del module._parameters[name]
+            setattr(module, name, value)  # which a parameter would cut off
+        return torch.complex(*gabor()), pooling()
+
+    def energies(*values):
+        return engine.energies(*made(*values), *prepared)[:, :8]
+
+    start = [[0.4, 1.5, 2.8], [12.0, 16.0, 14.0], [0.3, 0.4, 0.35]]
+    inputs = [torch.tensor(each, dtype=torch.float64).requires_grad_() for each in start]
+    samples, *_ = engine._plan(*(each.detach() for each in made(*inputs)))
+    assert samples.max() <= engine.size // 2  # none is filtered at the full rate
+    assert torch.autograd.gradcheck(energies, inputs)
+
+
 def test_the_frames_of_a_clip_lie_as_mel_frames_do_or_as_in_tensorflow():
     for samples in (1, 500, 1024, 44100, 176400):
         centred, same = Placement(1103, 1024, "centre"), Placement(1103, 1024, "tf")

@@ -131,6 +131,17 @@ def test_the_exact_engine_makes_the_plain_one_s_maps_of_steep_spectra(compressio
     assert (found - wanted).abs().max() < 1e-5 * wanted.abs().max()
 
 
+@pytest.mark.parametrize("compression", ["pcen", "log"])
+def test_the_exact_engine_in_float32_lets_no_loud_frame_into_a_quiet_one(compression):
+    """A chirp, which most filters hear for a moment only; as far from the plain engine in float64 as float32's FFT is."""
+    settings = [f"frontend.compression={compression}"]
+    plain, exact = (leaf(*settings, f"frontend.engine={engine}", rate=44100, filters=128) for engine in ("conv", "exact"))
+    seconds = torch.arange(40000, dtype=torch.float64)[None] / 44100
+    chirp = torch.sin(2 * torch.pi * (200 + 2100 * seconds) * seconds)
+    wanted, found = maps(plain.double(), chirp), maps(exact, chirp.float())
+    assert (found - wanted).abs().max() < 3e-5 * wanted.abs().max()
+
+
 @pytest.mark.parametrize(("kind", "settings"), [("td_fbanks", []), ("leaf", ["frontend.window=hann"]), ("leaf", [])])
 def test_the_exact_engine_has_the_plain_one_s_gradients_whatever_is_learned(kind, settings):
     sound = steep(8000)[None]

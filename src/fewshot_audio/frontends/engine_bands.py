@@ -29,7 +29,7 @@ from fewshot_audio.frontends.engine_blocks import Blocks, sizes
 from fewshot_audio.frontends.placement import Placement
 
 SHARES = 10.0 ** -torch.arange(3, 9, 0.25)  # of a filter's power that may lie outside its band
-EXACT_SHARE, EXACT_SHARE_BRIEF = 1e-10, 1e-12  # left out by the exact engine; under windows shorter than `BRIEF` taps
+EXACT_SHARE, EXACT_SHARE_BRIEF = 1e-11, 1e-12  # left out by the exact engine; under windows shorter than `BRIEF` taps
 BRIEF = 1 / 4  # of all taps
 WINDOW_SHARE = 1e-3  # of a window's power that may lie beyond what its decimation keeps
 EXACT_WINDOW_SHARE = 1e-7
@@ -196,16 +196,20 @@ class Bands(Engine):
         return responses(filters, self.size, self.symmetric).gather(1, bins) * scale, self._decimated(windows, count)
 
     def _decimated(self, windows: Tensor, count: int) -> Tensor:
-        """Windows (filters, taps) to what sums `count` samples of a block into each frame (filters, frames, count)."""
-        spectrum = torch.fft.rfft(windows, self.size)[:, : count // 2 + 1]
+        """Windows (filters, taps) to what sums `count` samples of a block into each frame (filters, frames, count).
+
+        By the exact engine in float64: rounding beyond a window would let a loud frame of the block into its quiet ones.
+        """
+        given = windows.double() if self.tolerance is None else windows
+        spectrum = torch.fft.rfft(given, self.size)[:, : count // 2 + 1]
         hop, rest = divmod(self.placement.hop * count, self.size)
         if rest == 0:  # each frame whole samples later
             first = torch.fft.irfft(spectrum, count)
-            return torch.stack([first.roll(frame * hop, 1) for frame in range(self.frames)], 1)
+            return torch.stack([first.roll(frame * hop, 1) for frame in range(self.frames)], 1).to(windows.dtype)
         delays = torch.arange(self.frames, device=windows.device)[:, None] * self.placement.hop
         turns = delays * torch.arange(count // 2 + 1, device=windows.device) % self.size  # whole numbers, so exact
-        turns = turns.to(windows.dtype) * (2 * torch.pi / self.size)
-        return torch.fft.irfft(spectrum[:, None] * torch.polar(torch.ones_like(turns), -turns), count)
+        turns = turns.to(given.dtype) * (2 * torch.pi / self.size)
+        return torch.fft.irfft(spectrum[:, None] * torch.polar(torch.ones_like(turns), -turns), count).to(windows.dtype)
 
 
 def _sizes(least: Tensor, most: int) -> Tensor:

@@ -6,8 +6,8 @@ import pytest
 import torch
 from scipy.fft import next_fast_len
 
+from fewshot_audio.frontends import bands, engine_rectified
 from fewshot_audio.frontends import blocks as blocks_of_waveforms
-from fewshot_audio.frontends import engine_bands, engine_rectified
 from fewshot_audio.frontends.blocks import good_length, mattering
 from fewshot_audio.frontends.engine import Conv
 from fewshot_audio.frontends.engine_bands import Bands
@@ -107,6 +107,19 @@ def test_filters_that_have_moved_get_other_bands_and_the_error_until_then_is_tol
         gabor.widths *= 2
         fast.calibrate(torch.complex(*gabor()), pooling(), 1e-5, *prepared)
     assert fast.report()["error"] <= 1e-3 < fast.report()["worst error"]
+
+
+def test_the_error_on_clips_that_the_bands_were_not_chosen_for_is_told_too():
+    gabor, pooling, taps = parts(16000, 10)
+    fast = Bands(Placement(taps, 160, "centre"), 1e-3)
+    noise, lengths = batch((16000, 16000))
+    steep = torch.cumsum(noise, 1) / 10
+    with torch.no_grad():
+        fast.calibrate(torch.complex(*gabor()), pooling(), 1e-5, *fast.prepare(noise, lengths))
+        assert "error on test clips" not in fast.report()
+        fast.check(torch.complex(*gabor()), pooling(), 1e-5, *fast.prepare(steep, lengths))
+    told = fast.report()
+    assert told["error"] <= 1e-3 < told["error on test clips"] < told["largest error on test clips"]
 
 
 def test_a_bank_that_the_tolerance_cannot_spare_is_filtered_whole():
@@ -264,10 +277,10 @@ def test_blocks_without_a_part_in_the_loss_are_left_out_of_the_backward_pass(kin
         blocks.append((len(found[0]), len(gradient)))
         return found
 
-    for module in (blocks_of_waveforms, engine_bands, engine_rectified):
+    for module in (blocks_of_waveforms, bands, engine_rectified):
         monkeypatch.setattr(module, "mattering", counting)
     some = gradients()
-    for module in (blocks_of_waveforms, engine_bands, engine_rectified):
+    for module in (blocks_of_waveforms, bands, engine_rectified):
         monkeypatch.setattr(module, "mattering", lambda *given: given)
     assert min(kept / of for kept, of in blocks) < 0.5
     for one, other in zip(some, gradients(), strict=True):

@@ -8,10 +8,10 @@ import torch
 from scipy.spatial.distance import jensenshannon
 
 from fewshot_audio.frontends.drift import drift
-from fewshot_audio.frontends.gabor import FWHM
+from fewshot_audio.frontends.gabor import FWHM, Gabor
 from fewshot_audio.frontends.initial import initial
 from fewshot_audio.types import ConfigError
-from small_leaf import leaf
+from small_leaf import leaf, maps
 
 
 def test_centres_on_the_mel_scale_are_librosa_s():
@@ -109,12 +109,19 @@ def test_seven_parameters_per_filter():
 
 
 def test_drift_is_told_in_hz_and_in_bandwidths():
-    before = {"centre": torch.tensor([100.0, 1000.0, 2000.0]), "bandwidth": torch.tensor([50.0, 100.0, 200.0])}
-    after = {"centre": torch.tensor([100.0, 1050.0, 2400.0]), "bandwidth": torch.tensor([50.0, 100.0, 200.0])}
-    told = drift(before, after)
-    assert told["filters"]["centre"] == {"before": [100, 1000, 2000], "after": [100, 1050, 2400]}
+    before = {"centre": torch.tensor([300.0, 1000.0, 2000.0]), "bandwidth": torch.tensor([50.0, 100.0, 200.0])}
+    after = {"centre": torch.tensor([300.0, 1050.0, 2400.0]), "bandwidth": torch.tensor([50.0, 100.0, 210.0])}
+    filters = [
+        Gabor(2 * torch.pi * each["centre"] / 8000, FWHM * 8000 / (2 * torch.pi * each["bandwidth"]), 801)
+        for each in (before, after)
+    ]
+    responses = tuple(torch.complex(*each()).detach() for each in filters)
+    told = drift(before, after, responses)
+    assert told["filters"]["centre"] == {"before": [300, 1000, 2000], "after": [300, 1050, 2400]}
     assert told["summary"]["median drift, Hz"] == 50
     assert told["summary"]["largest drift, initial bandwidths"] == 2
+    assert told["summary"]["median change, bandwidth"] == 0
+    assert told["summary"]["largest change, bandwidth"] == 10
     hz = np.linspace(0, 4000, 100_000)
     distances = []
     for row in range(3):
@@ -122,5 +129,59 @@ def test_drift_is_told_in_hz_and_in_bandwidths():
         middles = [each["centre"][row].item() for each in (before, after)]
         p, q = (1e-300 + np.exp(-0.5 * ((hz - m) * w) ** 2) for m, w in zip(middles, widths, strict=True))
         distances.append(jensenshannon(p, q, 2))
-    assert told["summary"]["Jensen-Shannon distance"] == pytest.approx(np.mean(distances), abs=2e-3)
-    assert drift(before, before)["summary"]["Jensen-Shannon distance"] == 0
+    distance = "Jensen-Shannon distance of responses"
+    assert told["summary"][distance] == pytest.approx(np.mean(distances), abs=2e-3)
+    assert drift(before, before, responses[:1] * 2)["summary"][distance] == 0
+
+
+def test_filters_that_keep_their_centre_and_bandwidth_but_not_their_response_have_drifted():
+    """One line that becomes two, of the same mean and spread of its power."""
+    t = torch.arange(400)
+    window = torch.hann_window(400)
+    one = (window * torch.exp(1j * t))[None]
+    two = (window * (torch.exp(0.8j * t) + torch.exp(1.2j * t)))[None]
+    told = drift(
+        {"centre": torch.ones(1), "bandwidth": torch.ones(1)}, {"centre": torch.ones(1), "bandwidth": torch.ones(1)}, (one, two)
+    )
+    assert told["summary"]["Jensen-Shannon distance of responses"] > 0.9
+
+
+def test_bounds_are_counted_before_and_after_training():
+    made = leaf()
+    with torch.no_grad():
+        made.filters.centres[:3] = 4
+        made.pooling.widths[:2] = 0.6
+    told = made.report()["summary"]
+    assert [told[f"filters at a bound{when}"] for when in (" at the start", "")] == [0, 3]
+    assert [told[f"poolings at a bound{when}"] for when in (" at the start", "")] == [0, 2]
+    assert told["largest change, pooling, ms"] == pytest.approx(0.1 * 200 / 16, abs=1e-3)  # ms, of half of 401 samples
+    sinc = leaf("frontend.engine=exact", kind="sincnet")
+    sinc.filters.band.data[-1] = 10
+    assert sinc.report()["summary"]["filters at a bound"] == 1
+
+
+def test_filters_beyond_a_bound_come_back_to_it_and_learn_again():
+    """What stays beyond a bound has no gradient; the reference brings its filters back after every update too."""
+    made = leaf("frontend.compression=none", "frontend.engine=conv")
+    with torch.no_grad():
+        made.filters.widths[:] = 1e4
+    assert widths_gradient(made).abs().max() == 0
+    made.project()
+    at_the_bound = made.filters.widths.detach().clone()
+    assert at_the_bound.tolist() == pytest.approx([401 * FWHM / (2 * pi)] * 12)
+    assert widths_gradient(made).abs().min() > 0
+
+
+def widths_gradient(made):
+    noise = torch.randn(1, 2000, 1, generator=torch.Generator().manual_seed(0))
+    (found,) = torch.autograd.grad(made.maps(noise).sum(), [made.filters.widths])
+    return found
+
+
+def test_widths_may_count_in_many_samples():
+    """The same filters; gradients that are as many times as large."""
+    one, many = leaf("frontend.engine=conv"), leaf("frontend.engine=conv", kind="leaf_widths")
+    noise = torch.randn(1, 2000, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(maps(one, noise), maps(many, noise))
+    assert torch.equal(512 * widths_gradient(one), widths_gradient(many))
+    assert one.in_plain_units()["bandwidth"].equal(many.in_plain_units()["bandwidth"])

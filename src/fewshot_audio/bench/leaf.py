@@ -40,7 +40,8 @@ def lines(result: dict[str, Any]) -> Iterator[str]:
         for name, found in case["engines"].items():
             ratios = f"{found['forward_ratio']:6.1f} {found['backward_ratio']:6.1f}"
             times = f"forward {found['forward_ms']:8.1f}  with backward {found['backward_ms']:8.1f}"
-            yield f"  {name:6} {times}  conv is {ratios} times as long  memory {found['memory_mib']} MiB"
+            mel, memory = f"{found['forward_in_mel_maps']:6.1f} mel maps", f"memory {found['memory_mib']} MiB"
+            yield f"  {name:6} {times}  conv is {ratios} times as long  forward is {mel}  {memory}"
     yield f"smoothing of 1000 frames: the loop is {result['smoothing']['ratio']} times as long"
 
 
@@ -58,6 +59,8 @@ def _case(rate: int, filters: int, hop: int, rounds: int, patches: int, device: 
             each[f"{part}_ratio"] = round(found["conv"][f"{part}_ms"] / each[f"{part}_ms"], 1)
     mel = MelTransform(rate, 2048, hop, "reflect")
     mel_ms = _medians({"mel": lambda: [mel(each) for each in noise.numpy()]}, rounds, "cpu")["mel"] / patches
+    for each in found.values():
+        each["forward_in_mel_maps"] = round(each["forward_ms"] / mel_ms, 1)
     return {"rate": rate, "filters": filters, "hop": hop, "mel_ms": mel_ms, "engines": found}
 
 

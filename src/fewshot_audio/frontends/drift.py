@@ -6,15 +6,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fewshot_audio.frontends.gabor import FWHM
-
-BINS = 4096  # of compared responses, from 0 Hz to beyond the highest filter
+FINER = 4  # bins of compared responses than taps
 
 
-def drift(before: dict[str, Tensor], after: dict[str, Tensor]) -> dict[str, Any]:
+def drift(before: dict[str, Tensor], after: dict[str, Tensor], responses: tuple[Tensor, Tensor]) -> dict[str, Any]:
     """Parameters in plain units, each (filters,), before and after training, and the size of the change.
 
-    Both hold "centre" and "bandwidth" in Hz (full width at half of the largest amplitude), and others by name.
+    Both hold "centre" and "bandwidth" in Hz (full width at half of the largest amplitude), and others by name; `responses` are
+    impulse responses (filters, taps) before and after.
     """
     moved = (after["centre"] - before["centre"]).abs()
     in_widths = moved / before["bandwidth"]
@@ -23,10 +22,14 @@ def drift(before: dict[str, Tensor], after: dict[str, Tensor]) -> dict[str, Any]
         "largest drift, Hz": moved.max(),
         "median drift, initial bandwidths": in_widths.median(),
         "largest drift, initial bandwidths": in_widths.max(),
-        "Jensen-Shannon distance": jensen_shannon(before, after),
+        "Jensen-Shannon distance of responses": jensen_shannon(*responses),
     }
-    filters = {name: {"before": rounded(before[name]), "after": rounded(after[name])} for name in before}
-    return {"summary": {name: float(f"{value.item():.5g}") for name, value in summary.items()}, "filters": filters}
+    told = before_and_after(before, after)
+    others = {name: value for name, value in told["summary"].items() if not name.endswith("centre")}
+    return {
+        "summary": {name: float(f"{value.item():.5g}") for name, value in summary.items()} | others,
+        "filters": told["filters"],
+    }
 
 
 def before_and_after(before: dict[str, Tensor], after: dict[str, Tensor]) -> dict[str, Any]:
@@ -39,20 +42,18 @@ def before_and_after(before: dict[str, Tensor], after: dict[str, Tensor]) -> dic
     return {"summary": {name: float(f"{value.item():.5g}") for name, value in summary.items()}, "filters": filters}
 
 
-def jensen_shannon(before: dict[str, Tensor], after: dict[str, Tensor]) -> Tensor:
-    """The mean over filters of the Jensen-Shannon distance (base 2, 0 to 1) of their Gaussian responses, each of sum 1."""
-    top = max(each["centre"].max() + 3 * each["bandwidth"].max() for each in (before, after))
-    hz = torch.linspace(0, top.item(), BINS, dtype=torch.float64)
-    p, q = (_normalised(hz, each["centre"].double(), each["bandwidth"].double()) for each in (before, after))
-    middle = (p + q) / 2
-    middle = middle.clamp(min=torch.finfo(middle.dtype).tiny)
+def jensen_shannon(before: Tensor, after: Tensor) -> Tensor:
+    """Impulse responses (filters, taps) to the mean over filters of the Jensen-Shannon distance (base 2, 0 to 1) of their
+    amplitude responses, each of sum 1."""
+    p, q = _normalised(before), _normalised(after)
+    middle = ((p + q) / 2).clamp(min=torch.finfo(p.dtype).tiny)
     divergence = (torch.special.xlogy(p, p / middle) + torch.special.xlogy(q, q / middle)).sum(1) / 2
     return (divergence.clamp(min=0) / math.log(2)).sqrt().mean()
 
 
-def _normalised(hz: Tensor, centre: Tensor, bandwidth: Tensor) -> Tensor:
-    response = torch.exp(-0.5 * ((hz - centre[:, None]) / (bandwidth[:, None] / FWHM)) ** 2)
-    return response / response.sum(1, keepdim=True)
+def _normalised(filters: Tensor) -> Tensor:
+    amplitude = torch.fft.fft(filters, FINER * filters.shape[1]).abs().double()
+    return amplitude / amplitude.sum(1, keepdim=True)
 
 
 def rounded(values: Tensor) -> list[float]:

@@ -36,6 +36,9 @@ class Engine(ABC):
     def calibrate(self, filters: Tensor, windows: Tensor, floor: float, *prepared: Tensor) -> None:  # noqa: B027
         """Fit an approximate engine to some clips, whose energies matter from `floor` on; others need none."""
 
+    def check(self, filters: Tensor, windows: Tensor, floor: float, *prepared: Tensor) -> None:  # noqa: B027
+        """Measure an approximate engine on clips that it was not fitted to; for its report."""
+
     def report(self) -> dict[str, float]:
         """What is worth recording of the engine, by name."""
         return {}

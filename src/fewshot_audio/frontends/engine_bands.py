@@ -1,28 +1,18 @@
 """Bands: each filter at the rate that its band needs, exact but for rounding or to a tolerance."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 from torch.utils.checkpoint import checkpoint
 
+from fewshot_audio.frontends.bands import BandEnergies
 from fewshot_audio.frontends.blocks import (
-    AT_ONCE,
-    TILE,
-    Room,
-    at_once,
     energies_of_blocks,
     good_length,
-    mattering,
-    of_responses,
-    opposite,
-    parts,
     power,
     responses,
     spectra,
-    whole,
 )
 from fewshot_audio.frontends.engine import Engine
 from fewshot_audio.frontends.engine_blocks import Blocks, sizes
@@ -95,15 +85,8 @@ class Bands(Engine):
         """Choose each filter's band: the narrowest whose error on these clips is within the tolerance, or the whole one."""
         if self.tolerance is None:
             return
-        clips = torch.linspace(0, len(prepared[0]) - 1, min(CALIBRATED_ON, len(prepared[0]))).round().long()
-        half = prepared[0][clips.to(prepared[0].device)]
-        everywhere = torch.tensor([0, self.size], device=half.device).expand(*half.shape[:2], 2)
-        true = self.blocks.energies(filters, windows, half, everywhere)
-        scale = true.mean(1, keepdim=True).clamp(min=floor)  # of each clip, as PCEN takes it
-
-        def off() -> Tensor:
-            return (self._inner(filters, windows, half, everywhere)[0] - true).abs() / scale
-
+        clips = spaced(len(prepared[0]), CALIBRATED_ON)
+        off = self._off(filters, windows, floor, prepared[0][clips.to(prepared[0].device)])
         worst = 0.0 if self.shares is None else _rms(off()).max().item()  # with the bands that served until now
         rungs = torch.cat([SHARES, torch.zeros(1)])
         low = torch.zeros(len(filters), dtype=torch.long)
@@ -117,7 +100,7 @@ class Bands(Engine):
         left = off()
         error = _rms(left).max().item()
         self.found = {
-            "clips": len(half),
+            "clips": len(clips),
             "first error": self.found.get("first error", error),
             "error": error,
             "largest error": left.max().item(),
@@ -125,9 +108,21 @@ class Bands(Engine):
             "whole bands": int((self._plan(filters, windows)[0] > self.size // 2).sum()),
         }
 
+    def check(self, filters: Tensor, windows: Tensor, floor: float, *prepared: Tensor) -> None:
+        if self.tolerance is not None:
+            off = self._off(filters, windows, floor, prepared[0])()
+            self.found |= {"error on test clips": _rms(off).max().item(), "largest error on test clips": off.max().item()}
+
+    def _off(self, filters: Tensor, windows: Tensor, floor: float, half: Tensor) -> Callable[[], Tensor]:
+        """What gives the errors (clips, frames, filters) on blocks of clips, with the bands of then, in mean energies."""
+        everywhere = torch.tensor([0, self.size], device=half.device).expand(*half.shape[:2], 2)
+        true = self.blocks.energies(filters, windows, half, everywhere)
+        scale = true.mean(1, keepdim=True).clamp(min=floor)  # of each clip, as PCEN takes it
+        return lambda: (self._inner(filters, windows, half, everywhere)[0] - true).abs() / scale
+
     def report(self) -> dict[str, float]:
         """Of the worst filter's errors, as shares of its mean energy: the root mean square and the largest with the bands now
-        chosen, and the worst root mean square that training has brought about before bands were chosen anew."""
+        chosen, the worst root mean square that training has brought about before bands were chosen anew, both on test clips."""
         return {"tolerance": self.tolerance} | self.found if self.found else {}
 
     def _inner(self, filters: Tensor, windows: Tensor, half: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
@@ -140,7 +135,7 @@ class Bands(Engine):
         found = []
         if groups:
             tensors = [tensor for _, _, *two in groups for tensor in two]
-            found.append(_BandEnergies.apply(blocks, [begins for _, begins, *_ in groups], *tensors))
+            found.append(BandEnergies.apply(blocks, [begins for _, begins, *_ in groups], *tensors))
         if len(wide):
             whole_bands = (valid.flatten(0, 1), filters[wide], windows[wide], self.placement.hop, self.frames)
             found.append(energies_of_blocks(blocks, *whole_bands, self.symmetric))
@@ -212,6 +207,11 @@ class Bands(Engine):
         return torch.fft.irfft(spectrum[:, None] * torch.polar(torch.ones_like(turns), -turns), count).to(windows.dtype)
 
 
+def spaced(count: int, most: int) -> Tensor:
+    """Numbers of at most so many of `count` clips, evenly spaced."""
+    return torch.linspace(0, count - 1, min(most, count)).round().long()
+
+
 def _sizes(least: Tensor, most: int) -> Tensor:
     """Numbers to the next of 16, 24, 32, 48 ..., or `most`."""
     steps = [2**power * factor for power in range(3, most.bit_length()) for factor in (2, 3)]
@@ -228,74 +228,3 @@ def _reach(power: Tensor, share: Tensor | float) -> Tensor:
 def _rms(errors: Tensor) -> Tensor:
     """Errors (clips, frames, filters) to their root mean square (filters,)."""
     return errors.square().mean((0, 1)).sqrt()
-
-
-class _BandEnergies(torch.autograd.Function):
-    """Spectra (blocks, size // 2 + 1) and groups of filters to energies (blocks, frames, filters), group after group.
-
-    Of each group come the first bin of each filter, and responses (filters, count), windows (filters, frames, count).
-    """
-
-    @staticmethod
-    def forward(ctx: Any, half: Tensor, begins: list[list[int]], *groups: Tensor) -> Tensor:
-        ctx.save_for_backward(half, *groups)
-        ctx.begins = begins
-        found = half.real.new_empty(sum(map(len, begins)), groups[1].shape[1], len(half))  # (filters, frames, blocks)
-        for some, rows in zip(half.split(at_once(half, TILE)), found.split(at_once(half, TILE), 2), strict=True):
-            spectrum, room, done = _more_than_whole(some), {}, 0
-            for begin, response, pool in _some(spectrum, begins, groups):
-                squares = parts(torch.fft.ifft(_banded(room, spectrum, begin, response), norm="forward")).square_()
-                rows[done : done + len(begin)] = torch.bmm(pool.repeat_interleave(2, 2), squares.transpose(1, 2))
-                done += len(begin)
-        return found.permute(2, 1, 0)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        half, *groups = ctx.saved_tensors
-        gradient, half = mattering(gradient, half)
-        found = [torch.zeros_like(tensor) for tensor in groups]
-        for some, wanted in zip(half.split(at_once(half, TILE)), gradient.split(at_once(half, TILE)), strict=True):
-            spectrum, done = _more_than_whole(some), 0
-            steps = zip(_some(spectrum, ctx.begins, groups), _some(spectrum, ctx.begins, found), strict=True)
-            for (begin, response, pool), (_, of_response, of_pool) in steps:
-                out = wanted[:, :, done : done + len(begin)].permute(2, 0, 1).contiguous()  # (filters, blocks, frames)
-                done += len(begin)
-                inside = _inside(spectrum, begin, response)
-                filtered = torch.fft.ifft(inside * response, norm="forward")
-                of_pool += torch.bmm(out.transpose(1, 2), parts(filtered).square()).unflatten(2, (-1, 2)).sum(3)
-                filtered *= torch.bmm(out, pool)
-                symmetric = not response.is_complex()
-                of_response += 2 * of_responses(torch.fft.fft(filtered), opposite(inside, symmetric), symmetric)[:, None]
-        return None, None, *found
-
-
-def _some(spectrum: Tensor, begins: list[list[int]], groups: Sequence[Tensor]) -> Iterator[tuple[list[int], Tensor, Tensor]]:
-    """Some filters of a group at a time: first bins, responses (filters, 1, count) and windows, all views."""
-    for begin, response, pool in zip(begins, groups[::2], groups[1::2], strict=True):
-        size = max(1, at_once(spectrum, AT_ONCE) // (len(spectrum) * response.shape[1]))
-        for first in range(0, len(begin), size):
-            some = slice(first, first + size)
-            yield begin[some], response[some, None], pool[some]
-
-
-def _more_than_whole(half: Tensor) -> Tensor:
-    """Spectra of real blocks to all their bins and the first half of them again, so that no band has to be broken."""
-    spectrum = whole(half)
-    return torch.cat([spectrum, spectrum[:, : spectrum.shape[1] // 2]], 1)
-
-
-def _banded(room: Room, spectrum: Tensor, begins: list[int], response: Tensor) -> Tensor:
-    """The bins of each filter's band times its response (filters, blocks, count), in room kept for that shape."""
-    shapes = spectrum.shape, response.shape
-    if shapes not in room:
-        room.clear()
-        room[shapes] = spectrum.new_empty(len(begins), len(spectrum), response.shape[2])
-    for begin, each, found in zip(begins, response, room[shapes], strict=True):
-        torch.mul(spectrum[:, begin : begin + response.shape[2]], each, out=found)
-    return room[shapes]
-
-
-def _inside(spectrum: Tensor, begins: list[int], response: Tensor) -> Tensor:
-    """The bins of each filter's band (filters, blocks, count)."""
-    return torch.stack([spectrum[:, begin : begin + response.shape[2]] for begin in begins])

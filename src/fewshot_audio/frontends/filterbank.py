@@ -41,7 +41,7 @@ class Filterbank(Frontend):
         self.filters, self.pooling, self.compression = filters, pooling, compression
         self.engine, self.sample_rate, self.draw, self.fixed = engine, sample_rate, draw, fixed
         self.bands = len(filters.at_a_bound())
-        self.before = self.in_plain_units()
+        self._remember()
 
     def kernels(self) -> Tensor:
         """Impulse responses (filters, taps), complex or real."""
@@ -84,13 +84,27 @@ class Filterbank(Frontend):
             with torch.no_grad():
                 for parameter, value in zip(self.filters.parameters(), self.draw(generator), strict=True):
                     parameter.copy_(value)
-        self.before = self.in_plain_units()
+        self._remember()
+
+    @torch.no_grad()
+    def _remember(self) -> None:
+        """Keep what training starts with."""
+        self.before, self.start = self.in_plain_units(), self.kernels().cpu()
+        self.bounds_before = self._at_bounds("at a bound at the start")
+
+    def project(self) -> None:
+        if hasattr(self.filters, "project"):
+            self.filters.project()
 
     def calibrate(self, *inputs: Tensor) -> None:
-        if self.fixed:
-            return
-        with torch.no_grad():
-            self.engine.calibrate(self.kernels(), self.pooling(), FLOOR, *inputs[1:])
+        if not self.fixed:
+            with torch.no_grad():
+                self.engine.calibrate(self.kernels(), self.pooling(), FLOOR, *inputs[1:])
+
+    def check(self, *inputs: Tensor) -> None:
+        if not self.fixed:
+            with torch.no_grad():
+                self.engine.check(self.kernels(), self.pooling(), FLOOR, *inputs[1:])
 
     @torch.no_grad()
     def in_plain_units(self) -> dict[str, Tensor]:
@@ -108,8 +122,13 @@ class Filterbank(Frontend):
         moved = (now["centre"] - self.before["centre"]).abs().median().item()
         return {"median drift, Hz": moved} | {f"median {name}": value.median().item() for name, value in now.items()}
 
+    @torch.no_grad()
     def report(self) -> dict[str, Any]:
+        found = drift(self.before, self.in_plain_units(), (self.start, self.kernels().cpu()))
+        summary = found["summary"] | self.bounds_before | self._at_bounds("at a bound")
+        return {"engine": self.engine.report(), "summary": summary, "filters": found["filters"]}
+
+    def _at_bounds(self, what: str) -> dict[str, int]:
+        """How many filters and pooling windows lie at a bound of theirs."""
         parts = {"filters": self.filters, "poolings": self.pooling}
-        bounds = {f"{name} at a bound": int(part.at_a_bound().sum()) for name, part in parts.items()}
-        found = drift(self.before, self.in_plain_units())
-        return {"engine": self.engine.report(), "summary": found["summary"] | bounds, "filters": found["filters"]}
+        return {f"{name} {what}": int(part.at_a_bound().sum()) for name, part in parts.items()}

@@ -50,8 +50,14 @@ class Frontend(nn.Module, ABC):
     def initialise(self, generator: torch.Generator) -> None:
         """Draw what starts at random, if anything does; called once per run."""
 
+    def project(self) -> None:
+        """Bring parameters that have left their bounds back to them; called after every update."""
+
     def calibrate(self, *inputs: Tensor) -> None:
         """See what `prepare` gave of a run's training clips: before the first update, every few epochs, after the last one."""
+
+    def check(self, *inputs: Tensor) -> None:
+        """See what `prepare` gave of some test clips, once training is over; for its report."""
 
     def learned(self) -> dict[str, float]:
         """The scalars that training has set, by name, for the record of a run's course."""

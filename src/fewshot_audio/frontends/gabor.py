@@ -12,24 +12,32 @@ class Gabor(nn.Module):
     """Filters of `taps` samples by centre (rad/sample) and width (standard deviation in samples), both learned.
 
     Centres are kept in [0, pi], widths between 4 and `taps` times sqrt(2 ln 2) / pi, which keeps bandwidths between one
-    fourth of the rate and 1 / taps of it. Source: Zeghidour et al., arXiv 2101.08596, and its code.
+    fourth of the rate and 1 / taps of it. The parameters of widths count in `unit` samples: plain SGD's steps are unit^2 times as
+    large in samples. Source: Zeghidour et al., arXiv 2101.08596, and its code.
     """
 
-    def __init__(self, centres: Tensor, widths: Tensor, taps: int):
+    def __init__(self, centres: Tensor, widths: Tensor, taps: int, unit: float = 1.0):
         super().__init__()
         self.centres = nn.Parameter(centres)
-        self.widths = nn.Parameter(widths)
-        self.taps = taps
+        self.widths = nn.Parameter(widths / unit)
+        self.taps, self.unit = taps, unit
 
     def bounded(self) -> tuple[Tensor, Tensor]:
         """Centres and widths (filters,) within their bounds."""
-        unit = FWHM / (2 * pi)
-        return self.centres.clamp(0, pi), self.widths.clamp(4 * unit, self.taps * unit)
+        least = FWHM / (2 * pi)
+        return self.centres.clamp(0, pi), (self.unit * self.widths).clamp(4 * least, self.taps * least)
+
+    @torch.no_grad()
+    def project(self) -> None:
+        """Bring parameters back to their bounds, where, unlike beyond, they have gradients."""
+        centres, widths = self.bounded()
+        self.centres.copy_(centres)
+        self.widths.copy_(widths / self.unit)
 
     def at_a_bound(self) -> Tensor:
         """Which filters (filters,) lie at a bound of their centre or width, or beyond."""
-        unit = FWHM / (2 * pi)
-        narrow, wide = self.widths >= self.taps * unit, self.widths <= 4 * unit
+        least, widths = FWHM / (2 * pi), self.unit * self.widths
+        narrow, wide = widths >= self.taps * least, widths <= 4 * least
         return narrow | wide | (self.centres <= 0) | (self.centres >= pi)
 
     def in_hz(self, sample_rate: int) -> tuple[Tensor, Tensor]:

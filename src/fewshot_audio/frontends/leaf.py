@@ -56,14 +56,15 @@ def leaf(
     shape: Shape | None,
     window: Window | None,
     floor: PositiveFloat | None,
+    width_unit: PositiveFloat = 1,
 ) -> Filterbank:
     """A bank of `filters` filters from `low` to `high` Hz (null: half the rate), windows of `window_ms` every `hop` samples.
 
     `hop_ms` stands for `hop` where that is null. `shape` of filters: null for Gabor, sinc, free; `window` of pooling: null for
     a Gaussian per filter, whose first width is `pooling` as a share of half of it; hann, one for all; largest, no window.
     alpha, delta, root and `time_constant` (s) are PCEN's start, `floor` is added to its smoothed energies (null: 1e-12).
-    `learn` names parts that learn, at `learning_rate_factor` times the rate of the rest. ConfigError on what cannot be; `notes`
-    tells of filters that start at a bound or on one another.
+    `learn` names parts that learn, at `learning_rate_factor` times the rate of the rest, Gabor filters' widths in `width_unit`
+    samples. ConfigError on what cannot be; `notes` tells of filters that start at a bound or on one another.
     """
     if (hop is None) == (hop_ms is None):
         raise ConfigError(f"frontend.hop={hop}, frontend.hop_ms={hop_ms}: give one of them and set the other to null")
@@ -75,7 +76,7 @@ def leaf(
     if not low < high <= sample_rate / 2:
         raise ConfigError(f"frontend.low={low}, frontend.high={high}: expected low < high <= {sample_rate / 2} Hz, half the rate")
     taps += shape == "sinc" and taps % 2 == 0  # which are symmetric
-    bank, draw = _filters(shape, initialisation, filters, low, high, sample_rate, taps)
+    bank, draw = _filters(shape, initialisation, filters, low, high, sample_rate, taps, width_unit)
     even = torch.ones(filters)
     smooth = 1 - math.exp(-hop / sample_rate / time_constant)
     if compression == "pcen" and not (alpha <= 1 and root >= 1 and delta > 0):
@@ -95,14 +96,19 @@ def leaf(
 
 
 def _filters(
-    shape: Shape | None, scale: Scale, filters: int, low: float, high: float, sample_rate: int, taps: int
+    shape: Shape | None, scale: Scale, filters: int, low: float, high: float, sample_rate: int, taps: int, unit: float
 ) -> tuple[nn.Module, Draw | None]:
     """Filters at their start, and what draws it where it is random."""
     centres, widths = initial(scale, filters, low, high, sample_rate)
-    gabor = Gabor(centres.float(), widths.float(), taps)
+    gabor = Gabor(centres.float(), widths.float(), taps, unit)
     if shape is None:
-        random = scale == "random"
-        return gabor, (lambda generator: drawn(widths, low, high, sample_rate, generator)) if random else None
+        widths = gabor.bounded()[1].detach().double()
+
+        def random(generator: torch.Generator) -> tuple[Tensor, ...]:
+            centres, those = drawn(widths, low, high, sample_rate, generator)
+            return centres, those / gabor.unit
+
+        return gabor, random if scale == "random" else None
     if scale == "random":
         raise ConfigError(f"frontend.initialisation=random: only for Gabor filters; choose another for frontend.shape={shape}")
     if (scale, shape) == ("constant", "sinc"):

@@ -123,11 +123,16 @@ def _sinc(parameters: Parameters, compression: nn.Module, placement: Placement, 
 
 
 def _hop(samples: int, frames: int, rate: int, taps: int, align: Align) -> int:
-    """Samples per frame: 10 ms or a power of two, whichever gives that many frames. DataError where none does."""
-    for hop in (rate * 10 // 1000, *(2**power for power in range(4, 15))):
-        if Placement(taps, hop, align).frames(samples) == frames:
+    """Samples per frame that give that many frames: 10 ms or another whole number of ms, a power of two, or the roundest other.
+
+    DataError where none does.
+    """
+    in_ms = [rate * ms // 1000 for ms in (10, *range(1, 101))]
+    others = sorted(range(1, samples + 1), key=lambda hop: (-(hop & -hop), hop))
+    for hop in (*in_ms, *(2**power for power in range(4, 15)), *others):
+        if hop and Placement(taps, hop, align).frames(samples) == frames:
             return hop
-    raise DataError(f"out: {frames} frames of {samples} samples at {rate} Hz fit neither 10 ms nor a power of two per frame")
+    raise DataError(f"out: no number of samples per frame gives {frames} frames of {samples} samples")
 
 
 def _gradients(made: Filterbank) -> Parameters:

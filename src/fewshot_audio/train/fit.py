@@ -95,6 +95,8 @@ class Fitting(lightning.LightningModule):
         optimiser.step()
         for run in (run for update in updates for run in update.runs):
             self.progress[run].updates += 1
+            for frontend in self.stack.networks[run].frontends():
+                frontend.project()
 
     def on_train_epoch_end(self) -> None:
         """Keep what the frontends have learned, and stop each run where its method says so. KeyboardInterrupt on Ctrl-C."""

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -23,6 +24,7 @@ from fewshot_audio.train.score import filtered, score
 from fewshot_audio.train.stack import bytes_of_run
 from fewshot_audio.types import Clip, Dataset, Job, Task
 
+CHECKED = 8  # test clips
 FREE_SHARE = 0.8  # of a GPU's free memory that a stack may take
 
 
@@ -113,6 +115,7 @@ def scored(trained: Trained, material: Material) -> dict[str, Any]:
     rows = [material.bank[clip.path] for clip in run.task.test]
     with watch.part("filter"):
         maps = filtered(network, rows)
+        check(network, rows)
     scores = partial(score, network, method, data, labels=_labels(run.task.test), classes=classes)
     stored = {}
     if method.reestimate_bn:
@@ -141,6 +144,16 @@ def scored(trained: Trained, material: Material) -> dict[str, Any]:
         "seconds": watch.seconds,
         "device": " ".join([str(network.device), *([torch.cuda.get_device_name()] if network.device.type == "cuda" else [])]),
     }
+
+
+@torch.no_grad()
+def check(network: Network, rows: Sequence[np.ndarray]) -> None:
+    """Let a frontend that needs whole clips see a few of a bank's rows of test clips, for its report."""
+    if network.frontend.pointwise:
+        return
+    some = np.linspace(0, len(rows) - 1, min(CHECKED, len(rows))).round().astype(int)
+    data = training_set(network.frontend, [torch.from_numpy(rows[i].copy()) for i in some], [0] * len(some))
+    network.frontend.check(*data.to(network.device).inputs)
 
 
 def _reports(network: Network) -> dict[str, Any]:

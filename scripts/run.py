@@ -14,9 +14,10 @@ def main(cfg) -> bool:
         from fewshot_audio import work  # here, because worker processes import this file too, and waiting ones need no torch
 
         outcome = work.run(settings, machine)
-    for line in outcome.failed:
+    for line in outcome.failed + outcome.left:
         n, repeat = (line["identity"][name] for name in ("n_per_class", "repeat"))
-        print(f"failed: n {n}, repeat {repeat}: {line['error']} ({line['cause']})")
+        what = f"{line['error']} ({line['cause']})" if "cause" in line else f"{line['error']} (before, not tried again)"
+        print(f"failed: {work.title(settings)}, n {n}, repeat {repeat}: {what}")
     return not outcome.failed and not outcome.left
 
 

@@ -90,7 +90,7 @@ def test_a_failed_run_gives_exit_code_1_and_its_reason(command, tmp_path):
     sweep = [*command, *extra, "n_per_class=1", "repeats=1"]
     done = subprocess.run(sweep, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 1
-    assert "failed: n 1, repeat 1: RuntimeError: out of luck" in done.stdout
+    assert "n 1, repeat 1: RuntimeError: out of luck" in done.stdout
     assert "Traceback" in done.stderr
 
 

@@ -39,5 +39,5 @@ def test_folds_that_a_dataset_has_not_are_passed_over_where_that_is_set(job, mac
     *plans, together = jobs.plans(sweep, passing).splitlines()
     assert [text.split(" timbre")[0] for text in plans] == [f"synthetic fold {fold}" for fold in (1, 2, 3)]
     assert "3 jobs: 6 runs" in together
-    assert work.run(sweep[3], passing) == work.Outcome(0, 0, 0, (), 0)
+    assert work.run(sweep[3], passing) == work.Outcome(0, 0, 0, (), ())
     assert "6 runs finished" in status.status(sweep, passing)

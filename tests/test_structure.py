@@ -10,7 +10,7 @@ import pytest
 SRC = Path(__file__).parents[1] / "src" / "fewshot_audio"
 FILES = sorted(SRC.rglob("*.py"))
 LEVELS = [
-    {"types", "seeds", "provenance", "places"},
+    {"types", "seeds", "provenance", "places", "lifeline"},
     {"components", "process"},
     {"config"},
     {"sweep"},

@@ -58,12 +58,15 @@ def test_runs_that_another_process_failed_meanwhile_are_left_alone_if_so_asked(j
 
     def and_then(store):
         found = list(read(store))
+        store.prepare()
         spec = opened(one, machine).specs[0]
         store.append(store.file_of(spec), [failed_line(opened(one, machine), spec, now(), ValueError("by another"))])
         return found
 
     monkeypatch.setattr(Store, "brief", and_then)
-    assert work.run(one, other).trained == trained
+    outcome = work.run(one, other)
+    assert outcome.trained == trained
+    assert [line["error"] for line in outcome.left] == ([] if retry else ["ValueError: by another"])
 
 
 def test_halves_of_killed_stacks_come_before_any_wait_for_a_file():

@@ -45,10 +45,14 @@ class Opened:
     specs: Sequence[RunSpec]
 
     @property
+    def threads(self) -> int:
+        """Threads of torch that each worker has."""
+        return max(1, self.machine.threads // self.machine.workers)
+
+    @property
     def pickled(self) -> bytes:
         """What another process needs to open the same."""
-        threads = max(1, self.machine.threads // self.machine.workers)
-        return pickle.dumps((self.job, replace(self.machine, threads=threads)))
+        return pickle.dumps((self.job, replace(self.machine, threads=self.threads)))
 
 
 def opened(job: Job, machine: Machine) -> Opened:
@@ -111,6 +115,8 @@ def _scored(here: Opened, spec: RunSpec, started: str, training: Tried, trained:
     scoring = _tried(_fields, trained, here.material)
     told = {"stack": trained.stack, "warnings": list(dict.fromkeys(training.warnings + scoring.warnings))}
     if scoring.error is None:
+        if nan_clips := scoring.result["nan_clips"]:
+            told["warnings"].append(f"no finite score for {nan_clips} clips, which count as wrong")
         return {**_about(here, spec, started), "status": FINISHED, **scoring.result, **told}
     seconds = {"train": trained.run.watch.seconds["train"], "score": scoring.seconds}
     return failed_line(here, spec, started, scoring.error) | told | {"seconds": seconds}
@@ -139,7 +145,9 @@ def failed_line(here: Opened, spec: RunSpec, started: str, error: BaseException)
     why = cause(error)
     what = {"cause": why, "error": "; ".join([f"{type(error).__name__}: {error}", *([ADVICE[why]] if why in ADVICE else [])])}
     drawn = {"draw": task_hash(here.material.draws.task(spec.n_per_class, spec.repeat))}
-    told = {"status": FAILED, "stack": 1, "device": here.machine.accelerator, **what, **drawn}  # the device that was asked for
+    none = here.machine.accelerator == "cpu" or not torch.accelerator.is_available()
+    device = "cpu" if none else str(torch.accelerator.current_accelerator())
+    told = {"status": FAILED, "stack": 1, "device": device, "warnings": [], **what, **drawn}
     return {**_about(here, spec, started), **told, "traceback": "".join(traceback.format_exception(error))}
 
 

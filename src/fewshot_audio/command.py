@@ -3,6 +3,7 @@
 import gc
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -18,6 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from fewshot_audio.config import CONF, check_names, explain, job, machine
+from fewshot_audio.lifeline import end_with_parent
 from fewshot_audio.sweep import swept
 from fewshot_audio.types import ConfigError, FewshotAudioError, Job, Machine
 
@@ -80,13 +82,22 @@ def sweep_command(task: Callable[[SweepOfJobs], None]) -> None:
     gc.disable()  # such commands are short: collecting garbage takes a fifth of their time and finds none
     start = "fork" if "fork" in get_all_start_methods() else None
     try:
-        with ProcessPoolExecutor(1, get_context(start)) as composer:
+        with ProcessPoolExecutor(1, get_context(start), _begin) as composer:
             task(composer.submit(_jobs, [word for word in sys.argv[1:] if word not in ("-m", "--multirun")]).result)
         sys.stdout.flush()
-    except (FewshotAudioError, OSError) as error:
+    except (FewshotAudioError, OSError, BrokenProcessPool) as error:
         print(f"error: {explain(error)}", file=sys.stderr)
         sys.exit(1)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(INTERRUPTED)
     os._exit(0)  # at once: there is nothing to put in order, for which torch takes up to a second
+
+
+def _begin() -> None:
+    """In the process that composes: leave Ctrl-C to the one that it works for, and end with it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_parent()
 
 
 def _jobs(overrides: Sequence[str]) -> tuple[list[Job], Machine]:

@@ -28,11 +28,13 @@ def describe(specs: Sequence[RunSpec], lines: Sequence[Line]) -> str:
     failures = {line["key"]: line["error"] for line in lines if line["status"] == FAILED and line["key"] in open_ones}
     todo = [spec for spec in specs if spec.key not in finished]
     left = estimate(todo, durations(line for line in lines if line["status"] == FINISHED)) if todo else "nothing"
+    nan = sum(bool(line.get("nan_clips")) for line in finished.values())
     counts = f"{len(finished)} of {len(wanted)} runs finished, {len(failures)} failed"
     return "\n\n".join(
         [
             grid(specs, finished.keys()).to_markdown(index=False, disable_numparse=True),
             f"{counts}; {lately(finished.values())} in the last hour of work; left for one process: {left}",
+            *([f"no finite score for some clips of {nan} finished runs; these clips count as wrong"] if nan else []),
             *(f"failed {count} times: {reason}" for reason, count in Counter(failures.values()).most_common()),
         ]
     )

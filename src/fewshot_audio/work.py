@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from itertools import chain, groupby
 from pathlib import Path
@@ -31,13 +32,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a job came to: runs asked for, finished before, trained now, the failed ones' lines, failed ones left alone."""
+    """What a job came to: runs asked for, finished before, trained now; lines of failed ones, of those left alone."""
 
     asked: int
     finished_before: int
     trained: int
     failed: tuple[Line, ...]
-    left: int
+    left: tuple[Line, ...]
 
 
 @dataclass
@@ -59,25 +60,34 @@ def run(job: Job, machine: Machine) -> Outcome:
     if machine.accelerator == "gpu" and not torch.accelerator.is_available():
         raise ConfigError("accelerator=gpu: torch finds none here; choose auto or cpu")
     store = Store(machine.results)
-    store.prepare()
     if not Planner().present([job], machine):
         log.info("%s: no such fold, nothing to do", title(job))
-        return Outcome(0, 0, 0, (), 0)
+        return Outcome(0, 0, 0, (), ())
     here = opened(job, machine)
     stored = list(store.brief())
     finished = {line["key"]: state(line) for line in stored if line["status"] == FINISHED}
     unfinished = missing(here.specs, finished)
     todo = unfinished if machine.retry_failed else missing(unfinished, {line["key"] for line in stored})
-    asked, before, left = len(here.specs), len(here.specs) - len(unfinished), len(unfinished) - len(todo)
-    log.info("%s: %d runs, %d finished%s", title(job), asked, before, f", {left} that failed are left" if left else "")
+    asked, before, leave = len(here.specs), len(here.specs) - len(unfinished), len(unfinished) - len(todo)
+    log.info("%s: %d runs, %d finished%s", title(job), asked, before, f", {leave} that failed are left" if leave else "")
     if told := _other_code([finished[spec.key] for spec in here.specs if spec.key in finished]):
         log.info("finished by other code: %s; remove their lines to do them anew", told)
+    if todo:
+        store.prepare()
     with tqdm(desc=title(job), total=len(todo), unit="run", leave=False, disable=not todo) as bar:
         lines = _done(store, here, todo, bar) if todo else []
+    left = () if machine.retry_failed else _left(store, unfinished, {line["key"] for line in lines})
     failed = tuple(line for line in lines if line["status"] == FAILED)
     if trained := [line for line in lines if line["status"] == FINISHED]:
         log.info("%s: %d trained, in %s; mean accuracy: %s", title(job), len(trained), store.folder, _means(trained))
     return Outcome(asked, before, len(lines) - len(failed), failed, left)
+
+
+def _left(store: Store, unfinished: Sequence[RunSpec], tried: Container[str]) -> tuple[Line, ...]:
+    """Lines of runs that failed before, or meanwhile in another process, and have not been tried here."""
+    lines = {line["key"]: line for status in (FAILED, FINISHED) for line in store.brief() if line["status"] == status}
+    found = (lines[spec.key] for spec in unfinished if spec.key in lines and spec.key not in tried)
+    return tuple(line for line in found if line["status"] == FAILED)
 
 
 def _means(lines: Sequence[Line]) -> str:
@@ -147,7 +157,11 @@ def _lines(here: Opened, specs: Sequence[RunSpec], started: str, future: Future)
     try:
         lines = future.result()
     except BrokenProcessPool as error:
-        lines = [failed_line(here, spec, started, error) for spec in specs]
+        told = {
+            "threads": here.threads,
+            "seconds": {"train": (datetime.now(UTC) - datetime.fromisoformat(started)).total_seconds()},
+        }
+        lines = [failed_line(here, spec, started, error) | told for spec in specs]
     for line in lines:
         name = f"{title(here.job)}, n {line['identity']['n_per_class']}, repeat {line['identity']['repeat']}"
         if line["status"] == FAILED:

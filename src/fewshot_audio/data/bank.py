@@ -22,6 +22,7 @@ from tqdm import tqdm
 from fewshot_audio.data.audio import load
 from fewshot_audio.data.digests import digest_files
 from fewshot_audio.data.files import sha256, written_whole
+from fewshot_audio.lifeline import end_with_parent
 from fewshot_audio.types import DataError, Dataset
 
 log = logging.getLogger(__name__)
@@ -167,15 +168,17 @@ def _in_parallel(function: Callable, jobs: list[tuple], workers: int) -> Iterato
     if min(workers, len(jobs)) <= 1:
         yield from (function(*job) for job in jobs)
         return
-    with ProcessPoolExecutor(min(workers, len(jobs)), multiprocessing.get_context("spawn"), _one_thread) as pool:
+    with ProcessPoolExecutor(min(workers, len(jobs)), multiprocessing.get_context("spawn"), _begin) as pool:
         try:
             yield from pool.map(function, *zip(*jobs, strict=True))
         finally:
             pool.shutdown(cancel_futures=True)
 
 
-def _one_thread() -> None:
+def _begin() -> None:
+    """In a new builder: use one thread, and end with the process that it works for."""
     threadpool_limits(1)
+    end_with_parent()
 
 
 def _build_part(root: Path, paths: tuple[str, ...], transform: Transform, target: Path) -> dict[str, str]:

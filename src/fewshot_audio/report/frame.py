@@ -21,7 +21,7 @@ NOT_SETTINGS = ("fold", "n_per_class", "repeat")
 NAMES = ["key", "status", "identity", "accuracy", "stored_bn", "draw", "correct", "clips", "nan_clips", "parameters", "seconds"]
 NAMES += ["notes", "command", "commit", "dirty", "versions", "machine", "device", "error", "reads"]
 FIELDS = dict.fromkeys(NAMES, Any) | {"confusion": list[msgspec.Raw], "frontend_report": dict[str, msgspec.Raw]}
-RESULT = ("accuracy", "correct", "clips", "nan_clips", "draw")  # what a run done twice must agree on
+RESULT = ("accuracy", "correct", "clips", "nan_clips", "draw", "stored_bn")  # what a run done twice must agree on
 
 
 @dataclass(frozen=True)

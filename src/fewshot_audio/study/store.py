@@ -1,5 +1,6 @@
 """The store of results: JSON lines, one per run, in one file per dataset x fold x model x frontend x n."""
 
+import errno
 import hashlib
 import json
 import math
@@ -20,7 +21,8 @@ Line = dict[str, Any]
 FINISHED, FAILED = "finished", "failed"
 PROBE = 2**16  # bytes that a disk must have room for before any run
 SYNC_S = 1.0  # between two waits for the disk
-BRIEF = dict.fromkeys(("key", "status", "identity", "accuracy", "seconds", "started", "stopped", "commit", "dirty", "error"), Any)
+BRIEF = dict.fromkeys(("status", "accuracy", "started", "stopped", "commit", "dirty", "error", "nan_clips"), Any)
+BRIEF |= {"key": str, "identity": dict, "seconds": dict}
 
 
 class Store:
@@ -37,7 +39,9 @@ class Store:
             with TemporaryFile(dir=self.folder / ".locks") as probe:
                 probe.write(bytes(PROBE))
         except OSError as error:
-            raise StoreError(f"results={self.folder.parent} cannot be written ({error}); give another: results=...") from error
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            step = "free space and run the same command again" if full else "give another: results=..."
+            raise StoreError(f"results={self.folder.parent} cannot be written ({error}); {step}") from error
 
     def file_of(self, spec: RunSpec) -> Path:
         """The file that holds a run's line, the same whatever command asks for the run."""
@@ -92,7 +96,19 @@ class Store:
 def encoded(lines: Sequence[Line]) -> bytes:
     """Lines as they are stored. TypeError where a value is nothing that JSON has, ValueError where a number is not finite."""
     _check_finite(lines)
-    return msgspec.json.Encoder().encode_lines(lines)
+    try:
+        return msgspec.json.Encoder().encode_lines(lines)
+    except UnicodeEncodeError:  # bytes of a file name that are no UTF-8, in an error's text
+        return msgspec.json.Encoder().encode_lines([_readable(line) for line in lines])
+
+
+def _readable(value: Any) -> Any:
+    """The same with a backslash and digits in strings for what UTF-8 cannot hold."""
+    if isinstance(value, dict):
+        return {_readable(key): _readable(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_readable(each) for each in value]
+    return value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value
 
 
 def _check_finite(value: Any) -> None:

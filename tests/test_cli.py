@@ -90,8 +90,13 @@ def test_a_failed_run_gives_exit_code_1_and_its_reason(command, tmp_path):
     sweep = [*command, *extra, "n_per_class=1", "repeats=1"]
     done = subprocess.run(sweep, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 1
-    assert "n 1, repeat 1: RuntimeError: out of luck" in done.stdout
+    named = "failed: synthetic fold 1 timbre failing, n 1, repeat 1: RuntimeError: out of luck"
+    assert f"{named} (error)" in done.stdout
     assert "Traceback" in done.stderr
+    done = subprocess.run([*sweep, "retry_failed=false"], capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 1
+    assert f"{named} (before, not tried again)" in done.stdout
+    assert "Traceback" not in done.stderr
 
 
 def started(command, *more):

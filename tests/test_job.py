@@ -110,6 +110,7 @@ def test_a_leaf_run_that_diverges_is_stored_with_what_can_be_told(job, machine):
     outcome = work.run(replace(diverging, repeats={2: 1}), machine)
     (line,) = lines(machine)
     assert (outcome.trained, line["nan_clips"]) == (1, line["clips"])
+    assert f"no finite score for {line['clips']} clips, which count as wrong" in line["warnings"]
     assert line["frontend_report"]["summary"]["median drift, Hz"] is None
 
 

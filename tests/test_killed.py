@@ -25,6 +25,8 @@ def test_a_killed_worker_costs_the_run_that_it_was_at(job, machine, tmp_path, ca
     (failed,) = (line for line in lines(apart) if line["status"] == FAILED)
     assert failed["cause"] == "worker killed"
     assert failed["error"].endswith("often for want of memory: fewer workers=... need less")
+    assert failed["seconds"]["train"] > 0
+    assert (failed["threads"], failed["warnings"], failed["device"]) == (1, [], "cpu")
     assert failed["started"] < failed["stopped"]  # the worker took seconds to import torch
     assert "failed (worker killed)" in caplog.text
     again = work.run(wanted, apart)

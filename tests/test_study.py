@@ -69,6 +69,20 @@ def store(tmp_path):
     return store
 
 
+def test_an_error_with_bytes_of_no_text_is_stored(store, tmp_path):
+    """As Python gives a file name in another encoding."""
+    store.append(store.folder / "a.jsonl", [line("a", error="no m\udce4rz.wav", warnings=["\udce4"])])
+    (found,) = store.lines()
+    assert (found["error"], found["warnings"]) == (r"no m\udce4rz.wav", [r"\udce4"])
+
+
+@pytest.mark.parametrize("wrong", [{"key": [1]}, {"identity": None}, {"seconds": None}])
+def test_a_line_of_wrong_types_is_named(store, wrong):
+    store.append(store.folder / "a.jsonl", [line("a"), line("b") | wrong])
+    with pytest.raises(StoreError, match=r"a\.jsonl:2: not a result"):
+        list(store.brief())
+
+
 def test_lines_come_back_as_written(store, job):
     (spec, other) = run_specs(job, "b", None)
     assert store.file_of(spec) == store.file_of(other)

@@ -51,8 +51,8 @@ class Opened:
 
     @property
     def pickled(self) -> bytes:
-        """What another process needs to open the same."""
-        return pickle.dumps((self.job, replace(self.machine, threads=self.threads)))
+        """The same for another process, which needs neither the dataset nor a look at the whole bank."""
+        return pickle.dumps(replace(self, machine=replace(self.machine, threads=self.threads)))
 
 
 def opened(job: Job, machine: Machine) -> Opened:
@@ -69,13 +69,9 @@ def attempt_apart(pickled: bytes, specs: Sequence[RunSpec]) -> list[Line]:
 
 @lru_cache(maxsize=1)
 def _opened_apart(pickled: bytes) -> Opened:
-    job, machine = pickle.loads(pickled)
-    process.set_up(machine.threads, machine.keep_memory)
-    logging.disable(logging.WARNING)  # what is special about the data has been said
-    try:
-        return opened(job, machine)
-    finally:
-        logging.disable(logging.NOTSET)
+    here: Opened = pickle.loads(pickled)
+    process.set_up(here.machine.threads, here.machine.keep_memory)
+    return here
 
 
 @dataclass(frozen=True)

@@ -41,11 +41,20 @@ class Transform(Protocol):
 
 @dataclass(frozen=True)
 class Bank:
-    """Rows of every clip; `key` names what they were computed from: the transform, the clips and the bytes of their files."""
+    """Rows of every clip; `key` names what they were computed from: the transform, the clips and the bytes of their files.
+
+    One in a `folder` goes to other processes by name, checked already.
+    """
 
     key: str
     rows: np.ndarray  # (all rows, columns) float32, memory-mapped
     spans: Mapping[str, tuple[int, int]]
+    folder: Path | None = None
+
+    def __reduce__(self) -> tuple[Callable, tuple]:
+        if self.folder is None:
+            return Bank, (self.key, self.rows, self.spans)
+        return _reopened, (self.key, self.folder)
 
     def __getitem__(self, path: str) -> np.ndarray:
         """A clip's path to its rows (rows, columns)."""
@@ -72,6 +81,10 @@ def open_bank(dataset: Dataset, transform: Transform, cache: Path, workers: int,
     bank, silences = _load(key, folder)
     _refuse(dataset, dict.fromkeys(silences, SILENT), silent)
     return bank
+
+
+def _reopened(key: str, folder: Path) -> Bank:
+    return _load(key, folder)[0]
 
 
 @contextmanager
@@ -234,4 +247,4 @@ def _load(key: str, folder: Path) -> tuple[Bank, list[str]]:
     index = json.loads((folder / "index.json").read_text())
     stops = np.cumsum(index["counts"]).tolist()
     spans = {clip[0]: (stop - count, stop) for clip, count, stop in zip(index["clips"], index["counts"], stops, strict=True)}
-    return Bank(key, np.load(folder / "rows.npy", mmap_mode="r"), spans), index["silent"]
+    return Bank(key, np.load(folder / "rows.npy", mmap_mode="r"), spans, folder), index["silent"]

@@ -213,6 +213,15 @@ def test_what_is_put_together_is_what_hydra_composes(overrides):
         assert found == OmegaConf.to_container(config.composed(combination))
 
 
+@pytest.mark.parametrize(
+    ("study", "runs"), [("whole", 9900), ("us8k", 6000), ("tut_asc", 600), ("us8k_leaf", 3000), ("tut_asc_leaf", 300)]
+)
+def test_the_studies_of_the_article_s_tables_have_their_runs(study, runs):
+    """75 runs per dataset, fold, model and frontend, TUT Acoustic Scenes having one fold."""
+    jobs = [config.job(cfg) for cfg in sweep.swept([f"+study={study}", "dataset.root=/data"])]
+    assert sum(sum(job.repeats.values()) for job in jobs if job.fold == 1 or job.dataset.name == "us8k") == runs
+
+
 def test_a_misspelt_setting_of_a_sweep_is_an_error():
     with pytest.raises(HydraException, match="fit.epoch"):
         list(sweep.swept(["model=timbre,vgg", "fit.epoch=3"]))

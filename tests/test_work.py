@@ -28,7 +28,7 @@ from stored import lines, told
 def test_workers_do_what_one_process_does_and_are_no_more_than_asked(job, machine, tmp_path):
     wanted = replace(job, repeats={1: 3, 2: 2})
     work.run(wanted, machine)
-    apart = replace(machine, results=tmp_path / "apart", workers=2)
+    apart = replace(machine, results=tmp_path / "apart", workers=2, threads=2)
     seen = []
     with ThreadPoolExecutor(1) as pool:
         doing = pool.submit(work.run, wanted, apart)
@@ -38,6 +38,7 @@ def test_workers_do_what_one_process_does_and_are_no_more_than_asked(job, machin
     assert (doing.result().trained, doing.result().failed) == (5, ())
     assert max(seen) == 2
     assert told(lines(apart)) == told(lines(machine))
+    assert {line["threads"] for line in lines(apart)} == {1}  # they share them
     assert workers_of(os.getpid()) == []
 
 

@@ -30,7 +30,7 @@ SMALL = {
     "proto": ["model.width=4"],
     "proto_original": ["model.width=4"],
     "vgg": ["model.width=4"],
-    **{name: ["frontend.engine=exact"] for name in ("leaf", "efficient_leaf", "td_fbanks")},
+    **{name: ["frontend.engine=exact"] for name in ("leaf", "leaf_widths", "efficient_leaf", "td_fbanks")},
 }
 
 

@@ -89,7 +89,8 @@ def test_a_stack_of_three_equals_three_of_one(model, frontend):
 
 @pytest.mark.parametrize(("model", "frontend"), [*((model, "log_learn") for model in MODELS), ("timbre", "leaf")])
 def test_a_stack_equals_single_runs_in_single_precision(model, frontend):
-    """To 1e-5 in 99 of 100 numbers. Maxima that change place by rounding, which differs between processors, move the others."""
+    """To 1e-5; prototypical networks in 99 of 100 numbers. Maxima that change place by rounding, which differs between
+    processors and numbers of threads, move their others."""
     wanted = job(model, frontend, "fit.epochs=1")
     together, methods = runs(wanted, 3, torch.float32)
     fit(together, methods, "cpu")
@@ -100,7 +101,8 @@ def test_a_stack_equals_single_runs_in_single_precision(model, frontend):
         pairs = [(each.flatten().double(), found[name].flatten().double()) for name, each in network.state_dict().items()]
         one, two = (torch.cat(each) for each in zip(*pairs, strict=True))
         off = (one - two).abs() / (1 + one.abs())
-        assert off.quantile(0.99) < 1e-5
+        prototypical = model.startswith("proto")
+        assert off.quantile(0.99 if prototypical else 1) < 1e-5
         assert off.max() < 1e-3
 
 

@@ -85,9 +85,10 @@ def run(job: Job, machine: Machine) -> Outcome:
 
 def _left(store: Store, unfinished: Sequence[RunSpec], tried: Container[str]) -> tuple[Line, ...]:
     """Lines of runs that failed before, or meanwhile in another process, and have not been tried here."""
-    lines = {line["key"]: line for status in (FAILED, FINISHED) for line in store.brief() if line["status"] == status}
-    found = (lines[spec.key] for spec in unfinished if spec.key in lines and spec.key not in tried)
-    return tuple(line for line in found if line["status"] == FAILED)
+    lines = list(store.brief())
+    finished = {line["key"] for line in lines if line["status"] == FINISHED}
+    failed = {line["key"]: line for line in lines if line["status"] == FAILED and line["key"] not in finished}
+    return tuple(failed[spec.key] for spec in unfinished if spec.key in failed and spec.key not in tried)
 
 
 def _means(lines: Sequence[Line]) -> str:

@@ -7,7 +7,9 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from fewshot_audio.frontends.blocks import AT_ONCE, TILE, Room, at_once, mattering, of_responses, opposite, parts, whole
+from fewshot_audio.frontends.blocks import TILE, at_once, doubled, mattering, of_responses, opposite, parts, whole
+
+AT_ONCE = 2**17  # samples of a tile's bands together, as of blocks
 
 
 class BandEnergies(torch.autograd.Function):
@@ -17,15 +19,15 @@ class BandEnergies(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, half: Tensor, begins: list[list[int]], *groups: Tensor) -> Tensor:
+    def forward(ctx: Any, half: Tensor, begins: list[Tensor], *groups: Tensor) -> Tensor:
         ctx.save_for_backward(half, *groups)
         ctx.begins = begins
         found = half.real.new_empty(sum(map(len, begins)), groups[1].shape[1], len(half))  # (filters, frames, blocks)
         for some, rows in zip(half.split(at_once(half, TILE)), found.split(at_once(half, TILE), 2), strict=True):
-            spectrum, room, done = _more_than_whole(some), {}, 0
+            spectrum, done = _more_than_whole(some), 0
             for begin, response, pool in _some(spectrum, begins, groups):
-                squares = parts(torch.fft.ifft(_banded(room, spectrum, begin, response), norm="forward")).square_()
-                rows[done : done + len(begin)] = torch.bmm(pool.repeat_interleave(2, 2), squares.transpose(1, 2))
+                squares = parts(torch.fft.ifft(_inside(spectrum, begin, response).mul_(response), norm="forward")).square_()
+                rows[done : done + len(begin)] = torch.bmm(doubled(pool), squares.transpose(1, 2))
                 done += len(begin)
         return found.permute(2, 1, 0)
 
@@ -50,7 +52,7 @@ class BandEnergies(torch.autograd.Function):
         return None, None, *found
 
 
-def _some(spectrum: Tensor, begins: list[list[int]], groups: Sequence[Tensor]) -> Iterator[tuple[list[int], Tensor, Tensor]]:
+def _some(spectrum: Tensor, begins: list[Tensor], groups: Sequence[Tensor]) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """Some filters of a group at a time: first bins, responses (filters, 1, count) and windows, all views."""
     for begin, response, pool in zip(begins, groups[::2], groups[1::2], strict=True):
         size = max(1, at_once(spectrum, AT_ONCE) // (len(spectrum) * response.shape[1]))
@@ -65,17 +67,6 @@ def _more_than_whole(half: Tensor) -> Tensor:
     return torch.cat([spectrum, spectrum[:, : spectrum.shape[1] // 2]], 1)
 
 
-def _banded(room: Room, spectrum: Tensor, begins: list[int], response: Tensor) -> Tensor:
-    """The bins of each filter's band times its response (filters, blocks, count), in room kept for that shape."""
-    shapes = spectrum.shape, response.shape
-    if shapes not in room:
-        room.clear()
-        room[shapes] = spectrum.new_empty(len(begins), len(spectrum), response.shape[2])
-    for begin, each, found in zip(begins, response, room[shapes], strict=True):
-        torch.mul(spectrum[:, begin : begin + response.shape[2]], each, out=found)
-    return room[shapes]
-
-
-def _inside(spectrum: Tensor, begins: list[int], response: Tensor) -> Tensor:
+def _inside(spectrum: Tensor, begins: Tensor, response: Tensor) -> Tensor:
     """The bins of each filter's band (filters, blocks, count)."""
-    return torch.stack([spectrum[:, begin : begin + response.shape[2]] for begin in begins])
+    return spectrum.unfold(1, response.shape[2], 1).transpose(0, 1)[begins]

@@ -10,7 +10,7 @@ from torch.nn.functional import pad
 
 CLIPS = 8  # prepared together
 TILE = 24  # blocks filtered together at the full rate
-AT_ONCE = 2**17  # samples of a tile's blocks and some filters: what stays in a processor's cache
+AT_ONCE = 2**19  # samples of a tile's blocks and some filters: what stays in a processor's last cache
 RESPONSES = 8  # computed together
 Room = dict[tuple[torch.Size, ...], Tensor]
 Bounds = list[list[int]] | Tensor  # (blocks, 2)
@@ -102,14 +102,14 @@ class _BlockEnergies(torch.autograd.Function):
     ) -> Tensor:
         ctx.save_for_backward(half, valid, filters, windows)
         ctx.hop, ctx.frames, ctx.symmetric = hop, frames, symmetric
-        doubled = windows.repeat_interleave(2, 1)[:, None]
+        both = doubled(windows)[:, None]
         found = half.real.new_empty(len(filters), len(half), frames)
         for blocks, spectrum, bounds in _tiles(half, valid):
             room: Room = {}
             for numbers, response in _some(spectrum, filters, symmetric):
                 filtered = within(torch.fft.ifft(product(room, spectrum, response), norm="forward"), bounds)
-                under = framed(parts(filtered), doubled.shape[2], 2 * hop, frames)
-                energies = doubled[numbers] @ product(room, under, under).flatten(1, 2).transpose(1, 2)
+                under = framed(parts(filtered), both.shape[2], 2 * hop, frames)
+                energies = both[numbers] @ product(room, under, under).flatten(1, 2).transpose(1, 2)
                 found[numbers, blocks] = energies.view(-1, len(spectrum), frames)
         return found.permute(1, 2, 0)
 
@@ -203,6 +203,11 @@ def within(samples: Tensor, bounds: Bounds, otherwise: float = 0.0) -> Tensor:
 def parts(filtered: Tensor) -> Tensor:
     """Complex samples (..., size) to their real and imaginary parts side by side (..., 2 * size)."""
     return torch.view_as_real(filtered).flatten(-2)
+
+
+def doubled(weights: Tensor) -> Tensor:
+    """Weights (..., size) of samples to those of their parts (..., 2 * size)."""
+    return weights[..., None].expand(*weights.shape, 2).flatten(-2)
 
 
 def framed(samples: Tensor, taps: int, hop: int, frames: int) -> Tensor:

@@ -160,16 +160,14 @@ class Bands(Engine):
         coarse = 1 << (filters.shape[1] - 1).bit_length()
         response = responses(filters, coarse, self.symmetric)
         heard = response.square() if self.symmetric else power(response)
-        centres = heard.argmax(1)
-        away = torch.arange(coarse // 2 + 1, device=filters.device)
-        bins = centres[:, None] + away, centres[:, None] - away
-        both = sum(heard.gather(1, each & (coarse - 1)) for each in bins)  # a power of two
+        centres = heard.max(1).indices  # faster than argmax
+        both = _from(heard, centres) + _from(heard.flip(1), coarse - 1 - centres)
         factor, reach = self.size // coarse, _reach(both, shares[:, None])
         return centres * factor, (2 * factor * reach + 1).clamp(max=self.size)
 
     def _groups(
         self, filters: Tensor, windows: Tensor, samples: Tensor, centres: Tensor, widths: Tensor
-    ) -> Iterator[tuple[Tensor, list[int], Tensor, Tensor]]:
+    ) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
         """Some filters that get equally many samples: numbers, first bins, responses from there, decimated windows."""
         for count in sorted(set(samples.tolist())):
             if count > self.size // 2:
@@ -181,7 +179,7 @@ class Bands(Engine):
                     response, pool = checkpoint(self._group, *some, use_reentrant=False, preserve_rng_state=False)
                 else:
                     response, pool = self._group(*some)
-                yield numbers, (begin % self.size).tolist(), response, pool
+                yield numbers, begin % self.size, response, pool
 
     def _group(self, filters: Tensor, windows: Tensor, begin: Tensor, widths: Tensor, count: int) -> tuple[Tensor, Tensor]:
         """Responses (filters, count) from a bin on, 0 outside of bands, and decimated windows (filters, frames, count)."""
@@ -199,8 +197,9 @@ class Bands(Engine):
         spectrum = torch.fft.rfft(given, self.size)[:, : count // 2 + 1]
         hop, rest = divmod(self.placement.hop * count, self.size)
         if rest == 0:  # each frame whole samples later
-            first = torch.fft.irfft(spectrum, count)
-            return torch.stack([first.roll(frame * hop, 1) for frame in range(self.frames)], 1).to(windows.dtype)
+            twice = torch.fft.irfft(spectrum, count).to(windows.dtype).repeat(1, 2)
+            starts = (-frame * hop % count for frame in range(self.frames))
+            return torch.stack([twice[:, start : start + count] for start in starts], 1)
         delays = torch.arange(self.frames, device=windows.device)[:, None] * self.placement.hop
         turns = delays * torch.arange(count // 2 + 1, device=windows.device) % self.size  # whole numbers, so exact
         turns = turns.to(given.dtype) * (2 * torch.pi / self.size)
@@ -217,6 +216,14 @@ def _sizes(least: Tensor, most: int) -> Tensor:
     steps = [2**power * factor for power in range(3, most.bit_length()) for factor in (2, 3)]
     ladder = torch.tensor([step for step in steps if step < most] + [most], device=least.device)
     return ladder[torch.searchsorted(ladder, least).clamp(max=len(ladder) - 1)]
+
+
+def _from(rows: Tensor, first: Tensor) -> Tensor:
+    """Rows (rows, bins), as if they went round, from a bin of each on: half of them and one (rows, bins // 2 + 1)."""
+    bins = rows.shape[1]
+    twice = torch.cat([rows, rows], 1).flatten()
+    begin = first + torch.arange(len(rows), device=first.device) * (2 * bins)
+    return twice.unfold(0, bins // 2 + 1, 1).index_select(0, begin)
 
 
 def _reach(power: Tensor, share: Tensor | float) -> Tensor:

@@ -68,6 +68,8 @@ def test_the_same_run_twice_counts_once_and_two_results_are_an_error():
     )
     with pytest.raises(StoreError, match=complaint):
         frame([*lines[:3], one, *lines[4:], other])
+    with pytest.raises(StoreError, match="has two results"):  # which agree in all but the accuracy with stored statistics
+        frame([*lines, {**lines[3], "stored_bn": {"accuracy": 0.1}}])
 
 
 def test_one_name_for_two_settings_is_an_error():

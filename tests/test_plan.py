@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from disturbing import disturbing
 from fewshot_audio import job as jobs
 from fewshot_audio import status, work
 from fewshot_audio.types import ConfigError
@@ -19,6 +20,16 @@ def test_a_plan_trains_nothing_and_learns_from_finished_runs(job, machine):
     later = replace(job, repeats={1: 50, 2: 1})
     expected = "51 runs, 2 finished, 49 missing (0 of them failed before), about 0 min and 1 runs of unknown length"
     assert expected in jobs.plans([later], machine)
+
+
+def test_a_plan_counts_failed_runs_as_work_unless_they_are_left(job, machine, tmp_path):
+    flag, leaving = tmp_path / "flag", replace(machine, retry_failed=False)
+    flag.touch()
+    wanted = disturbing(replace(job, repeats={1: 3}), flag, "memory")
+    assert len(work.run(wanted, machine).failed) == 1
+    assert "3 runs, 2 finished, 1 missing (1 of them failed before), about 0 min" in jobs.plans([wanted], machine)
+    assert "3 runs, 2 finished, 1 missing (1 of them failed before, and are left), about 0 min" in jobs.plans([wanted], leaving)
+    assert (work.run(wanted, leaving).trained, work.run(wanted, machine).trained) == (0, 1)
 
 
 def test_the_plan_of_a_sweep_has_a_line_per_job_and_their_sum(job, machine):

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from fewshot_audio import config
+from fewshot_audio.study import store as stores
 from fewshot_audio.study.plan import missing, run_key, run_specs
 from fewshot_audio.study.store import FAILED, FINISHED, Store, read_lines
 from fewshot_audio.types import StoreError
@@ -113,6 +114,18 @@ def test_a_broken_line_elsewhere_is_named(store, broken):
     file.write_text(f"{json.dumps(line('1'))}\n{broken}\n{json.dumps(line('2'))}\n")
     with pytest.raises(StoreError, match=r"a.jsonl:2: not a result \(.*remove this line, its run will be done anew"):
         list(store.lines())
+
+
+@pytest.mark.parametrize(
+    ("number", "advice"), [(errno.ENOSPC, "free space"), (errno.EDQUOT, "free space"), (errno.EROFS, "give another")]
+)
+def test_a_folder_that_cannot_be_written_is_named_before_any_run(store, monkeypatch, number, advice):
+    def failing(dir):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(stores, "TemporaryFile", failing)
+    with pytest.raises(StoreError, match=f"results={store.folder.parent} cannot be written .*; {advice}"):
+        store.prepare()
 
 
 @pytest.mark.parametrize("written", [0, 10])

@@ -123,13 +123,17 @@ def plans(jobs: Sequence[Job], machine: Machine) -> str:
     named = [(title(job), planner.specs(job, machine)) for job in planner.present(jobs, machine)]
     if len(named) > 1:
         named.append((f"{len(named)} jobs", list(chain.from_iterable(specs for _, specs in named))))
-    return "\n".join(_described(name, specs, missing(specs, finished), failed, times) for name, specs in named)
+    leave = () if machine.retry_failed else failed
+    return "\n".join(_described(name, missing(specs, finished), failed, leave, times, len(specs)) for name, specs in named)
 
 
-def _described(name: str, specs: Sequence[RunSpec], todo: Sequence[RunSpec], failed: Container[str], times: Times) -> str:
+def _described(
+    name: str, unfinished: Sequence[RunSpec], failed: Container[str], leave: Container[str], times: Times, asked: int
+) -> str:
     """Runs as a line: asked for, finished, missing, failed before, and the time that they will take where it is known."""
-    again = sum(spec.key in failed for spec in todo)
-    counts = f"{len(specs)} runs, {len(specs) - len(todo)} finished, {len(todo)} missing ({again} of them failed before)"
+    before, todo = sum(spec.key in failed for spec in unfinished), missing(unfinished, leave)
+    again = f"{before} of them failed before" + (", and are left" if len(todo) < len(unfinished) else "")
+    counts = f"{asked} runs, {asked - len(unfinished)} finished, {len(unfinished)} missing ({again})"
     return f"{name}: {counts}, {estimate(todo, times)}"
 
 

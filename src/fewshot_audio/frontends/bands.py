@@ -7,10 +7,9 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from fewshot_audio.frontends.blocks import at_once, doubled, mattering, of_responses, opposite, parts, whole
+from fewshot_audio.frontends.blocks import AT_ONCE, at_once, doubled, mattering, of_responses, opposite, parts, whole
 
 TILE = 48  # blocks whose bands are filtered together, more than at the full rate: less to call
-AT_ONCE = 2**17  # samples of a tile's bands and some filters
 
 
 class BandEnergies(torch.autograd.Function):

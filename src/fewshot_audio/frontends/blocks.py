@@ -10,7 +10,8 @@ from torch.nn.functional import pad
 
 CLIPS = 8  # prepared together
 TILE = 24  # blocks filtered together at the full rate
-AT_ONCE = 2**19  # samples of a tile's blocks and some filters: what stays in a processor's last cache
+AT_ONCE = 2**17  # samples of a tile's blocks and some filters: what stays in a processor's cache
+LEAST = 2  # filters at once, however large that is: there is less to call
 RESPONSES = 8  # computed together
 Room = dict[tuple[torch.Size, ...], Tensor]
 Bounds = list[list[int]] | Tensor  # (blocks, 2)
@@ -153,7 +154,7 @@ def _tiles(half: Tensor, valid: Tensor) -> Iterator[tuple[slice, Tensor, Bounds]
 def _some(spectrum: Tensor, filters: Tensor, symmetric: bool) -> Iterator[tuple[slice, Tensor]]:
     """Some filters at a time, the fewer the larger spectra (blocks, size) are: their numbers, responses (filters, 1, size)."""
     size, done = spectrum.shape[1], 0
-    together = max(1, at_once(filters, AT_ONCE) // spectrum.numel())
+    together = max(LEAST, at_once(filters, AT_ONCE) // spectrum.numel())
     for some in filters.split(together * max(1, RESPONSES // together)):
         for response in responses(some, size, symmetric)[:, None].split(together):
             yield slice(done, done + len(response)), response

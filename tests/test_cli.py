@@ -135,6 +135,13 @@ def test_a_stopped_command_keeps_finished_runs_and_the_same_command_goes_on(comm
     assert sorted(line["identity"]["repeat"] for line in lines(tmp_path)) == [*range(1, 9)]
 
 
+def test_ctrl_c_in_a_plan_is_no_traceback():
+    interrupted = "command.sweep_command(lambda sweep: (sweep(), signal.raise_signal(signal.SIGINT)))"
+    plan = f"import signal; from fewshot_audio import command; {interrupted}"
+    done = run([sys.executable, "-c", plan], "dataset=synthetic", "model=timbre,vgg")
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")
+
+
 def test_two_processes_on_one_job_do_every_run_once(command, tmp_path):
     same = ["n_per_class=[1,2]", "repeats=2", "fit.epochs=20"]
     processes = [started(command, *same) for _ in range(2)]

@@ -27,7 +27,8 @@ lint: $(READY)  ## style and unused code
 	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
 
 smoke: $(READY)  ## sweeps by command line and by every launcher on made-up sounds; stacks of every model with every frontend
-	$(PYTHON) -m pytest -n 0 -m slow tests/test_smoke.py tests/test_launchers.py tests/test_stack.py $(ARGS)
+	$(PYTHON) -m pytest -n 0 -m slow tests/test_smoke.py tests/test_launchers.py $(ARGS)
+	$(PYTHON) -m pytest -m slow tests/test_stack.py $(ARGS)
 
 prepare: $(READY)  ## build the bank of a dataset: ARGS="dataset=us8k dataset.root=..."
 	$(PYTHON) scripts/prepare.py $(ARGS)

@@ -110,7 +110,6 @@ def test_filters_that_have_moved_get_other_bands_and_the_error_until_then_is_tol
         anew.calibrate(torch.complex(*gabor()), pooling(), 1e-5, *prepared)
     assert fast.report()["error"] <= 1e-3 < fast.report()["worst error"]
     assert torch.equal(fast.rungs, anew.rungs)  # whatever was there before
-    assert fast.report()["error"] == anew.report()["error"]
 
 
 def test_the_error_on_clips_that_the_bands_were_not_chosen_for_is_told_too():

@@ -6,6 +6,7 @@ import pytest
 import torch
 from scipy.fft import next_fast_len
 
+from engine_cases import CASES, batch, distance, energies_and_gradients, parts
 from fewshot_audio.frontends import bands, engine_rectified
 from fewshot_audio.frontends import blocks as blocks_of_waveforms
 from fewshot_audio.frontends.blocks import good_length, mattering
@@ -15,45 +16,7 @@ from fewshot_audio.frontends.engine_blocks import Blocks
 from fewshot_audio.frontends.engine_rectified import Rectified
 from fewshot_audio.frontends.gabor import Gabor
 from fewshot_audio.frontends.gaussian_lowpass import GaussianLowpass
-from fewshot_audio.frontends.initial import initial
 from fewshot_audio.frontends.placement import Placement
-
-CASES = [  # rate, filters, hop, align, clips' samples
-    (8000, 6, 80, "centre", (2000, 900, 400)),
-    (16000, 10, 160, "tf", (9000, 9111, 500)),
-    (16000, 10, 512, "centre", (16000, 1)),
-    (22050, 8, 512, "centre", (30000, 29999)),
-    (44100, 8, 1024, "tf", (40000, 50000, 2205)),
-    (48000, 8, 480, "centre", (30000,)),
-]
-
-
-def parts(rate, filters, dtype=torch.float32):
-    taps = rate * 25 // 1000 + 1
-    centres, widths = initial("mel", filters, 60, rate / 2, rate)
-    random = torch.Generator().manual_seed(0)
-    pooling = 0.1 + 0.4 * torch.rand(filters, generator=random, dtype=dtype)
-    return Gabor(centres.to(dtype), widths.to(dtype), taps), GaussianLowpass(pooling, taps), taps
-
-
-def batch(samples, dtype=torch.float32):
-    random = torch.Generator().manual_seed(1)
-    clips = [torch.randn(length, generator=random, dtype=dtype) * 0.1 for length in samples]
-    return torch.nn.utils.rnn.pad_sequence(clips, batch_first=True), torch.tensor(samples)
-
-
-def energies_and_gradients(engine, gabor, pooling, waveforms, lengths):
-    """Energies of each clip's own frames, and the gradients of a random sum of them."""
-    parameters = [*gabor.parameters(), *pooling.parameters()]
-    found = engine.energies(torch.complex(*gabor()), pooling(), *engine.prepare(waveforms, lengths))
-    own = [clip[: engine.placement.frames(length)] for clip, length in zip(found, lengths.tolist(), strict=True)]
-    random = torch.Generator().manual_seed(2)
-    total = sum((clip * torch.randn(clip.shape, generator=random, dtype=clip.dtype)).sum() for clip in own)
-    return torch.cat(own).detach(), torch.autograd.grad(total, parameters)
-
-
-def distance(ours, theirs):
-    return ((ours - theirs).abs().max() / theirs.abs().max()).item()
 
 
 @pytest.mark.parametrize(("rate", "filters", "hop", "align", "samples"), CASES)
@@ -176,6 +139,41 @@ def test_gradients_of_narrow_bands_are_those_of_finite_differences(tolerance):
     samples, *_ = engine._plan(*(each.detach() for each in made(*inputs)))
     assert samples.max() <= engine.size // 2  # none is filtered at the full rate
     assert torch.autograd.gradcheck(energies, inputs)
+
+
+@pytest.mark.parametrize("tolerance", [None, 1e-3], ids=["exact", "fast"])
+def test_bands_are_kept_for_clips_that_follow_and_found_anew_for_other_filters(tolerance, monkeypatch):
+    gabor, pooling, taps = parts(16000, 10)
+    engine, plans = Bands(Placement(taps, 160, "centre"), tolerance), []
+    plan = engine._plan
+    monkeypatch.setattr(engine, "_plan", lambda *given: plans.append(given) or plan(*given))
+    one, other = (engine.prepare(*batch((length,))) for length in (9000, 5000))
+
+    def energies(*prepared, dtype=torch.float32):
+        filters, windows = torch.complex(*gabor()).to(dtype.to_complex()), pooling().to(dtype)
+        fresh = Bands(engine.placement, tolerance)
+        fresh.shares = engine.shares
+        prepared = [each.to(dtype.to_complex()) if each.is_complex() else each for each in prepared]
+        found, anew = (each.energies(filters, windows, *prepared) for each in (engine, fresh))
+        assert torch.equal(found, anew)
+
+    with torch.inference_mode():
+        energies(*one)
+        energies(*other)
+    with torch.no_grad():
+        energies(*one)
+    assert len(plans) == 1
+    energies(*one)  # with gradients
+    with torch.no_grad():
+        for change in (lambda: gabor.centres.add_(0.5), lambda: pooling.widths.mul_(0.9)):
+            change()  # in place
+            energies(*one)
+            energies(*other)
+        energies(*one, dtype=torch.float64)
+        assert len(plans) == 5
+        if tolerance:
+            engine.calibrate(torch.complex(*gabor()), pooling(), 1e-5, *one)
+            energies(*one)
 
 
 def test_the_frames_of_a_clip_lie_as_mel_frames_do_or_as_in_tensorflow():

@@ -51,7 +51,7 @@ def lines(result: dict[str, Any]) -> Iterator[str]:
 
 
 def _round(wanted: Job, material: Material, n_per_class: int, stack: int, accelerator: str) -> dict[str, float]:
-    """Seconds of one run by part, and, on a CPU and alone, of the plain loop."""
+    """Seconds of one run by part, and, where it is alone, of the plain loop."""
     fields = train_and_score(wanted, material, n_per_class, range(1, stack + 1), accelerator)[0]
     spec, *_ = run_specs(wanted, material.bank.key, None)
     with tempfile.TemporaryDirectory() as folder:
@@ -59,25 +59,30 @@ def _round(wanted: Job, material: Material, n_per_class: int, stack: int, accele
         store.prepare()
         line = {"key": spec.key, "status": FINISHED, "identity": spec.identity, **fields}
         stored = seconds(lambda: store.append(store.file_of(spec), [line]))
-    plain = {"plain loop": seconds(lambda: _plain_loop(wanted, material, n_per_class))} if stack == 1 else {}
-    return {**fields["seconds"], "store": stored, **(plain if fields["device"] == "cpu" else {})}
+    device = torch.device(fields["device"].split()[0])
+    plain = {"plain loop": seconds(lambda: _plain_loop(wanted, material, n_per_class, device))} if stack == 1 else {}
+    return {**fields["seconds"], "store": stored, **plain}
 
 
-def _plain_loop(wanted: Job, material: Material, n_per_class: int) -> Network:
+def _plain_loop(wanted: Job, material: Material, n_per_class: int, device: torch.device) -> Network:
     """The same updates as a run's, in as few lines of torch as they take."""
     run = draw(wanted, material, n_per_class, 1)
-    network, method, data = run.network, run.method, run.method.data
+    network, method, data = run.network, run.method, run.method.data.to(device)
     initialise(network, method)
+    network.to(device)
     calibrate(network, data)
     optimiser = torch.optim.SGD(network.train().parameter_groups(method.learning_rate))
     for _ in range(method.epochs):
         for batch in method.epoch(network.classifier.noise_sizes):
+            here = batch.to(device)
             optimiser.zero_grad()
-            method.loss(network, data.patches(batch), data.labels[batch.clips], batch.noise).backward()
+            method.loss(network, data.patches(here), data.labels[here.clips], here.noise).backward()
             torch.nn.utils.clip_grad_norm_(network.parameters(), method.clip_norm)
             optimiser.step()
         if method.ended(network, data):
             break
+    if device.type == "cuda":
+        torch.cuda.synchronize()
     return network
 
 

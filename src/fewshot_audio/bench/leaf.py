@@ -23,8 +23,8 @@ ENGINES = ("conv", "exact", "fast")
 def leaf(rounds: int, threads: int, patches: int) -> dict[str, Any]:
     """Milliseconds per patch of 3 s of noise, forward and with backward, of each engine and of the mel map; ratios; memory.
 
-    Energies alone, spectra prepared, as in training; on a GPU where there is one. Medians of `rounds`, all in one process,
-    but for memory (MiB): what an update with one patch takes at its peak, on the CPU, in a process of its own.
+    Energies alone, spectra prepared, as in training; on a GPU where there is one (not the mel map). Medians of `rounds`, in one
+    process, but for memory (MiB): what an update with one patch takes at its peak; on a CPU in a process of its own.
     """
     process.set_up(threads, keep_memory=False)
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -53,7 +53,8 @@ def _case(rate: int, filters: int, hop: int, rounds: int, patches: int, device: 
     found = {engine: {f"{what}_ms": taken[engine, what] / patches for what in PASSES} for engine in ENGINES}
     for engine, (made, _) in ready.items():
         shares = getattr(made.engine, "shares", None)
-        found[engine]["memory_mib"] = apart(_memory_of_an_update, engine, rate, filters, hop, shares)
+        update = engine, rate, filters, hop, shares, device
+        found[engine]["memory_mib"] = _memory(*update) if device == "cuda" else apart(_memory, *update)
     for each in found.values():
         for part in PASSES:
             each[f"{part}_ratio"] = round(found["conv"][f"{part}_ms"] / each[f"{part}_ms"], 1)
@@ -90,11 +91,16 @@ def _update(made: Filterbank, inputs: tuple[Tensor, ...]) -> None:
     made.engine.energies(made.kernels(), made.pooling(), *inputs[1:]).square().mean().backward()
 
 
-def _memory_of_an_update(engine: str, rate: int, filters: int, hop: int, shares: Tensor | None) -> int:
-    """MiB beyond what is prepared; the code of libraries that is loaded meanwhile, some 10, is not counted."""
+def _memory(engine: str, rate: int, filters: int, hop: int, shares: Tensor | None, device: str) -> int:
+    """MiB that an update takes beyond what is prepared; on a CPU without some 10 of libraries' code that is loaded meanwhile."""
     process.set_up(1, keep_memory=False)
-    made, inputs = _prepared(engine, rate, filters, hop)
+    made, inputs = _prepared(engine, rate, filters, hop, device=device)
     made.engine.shares = shares  # as calibrated elsewhere: that takes memory of its own
+    if device == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        _update(made, inputs)
+        return round((torch.cuda.max_memory_allocated() - before) / 2**20)
     before = resident()
     _update(made, inputs)
     after = resident()

@@ -1,6 +1,7 @@
 """Bands: each filter at the rate that its band needs, exact but for rounding or to a tolerance."""
 
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -25,6 +26,21 @@ WINDOW_SHARE = 1e-3  # of a window's power that may lie beyond what its decimati
 EXACT_WINDOW_SHARE = 1e-7
 CALIBRATED_ON = 8  # clips
 GROUP = 32  # filters at most whose responses are found together
+Group = tuple[Tensor, Tensor, Tensor, Tensor]  # filters' numbers, first bins, responses, decimated windows
+
+
+class Kept(NamedTuple):
+    """What was found for some filters, windows and shares of power."""
+
+    filters: Tensor
+    windows: Tensor
+    shares: Tensor | None
+    found: tuple[Tensor, list[Group]]
+
+    def of(self, filters: Tensor, windows: Tensor, shares: Tensor | None) -> bool:
+        """Whether it is for these."""
+        same = self.shares is shares and (self.filters.dtype, self.filters.device) == (filters.dtype, filters.device)
+        return same and torch.equal(self.filters, filters) and torch.equal(self.windows, windows)
 
 
 class Bands(Engine):
@@ -52,6 +68,7 @@ class Bands(Engine):
         self.rungs: Tensor | None = None  # of the ladder of shares, for each filter, as chosen
         self.shares: Tensor | None = None
         self.found: dict[str, float] = {}
+        self.kept: Kept | None = None
 
     def prepare(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, ...]:
         """Spectra of blocks, as of the engine `Blocks`, and of both ends of each clip: the samples that can ring beyond them."""
@@ -144,9 +161,7 @@ class Bands(Engine):
     def _inner(self, filters: Tensor, windows: Tensor, half: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
         """Energies, those of narrow filters as if each clip went on as zeros, and the numbers of the narrow ones."""
         blocks = half.flatten(0, 1)
-        samples, centres, widths = self._plan(filters.detach(), windows.detach())
-        wide = (samples > self.size // 2).nonzero()[:, 0]
-        groups = list(self._groups(filters, windows, samples, centres, widths))
+        wide, groups = self._divided(filters, windows)
         narrow = torch.cat([numbers for numbers, *_ in groups]) if groups else wide[:0]
         found = []
         if groups:
@@ -157,6 +172,19 @@ class Bands(Engine):
             found.append(energies_of_blocks(blocks, *whole_bands, self.symmetric))
         order = torch.cat([narrow, wide]).argsort()
         return torch.cat(found, 2)[:, :, order].unflatten(0, half.shape[:2]).flatten(1, 2), narrow
+
+    def _divided(self, filters: Tensor, windows: Tensor) -> tuple[Tensor, list[Group]]:
+        """What depends on filters and windows alone: the numbers of the wide ones, and the groups of the narrow ones.
+
+        Without gradients it is kept for the next clips: a test set comes in many parts.
+        """
+        if not torch.is_grad_enabled() and self.kept and self.kept.of(filters, windows, self.shares):
+            return self.kept.found
+        samples, centres, widths = self._plan(filters.detach(), windows.detach())
+        found = (samples > self.size // 2).nonzero()[:, 0], list(self._groups(filters, windows, samples, centres, widths))
+        if not torch.is_grad_enabled():
+            self.kept = Kept(filters.clone(), windows.clone(), self.shares, found)
+        return found
 
     def _plan(self, filters: Tensor, windows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """How many samples each filter gets, and its band's middle bin and number of bins, (filters,) each."""
@@ -181,9 +209,7 @@ class Bands(Engine):
         factor, reach = self.size // coarse, _reach(both, shares[:, None])
         return centres * factor, (2 * factor * reach + 1).clamp(max=self.size)
 
-    def _groups(
-        self, filters: Tensor, windows: Tensor, samples: Tensor, centres: Tensor, widths: Tensor
-    ) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
+    def _groups(self, filters: Tensor, windows: Tensor, samples: Tensor, centres: Tensor, widths: Tensor) -> Iterator[Group]:
         """Some filters that get equally many samples: numbers, first bins, responses from there, decimated windows."""
         for count in sorted(set(samples.tolist())):
             if count > self.size // 2:

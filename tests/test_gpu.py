@@ -1,0 +1,144 @@
+"""What runs on a GPU against the same on a CPU; skipped where there is none."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+import test_stack
+from engine_cases import CASES, batch, distance, energies_and_gradients, parts
+from fewshot_audio import config, work
+from fewshot_audio.attempt import opened
+from fewshot_audio.components import build
+from fewshot_audio.frontends.engine import Conv
+from fewshot_audio.frontends.engine_bands import Bands
+from fewshot_audio.frontends.engine_blocks import Blocks
+from fewshot_audio.frontends.engine_rectified import Rectified
+from fewshot_audio.frontends.placement import Placement
+from fewshot_audio.study.store import Store
+from fewshot_audio.train.fit import fit, training_set
+from fewshot_audio.train.run import runs_that_fit
+from fewshot_audio.train.stack import bytes_of_run
+from test_stack import MODELS, PAIRS, REST, assert_same, runs
+
+pytestmark = [
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU"),
+    pytest.mark.filterwarnings("default"),  # of libraries about the machine
+]
+FRONTENDS = config.choices("frontend")
+
+
+@pytest.fixture(autouse=True)
+def _float32(monkeypatch):
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
+
+
+@pytest.mark.parametrize(("rate", "filters", "hop", "align", "samples"), CASES)
+@pytest.mark.parametrize(
+    ("kind", "tolerance"),
+    [
+        (Conv, 1e-5),
+        (Blocks, 1e-5),
+        (lambda placement: Bands(placement, None, symmetric=placement.taps % 2 == 1), 1e-5),
+        (lambda placement: Bands(placement, 1e-3, symmetric=placement.taps % 2 == 1), 1e-2),
+    ],
+    ids=["conv", "blocks", "exact", "fast"],
+)
+def test_every_engine_of_a_gpu_is_the_plain_one_of_a_cpu(rate, filters, hop, align, samples, kind, tolerance):
+    gabor, pooling, taps = parts(rate, filters)
+    placement, (waveforms, lengths) = Placement(taps, hop, align), batch(samples)
+    plain, plain_gradients = energies_and_gradients(Conv(placement), gabor, pooling, waveforms, lengths)
+    engine, gabor, pooling, waveforms, lengths = kind(placement), *(each.cuda() for each in (gabor, pooling, waveforms, lengths))
+    with torch.no_grad():
+        engine.calibrate(torch.complex(*gabor()), pooling(), 1e-5, *engine.prepare(waveforms, lengths))
+    found, gradients = energies_and_gradients(engine, gabor, pooling, waveforms, lengths)
+    assert distance(found.cpu(), plain) < tolerance
+    assert all(distance(ours.cpu(), theirs) < 30 * tolerance for ours, theirs in zip(gradients, plain_gradients, strict=True))
+
+
+@pytest.mark.parametrize("largest", [True, False])
+def test_rectified_filters_on_a_gpu(largest):
+    random = torch.Generator().manual_seed(0)
+    filters, windows = torch.randn(11, 101, generator=random), torch.rand(11, 101, generator=random)
+    engine, clips, found = Rectified(Placement(101, 40, "centre"), largest), batch((3000, 1777, 130, 1)), []
+    for device in ("cpu", "cuda"):
+        learned = [each.to(device).requires_grad_() for each in ([filters] if largest else [filters, windows])]
+        given = [*learned, windows.to(device)][:2]
+        energies = engine.energies(*given, *engine.prepare(*(each.to(device) for each in clips)))[:, :4]
+        found.append([energies, *torch.autograd.grad(energies.square().sum(), learned)])
+    for one, other in zip(*found, strict=True):
+        assert distance(other.detach().cpu(), one.detach()) < 1e-4
+
+
+@pytest.mark.parametrize("name", FRONTENDS)
+def test_every_frontend_gives_the_same_maps_and_gradients(name):
+    made, found = build(test_stack.job("timbre", name).frontend), []
+    made.initialise(torch.Generator().manual_seed(0))
+    shape = (4000, 1) if made.reads == "waveform" else (30, 128)
+    clips = [torch.rand((length, shape[1]), generator=torch.Generator().manual_seed(length)) / 10 for length in (shape[0], 25)]
+    data = training_set(made, clips, [0, 1])
+    for device in ("cpu", "cuda"):
+        made, inputs = made.to(device), data.to(device).inputs
+        made.calibrate(*inputs)
+        made.zero_grad()
+        maps = made(*inputs)[:1]  # all of its frames are its own
+        if maps.requires_grad:
+            maps.square().sum().backward()
+        found.append([maps.detach().cpu(), *(each.grad.clone().cpu() for each in made.parameters() if each.grad is not None)])
+    for one, other in zip(*found, strict=True):
+        assert distance(other, one) < 1e-4
+
+
+@pytest.mark.parametrize(("model", "frontend"), PAIRS + REST)
+def test_a_stack_on_a_gpu_equals_single_runs_on_a_cpu(model, frontend):
+    """In double precision, as on a CPU: in single a different order of sums is soon amplified."""
+    wanted = test_stack.job(model, frontend, "fit.epochs=1")
+    together, methods = runs(wanted, 3)
+    courses = fit(together, methods, "gpu")
+    apart, methods = runs(wanted, 3)
+    for network, method, course, other in zip(apart, methods, courses, together, strict=True):
+        (alone,) = fit([network], [method], "cpu")
+        assert other.device.type == "cuda"
+        assert_same(network, other.cpu(), 1e-8)
+        assert (course.epochs, course.updates, course.ended) == (alone.epochs, alone.updates, alone.ended)
+
+
+@pytest.mark.parametrize("frontend", ["log_learn", "leaf"])
+def test_a_job_trains_its_runs_as_one_stack_and_scores_them_there(job, machine, frontend):
+    wanted = test_stack.job("timbre", frontend, "repeats=3", "n_per_class=2", "fit.epochs=3")
+    wanted = replace(job, fit=wanted.fit, frontend=wanted.frontend, mel=wanted.mel, repeats={2: 3})
+    found = {}
+    for accelerator in ("cpu", "auto"):
+        here = replace(machine, results=machine.results / accelerator, accelerator=accelerator)
+        assert work.run(wanted, here).failed == ()
+        found[accelerator] = sorted(Store(here.results).lines(), key=lambda line: line["key"])
+    for one, other in zip(*found.values(), strict=True):
+        assert (one["key"], one["draw"], one["clips"]) == (other["key"], other["draw"], other["clips"])
+        assert (one["stack"], other["stack"]) == (1, 3)
+        assert torch.cuda.get_device_name() in other["device"]
+        assert abs(one["correct"] - other["correct"]) <= 1
+        for name, value in one["learned"].items():
+            assert other["learned"][name] == pytest.approx(value, rel=1e-2)
+
+
+@pytest.mark.parametrize(("model", "frontend"), [*((model, "log_learn") for model in MODELS), ("timbre", "leaf")])
+def test_a_stack_takes_the_memory_that_was_foreseen(model, frontend):
+    """Nets of their full size; a stack of 8 beside what it is said to need."""
+    settings = ["dataset=synthetic", f"model={model}", f"frontend={frontend}", "sample_rate=8000", "hop=192", "fit.epochs=1"]
+    wanted = config.job(config.composed(settings))
+    networks, methods = runs(wanted, 8, torch.float32, clips=10)
+    foreseen = 8 * bytes_of_run(networks[0].to("cuda"), methods[0])
+    networks[0].to("cpu")
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats()
+    before = torch.cuda.memory_allocated()
+    fit(networks, methods, "gpu")
+    taken = torch.cuda.max_memory_allocated() - before
+    print(f"{model} {frontend}: {taken / 2**20:.0f} MiB taken, {foreseen / 2**20:.0f} foreseen, {taken / foreseen:.2f}")
+    assert 0.1 * foreseen < taken < 1.25 * foreseen  # of which FREE_SHARE leaves as much
+
+
+def test_as_many_runs_fit_as_memory_takes(job, machine):
+    here = opened(job, machine)
+    assert runs_that_fit(job, here.material, 1, "auto") > 100
+    assert runs_that_fit(job, here.material, 1, "cpu") == 1

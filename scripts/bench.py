@@ -14,7 +14,7 @@ KINDS = {  # what each measures, and its arguments
     "store": ("9,900 results written, read, planned with", ()),
     "report": ("tables and page of a large store", ("lines",)),
     "intervals": ("how often intervals hold the truth", ("rounds",)),
-    "study": ("the whole study, projected", ("models", "epochs", "threads", "accelerator")),
+    "study": ("the whole study, projected", ("models", "stack", "epochs", "threads", "accelerator")),
     "memory": ("peaks with a bank of 6,300 clips", ("models", "n", "epochs", "threads")),
     "leaf": ("LEAF by engine", ("rounds", "threads", "patches")),
 }

@@ -41,7 +41,7 @@ def test_runs_by_model_n_and_stack():
 def test_the_plain_loop_makes_the_updates_of_a_run():
     material = measure.noise_material(3, 2, 1, 140, 128)
     wanted = measure.job("timbre", "fit.epochs=3", "n_per_class=2", "repeats=1")
-    plain = fit._plain_loop(wanted, material, 2)
+    plain = fit._plain_loop(wanted, material, 2, torch.device("cpu"))
     run = fit.draw(wanted, material, 2, 1)
     from fewshot_audio.train.fit import fit as ours
 
@@ -82,10 +82,11 @@ def test_the_store_benchmark_has_the_runs_of_the_whole_study():
     check(result, store, "9900 lines")
 
 
-def test_the_projection_is_the_sum_of_its_terms(monkeypatch):
+@pytest.mark.parametrize("stack", [1, 16])
+def test_the_projection_is_the_sum_of_its_terms(stack, monkeypatch):
     """With a made-up clock: 2 s per epoch and clip, 1 s per epoch and 4 s more with LEAF, 3 s per clip to score."""
 
-    def short(wanted, data, n_per_class, accelerator):
+    def short(wanted, data, n_per_class, stack, accelerator):
         return 1.0 + 4.0 * (wanted.frontend.name == "leaf") + 2.0 * n_per_class * data.classes, 3.0
 
     def hours(epochs, epoch, folds):
@@ -94,7 +95,7 @@ def test_the_projection_is_the_sum_of_its_terms(monkeypatch):
     monkeypatch.setattr(study, "_short", short)
     monkeypatch.setattr(study, "DATA", {"us8k": study.Data(10, 4, 100, 2)})
     clips = 10 * (20 * 1 + 20 * 2 + 10 * 5 + 10 * 10 + 5 * 20 + 5 * 50 + 5 * 100)
-    result = study.study(["vgg", "proto"], 1, 1, "cpu")
+    result = study.study(["vgg", "proto"], [stack], 1, 1, "cpu")
     supervised = [2 * hours(199, 1.0, 2), hours(199, 5.0, 2)]
     prototypical = [2 * hours(202, 1.0, 2), hours(202, 5.0, 2)]
     assert [arm["hours"] for arm in result["arms"]] == pytest.approx(supervised + prototypical)
@@ -102,8 +103,9 @@ def test_the_projection_is_the_sum_of_its_terms(monkeypatch):
     check(result, study, "199 epochs x (1.0000 s + 2.0000 s x 141 clips) + 3.0000 s x 100 clips; 75 runs x 2 frontends x 2 folds")
 
 
-def test_a_short_run_gives_the_times_of_an_epoch_and_of_a_clip():
-    epoch, clip = study._short(measure.job("timbre", "fit.epochs=2"), study.Data(2, 1, 100, 1), 1, "cpu")
+@pytest.mark.parametrize("stack", [1, 2])
+def test_a_short_run_gives_the_times_of_an_epoch_and_of_a_clip(stack):
+    epoch, clip = study._short(measure.job("timbre", "fit.epochs=2"), study.Data(2, 1, 100, 1), 1, stack, "cpu")
     assert epoch > 0
     assert clip > 0
 

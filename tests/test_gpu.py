@@ -7,7 +7,7 @@ import torch
 
 import test_stack
 from engine_cases import CASES, batch, distance, energies_and_gradients, parts
-from fewshot_audio import config, work
+from fewshot_audio import config, process, work
 from fewshot_audio.attempt import opened
 from fewshot_audio.components import build
 from fewshot_audio.frontends.engine import Conv
@@ -29,8 +29,8 @@ FRONTENDS = config.choices("frontend")
 
 
 @pytest.fixture(autouse=True)
-def _float32(monkeypatch):
-    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
+def _float32():
+    process.set_up(1, keep_memory=False)
 
 
 @pytest.mark.parametrize(("rate", "filters", "hop", "align", "samples"), CASES)
@@ -134,8 +134,7 @@ def test_a_stack_takes_the_memory_that_was_foreseen(model, frontend):
     before = torch.cuda.memory_allocated()
     fit(networks, methods, "gpu")
     taken = torch.cuda.max_memory_allocated() - before
-    print(f"{model} {frontend}: {taken / 2**20:.0f} MiB taken, {foreseen / 2**20:.0f} foreseen, {taken / foreseen:.2f}")
-    assert 0.1 * foreseen < taken < 1.25 * foreseen  # of which FREE_SHARE leaves as much
+    assert 0.4 * foreseen < taken < 1.1 * foreseen + 2**29, (taken, foreseen)  # what passes through an engine at once
 
 
 def test_as_many_runs_fit_as_memory_takes(job, machine):

@@ -37,8 +37,12 @@ def _remember(lost: "sys.UnraisableHookArgs") -> None:
 
 
 def set_up(threads: int, keep_memory: bool) -> None:
-    """Use that many threads per operation, of torch's and NumPy's, keep freed memory where that is wanted, silence Lightning."""
+    """Use that many threads per operation, of torch's and NumPy's, keep freed memory where that is wanted, silence Lightning.
+
+    GPUs convolve in float32 then, not in TF32, which cuDNN takes by default: it would round factors to 11 bits.
+    """
     torch.set_num_threads(threads)
+    torch.backends.cudnn.allow_tf32 = False
     threadpool_limits(threads)
     if platform.libc_ver()[0] == "glibc":
         _keep_memory() if keep_memory else _steady_memory()

@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
+import torch
+
 from fewshot_audio import config, process
 from fewshot_audio.bench.measure import job, machine, noise_material, seconds, train_and_score
 from fewshot_audio.components import build
@@ -16,6 +18,7 @@ EPOCHS = 199
 PROTO_EPOCHS = 202  # the fewest after which a prototypical network can end: one best, 201 without
 PROTO_SHORT = 2  # epochs of its short runs: each takes seconds
 SIZES = {"mel": (1, 5), "waveform": (1, 2)}  # n of the short runs
+SIZES_OF_STACKS = {"mel": (2, 10), "waveform": (1, 5)}  # where a GPU has enough to do
 TEST = 1  # clips per class that these score
 ARMS = ("log_eps", "log_learn")  # which take equally long
 LEAF_BY = "timbre"  # what LEAF adds to a run is measured with this model
@@ -49,15 +52,17 @@ class Cost:
         return Cost(self.epoch - other.epoch, self.clip - other.clip, self.test - other.test)
 
 
-def study(models: Sequence[str], epochs: int, threads: int, accelerator: str) -> dict[str, Any]:
+def study(models: Sequence[str], stacks: Sequence[int], epochs: int, threads: int, accelerator: str) -> dict[str, Any]:
     """Hours of the study by dataset, model and frontend, from short runs at two n on noise of the datasets' lengths.
+
+    Runs train in stacks of one size, the first of `stacks`; time is then a run's share.
 
     What LEAF adds to a run is taken from one model, but for prototypical networks, which filter clips in another way.
     """
     process.set_up(threads, keep_memory=False)
     found = []
     for name, data in DATA.items():
-        cost = partial(_cost, data, epochs, accelerator)
+        cost = partial(_cost, data, stacks[0], epochs, accelerator)
         leaf = None
         for model in models:
             alone = cost(model, ARMS[0])
@@ -67,7 +72,12 @@ def study(models: Sequence[str], epochs: int, threads: int, accelerator: str) ->
                 leaf = leaf or cost(LEAF_BY, "leaf") - (alone if model == LEAF_BY else cost(LEAF_BY, ARMS[0]))
                 with_leaf = alone + leaf
             found += [_arm(name, data, model, ARMS, alone), _arm(name, data, model, ("leaf",), with_leaf)]
-    about = {"epochs": epochs, "accelerator": accelerator, "hours": round(sum(arm["hours"] for arm in found), 1)}
+    about = {
+        "stack": stacks[0],
+        "epochs": epochs,
+        "accelerator": accelerator,
+        "hours": round(sum(arm["hours"] for arm in found), 1),
+    }
     return {"bench": "study", **about, "machine": machine(threads), "arms": found}
 
 
@@ -97,25 +107,28 @@ def _arm(name: str, data: Data, model: str, frontends: Sequence[str], cost: Cost
     return {**about, "test_clips": data.test_clips, "folds": data.folds, **asdict(cost), "hours": hours}
 
 
-def _cost(data: Data, epochs: int, accelerator: str, model: str, frontend: str) -> Cost:
-    """What runs of a model cost, from a short one at each of two n."""
+def _cost(data: Data, stack: int, epochs: int, accelerator: str, model: str, frontend: str) -> Cost:
+    """What runs of a model cost, from short ones at each of two n."""
     short = min(epochs, PROTO_SHORT) if model.startswith("proto") else epochs
     wanted = job(model, f"fit.epochs={short}", f"frontend={frontend}")
-    small, large = SIZES[build(wanted.frontend).reads]
-    (first, test), (second, _) = (_short(wanted, data, n, accelerator) for n in (small, large))
+    small, large = (SIZES if stack == 1 else SIZES_OF_STACKS)[build(wanted.frontend).reads]
+    (first, test), (second, _) = (_short(wanted, data, n, stack, accelerator) for n in (small, large))
     slope = max(0.0, (second - first) / (large - small) / data.classes)
     return Cost(max(0.0, first - slope * small * data.classes), slope, test)
 
 
-def _short(wanted: Job, data: Data, n_per_class: int, accelerator: str) -> tuple[float, float]:
-    """Seconds of an epoch, and of scoring a clip."""
+def _short(wanted: Job, data: Data, n_per_class: int, stack: int, accelerator: str) -> tuple[float, float]:
+    """Seconds of an epoch, and of scoring a clip: a run's share in a stack."""
     material = noise_material(data.classes, n_per_class, TEST, *_size(wanted, data.seconds))
     once_only = replace(wanted.fit, arguments={**wanted.fit.arguments, "epochs": 1})
-    train_and_score(replace(wanted, fit=once_only), material, n_per_class, [1], accelerator)  # the first run is slower
-    (fields,) = train_and_score(wanted, material, n_per_class, [1], accelerator)
+    first = range(1, 1 + min(2, stack))  # which is slower
+    train_and_score(replace(wanted, fit=once_only), material, n_per_class, first, accelerator)
+    *_, fields = train_and_score(wanted, material, n_per_class, range(1, stack + 1), accelerator)
     took, epochs = fields["seconds"], fields["epochs"]
     run = draw(wanted, material, n_per_class, 1)
-    once = seconds(lambda: calibrate(run.network, run.method.data))  # a short run does so at its start and its end
+    device = torch.device(fields["device"].split()[0])
+    network, clips = run.network.to(device), run.method.data.to(device)
+    once = seconds(lambda: calibrate(network, clips))  # a short run does so at its start and its end
     epoch = max(0.0, took["train"] - 2 * once) / epochs + once / CALIBRATED_EVERY
     return epoch, (took["filter"] + took["score"]) / (TEST * data.classes)
 

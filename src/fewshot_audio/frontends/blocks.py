@@ -183,14 +183,14 @@ def product(room: Room, one: Tensor, other: Tensor) -> Tensor:
 
 
 def listed(valid: Tensor) -> Bounds:
-    """Bounds as numbers, by which little need be overwritten; as a tensor while a graph is traced."""
-    return valid if torch.compiler.is_compiling() else valid.tolist()
+    """Bounds as numbers, by which little is overwritten; as a tensor on a GPU, for one launch, and while a graph is traced."""
+    return valid if valid.is_cuda or torch.compiler.is_compiling() else valid.tolist()
 
 
 def within(samples: Tensor, bounds: Bounds, otherwise: float = 0.0) -> Tensor:
     """Samples (..., blocks, size), overwritten where they are not within each block's `bounds`: from, to."""
     size = samples.shape[-1]
-    if isinstance(bounds, Tensor):  # as traced, where nothing may depend on values
+    if isinstance(bounds, Tensor):
         places = torch.arange(size, device=samples.device)
         return torch.where((places >= bounds[:, :1]) & (places < bounds[:, 1:]), samples, otherwise)
     for block, (begin, end) in enumerate(bounds):

@@ -239,9 +239,9 @@ class Bands(Engine):
         spectrum = torch.fft.rfft(given, self.size)[:, : count // 2 + 1]
         hop, rest = divmod(self.placement.hop * count, self.size)
         if rest == 0:  # each frame whole samples later
-            twice = torch.fft.irfft(spectrum, count).to(windows.dtype).repeat(1, 2)
-            starts = (-frame * hop % count for frame in range(self.frames))
-            return torch.stack([twice[:, start : start + count] for start in starts], 1)
+            once = torch.fft.irfft(spectrum, count).to(windows.dtype)
+            before = once[:, count - (self.frames - 1) * hop :]  # as it comes round; all frames lie within a block
+            return torch.cat([before, once], 1).unfold(1, count, hop).flip(1)
         delays = torch.arange(self.frames, device=windows.device)[:, None] * self.placement.hop
         turns = delays * torch.arange(count // 2 + 1, device=windows.device) % self.size  # whole numbers, so exact
         turns = turns.to(given.dtype) * (2 * torch.pi / self.size)

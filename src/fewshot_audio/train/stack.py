@@ -18,7 +18,7 @@ from fewshot_audio.train.method import Batch, Method, Randomness, TrainingSet
 from fewshot_audio.train.network import Network, Patches, cut
 
 COPIES = 3  # of a run's weights: their own, its network's, the gradients
-WORKSPACE = 2  # bytes that an update needs for each that its forward pass keeps
+WORKSPACE = 2.5  # bytes that an update needs for each that its forward pass keeps
 
 
 class Update(NamedTuple):
@@ -234,4 +234,4 @@ def bytes_of_run(network: Network, method: Method) -> int:
         loss = spare.loss(trial, data.patches(batch), data.labels[batch.clips], batch.noise)
     del loss
     weights = sum(each.nbytes for each in trial.parameters())
-    return sum(each.nbytes for each in data.inputs) + COPIES * weights + WORKSPACE * sum(kept.values())
+    return sum(each.nbytes for each in data.inputs) + COPIES * weights + round(WORKSPACE * sum(kept.values()))

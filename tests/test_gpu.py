@@ -134,7 +134,7 @@ def test_a_stack_takes_the_memory_that_was_foreseen(model, frontend):
     before = torch.cuda.memory_allocated()
     fit(networks, methods, "gpu")
     taken = torch.cuda.max_memory_allocated() - before
-    assert 0.4 * foreseen < taken < 1.1 * foreseen + 2**29, (taken, foreseen)  # what passes through an engine at once
+    assert 0.25 * foreseen < taken < 1.1 * foreseen + 2**29, (taken, foreseen)  # what passes through an engine at once
 
 
 def test_as_many_runs_fit_as_memory_takes(job, machine):

@@ -134,7 +134,8 @@ def test_a_stack_takes_the_memory_that_was_foreseen(model, frontend):
     before = torch.cuda.memory_allocated()
     fit(networks, methods, "gpu")
     taken = torch.cuda.max_memory_allocated() - before
-    assert 0.25 * foreseen < taken < 1.1 * foreseen + 2**29, (taken, foreseen)  # what passes through an engine at once
+    passing = 2**27 * (frontend == "leaf")  # through its engine, however many runs there are
+    assert 0.25 * foreseen < taken < 1.1 * foreseen + passing, (taken, foreseen)
 
 
 def test_as_many_runs_fit_as_memory_takes(job, machine):

@@ -16,7 +16,7 @@ from fewshot_audio.study.plan import run_specs
 from fewshot_audio.study.store import FINISHED, Store
 from fewshot_audio.train.fit import calibrate, initialise
 from fewshot_audio.train.network import Network
-from fewshot_audio.train.run import Material, draw
+from fewshot_audio.train.run import Material, draw, train
 from fewshot_audio.types import Job
 
 CLASSES, FRAMES, TEST = 10, 173, 45  # clips of 4 s; clips per class to test
@@ -34,7 +34,9 @@ def fit(
     material = noise_material(CLASSES, max(sizes), TEST, FRAMES, 128)
     found = []
     for model, n, stack in product(models, sizes, stacks):
-        wanted = job(model, f"n_per_class={n}", f"repeats={stack}", f"fit.epochs={epochs}")
+        settings = f"n_per_class={n}", f"repeats={stack}"
+        train(job(model, *settings, "fit.epochs=1"), material, n, range(1, min(2, stack) + 1), accelerator)  # the first is slower
+        wanted = job(model, *settings, f"fit.epochs={epochs}")
         parts = _summary([_round(wanted, material, n, stack, accelerator) for _ in range(rounds)], length(model) / epochs)
         found.append({"model": model, "n_per_class": n, "stack": stack, **parts})
     about = {"epochs": epochs, "rounds": rounds, "test_clips": CLASSES * TEST, "accelerator": accelerator}

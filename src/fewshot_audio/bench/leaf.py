@@ -83,7 +83,7 @@ def _prepared(
 
 
 def _energies(made: Filterbank, inputs: tuple[Tensor, ...]) -> None:
-    with torch.no_grad():
+    with torch.inference_mode():  # as test clips are filtered
         made.engine.energies(made.kernels(), made.pooling(), *inputs[1:])
 
 
@@ -93,7 +93,8 @@ def _update(made: Filterbank, inputs: tuple[Tensor, ...]) -> None:
 
 def _memory(engine: str, rate: int, filters: int, hop: int, shares: Tensor | None, device: str) -> int:
     """MiB that an update takes beyond what is prepared; on a CPU without some 10 of libraries' code that is loaded meanwhile."""
-    process.set_up(1, keep_memory=False)
+    if device == "cpu":
+        process.set_up(1, keep_memory=False)
     made, inputs = _prepared(engine, rate, filters, hop, device=device)
     made.engine.shares = shares  # as calibrated elsewhere: that takes memory of its own
     if device == "cuda":

@@ -18,7 +18,7 @@ EPOCHS = 199
 PROTO_EPOCHS = 202  # the fewest after which a prototypical network can end: one best, 201 without
 PROTO_SHORT = 2  # epochs of its short runs: each takes seconds
 SIZES = {"mel": (1, 5), "waveform": (1, 2)}  # n of the short runs
-SIZES_OF_STACKS = {"mel": (2, 10), "waveform": (1, 5)}  # where a GPU has enough to do
+SIZES_OF_STACKS = {"mel": (2, 10), "waveform": (1, 20)}  # where a GPU has enough to do
 TEST = 1  # clips per class that these score
 ARMS = ("log_eps", "log_learn")  # which take equally long
 LEAF_BY = "timbre"  # what LEAF adds to a run is measured with this model
@@ -55,14 +55,15 @@ class Cost:
 def study(models: Sequence[str], stacks: Sequence[int], epochs: int, threads: int, accelerator: str) -> dict[str, Any]:
     """Hours of the study by dataset, model and frontend, from short runs at two n on noise of the datasets' lengths.
 
-    Runs train in stacks of one size, the first of `stacks`; time is then a run's share.
+    Runs train in stacks of one size, the only one of `stacks`; time is then a run's share.
 
     What LEAF adds to a run is taken from one model, but for prototypical networks, which filter clips in another way.
     """
     process.set_up(threads, keep_memory=False)
+    (stack,) = stacks
     found = []
     for name, data in DATA.items():
-        cost = partial(_cost, data, stacks[0], epochs, accelerator)
+        cost = partial(_cost, data, stack, epochs, accelerator)
         leaf = None
         for model in models:
             alone = cost(model, ARMS[0])
@@ -73,7 +74,7 @@ def study(models: Sequence[str], stacks: Sequence[int], epochs: int, threads: in
                 with_leaf = alone + leaf
             found += [_arm(name, data, model, ARMS, alone), _arm(name, data, model, ("leaf",), with_leaf)]
     about = {
-        "stack": stacks[0],
+        "stack": stack,
         "epochs": epochs,
         "accelerator": accelerator,
         "hours": round(sum(arm["hours"] for arm in found), 1),
@@ -121,8 +122,8 @@ def _short(wanted: Job, data: Data, n_per_class: int, stack: int, accelerator: s
     """Seconds of an epoch, and of scoring a clip: a run's share in a stack."""
     material = noise_material(data.classes, n_per_class, TEST, *_size(wanted, data.seconds))
     once_only = replace(wanted.fit, arguments={**wanted.fit.arguments, "epochs": 1})
-    first = range(1, 1 + min(2, stack))  # which is slower
-    train_and_score(replace(wanted, fit=once_only), material, n_per_class, first, accelerator)
+    few = range(1, 1 + min(2, stack))
+    train_and_score(replace(wanted, fit=once_only), material, n_per_class, few, accelerator)  # what comes first is slower
     *_, fields = train_and_score(wanted, material, n_per_class, range(1, stack + 1), accelerator)
     took, epochs = fields["seconds"], fields["epochs"]
     run = draw(wanted, material, n_per_class, 1)

@@ -48,7 +48,7 @@ class Conv(Engine):
     """One convolution per filter and sample: the reference for the others.
 
     For comparisons rather than jobs: training keeps about five numbers per filter and sample, 20 GB for 50 clips of 4 s.
-    On a GPU cuDNN may convolve in TF32; torch.backends.cudnn.allow_tf32 = False forbids it.
+    On a GPU cuDNN convolves in TF32 unless `process.set_up` has been called.
     """
 
     def prepare(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, ...]:

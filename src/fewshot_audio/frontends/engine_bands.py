@@ -176,13 +176,14 @@ class Bands(Engine):
     def _divided(self, filters: Tensor, windows: Tensor) -> tuple[Tensor, list[Group]]:
         """What depends on filters and windows alone: the numbers of the wide ones, and the groups of the narrow ones.
 
-        Without gradients it is kept for the next clips: a test set comes in many parts.
+        In inference mode it is kept for the next clips: a test set comes in many parts.
         """
-        if not torch.is_grad_enabled() and self.kept and self.kept.of(filters, windows, self.shares):
+        keeping = torch.is_inference_mode_enabled()
+        if keeping and self.kept and self.kept.of(filters, windows, self.shares):
             return self.kept.found
         samples, centres, widths = self._plan(filters.detach(), windows.detach())
         found = (samples > self.size // 2).nonzero()[:, 0], list(self._groups(filters, windows, samples, centres, widths))
-        if not torch.is_grad_enabled():
+        if keeping:
             self.kept = Kept(filters.clone(), windows.clone(), self.shares, found)
         return found
 

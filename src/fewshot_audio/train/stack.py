@@ -1,11 +1,11 @@
 """Runs that train together: network after network, or all of them as one by torch.func."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -194,23 +194,13 @@ def _stacked(networks: Sequence[Network]) -> Network:
     """A network like each of these, whose tensors are theirs, (runs, ...)."""
     found = deepcopy(networks[0])
     for norm in (module for module in found.modules() if isinstance(module, nn.BatchNorm2d)):
-        norm.forward = _without_cudnn(norm.forward)
+        norm.forward = torch.backends.cudnn.flags(enabled=False)(norm.forward)  # cuDNN's wants layouts that vmap does not give it
     parameters, buffers = stack_module_state(list(networks))
     for name, tensor in (parameters | buffers).items():
         module, _, leaf = name.rpartition(".")
         fresh = nn.Parameter(tensor.detach(), tensor.requires_grad) if name in parameters else tensor
         setattr(found.get_submodule(module), leaf, fresh)
     return found
-
-
-def _without_cudnn(forward: Callable[..., Any]) -> Callable[..., Any]:
-    """The same by torch's own kernels: cuDNN's batch norm wants layouts that vmap does not give it."""
-
-    def plain(*given: Any) -> Any:
-        with torch.backends.cudnn.flags(enabled=False):
-            return forward(*given)
-
-    return plain
 
 
 def _tensors(network: Network) -> Iterator[Tensor]:

@@ -1,4 +1,4 @@
-"""What the settings of a process do to its memory."""
+"""What the settings of a process do to its memory and to GPUs."""
 
 import platform
 import subprocess
@@ -23,3 +23,9 @@ print(held() - before)
 def test_freed_memory_is_kept_only_where_that_is_wanted(keep):
     done = subprocess.run([sys.executable, "-c", LEFT.format(keep=keep)], check=True, capture_output=True, text=True)
     assert (int(done.stdout) > 90) == keep
+
+
+def test_gpus_convolve_in_float32():
+    code = "import torch, fewshot_audio.process as process; process.set_up(1, False); print(torch.backends.cudnn.allow_tf32)"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout == "False\n"

@@ -6,6 +6,7 @@ from itertools import product
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional
 
 from fewshot_audio import config
 from fewshot_audio.components import build
@@ -181,6 +182,24 @@ def test_one_run_trains_alone_and_several_as_one_network(frontend):
     for name, each in stack.all.named_parameters():
         assert each.shape == (2, *networks[0].get_parameter(name).shape)
         assert each.grad.flatten(1).any(1).all(), name
+
+
+@pytest.mark.parametrize(("count", "by_cudnn"), [(1, True), (3, False)])
+def test_batch_norm_of_stacks_alone_leaves_cudnn_out(count, by_cudnn):
+    """Which takes no layout that vmap gives it, as only a GPU would show; what is not batch norm keeps cuDNN."""
+    seen = set()
+
+    class Watched(torch.overrides.TorchFunctionMode):
+        def __torch_function__(self, function, types, args=(), kwargs=None):
+            if function in (functional.batch_norm, functional.conv2d):
+                seen.add((function.__name__, torch.backends.cudnn.enabled))
+            return function(*args, **(kwargs or {}))
+
+    networks, methods = runs(job("vgg", "log_learn", "fit.epochs=1"), count)
+    with Watched():
+        fit(networks, methods, "cpu")
+    assert seen == {("batch_norm", by_cudnn), ("conv2d", True)}
+    assert torch.backends.cudnn.enabled
 
 
 def test_supports_with_a_frontend_of_their_own_see_whole_clips_in_stacks():

@@ -55,9 +55,8 @@ class Cost:
 def study(models: Sequence[str], stacks: Sequence[int], epochs: int, threads: int, accelerator: str) -> dict[str, Any]:
     """Hours of the study by dataset, model and frontend, from short runs at two n on noise of the datasets' lengths.
 
-    Runs train in stacks of one size, the only one of `stacks`; time is then a run's share.
-
-    What LEAF adds to a run is taken from one model, but for prototypical networks, which filter clips in another way.
+    Runs train in stacks of one size, the only one of `stacks`; time is then a run's share. What LEAF adds to a run is taken from
+    one model, but for prototypical networks, which filter clips in another way.
     """
     process.set_up(threads, keep_memory=False)
     (stack,) = stacks

@@ -49,7 +49,7 @@ report: $(READY)  ## tables, figures and the page results/report.html: ARGS="res
 	$(PYTHON) scripts/report.py $(ARGS)
 
 bench: $(READY)  ## how long a run takes, part by part, and what the runner adds to it
-	$(PYTHON) scripts/bench.py fit $(ARGS)
+	$(PYTHON) -m benchmarks fit $(ARGS)
 
 clean: ## remove the environment, banks and what tools left; results stay
 	rm -rf $(VENV) cache .pytest_cache .ruff_cache

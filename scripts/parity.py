@@ -4,8 +4,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from fewshot_audio.parity import checks, files
 from fewshot_audio.types import FewshotAudioError
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from parity import checks, files
 
 
 def main() -> int:
@@ -21,7 +23,9 @@ def main() -> int:
             failed = True
             continue
         missed = sum(not check.ok for check in found)
-        print(f"{path.name}: {title}\n{checks.text(found)}\n{len(found)} quantities, {missed or 'none'} out of tolerance\n")
+        print(
+            f"{path.name}: {title}\n{checks.text(found)}\n{len(found)} quantities, {missed or 'none'} out of tolerance\n"
+        )
         failed = failed or missed > 0
     return int(failed)
 

@@ -3,12 +3,13 @@
 import shlex
 import sys
 
-from fewshot_audio import command, config
+from fewshot_audio import cli as command
+from fewshot_audio import config
 from fewshot_audio.report import render
 from fewshot_audio.report import results as shown
 from fewshot_audio.report.published import check_used
 from fewshot_audio.report.write import HEAD, notes_on, readme, texts, write
-from fewshot_audio.types import NothingToShow, StoreError
+from fewshot_audio.types import NoRunsError, StoreError
 
 QUESTION = "Does learning the compression, or the whole frontend, beat the fixed log-mel when only few clips per class exist?"
 COMMAND = shlex.join(["python", "scripts/report.py", *sys.argv[1:]])
@@ -23,11 +24,18 @@ def main(cfg) -> bool:
             results = shown.read(folder, asked.also if folder == asked.results else ())
         except StoreError as error:  # others may be whole
             print(f"error: {folder}: {error}", file=sys.stderr)
-            complete = complete and isinstance(error, NothingToShow)
+            complete = complete and isinstance(error, NoRunsError)
             continue
         made, errors = shown.tables(results, config.reports(cfg), asked)
-        failed = [each for each in errors if alone or not isinstance(each, NothingToShow)]  # not all have every table
-        print(*(f"error: {error}" for error in failed), sep="\n", end="\n" * bool(failed), file=sys.stderr)
+        failed = [
+            each for each in errors if alone or not isinstance(each, NoRunsError)
+        ]  # not all have every table
+        print(
+            *(f"error: {error}" for error in failed),
+            sep="\n",
+            end="\n" * bool(failed),
+            file=sys.stderr,
+        )
         complete, tables = complete and not failed, tables + made
         studies.append(report(results, made, config.reports(cfg), asked, alone))
     check_used(asked.published, tables)
@@ -56,7 +64,9 @@ def report(results, tables, wanted, asked, alone):
     if "figures" in asked.show and not alone:
         from fewshot_audio.report.figures import drawings, pictured  # tables need no matplotlib
 
-        drawn, pictures = pictured(drawings(results.found.runs, paired, results.lines(), results.clip(), asked))
+        drawn, pictures = pictured(
+            drawings(results.found.runs, paired, results.lines(), results.clip(), asked)
+        )
         files |= drawn
     if not alone and owned(results.folder / "README.md"):
         files["README.md"] = readme([table.name for table in tables], results.found, notes, COMMAND)

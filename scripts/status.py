@@ -2,12 +2,12 @@
 
 import logging
 
-from fewshot_audio import command
+from fewshot_audio import cli as command
 
 
 def main(sweep) -> None:
     """Print the state of every job of a sweep."""
-    from fewshot_audio import status  # here, while another process composes the sweep
+    from fewshot_audio.runner import status  # here, while another process composes the sweep
 
     logging.disable(logging.WARNING)  # what is special about the data is said by the runs
     print(status.status(*sweep()))

@@ -7,7 +7,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from fewshot_audio.data.verify import VERIFIERS
+from fewshot_audio.datasets.verify import VERIFIERS
 from fewshot_audio.types import FewshotAudioError
 
 
@@ -24,7 +24,11 @@ def main() -> int:
     except FewshotAudioError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    print(json.dumps({**asdict(report), "ok": report.ok}, indent=1) if arguments.json else report.text())
+    print(
+        json.dumps({**asdict(report), "ok": report.ok}, indent=1)
+        if arguments.json
+        else report.text()
+    )
     return 0 if report.ok else 1
 
 

@@ -10,7 +10,7 @@ import torch
 
 from fewshot_audio import config
 from fewshot_audio.components import build
-from fewshot_audio.data.synthetic import synthetic
+from fewshot_audio.datasets.synthetic import synthetic
 from fewshot_audio.types import Job, Machine
 
 ROOT = Path(__file__).parents[1]
@@ -47,18 +47,52 @@ def cache(tmp_path_factory) -> Path:
 @pytest.fixture
 def job(synthetic_root) -> Job:
     """A job of two short runs."""
-    data = ["dataset=synthetic", f"dataset.root={synthetic_root}", "dataset.groups=3", "dataset.clips_per_class=2"]
-    quick = ["model=timbre", "fit.epochs=2", "fit.test_hop=16", "n_per_class=1", "repeats=2", "sample_rate=16000", "hop=512"]
+    data = [
+        "dataset=synthetic",
+        f"dataset.root={synthetic_root}",
+        "dataset.groups=3",
+        "dataset.clips_per_class=2",
+    ]
+    quick = [
+        "model=timbre",
+        "method.max_epochs=2",
+        "method.test_hop=16",
+        "n_per_class=1",
+        "repeats=2",
+        "sample_rate=16000",
+        "hop=512",
+    ]
     return config.job(config.composed([*data, *quick]))
 
 
 @pytest.fixture
 def machine(tmp_path, cache) -> Machine:
     """A machine with results of the test's own."""
-    plain = {"threads": 1, "builders": 1, "workers": 1, "stack": None, "at_once": None, "command": "python scripts/run.py"}
-    plain = {"threads": 1, "builders": 1, "workers": 1, "stack": None, "at_once": None, "command": "python scripts/run.py"}
+    plain = {
+        "threads": 1,
+        "builders": 1,
+        "workers": 1,
+        "stack": None,
+        "at_once": None,
+        "command": "python scripts/run.py",
+    }
+    plain = {
+        "threads": 1,
+        "builders": 1,
+        "workers": 1,
+        "stack": None,
+        "at_once": None,
+        "command": "python scripts/run.py",
+    }
     return Machine(
-        tmp_path / "results", cache, "cpu", **plain, absent_folds="error", keep_memory=False, retry_failed=True, dry_run=False
+        tmp_path / "results",
+        cache,
+        "cpu",
+        **plain,
+        absent_folds="error",
+        keep_memory=False,
+        retry_failed=True,
+        dry_run=False,
     )
 
 
@@ -80,7 +114,9 @@ def kaiser_best():
     def window(size: int) -> np.ndarray:
         return scipy.signal.windows.kaiser(size, 14.769656459379492)
 
-    table, precision, _ = filters.sinc_window(num_zeros=64, precision=9, window=window, rolloff=0.9475937167399596)
+    table, precision, _ = filters.sinc_window(
+        num_zeros=64, precision=9, window=window, rolloff=0.9475937167399596
+    )
 
     def resample(samples: np.ndarray, rate: int, target: int) -> np.ndarray:
         ratio = target / rate

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from fewshot_audio.frontends.frontend import Frontend
+from fewshot_audio.frontends.base import Frontend
 
 
 class Disturbing(Frontend):
@@ -33,5 +33,9 @@ class Disturbing(Frontend):
 
 def disturbing(job, flag, trouble):
     """The job with a frontend that makes a kind of trouble once, while the flag is there."""
-    frontend = replace(job.frontend, target="disturbing.Disturbing", arguments={"flag": str(flag), "trouble": trouble})
+    frontend = replace(
+        job.frontend,
+        target="disturbing.Disturbing",
+        arguments={"flag": str(flag), "trouble": trouble},
+    )
     return replace(job, frontend=frontend)

@@ -2,9 +2,9 @@
 
 import torch
 
-from fewshot_audio.frontends.gabor import Gabor
-from fewshot_audio.frontends.gaussian_lowpass import GaussianLowpass
-from fewshot_audio.frontends.initial import initial
+from fewshot_audio.frontends.filterbank.gabor import Gabor
+from fewshot_audio.frontends.filterbank.gaussian_lowpass import GaussianLowpass
+from fewshot_audio.frontends.filterbank.init import initial
 
 CASES = [  # rate, filters, hop, align, clips' samples
     (8000, 6, 80, "centre", (2000, 900, 400)),
@@ -34,9 +34,15 @@ def energies_and_gradients(engine, gabor, pooling, waveforms, lengths):
     """Energies of each clip's own frames, and the gradients of a random sum of them."""
     parameters = [*gabor.parameters(), *pooling.parameters()]
     found = engine.energies(torch.complex(*gabor()), pooling(), *engine.prepare(waveforms, lengths))
-    own = [clip[: engine.placement.frames(length)] for clip, length in zip(found, lengths.tolist(), strict=True)]
+    own = [
+        clip[: engine.placement.frames(length)]
+        for clip, length in zip(found, lengths.tolist(), strict=True)
+    ]
     random = torch.Generator().manual_seed(2)
-    total = sum((clip * torch.randn(clip.shape, generator=random, dtype=clip.dtype).to(clip.device)).sum() for clip in own)
+    total = sum(
+        (clip * torch.randn(clip.shape, generator=random, dtype=clip.dtype).to(clip.device)).sum()
+        for clip in own
+    )
     return torch.cat(own).detach(), torch.autograd.grad(total, parameters)
 
 

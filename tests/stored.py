@@ -1,8 +1,17 @@
 """What runs have left in a store."""
 
-from fewshot_audio.study.store import Store
+from fewshot_audio.runner.store import Store
 
-SAME = ("key", "status", "accuracy", "confusion", "learned", "draw", "updates", "ended")
+SAME = (
+    "key",
+    "status",
+    "metrics",
+    "confusion_matrix",
+    "learned",
+    "few_shot_split",
+    "updates",
+    "stop_reason",
+)
 
 
 def lines(machine):

@@ -5,10 +5,17 @@ import pytest
 import scipy.io.wavfile
 import soundfile
 
-from fewshot_audio.data.audio import load, resample
+from fewshot_audio.features.audio import load, resample
 from fewshot_audio.types import DataError
 
-SUBTYPES = {"PCM_U8": 2**-7, "PCM_16": 2**-15, "PCM_24": 2**-23, "PCM_32": 2**-23, "FLOAT": 1e-7, "DOUBLE": 1e-7}
+SUBTYPES = {
+    "PCM_U8": 2**-7,
+    "PCM_16": 2**-15,
+    "PCM_24": 2**-23,
+    "PCM_32": 2**-23,
+    "FLOAT": 1e-7,
+    "DOUBLE": 1e-7,
+}
 
 
 @pytest.mark.parametrize("subtype", SUBTYPES)
@@ -21,7 +28,9 @@ def test_every_format_is_read_as_the_mean_of_its_channels(tmp_path, subtype, cha
     np.testing.assert_allclose(found, samples.mean(1), atol=1.01 * SUBTYPES[subtype])
 
 
-@pytest.mark.parametrize("rate", [8000, 11024, 11025, 16000, 22050, 24000, 32000, 48000, 96000, 192000])
+@pytest.mark.parametrize(
+    "rate", [8000, 11024, 11025, 16000, 22050, 24000, 32000, 48000, 96000, 192000]
+)
 def test_resampling_is_the_kaiser_best_of_2018(rate, kaiser_best):
     samples = np.random.default_rng(rate).uniform(-1, 1, rate // 4 + 3).astype(np.float32)
     ours, theirs = resample(samples, rate, 44100), kaiser_best(samples, rate, 44100)
@@ -32,7 +41,9 @@ def test_resampling_is_the_kaiser_best_of_2018(rate, kaiser_best):
 @pytest.mark.parametrize(("rate", "target"), [(44100, 22050), (11024, 22050), (44099, 44100)])
 def test_other_targets_are_resampled_alike(rate, target, kaiser_best):
     samples = np.random.default_rng(rate).uniform(-1, 1, 9001).astype(np.float32)
-    np.testing.assert_allclose(resample(samples, rate, target), kaiser_best(samples, rate, target), atol=2e-7)
+    np.testing.assert_allclose(
+        resample(samples, rate, target), kaiser_best(samples, rate, target), atol=2e-7
+    )
 
 
 @pytest.mark.parametrize("rate", [11024, 22050, 48000])

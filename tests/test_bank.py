@@ -15,13 +15,13 @@ import pytest
 import soundfile
 from filelock import FileLock
 
-from fewshot_audio.data import bank as bank_module
-from fewshot_audio.data.audio import load
-from fewshot_audio.data.bank import VERSION, bank_key, digests_of, open_bank
-from fewshot_audio.data.digests import digest_files
-from fewshot_audio.data.files import written_whole
-from fewshot_audio.data.mel import MelTransform
-from fewshot_audio.data.synthetic import synthetic
+from fewshot_audio.datasets.synthetic import synthetic
+from fewshot_audio.features import cache as bank_module
+from fewshot_audio.features.audio import load
+from fewshot_audio.features.cache import VERSION, cache_key, file_digests, open_cache
+from fewshot_audio.features.digests import digest_files
+from fewshot_audio.features.transforms import MelTransform
+from fewshot_audio.files import atomic_write
 from fewshot_audio.types import DataError
 
 MEL = MelTransform(16000, 1024, 512, "reflect")
@@ -40,7 +40,7 @@ def folder_of(cache):
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_bank_holds_every_clip_as_computed_one_by_one(data, tmp_path, workers):
-    bank = open_bank(data, MEL, tmp_path / "bank", workers, silent=False)
+    bank = open_cache(data, MEL, tmp_path / "bank", workers, silent=False)
     for clip in data.clips:
         np.testing.assert_array_equal(bank[clip.path], MEL(load(data.root / clip.path, 16000)))
     assert isinstance(bank.rows, np.memmap)
@@ -48,13 +48,19 @@ def test_a_bank_holds_every_clip_as_computed_one_by_one(data, tmp_path, workers)
 
 def test_the_key_depends_on_transform_files_and_labels(data, tmp_path):
     def key(dataset=data, transform=MEL):
-        return bank_key(dataset, transform, digests_of(dataset, tmp_path / "bank", 1))[0]
+        return cache_key(dataset, transform, file_digests(dataset, tmp_path / "bank", 1))[0]
 
-    keys = [key(), key(transform=replace(MEL, pad_mode="constant")), key(transform=replace(MEL, hop=1024))]
+    keys = [
+        key(),
+        key(transform=replace(MEL, pad_mode="constant")),
+        key(transform=replace(MEL, hop=1024)),
+    ]
     fold = data.folds[0]
-    relabelled = replace(fold, test=tuple(replace(clip, label=(clip.label + 1) % 5) for clip in fold.test))
+    relabelled = replace(
+        fold, test=tuple(replace(clip, label=(clip.label + 1) % 5) for clip in fold.test)
+    )
     keys.append(key(dataset=replace(data, folds=(relabelled, *data.folds[1:]))))
-    path = data.root / data.clips[0].path
+    path = data.root / data.clips[0].history
     samples, rate = soundfile.read(path)
     soundfile.write(path, samples * 0.5, rate)
     keys.append(key())
@@ -62,9 +68,9 @@ def test_the_key_depends_on_transform_files_and_labels(data, tmp_path):
 
 
 def test_a_second_opening_computes_nothing(data, tmp_path, monkeypatch):
-    first = open_bank(data, MEL, tmp_path / "bank", 1, silent=False)
+    first = open_cache(data, MEL, tmp_path / "bank", 1, silent=False)
     monkeypatch.setattr(bank_module, "load", None)
-    again = open_bank(data, MEL, tmp_path / "bank", 1, silent=False)
+    again = open_cache(data, MEL, tmp_path / "bank", 1, silent=False)
     assert again.key == first.key
     np.testing.assert_array_equal(again.rows, first.rows)
 
@@ -84,7 +90,7 @@ def test_an_interrupted_build_goes_on_where_it_stopped(data, tmp_path, monkeypat
 
     monkeypatch.setattr(bank_module, "load", load_until(11))
     with pytest.raises(KeyboardInterrupt):
-        open_bank(data, MEL, tmp_path / "bank", 1, silent=False)
+        open_cache(data, MEL, tmp_path / "bank", 1, silent=False)
     assert not (folder_of(tmp_path / "bank") / "index.json").exists()
     draft = folder_of(tmp_path / "bank") / ".rows.npy.of_a_killed_process"
     draft.touch()
@@ -92,36 +98,44 @@ def test_an_interrupted_build_goes_on_where_it_stopped(data, tmp_path, monkeypat
     part.write_bytes(part.read_bytes()[:-30])
     decoded.clear()
     monkeypatch.setattr(bank_module, "load", load_until(0))
-    bank = open_bank(data, MEL, tmp_path / "bank", 1, silent=False)
+    bank = open_cache(data, MEL, tmp_path / "bank", 1, silent=False)
     assert len(decoded) == len(data.clips) - 4  # of two parts of four one was damaged
-    np.testing.assert_array_equal(bank[data.clips[-1].path], MEL(load(data.root / data.clips[-1].path, 16000)))
-    assert sorted(path.name for path in folder_of(tmp_path / "bank").iterdir()) == ["index.json", "lock", "rows.npy"]
+    np.testing.assert_array_equal(
+        bank[data.clips[-1].path], MEL(load(data.root / data.clips[-1].path, 16000))
+    )
+    assert sorted(path.name for path in folder_of(tmp_path / "bank").iterdir()) == [
+        "index.json",
+        "lock",
+        "rows.npy",
+    ]
 
 
 def test_a_build_killed_at_any_moment_leaves_nothing_half_read(synthetic_root, tmp_path):
     code = (
-        "from pathlib import Path\nfrom fewshot_audio.data import bank\nfrom fewshot_audio.data.mel import MelTransform\n"
-        "from fewshot_audio.data.synthetic import synthetic; bank.PART = 2\n"
+        "from pathlib import Path\nfrom fewshot_audio.features import cache as bank\nfrom fewshot_audio.features.transforms import MelTransform\n"
+        "from fewshot_audio.datasets.synthetic import synthetic; bank.PART = 2\n"
         f"data = synthetic('synthetic', Path({str(synthetic_root)!r}), 'us8k', 3, 2, 'next', ())\n"
         "print('go', flush=True)\n"
-        f"bank.open_bank(data, MelTransform(16000, 1024, 512, 'reflect'), Path({str(tmp_path)!r}), 1, False)\n"
+        f"bank.open_cache(data, MelTransform(16000, 1024, 512, 'reflect'), Path({str(tmp_path)!r}), 1, False)\n"
     )
     for delay in (0.02, 0.1, 0.2, 0.3):
-        process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
         process.stdout.readline()
         time.sleep(delay)
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
         process.stdout.close()
     data = synthetic("synthetic", synthetic_root, "us8k", 3, 2, "next", ())
-    bank = open_bank(data, MEL, tmp_path, 1, silent=False)
+    bank = open_cache(data, MEL, tmp_path, 1, silent=False)
     for clip in data.clips:
         np.testing.assert_array_equal(bank[clip.path], MEL(load(data.root / clip.path, 16000)))
 
 
 @pytest.mark.parametrize("damage", ["flip", "shorten", "remove", "index"])
 def test_a_damaged_bank_is_built_anew(data, tmp_path, damage, caplog):
-    first = np.array(open_bank(data, MEL, tmp_path / "bank", 1, silent=False).rows)
+    first = np.array(open_cache(data, MEL, tmp_path / "bank", 1, silent=False).rows)
     rows = folder_of(tmp_path / "bank") / "rows.npy"
     content = bytearray(rows.read_bytes())
     content[-1] ^= 1
@@ -132,7 +146,9 @@ def test_a_damaged_bank_is_built_anew(data, tmp_path, damage, caplog):
     rows.unlink()
     if damage != "remove":
         rows.write_bytes(content[:-100] if damage == "shorten" else content)
-    np.testing.assert_array_equal(open_bank(data, MEL, tmp_path / "bank", 1, silent=False).rows, first)
+    np.testing.assert_array_equal(
+        open_cache(data, MEL, tmp_path / "bank", 1, silent=False).rows, first
+    )
     assert "does not match its hash; it is built anew" in caplog.text
 
 
@@ -144,7 +160,7 @@ def test_all_bad_files_are_named_at_once_and_good_ones_are_not_done_twice(data, 
     soundfile.write(paths[9], np.zeros_like(samples), rate)
     soundfile.write(paths[12], np.full_like(samples, np.nan), rate, subtype="FLOAT")
     with pytest.raises(DataError) as caught:
-        open_bank(data, MEL, tmp_path / "bank", 1, silent=False)
+        open_cache(data, MEL, tmp_path / "bank", 1, silent=False)
     text = str(caught.value)
     assert "4 bad files" in text
     for number, reason in ((0, "is empty"), (5, "is truncated"), (9, "is silent"), (12, "NaN")):
@@ -154,13 +170,18 @@ def test_all_bad_files_are_named_at_once_and_good_ones_are_not_done_twice(data, 
 
 def test_a_build_waits_for_another_and_says_so(data, tmp_path, caplog, monkeypatch):
     caplog.set_level(logging.INFO)
-    folder = tmp_path / f"synthetic-{bank_key(data, MEL, digests_of(data, tmp_path, 1))[0]}-v{VERSION}"
+    folder = (
+        tmp_path
+        / f"synthetic-{cache_key(data, MEL, file_digests(data, tmp_path, 1))[0]}-v{VERSION}"
+    )
     folder.mkdir()
     lock = FileLock(folder / "lock")
     lock.acquire()
     real = logging.Logger.info
-    monkeypatch.setattr(logging.Logger, "info", lambda *arguments: (lock.release(), real(*arguments)))
-    open_bank(data, MEL, tmp_path, 1, silent=False)
+    monkeypatch.setattr(
+        logging.Logger, "info", lambda *arguments: (lock.release(), real(*arguments))
+    )
+    open_cache(data, MEL, tmp_path, 1, silent=False)
     assert f"waiting for another process that builds {folder.name}" in caplog.text
 
 
@@ -168,10 +189,10 @@ def test_silent_clips_are_refused_unless_accepted_also_from_a_finished_bank(data
     path = data.root / data.clips[3].path
     samples, rate = soundfile.read(path)
     soundfile.write(path, np.zeros_like(samples), rate)
-    bank = open_bank(data, MEL, tmp_path / "bank", 1, silent=True)
+    bank = open_cache(data, MEL, tmp_path / "bank", 1, silent=True)
     assert not bank[data.clips[3].path].any()
     with pytest.raises(DataError, match=r"1 bad files.*dataset.tolerate=\[silent\]\n.*is silent"):
-        open_bank(data, MEL, tmp_path / "bank", 1, silent=False)
+        open_cache(data, MEL, tmp_path / "bank", 1, silent=False)
 
 
 def test_a_full_disk_leaves_no_half_file(data, tmp_path, monkeypatch):
@@ -180,18 +201,18 @@ def test_a_full_disk_leaves_no_half_file(data, tmp_path, monkeypatch):
 
     monkeypatch.setattr(bank_module.np.lib.format, "write_array_header_1_0", full)
     with pytest.raises(OSError, match="No space left"):
-        open_bank(data, MEL, tmp_path / "bank", 1, silent=False)
+        open_cache(data, MEL, tmp_path / "bank", 1, silent=False)
     monkeypatch.undo()
     left = [path.name for path in folder_of(tmp_path / "bank").iterdir()]
     assert not any("rows" in name for name in left)
-    assert len(open_bank(data, MEL, tmp_path / "bank", 1, silent=False).spans) == len(data.clips)
+    assert len(open_cache(data, MEL, tmp_path / "bank", 1, silent=False).spans) == len(data.clips)
 
 
 def test_hashes_are_remembered_until_a_file_changes(tmp_path, monkeypatch):
     (tmp_path / "a").write_text("a")
     first = digest_files(tmp_path, ["a"], tmp_path / "cache", 1)
     assert first["a"] == "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb"
-    monkeypatch.setattr("fewshot_audio.data.digests.sha256", lambda path: "read again")
+    monkeypatch.setattr("fewshot_audio.features.digests.sha256", lambda path: "read again")
     assert digest_files(tmp_path, ["a"], tmp_path / "cache", 1) == first
     (tmp_path / "a").write_text("other")
     assert digest_files(tmp_path, ["a"], tmp_path / "cache", 1) == {"a": "read again"}
@@ -201,7 +222,7 @@ def test_hashes_are_remembered_until_a_file_changes(tmp_path, monkeypatch):
 
 def test_a_failed_write_leaves_the_old_file(tmp_path):
     (tmp_path / "a.json").write_text("old")
-    with pytest.raises(RuntimeError), written_whole(tmp_path / "a.json") as draft:
+    with pytest.raises(RuntimeError), atomic_write(tmp_path / "a.json") as draft:
         draft.write_text(json.dumps("new"))
         raise RuntimeError
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]

@@ -4,9 +4,10 @@ import json
 
 import pytest
 import torch
+from benchmarks import bank, fit, intervals, measure, report, score, store, study
 
-from fewshot_audio.bench import bank, fit, intervals, measure, report, score, store, study
-from fewshot_audio.models.classifier import patchwise
+from defaults import SGD
+from fewshot_audio.models.base import patchwise
 
 
 @pytest.fixture(autouse=True)
@@ -26,26 +27,32 @@ def check(result, module, *words):
 
 def test_runs_by_model_n_and_stack():
     result = fit.fit(["timbre"], [1, 2], [1, 2], 2, 1, 1, "cpu")
-    assert [(run["n_per_class"], run["stack"], "overhead" in run) for run in result["runs"]] == [
+    assert [
+        (run["n_per_class"], run["stack_size"], "overhead" in run) for run in result["runs"]
+    ] == [
         (1, 1, True),
         (1, 2, False),
         (2, 1, True),
         (2, 2, False),
     ]
     for run in result["runs"]:
-        spent = sum(value for name, value in run["seconds"].items() if name not in ("plain loop", "train"))
-        assert run["runs_per_hour"] == pytest.approx(3600 / (spent + 199 / 2 * run["seconds"]["train"]), abs=0.1)
+        spent = sum(
+            value for name, value in run["seconds"].items() if name not in ("plain loop", "train")
+        )
+        assert run["runs_per_hour"] == pytest.approx(
+            3600 / (spent + 199 / 2 * run["seconds"]["train"]), abs=0.1
+        )
     check(result, fit, "timbre", "runs per hour of 199 epochs")
 
 
 def test_the_plain_loop_makes_the_updates_of_a_run():
     material = measure.noise_material(3, 2, 1, 140, 128)
-    wanted = measure.job("timbre", "fit.epochs=3", "n_per_class=2", "repeats=1")
+    wanted = measure.job("timbre", "method.max_epochs=3", "n_per_class=2", "repeats=1")
     plain = fit._plain_loop(wanted, material, 2, torch.device("cpu"))
     run = fit.draw(wanted, material, 2, 1)
-    from fewshot_audio.train.fit import fit as ours
+    from fewshot_audio.training.loop import fit as ours
 
-    ours([run.network], [run.method], "cpu")
+    ours([run.network], [run.method], SGD, "cpu")
     for one, other in zip(run.network.parameters(), plain.parameters(), strict=True):
         assert torch.equal(one, other)
 
@@ -54,17 +61,27 @@ def test_scoring_is_compared_with_patch_by_patch(monkeypatch):
     monkeypatch.setattr(score, "FRAMES", (140,))
     monkeypatch.setattr(score, "SOUNDS", 4)
     calls = []
-    monkeypatch.setattr(score, "patchwise", lambda *arguments: calls.append(arguments) or patchwise(*arguments))
+    monkeypatch.setattr(
+        score, "patchwise", lambda *arguments: calls.append(arguments) or patchwise(*arguments)
+    )
     result = score.score(["timbre"], 1, 1, 1)
     (case,) = result["models"]["timbre"]["clips"]
     assert calls
     assert case["difference"] < 1e-5
     assert case["ratio"] == pytest.approx(case["patchwise_ms"] / case["ms"], abs=0.06)
-    check(result, score, "timbre", "bfloat16", f"{result['models']['timbre']['bf16']['clips']} answers moved")
+    check(
+        result,
+        score,
+        "timbre",
+        "bfloat16",
+        f"{result['models']['timbre']['bf16']['clips']} answers moved",
+    )
     assert result["models"]["timbre"]["bf16"]["clips"] == 20
 
 
-@pytest.mark.filterwarnings("ignore:.* is deprecated and slated for removal:DeprecationWarning")  # of what librosa imports
+@pytest.mark.filterwarnings(
+    "ignore:.* is deprecated and slated for removal:DeprecationWarning"
+)  # of what librosa imports
 def test_banks_are_compared_with_librosa_s_maps(monkeypatch):
     pytest.importorskip("librosa")
     monkeypatch.setattr(bank, "GROUPS", 2)
@@ -100,12 +117,18 @@ def test_the_projection_is_the_sum_of_its_terms(stack, monkeypatch):
     prototypical = [2 * hours(202, 1.0, 2), hours(202, 5.0, 2)]
     assert [arm["hours"] for arm in result["arms"]] == pytest.approx(supervised + prototypical)
     assert result["hours"] == pytest.approx(sum(supervised + prototypical), abs=0.1)
-    check(result, study, "199 epochs x (1.0000 s + 2.0000 s x 141 clips) + 3.0000 s x 100 clips; 75 runs x 2 frontends x 2 folds")
+    check(
+        result,
+        study,
+        "199 epochs x (1.0000 s + 2.0000 s x 141 clips) + 3.0000 s x 100 clips; 75 runs x 2 frontends x 2 folds",
+    )
 
 
 @pytest.mark.parametrize("stack", [1, 2])
 def test_a_short_run_gives_the_times_of_an_epoch_and_of_a_clip(stack):
-    epoch, clip = study._short(measure.job("timbre", "fit.epochs=2"), study.Data(2, 1, 100, 1), 1, stack, "cpu")
+    epoch, clip = study._short(
+        measure.job("timbre", "method.max_epochs=2"), study.Data(2, 1, 100, 1), 1, stack, "cpu"
+    )
     assert epoch > 0
     assert clip > 0
 

@@ -6,8 +6,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fewshot_audio.report.claims import ALL, FAILS, HOLDS, OPEN, claims, denied, every, near_zero, negative, positive, some
-from made_up import ASKED, PAIRS, frame, line
+from fewshot_audio.report.claims import (
+    ALL,
+    FAILS,
+    HOLDS,
+    OPEN,
+    claims,
+    denied,
+    every,
+    near_zero,
+    negative,
+    positive,
+    some,
+)
+from synthetic_records import ASKED, PAIRS, frame, line
 
 NS = [5, 10, 50]
 FOLDS = {"us8k": range(1, 11), "tut_asc": [1]}
@@ -21,11 +33,19 @@ def verdicts(truth, ns=NS, noise=0.001, datasets=tuple(FOLDS), models=ALL):
             for fold in FOLDS[dataset]:
                 for n in ns:
                     for repeat in (1, 2, 3):
-                        values = {"log_eps": 0.5, "log_learn": 0.5 + truth(dataset, model, n) + noise * random.normal()}
+                        values = {
+                            "log_eps": 0.5,
+                            "log_learn": 0.5 + truth(dataset, model, n) + noise * random.normal(),
+                        }
                         for frontend, value in values.items():
                             each = line(fold, n, repeat, frontend, value)
-                            each["identity"] |= {"dataset": {"name": dataset}, "model": {"name": model}}
-                            lines.append({**each, "key": f"{dataset}{model}{frontend}{fold}-{n}-{repeat}"})
+                            each["identity"] |= {
+                                "dataset": {"name": dataset},
+                                "model": {"name": model},
+                            }
+                            lines.append(
+                                {**each, "key": f"{dataset}{model}{frontend}{fold}-{n}-{repeat}"}
+                            )
     cells = claims(frame(lines), "claims", "Claims", PAIRS[0], NS, ASKED).cells
     assert cells["claim"].tolist() == ["S1", "S2", "S3", "S4", "S5", "S6"]
     return cells["verdict"].tolist(), cells.set_index("claim")["points"]
@@ -42,7 +62,11 @@ def test_a_store_as_the_article_says_has_every_claim_hold():
 
 
 def test_a_store_that_says_the_opposite_has_none_hold():
-    found, _ = verdicts(lambda dataset, model, n: -as_in_the_article(dataset, model, n) if dataset == "tut_asc" else -0.1)
+    found, _ = verdicts(
+        lambda dataset, model, n: (
+            -as_in_the_article(dataset, model, n) if dataset == "tut_asc" else -0.1
+        )
+    )
     assert found == [FAILS, FAILS, HOLDS, FAILS, FAILS, FAILS]
     assert verdicts(lambda dataset, model, n: 0.05)[0][2] == FAILS  # at no n negative
 
@@ -52,7 +76,9 @@ def test_noise_leaves_every_claim_open():
 
 
 def test_gaps_leave_a_claim_open_and_are_named():
-    found, points = verdicts(as_in_the_article, ns=[5, 10], datasets=["us8k"], models=["vgg", "timbre", "proto"])
+    found, points = verdicts(
+        as_in_the_article, ns=[5, 10], datasets=["us8k"], models=["vgg", "timbre", "proto"]
+    )
     assert found == [OPEN] * 6
     assert points["S1"].startswith("sb_cnn has no runs; vgg −0.2 [")
     assert points["S1"].endswith("; n = 50 missing")
@@ -95,12 +121,18 @@ def test_all_and_some_are_kleenes():
 def test_what_is_over_draws_of_one_fold_uses_its_runs():
     one = replace(ASKED, how=replace(ASKED.how, unit="draw"))
     lines = [
-        {**line(1, n, repeat, arm, 0.5 + (arm == "log_learn") * 0.01 * repeat), "key": f"{arm}{n}{repeat}"}
+        {
+            **line(1, n, repeat, arm, 0.5 + (arm == "log_learn") * 0.01 * repeat),
+            "key": f"{arm}{n}{repeat}",
+        }
         for n in NS
         for repeat in (1, 2, 3)
         for arm in ("log_eps", "log_learn")
     ]
-    by_fold, by_draw = (claims(frame(lines), "c", "C", PAIRS[0], NS, asked).cells["points"].tolist() for asked in (ASKED, one))
+    by_fold, by_draw = (
+        claims(frame(lines), "c", "C", PAIRS[0], NS, asked).cells["points"].tolist()
+        for asked in (ASKED, one)
+    )
     assert by_fold == by_draw
     half = 2.4469118511449692 * 0.01 / 3  # 6 degrees of freedom, a standard error of 0.01 / 3
     assert f"sb_cnn +2.0 [{100 * (0.02 - half):.1f}, {100 * (0.02 + half):.1f}]" in by_fold[1]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from fewshot_audio.study.store import Store
+from fewshot_audio.runner.store import Store
 
 ROOT = Path(__file__).parents[1]
 
@@ -29,18 +29,41 @@ def swept(tmp_path_factory, synthetic_root, cache):
     folder = tmp_path_factory.mktemp("swept")
     (folder / "work").mkdir()
     command = cheap(folder, synthetic_root, cache)
-    sweep = ["-m", *command[2:], "frontend=log_eps,log_learn", "n_per_class=1", "repeats=1,2", "fit.epochs=1"]
+    sweep = [
+        "-m",
+        *command[2:],
+        "frontend=log_eps,log_learn",
+        "n_per_class=1",
+        "repeats=1,2",
+        "method.max_epochs=1",
+    ]
     return folder, command, run(command[:2], *sweep, cwd=folder / "work")
 
 
 def cheap(folder, synthetic_root, cache):
-    data = [f"dataset.root={synthetic_root}", "dataset.groups=3", "dataset.clips_per_class=2", "sample_rate=16000", "hop=512"]
+    data = [
+        f"dataset.root={synthetic_root}",
+        "dataset.groups=3",
+        "dataset.clips_per_class=2",
+        "sample_rate=16000",
+        "hop=512",
+    ]
     where = [f"results={folder / 'results'}", f"cache={cache}", "workers=1", "accelerator=cpu"]
-    return [sys.executable, str(ROOT / "scripts/run.py"), "dataset=synthetic", *data, *where, "model=timbre", "fit.test_hop=16"]
+    return [
+        sys.executable,
+        str(ROOT / "scripts/run.py"),
+        "dataset=synthetic",
+        *data,
+        *where,
+        "model=timbre",
+        "method.test_hop=16",
+    ]
 
 
 def run(command, *more, **options):
-    return subprocess.run([*command, *more], capture_output=True, text=True, check=False, cwd=options.get("cwd"))
+    return subprocess.run(
+        [*command, *more], capture_output=True, text=True, check=False, cwd=options.get("cwd")
+    )
 
 
 def lines(tmp_path):
@@ -50,7 +73,10 @@ def lines(tmp_path):
 def test_a_sweep_runs_every_job_and_writes_nowhere_else(swept):
     folder, _, done = swept
     assert done.returncode == 0, done.stderr
-    assert Counter(line["identity"]["frontend"]["name"] for line in lines(folder)) == {"log_eps": 2, "log_learn": 2}
+    assert Counter(line["identity"]["frontend"]["name"] for line in lines(folder)) == {
+        "log_eps": 2,
+        "log_learn": 2,
+    }
     assert list((folder / "work").iterdir()) == []
     assert done.stdout.count("\n") <= 5  # hydra's own line and one per job
 
@@ -64,7 +90,13 @@ def test_a_dry_run_says_what_would_be_done(command, tmp_path):
 
 def test_status_counts_the_runs_of_a_sweep_by_arm_and_n(swept):
     _, command, _ = swept
-    ask = [command[0], str(ROOT / "scripts/status.py"), *command[2:], "fit.epochs=1", "frontend=log_eps,log_10000"]
+    ask = [
+        command[0],
+        str(ROOT / "scripts/status.py"),
+        *command[2:],
+        "method.max_epochs=1",
+        "frontend=log_eps,log_10000",
+    ]
     told = run(ask, "n_per_class=[1,2]", "repeats=2").stdout
     assert "| synthetic | timbre  | log_eps    | 2/2     | 0/2     |" in told
     assert "| synthetic | timbre  | log_10000  | 0/2     | 0/2     |" in told
@@ -76,7 +108,7 @@ def test_status_counts_the_runs_of_a_sweep_by_arm_and_n(swept):
     ("setting", "text"),
     [
         ("model=tmbre", "error: model=tmbre: no such model; did you mean timbre?"),
-        ("fit.epoch=3", "error: fit.epoch: no such setting; did you mean fit.epochs"),
+        ("method.epoch=3", "error: method.epoch: no such setting; did you mean method.max_epochs"),
         ("fold=7", "error: fold=7: synthetic has the folds 1, 2, 3"),
     ],
 )
@@ -91,12 +123,18 @@ def test_a_mistake_is_one_line_and_exit_code_1(command, setting, text):
 def test_a_failed_run_gives_exit_code_1_and_its_reason(command, tmp_path):
     module = tmp_path / "failing.py"
     module.write_text(
-        "from fewshot_audio.frontends.frontend import Frontend\n"
+        "from fewshot_audio.frontends.base import Frontend\n"
         "class Failing(Frontend):\n"
         "    def forward(self, maps):\n"
         "        raise RuntimeError('out of luck')\n"
     )
-    extra = ["frontend.name=failing", "frontend._target_=failing.Failing", "~frontend.alpha", "~frontend.beta", "~frontend.base"]
+    extra = [
+        "frontend.name=failing",
+        "frontend._target_=failing.Failing",
+        "~frontend.alpha",
+        "~frontend.beta",
+        "~frontend.base",
+    ]
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
     sweep = [*command, *extra, "n_per_class=1", "repeats=1"]
     done = subprocess.run(sweep, capture_output=True, text=True, check=False, env=environment)
@@ -104,7 +142,9 @@ def test_a_failed_run_gives_exit_code_1_and_its_reason(command, tmp_path):
     named = "failed: synthetic fold 1 timbre failing, n 1, repeat 1: RuntimeError: out of luck"
     assert f"{named} (error)" in done.stdout
     assert "Traceback" in done.stderr
-    done = subprocess.run([*sweep, "retry_failed=false"], capture_output=True, text=True, check=False, env=environment)
+    done = subprocess.run(
+        [*sweep, "retry_failed=false"], capture_output=True, text=True, check=False, env=environment
+    )
     assert done.returncode == 1
     assert f"{named} (before, not tried again)" in done.stdout
     assert "Traceback" not in done.stderr
@@ -114,7 +154,9 @@ def started(command, *more):
     """A command under way; it hears Ctrl-C also where the tests run in the background of a shell, which shuts it out."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        return subprocess.Popen([*command, *more], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        return subprocess.Popen(
+            [*command, *more], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        )
     finally:
         signal.signal(signal.SIGINT, before)
 
@@ -128,8 +170,10 @@ def wait_for_lines(tmp_path, count, process):
 
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize(("sign", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
-def test_a_stopped_command_keeps_finished_runs_and_the_same_command_goes_on(command, tmp_path, sign, code, workers):
-    long = ["n_per_class=1", "repeats=5", "fit.epochs=100", f"workers={workers}"]
+def test_a_stopped_command_keeps_finished_runs_and_the_same_command_goes_on(
+    command, tmp_path, sign, code, workers
+):
+    long = ["n_per_class=1", "repeats=5", "method.max_epochs=100", f"workers={workers}"]
     process = started(command, *long)
     wait_for_lines(tmp_path, 1, process)
     process.send_signal(sign)
@@ -147,14 +191,16 @@ def test_a_stopped_command_keeps_finished_runs_and_the_same_command_goes_on(comm
 
 
 def test_ctrl_c_in_a_plan_is_no_traceback():
-    interrupted = "command.sweep_command(lambda sweep: (sweep(), signal.raise_signal(signal.SIGINT)))"
+    interrupted = (
+        "command.sweep_command(lambda sweep: (sweep(), signal.raise_signal(signal.SIGINT)))"
+    )
     plan = f"import signal; from fewshot_audio import command; {interrupted}"
     done = run([sys.executable, "-c", plan], "dataset=synthetic", "model=timbre,vgg")
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")
 
 
 def test_two_processes_on_one_job_do_every_run_once(command, tmp_path):
-    same = ["n_per_class=[1,2]", "repeats=2", "fit.epochs=20"]
+    same = ["n_per_class=[1,2]", "repeats=2", "method.max_epochs=20"]
     processes = [started(command, *same) for _ in range(2)]
     for process in processes:
         _, errors = process.communicate(timeout=120)
@@ -165,16 +211,35 @@ def test_two_processes_on_one_job_do_every_run_once(command, tmp_path):
 
 def test_tables_come_from_the_store_by_command(swept):
     folder, _, _ = swept
-    done = run([sys.executable, str(ROOT / "scripts/report.py"), f"results={folder / 'results'}", "show=[tables]"])
+    done = run(
+        [
+            sys.executable,
+            str(ROOT / "scripts/report.py"),
+            f"results={folder / 'results'}",
+            "show=[tables]",
+        ]
+    )
     assert done.returncode == 0, done.stderr
     assert re.search(r"log_learn - log_eps \| [+−]?\d+\.\d( \[[^]]+\])? \(2\)", done.stdout)
 
 
 def test_draws_are_written_by_command(command, tmp_path):
-    draws = [command[0], str(ROOT / "scripts/draws.py"), *command[2:], "n_per_class=[1,2]", "repeats=2"]
-    done = run(draws, f"draws={tmp_path / 'draws.csv'}")
+    draws = [
+        command[0],
+        str(ROOT / "scripts/splits.py"),
+        *command[2:],
+        "n_per_class=[1,2]",
+        "repeats=2",
+    ]
+    done = run(draws, f"splits={tmp_path / 'splits.csv'}")
     assert done.returncode == 0, done.stderr
     assert len((tmp_path / "draws.csv").read_text().splitlines()) == 1 + 3 * 2 * 5 * (1 + 2)
-    used = run(command, "n_per_class=1", "repeats=1", "fit.epochs=1", f"draws={tmp_path / 'draws.csv'}")
+    used = run(
+        command,
+        "n_per_class=1",
+        "repeats=1",
+        "method.max_epochs=1",
+        f"splits={tmp_path / 'splits.csv'}",
+    )
     assert used.returncode == 0, used.stderr
     assert json.dumps(lines(tmp_path)[0]["identity"]["draws"]) != "null"

@@ -13,12 +13,20 @@ from omegaconf.errors import OmegaConfBaseException
 
 from fewshot_audio import config, sweep
 from fewshot_audio.components import build
-from fewshot_audio.frontends.frontend import Frontend
-from fewshot_audio.train.network import build_network
+from fewshot_audio.frontends.base import Frontend
+from fewshot_audio.training.network import build_network
 from fewshot_audio.types import ConfigError
 
-GROUPS = {group.name: sorted(file.stem for file in group.glob("*.yaml")) for group in config.CONF.iterdir() if group.is_dir()}
-CHOICES = [(group, name) for group in ("dataset", "model", "frontend", "fit", "schedule") for name in GROUPS[group]]
+GROUPS = {
+    group.name: sorted(file.stem for file in group.glob("*.yaml"))
+    for group in config.CONF.iterdir()
+    if group.is_dir()
+}
+CHOICES = [
+    (group, name)
+    for group in ("dataset", "model", "frontend", "method", "protocol")
+    for name in GROUPS[group]
+]
 FILES = sorted(config.CONF.rglob("*.yaml"))
 
 
@@ -37,7 +45,12 @@ def error_of(*overrides) -> str:
 
 @pytest.mark.parametrize(("group", "name"), CHOICES)
 def test_every_choice_makes_a_job(group, name):
-    job = config.job(composed(f"{group}={name}", *(["dataset.root=/data"] if group == "dataset" and name != "synthetic" else [])))
+    job = config.job(
+        composed(
+            f"{group}={name}",
+            *(["dataset.root=/data"] if group == "dataset" and name != "synthetic" else []),
+        )
+    )
     part = getattr(job, group, None)
     assert part is None or part.name == name
     assert job.repeats
@@ -51,7 +64,11 @@ def test_every_frontend_can_be_built(name):
 def leaves(settings, above=()):
     """The settings of a yaml by their full names."""
     for key, value in settings.items():
-        yield from leaves(value, (*above, key)) if isinstance(value, dict) else [(".".join((*above, key)), value)]
+        yield from (
+            leaves(value, (*above, key))
+            if isinstance(value, dict)
+            else [(".".join((*above, key)), value)]
+        )
 
 
 @pytest.mark.parametrize("name", GROUPS["study"])
@@ -72,7 +89,10 @@ def test_a_study_that_sets_nothing_is_an_error(tmp_path, monkeypatch):
     shutil.copytree(config.CONF, tmp_path / "conf")
     (tmp_path / "conf/study/mine.yaml").write_text("results: results/mine\n")
     monkeypatch.setattr(config, "CONF", tmp_path / "conf")
-    assert error_of("+study=mine") == "study: its yaml sets nothing; let its first line be '# @package _global_'"
+    assert (
+        error_of("+study=mine")
+        == "study: its yaml sets nothing; let its first line be '# @package _global_'"
+    )
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.relative_to(config.CONF).as_posix())
@@ -98,8 +118,8 @@ def test_n_and_repeats_cut_the_schedule():
         ("frontend=log_esp", "no such frontend; did you mean log_eps"),
         ("dataset=urbansound", "no such dataset; there are synthetic, tut_asc, us8k"),
         (
-            "fit.learnig_rate=1",
-            "fit.learnig_rate: no such setting; did you mean fit.learning_rate or frontend.learning_rate_factor?",
+            "method.learnig_rate=1",
+            "method.learnig_rate: no such setting; did you mean optimizer.lr or frontend.learning_rate_factor?",
         ),
         ("model.wdth=3", "model.wdth: no such setting; did you mean model.width"),
         ("model=timbre model.width=3", "model.width: no such setting with this choice"),
@@ -117,7 +137,10 @@ def test_n_and_repeats_cut_the_schedule():
         ("dataset=us8k", "dataset.root is not set; add dataset.root=... to the command"),
         ("~model.name", "model: name must be set"),
         ("n_per_class=[]", "n_per_class=[]: expected at least one number"),
-        ("frontend.name=a/b", "frontend.name=a/b: expected letters, digits and the signs _ . + - only"),
+        (
+            "frontend.name=a/b",
+            "frontend.name=a/b: expected letters, digits and the signs _ . + - only",
+        ),
         ("study=demo", "study: not part of every command; write +study=... to add it"),
     ],
 )
@@ -126,28 +149,43 @@ def test_a_mistake_is_named_with_what_was_meant(override, text):
 
 
 def test_components_report_what_is_missing_ill_typed_or_not_there():
-    with pytest.raises(ConfigError, match="frontend.alpha: found 'much'; Input should be a valid number"):
+    with pytest.raises(
+        ConfigError, match="frontend.alpha: found 'much'; Input should be a valid number"
+    ):
         build(config.job(composed("frontend.alpha=much")).frontend)
     with pytest.raises(ConfigError, match="frontend.betta: no such setting; did you mean beta?"):
         build(config.job(composed("+frontend.betta=3")).frontend)
     with pytest.raises(ConfigError, match="frontend.beta is not set"):
         build(config.job(composed("~frontend.beta")).frontend)
-    with pytest.raises(ConfigError, match="fit.epochs: found -1; Input should be greater than 0"):
-        build(config.job(composed("fit.epochs=-1")).fit, data=None, randomness=None)
-    with pytest.raises(ConfigError, match="accelerator: found 'tpu'; Input should be 'auto', 'cpu' or 'gpu'"):
+    with pytest.raises(
+        ConfigError, match="method.max_epochs: found -1; Input should be greater than 0"
+    ):
+        build(config.job(composed("method.max_epochs=-1")).fit, data=None, generators=None)
+    with pytest.raises(
+        ConfigError, match="accelerator: found 'tpu'; Input should be 'auto', 'cpu' or 'gpu'"
+    ):
         config.machine(composed("accelerator=tpu"))
     with pytest.raises(ConfigError, match="threads=0: expected at least 1"):
         config.machine(composed("threads=0"))
-    with pytest.raises(ConfigError, match="_target_: fewshot_audio.frontends.nothing.No cannot be found"):
+    with pytest.raises(
+        ConfigError, match="_target_: fewshot_audio.frontends.nothing.No cannot be found"
+    ):
         build(config.job(composed("frontend._target_=fewshot_audio.frontends.nothing.No")).frontend)
 
 
 def test_a_full_disk_says_the_next_step():
-    assert "free space and run the same command again" in config.explain(OSError(28, "No space left on device"))
+    assert "free space and run the same command again" in config.explain(
+        OSError(28, "No space left on device")
+    )
 
 
 def test_machine_settings_are_no_part_of_a_job(tmp_path):
-    plain, other = composed(), composed(f"results={tmp_path}", "workers=7", "threads=3", "accelerator=cpu", "cache=elsewhere")
+    plain, other = (
+        composed(),
+        composed(
+            f"results={tmp_path}", "workers=7", "threads=3", "accelerator=cpu", "cache=elsewhere"
+        ),
+    )
     same = config.job(plain), config.job(other)
     assert [job.model for job in same] == [same[0].model] * 2
     assert same[0].repeats == same[1].repeats
@@ -159,33 +197,52 @@ def test_machine_settings_are_no_part_of_a_job(tmp_path):
 def test_every_model_is_trained_by_a_method_that_can(name):
     job = config.job(composed(f"model={name}"))
     network = build_network(job, 5)
-    build(job.fit, data=None, randomness=None).equip(network)
+    build(job.method, data=None, generators=None).adapt(network)
     assert network(torch.zeros(2, 128, 128)).shape == (2, 10 if network.classifier.embeds else 5)
 
 
 def test_prototypical_models_choose_their_method_and_the_command_line_overrules():
     assert config.job(composed("model=proto")).fit.name == "prototypical"
     original = config.job(composed("model=proto_original"))
-    assert (original.fit.name, original.fit.arguments["own_frontend"]) == ("prototypical_original", True)
-    supervised = config.job(composed("model=proto", "fit=supervised"))
-    with pytest.raises(ConfigError, match="gives embeddings, not one output per class: train it with fit=prototypical"):
-        build(supervised.fit, data=None, randomness=None).equip(build_network(supervised, 5))
-    with pytest.raises(ConfigError, match="fit.epochs=null: supervised training ends after a number of epochs"):
-        endless = config.job(composed("fit.epochs=null"))
-        build(endless.fit, data=None, randomness=None).equip(build_network(endless, 5))
+    assert (original.fit.name, original.fit.arguments["own_frontend"]) == (
+        "prototypical_original",
+        True,
+    )
+    supervised = config.job(composed("model=proto", "method=supervised"))
+    with pytest.raises(
+        ConfigError,
+        match="gives embeddings, not one output per class: train it with method=prototypical",
+    ):
+        build(supervised.fit, data=None, generators=None).adapt(build_network(supervised, 5))
+    with pytest.raises(
+        ConfigError,
+        match="method.max_epochs=null: supervised training ends after a number of epochs",
+    ):
+        endless = config.job(composed("method.max_epochs=null"))
+        build(endless.fit, data=None, generators=None).adapt(build_network(endless, 5))
 
 
 def test_a_way_to_draw_that_is_none_says_which_there_are():
-    with pytest.raises(ConfigError, match=r"draw.by: found 'clips'; Input should be 'clip' or 'recording'"):
-        config.job(composed("draw.by=clips"))
+    with pytest.raises(
+        ConfigError, match=r"sampling.by: found 'clips'; Input should be 'clip' or 'group'"
+    ):
+        config.job(composed("sampling.by=clips"))
 
 
 def test_the_jobs_of_a_sweep_are_those_that_hydra_makes():
     from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
-    given = ["+study=us8k_two_folds", "dataset.root=/data", "fold=range(1,4)", "n_per_class=[1,2]", "model=vgg"]
-    parsed = OverridesParser.create().parse_overrides([*given, "frontend=log_eps,log_learn"])  # the study's own
+    given = [
+        "+study=us8k_two_folds",
+        "dataset.root=/data",
+        "fold=range(1,4)",
+        "n_per_class=[1,2]",
+        "model=vgg",
+    ]
+    parsed = OverridesParser.create().parse_overrides(
+        [*given, "frontend=log_eps,log_learn"]
+    )  # the study's own
     (expected,) = BasicSweeper.split_arguments(parsed, None)
     with hydra.initialize_config_dir(str(config.CONF), version_base="1.3"):
         assert sorted(map(tuple, sweep.combinations(given))) == sorted(map(tuple, expected))
@@ -200,7 +257,7 @@ def test_the_jobs_of_a_sweep_are_those_that_hydra_makes():
             "+study=us8k_controls",
             "dataset.root=/data",
             "model=proto,timbre",
-            "fit=supervised,prototypical",
+            "method=supervised,prototypical",
         ],  # a model chooses a fit
     ],
 )
@@ -214,14 +271,20 @@ def test_what_is_put_together_is_what_hydra_composes(overrides):
 
 
 @pytest.mark.parametrize(
-    ("study", "runs"), [("whole", 9900), ("us8k", 6000), ("tut_asc", 600), ("us8k_leaf", 3000), ("tut_asc_leaf", 300)]
+    ("study", "runs"),
+    [("whole", 9900), ("us8k", 6000), ("tut_asc", 600), ("us8k_leaf", 3000), ("tut_asc_leaf", 300)],
 )
 def test_the_studies_of_the_article_s_tables_have_their_runs(study, runs):
     """75 runs per dataset, fold, model and frontend, TUT Acoustic Scenes having one fold."""
     jobs = [config.job(cfg) for cfg in sweep.swept([f"+study={study}", "dataset.root=/data"])]
-    assert sum(sum(job.repeats.values()) for job in jobs if job.fold == 1 or job.dataset.name == "us8k") == runs
+    assert (
+        sum(
+            sum(job.repeats.values()) for job in jobs if job.fold == 1 or job.dataset.name == "us8k"
+        )
+        == runs
+    )
 
 
 def test_a_misspelt_setting_of_a_sweep_is_an_error():
-    with pytest.raises(HydraException, match="fit.epoch"):
-        list(sweep.swept(["model=timbre,vgg", "fit.epoch=3"]))
+    with pytest.raises(HydraException, match="method.epoch"):
+        list(sweep.swept(["model=timbre,vgg", "method.epoch=3"]))

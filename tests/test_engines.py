@@ -7,16 +7,17 @@ import torch
 from scipy.fft import next_fast_len
 
 from engine_cases import CASES, batch, distance, energies_and_gradients, parts
-from fewshot_audio.frontends import bands, engine_rectified
-from fewshot_audio.frontends import blocks as blocks_of_waveforms
-from fewshot_audio.frontends.blocks import good_length, mattering
-from fewshot_audio.frontends.engine import Conv
-from fewshot_audio.frontends.engine_bands import Bands
-from fewshot_audio.frontends.engine_blocks import Blocks
-from fewshot_audio.frontends.engine_rectified import Rectified
-from fewshot_audio.frontends.gabor import Gabor
-from fewshot_audio.frontends.gaussian_lowpass import GaussianLowpass
-from fewshot_audio.frontends.placement import Placement
+from fewshot_audio.frontends.filterbank.engines import band_energies as bands
+from fewshot_audio.frontends.filterbank.engines import overlap_save as blocks_of_waveforms
+from fewshot_audio.frontends.filterbank.engines import rectified as engine_rectified
+from fewshot_audio.frontends.filterbank.engines.bands import Bands
+from fewshot_audio.frontends.filterbank.engines.base import Conv
+from fewshot_audio.frontends.filterbank.engines.blocks import Blocks
+from fewshot_audio.frontends.filterbank.engines.overlap_save import good_length, mattering
+from fewshot_audio.frontends.filterbank.engines.rectified import Rectified
+from fewshot_audio.frontends.filterbank.framing import Placement
+from fewshot_audio.frontends.filterbank.gabor import Gabor
+from fewshot_audio.frontends.filterbank.gaussian_lowpass import GaussianLowpass
 
 
 @pytest.mark.parametrize(("rate", "filters", "hop", "align", "samples"), CASES)
@@ -29,14 +30,21 @@ from fewshot_audio.frontends.placement import Placement
         ("exact", torch.float64, 1e-6, 1e-5),  # what it leaves out
     ],
 )
-def test_the_exact_engines_are_the_plain_one(rate, filters, hop, align, samples, engine, dtype, outputs, gradients):
+def test_the_exact_engines_are_the_plain_one(
+    rate, filters, hop, align, samples, engine, dtype, outputs, gradients
+):
     gabor, pooling, taps = parts(rate, filters, dtype)
     placement, clips = Placement(taps, hop, align), batch(samples, dtype)
-    exact = Blocks(placement) if engine == "blocks" else Bands(placement, None, symmetric=taps % 2 == 1)
+    exact = (
+        Blocks(placement) if engine == "blocks" else Bands(placement, None, symmetric=taps % 2 == 1)
+    )
     plain, plain_gradients = energies_and_gradients(Conv(placement), gabor, pooling, *clips)
     found, found_gradients = energies_and_gradients(exact, gabor, pooling, *clips)
     assert distance(found, plain) < outputs
-    assert all(distance(ours, theirs) < gradients for ours, theirs in zip(found_gradients, plain_gradients, strict=True))
+    assert all(
+        distance(ours, theirs) < gradients
+        for ours, theirs in zip(found_gradients, plain_gradients, strict=True)
+    )
 
 
 @pytest.mark.parametrize(("rate", "filters", "hop", "align", "samples"), CASES)
@@ -50,8 +58,13 @@ def test_the_fast_engine_keeps_its_tolerance(rate, filters, hop, align, samples,
         fast.calibrate(torch.complex(*gabor()), pooling(), 1e-5, *fast.prepare(*clips))
     found, found_gradients = energies_and_gradients(fast, gabor, pooling, *clips)
     errors = (found - plain).square().mean(0).sqrt() / plain.mean(0).clamp(min=1e-5)
-    assert errors.max() < 2 * tolerance  # calibration also counts what lies beyond a clip's own frames
-    assert all(distance(ours, theirs) < 30 * tolerance for ours, theirs in zip(found_gradients, plain_gradients, strict=True))
+    assert (
+        errors.max() < 2 * tolerance
+    )  # calibration also counts what lies beyond a clip's own frames
+    assert all(
+        distance(ours, theirs) < 30 * tolerance
+        for ours, theirs in zip(found_gradients, plain_gradients, strict=True)
+    )
     told = fast.report()
     assert told["worst error"] == told["error"] <= tolerance
     assert told["largest error"] >= told["error"]
@@ -126,7 +139,11 @@ def test_gradients_of_narrow_bands_are_those_of_finite_differences(tolerance):
 
     def made(centres, widths, poolings):
         gabor, pooling = Gabor(centres, widths, 161), GaussianLowpass(poolings, 161)
-        for module, name, value in ((gabor, "centres", centres), (gabor, "widths", widths), (pooling, "widths", poolings)):
+        for module, name, value in (
+            (gabor, "centres", centres),
+            (gabor, "widths", widths),
+            (pooling, "widths", poolings),
+        ):
             del module._parameters[name]
             setattr(module, name, value)  # which a parameter would cut off
         return torch.complex(*gabor()), pooling()
@@ -142,7 +159,9 @@ def test_gradients_of_narrow_bands_are_those_of_finite_differences(tolerance):
 
 
 @pytest.mark.parametrize("tolerance", [None, 1e-3], ids=["exact", "fast"])
-def test_bands_are_kept_for_clips_that_follow_and_found_anew_for_other_filters(tolerance, monkeypatch):
+def test_bands_are_kept_for_clips_that_follow_and_found_anew_for_other_filters(
+    tolerance, monkeypatch
+):
     gabor, pooling, taps = parts(16000, 10)
     engine, plans = Bands(Placement(taps, 160, "centre"), tolerance), []
     plan = engine._plan
@@ -199,11 +218,15 @@ class Energies(torch.nn.Module):
     def forward(self, waveforms, lengths):
         real, imaginary = self.gabor()
         filters = real if isinstance(self.engine, Rectified) else torch.complex(real, imaginary)
-        return self.engine.energies(filters, self.pooling(), *self.engine.prepare(waveforms, lengths))
+        return self.engine.energies(
+            filters, self.pooling(), *self.engine.prepare(waveforms, lengths)
+        )
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("engine", [lambda p: Bands(p, None), lambda p: Rectified(p, False)], ids=["bands", "sums"])
+@pytest.mark.parametrize(
+    "engine", [lambda p: Bands(p, None), lambda p: Rectified(p, False)], ids=["bands", "sums"]
+)
 def test_compile_and_export_take_the_exact_engines(engine):
     gabor, pooling, taps = parts(8000, 3)
     module = Energies(gabor, pooling, engine(Placement(taps, 80, "centre")))
@@ -246,27 +269,44 @@ def test_rectified_blocks_are_convolutions_frame_by_frame(align, largest):
     waveforms, lengths = batch((3000, 1777, 130, 1), torch.float64)
     engine = Rectified(placement, largest)
     found = engine.energies(filters, windows, *engine.prepare(waveforms, lengths))
-    clips = [waveform[:length] for waveform, length in zip(waveforms, lengths.tolist(), strict=True)]
+    clips = [
+        waveform[:length] for waveform, length in zip(waveforms, lengths.tolist(), strict=True)
+    ]
     plain = [rectified_one_by_one(placement, filters, windows, clip, largest) for clip in clips]
     wanted = [torch.randn(each.shape, generator=random, dtype=torch.float64) for each in plain]
     learned = [filters] if largest else [filters, windows]
-    totals = [sum((each[: len(w)] * w).sum() for each, w in zip(many, wanted, strict=True)) for many in (found, plain)]
+    totals = [
+        sum((each[: len(w)] * w).sum() for each, w in zip(many, wanted, strict=True))
+        for many in (found, plain)
+    ]
     for each, other in zip(found, plain, strict=True):
         torch.testing.assert_close(each[: len(other)], other, rtol=1e-10, atol=1e-10)
-    for ours, theirs in zip(*(torch.autograd.grad(total, learned) for total in totals), strict=True):
+    for ours, theirs in zip(
+        *(torch.autograd.grad(total, learned) for total in totals), strict=True
+    ):
         torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize(
     "kind",
-    [Blocks, lambda p: Bands(p, None), lambda p: Bands(p, 1e-3), lambda p: Rectified(p, False), lambda p: Rectified(p, True)],
+    [
+        Blocks,
+        lambda p: Bands(p, None),
+        lambda p: Bands(p, 1e-3),
+        lambda p: Rectified(p, False),
+        lambda p: Rectified(p, True),
+    ],
     ids=["blocks", "exact", "fast", "sums", "largest"],
 )
 def test_blocks_without_a_part_in_the_loss_are_left_out_of_the_backward_pass(kind, monkeypatch):
     """A loss of some frames in the middle, as a patch is; the judge looks at every block."""
     gabor, pooling, taps = parts(16000, 10)
     engine = kind(Placement(taps, 160, "centre"))
-    filters = (torch.complex(*gabor()) if isinstance(engine, Blocks | Bands) else gabor()[0]).detach().requires_grad_()
+    filters = (
+        (torch.complex(*gabor()) if isinstance(engine, Blocks | Bands) else gabor()[0])
+        .detach()
+        .requires_grad_()
+    )
     windows = pooling().detach().requires_grad_()
     wanted = [filters] if isinstance(engine, Rectified) and engine.largest else [filters, windows]
     prepared, blocks = engine.prepare(*batch((40000, 30000, 8000))), []
@@ -292,7 +332,10 @@ def test_blocks_without_a_part_in_the_loss_are_left_out_of_the_backward_pass(kin
 
 def test_a_gradient_of_zeros_keeps_its_blocks():
     assert len(mattering(torch.zeros(3, 2), torch.ones(3))[1]) == 3
-    assert mattering(torch.tensor([[0.0], [math.nan], [1.0]]), torch.arange(3))[1].tolist() == [1, 2]
+    assert mattering(torch.tensor([[0.0], [math.nan], [1.0]]), torch.arange(3))[1].tolist() == [
+        1,
+        2,
+    ]
 
 
 def test_blocks_have_lengths_that_are_fast_to_transform():

@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 from fewshot_audio import config
 from fewshot_audio.components import build
 from fewshot_audio.frontends.log_learn import LogLearn
-from fewshot_audio.train.network import check_maps
+from fewshot_audio.training.network import check_maps
 from fewshot_audio.types import ConfigError
 
 NAMES = sorted(file.stem for file in (config.CONF / "frontend").glob("*.yaml"))
@@ -23,12 +23,19 @@ STARTS = {  # alpha, beta, base, at the start of training
 
 
 def frontend(name):
-    return build(config.component(OmegaConf.to_container(OmegaConf.load(config.CONF / "frontend" / f"{name}.yaml")), "frontend"))
+    return build(
+        config.component(
+            OmegaConf.to_container(OmegaConf.load(config.CONF / "frontend" / f"{name}.yaml")),
+            "frontend",
+        )
+    )
 
 
 def test_every_logarithm_of_all_bands_is_known_here():
     files = {name: (config.CONF / "frontend" / f"{name}.yaml").read_text() for name in NAMES}
-    assert {name for name, text in files.items() if "LogFixed" in text or "LogLearn" in text} == set(STARTS)
+    assert {
+        name for name, text in files.items() if "LogFixed" in text or "LogLearn" in text
+    } == set(STARTS)
 
 
 @pytest.mark.parametrize("name", STARTS)
@@ -43,7 +50,9 @@ def test_maps_are_the_logarithm_of_the_article(name):
 
 
 def test_digital_silence_becomes_minus_15_65():
-    assert frontend("log_eps")(torch.zeros(1, 1, 128)).unique().item() == pytest.approx(-15.6536, abs=1e-4)
+    assert frontend("log_eps")(torch.zeros(1, 1, 128)).unique().item() == pytest.approx(
+        -15.6536, abs=1e-4
+    )
 
 
 def test_log_learn_learns_alpha_and_beta():
@@ -58,20 +67,26 @@ def test_log_learn_learns_alpha_and_beta():
 
 
 def test_what_was_learned_is_told_in_the_article_s_words():
-    told = LogLearn(2.0, -1.0, "e").learned()
+    told = LogLearn(2.0, -1.0, "e").learned_scalars()
     alpha, beta = math.exp(2), math.log1p(math.exp(-1))
     assert told == pytest.approx({"alpha": alpha, "beta": beta, "beta/alpha": beta / alpha})
-    assert frontend("log_eps").learned() == {}
+    assert frontend("log_eps").learned_scalars() == {}
 
 
 def test_behind_an_input_norm_only_the_floor_is_learned():
     """dL/da = -(beta / sigmoid(b)) dL/db: -1.796 at the start."""
     learn = LogLearn(7, 1, "e").double()
-    power = 10.0 ** torch.empty(6, 128, 128, dtype=torch.float64).uniform_(-6, 1, generator=torch.Generator().manual_seed(0))
+    power = 10.0 ** torch.empty(6, 128, 128, dtype=torch.float64).uniform_(
+        -6, 1, generator=torch.Generator().manual_seed(0)
+    )
     norm = torch.nn.BatchNorm2d(1, eps=1e-12).double()
-    weights = torch.randn(6, 1, 128, 128, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    weights = torch.randn(
+        6, 1, 128, 128, dtype=torch.float64, generator=torch.Generator().manual_seed(1)
+    )
     (norm(learn(power)[:, None]).tanh() * weights).sum().backward()
-    assert learn.a.grad.item() / learn.b.grad.item() == pytest.approx(-1.3132616875182228 / (1 / (1 + math.exp(-1))), rel=1e-6)
+    assert learn.a.grad.item() / learn.b.grad.item() == pytest.approx(
+        -1.3132616875182228 / (1 / (1 + math.exp(-1))), rel=1e-6
+    )
 
 
 class LessMean(LogLearn):
@@ -91,7 +106,12 @@ class Half(LogLearn):
 
 def test_what_a_frontend_says_of_its_maps_is_checked():
     check_maps(LogLearn(2.0, -1.0, "e"), "good")
-    with pytest.raises(ConfigError, match="frontend=mine: a value of its map depends on other values; set pointwise = False"):
+    with pytest.raises(
+        ConfigError,
+        match="frontend=mine: a value of its map depends on other values; set pointwise = False",
+    ):
         check_maps(LessMean(2.0, -1.0, "e"), "mine")
-    with pytest.raises(ConfigError, match=r"frontend=mine: maps of shape \(1, 8, 64\), expected .* \(1, 8, 128\)"):
+    with pytest.raises(
+        ConfigError, match=r"frontend=mine: maps of shape \(1, 8, 64\), expected .* \(1, 8, 128\)"
+    ):
         check_maps(Half(2.0, -1.0, "e"), "mine")

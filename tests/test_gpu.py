@@ -6,19 +6,22 @@ import pytest
 import torch
 
 import test_stack
+from defaults import SGD
 from engine_cases import CASES, batch, distance, energies_and_gradients, parts
-from fewshot_audio import config, process, work
-from fewshot_audio.attempt import opened
+from fewshot_audio import config
+from fewshot_audio import processes as process
 from fewshot_audio.components import build
-from fewshot_audio.frontends.engine import Conv
-from fewshot_audio.frontends.engine_bands import Bands
-from fewshot_audio.frontends.engine_blocks import Blocks
-from fewshot_audio.frontends.engine_rectified import Rectified
-from fewshot_audio.frontends.placement import Placement
-from fewshot_audio.study.store import Store
-from fewshot_audio.train.fit import fit, training_set
-from fewshot_audio.train.run import runs_that_fit
-from fewshot_audio.train.stack import bytes_of_run
+from fewshot_audio.frontends.filterbank.engines.bands import Bands
+from fewshot_audio.frontends.filterbank.engines.base import Conv
+from fewshot_audio.frontends.filterbank.engines.blocks import Blocks
+from fewshot_audio.frontends.filterbank.engines.rectified import Rectified
+from fewshot_audio.frontends.filterbank.framing import Placement
+from fewshot_audio.runner import execute as work
+from fewshot_audio.runner.attempt import opened
+from fewshot_audio.runner.store import Store
+from fewshot_audio.training.loop import fit, training_set
+from fewshot_audio.training.run import max_stack_size
+from fewshot_audio.training.stack import bytes_of_run
 from test_stack import MODELS, PAIRS, REST, assert_same, runs
 
 pytestmark = [
@@ -44,27 +47,48 @@ def _float32():
     ],
     ids=["conv", "blocks", "exact", "fast"],
 )
-def test_every_engine_of_a_gpu_is_the_plain_one_of_a_cpu(rate, filters, hop, align, samples, kind, tolerance):
+def test_every_engine_of_a_gpu_is_the_plain_one_of_a_cpu(
+    rate, filters, hop, align, samples, kind, tolerance
+):
     gabor, pooling, taps = parts(rate, filters)
     placement, (waveforms, lengths) = Placement(taps, hop, align), batch(samples)
-    plain, plain_gradients = energies_and_gradients(Conv(placement), gabor, pooling, waveforms, lengths)
-    engine, gabor, pooling, waveforms, lengths = kind(placement), *(each.cuda() for each in (gabor, pooling, waveforms, lengths))
+    plain, plain_gradients = energies_and_gradients(
+        Conv(placement), gabor, pooling, waveforms, lengths
+    )
+    engine, gabor, pooling, waveforms, lengths = (
+        kind(placement),
+        *(each.cuda() for each in (gabor, pooling, waveforms, lengths)),
+    )
     with torch.no_grad():
-        engine.calibrate(torch.complex(*gabor()), pooling(), 1e-5, *engine.prepare(waveforms, lengths))
+        engine.calibrate(
+            torch.complex(*gabor()), pooling(), 1e-5, *engine.prepare(waveforms, lengths)
+        )
     found, gradients = energies_and_gradients(engine, gabor, pooling, waveforms, lengths)
     assert distance(found.cpu(), plain) < tolerance
-    assert all(distance(ours.cpu(), theirs) < 30 * tolerance for ours, theirs in zip(gradients, plain_gradients, strict=True))
+    assert all(
+        distance(ours.cpu(), theirs) < 30 * tolerance
+        for ours, theirs in zip(gradients, plain_gradients, strict=True)
+    )
 
 
 @pytest.mark.parametrize("largest", [True, False])
 def test_rectified_filters_on_a_gpu(largest):
     random = torch.Generator().manual_seed(0)
     filters, windows = torch.randn(11, 101, generator=random), torch.rand(11, 101, generator=random)
-    engine, clips, found = Rectified(Placement(101, 40, "centre"), largest), batch((3000, 1777, 130, 1)), []
+    engine, clips, found = (
+        Rectified(Placement(101, 40, "centre"), largest),
+        batch((3000, 1777, 130, 1)),
+        [],
+    )
     for device in ("cpu", "cuda"):
-        learned = [each.to(device).requires_grad_() for each in ([filters] if largest else [filters, windows])]
+        learned = [
+            each.to(device).requires_grad_()
+            for each in ([filters] if largest else [filters, windows])
+        ]
         given = [*learned, windows.to(device)][:2]
-        energies = engine.energies(*given, *engine.prepare(*(each.to(device) for each in clips)))[:, :4]
+        energies = engine.energies(*given, *engine.prepare(*(each.to(device) for each in clips)))[
+            :, :4
+        ]
         found.append([energies, *torch.autograd.grad(energies.square().sum(), learned)])
     for one, other in zip(*found, strict=True):
         assert distance(other.detach().cpu(), one.detach()) < 1e-4
@@ -75,7 +99,10 @@ def test_every_frontend_gives_the_same_maps_and_gradients(name):
     made, found = build(test_stack.job("timbre", name).frontend), []
     made.initialise(torch.Generator().manual_seed(0))
     shape = (4000, 1) if made.reads == "waveform" else (30, 128)
-    clips = [torch.rand((length, shape[1]), generator=torch.Generator().manual_seed(length)) / 10 for length in (shape[0], 25)]
+    clips = [
+        torch.rand((length, shape[1]), generator=torch.Generator().manual_seed(length)) / 10
+        for length in (shape[0], 25)
+    ]
     data = training_set(made, clips, [0, 1])
     for device in ("cpu", "cuda"):
         made, inputs = made.to(device), data.to(device).inputs
@@ -84,7 +111,12 @@ def test_every_frontend_gives_the_same_maps_and_gradients(name):
         maps = made(*inputs)[:1]  # all of its frames are its own
         if maps.requires_grad:
             maps.square().sum().backward()
-        found.append([maps.detach().cpu(), *(each.grad.clone().cpu() for each in made.parameters() if each.grad is not None)])
+        found.append(
+            [
+                maps.detach().cpu(),
+                *(each.grad.clone().cpu() for each in made.parameters() if each.grad is not None),
+            ]
+        )
     for one, other in zip(*found, strict=True):
         assert distance(other, one) < 1e-4
 
@@ -92,20 +124,24 @@ def test_every_frontend_gives_the_same_maps_and_gradients(name):
 @pytest.mark.parametrize(("model", "frontend"), PAIRS + REST)
 def test_a_stack_on_a_gpu_equals_single_runs_on_a_cpu(model, frontend):
     """In double precision, as on a CPU: in single a different order of sums is soon amplified."""
-    wanted = test_stack.job(model, frontend, "fit.epochs=1")
+    wanted = test_stack.job(model, frontend, "method.max_epochs=1")
     together, methods = runs(wanted, 3)
-    courses = fit(together, methods, "gpu")
+    courses = fit(together, methods, SGD, "gpu")
     apart, methods = runs(wanted, 3)
     for network, method, course, other in zip(apart, methods, courses, together, strict=True):
-        (alone,) = fit([network], [method], "cpu")
+        (alone,) = fit([network], [method], SGD, "cpu")
         assert other.device.type == "cuda"
         assert_same(network, other.cpu(), 1e-8)
-        assert (course.epochs, course.updates, course.ended) == (alone.epochs, alone.updates, alone.ended)
+        assert (course.epochs, course.updates, course.stop_reason) == (
+            alone.epochs,
+            alone.updates,
+            alone.ended,
+        )
 
 
 @pytest.mark.parametrize("frontend", ["log_learn", "leaf"])
 def test_a_job_trains_its_runs_as_one_stack_and_scores_them_there(job, machine, frontend):
-    wanted = test_stack.job("timbre", frontend, "repeats=3", "n_per_class=2", "fit.epochs=3")
+    wanted = test_stack.job("timbre", frontend, "repeats=3", "n_per_class=2", "method.max_epochs=3")
     wanted = replace(job, fit=wanted.fit, frontend=wanted.frontend, mel=wanted.mel, repeats={2: 3})
     found = {}
     for accelerator in ("cpu", "auto"):
@@ -113,18 +149,31 @@ def test_a_job_trains_its_runs_as_one_stack_and_scores_them_there(job, machine, 
         assert work.run(wanted, here).failed == ()
         found[accelerator] = sorted(Store(here.results).lines(), key=lambda line: line["key"])
     for one, other in zip(*found.values(), strict=True):
-        assert (one["key"], one["draw"], one["clips"]) == (other["key"], other["draw"], other["clips"])
-        assert (one["stack"], other["stack"]) == (1, 3)
+        assert (one["key"], one["few_shot_split"], one["test_clips"]) == (
+            other["key"],
+            other["few_shot_split"],
+            other["test_clips"],
+        )
+        assert (one["stack_size"], other["stack_size"]) == (1, 3)
         assert torch.cuda.get_device_name() in other["device"]
         assert abs(one["correct"] - other["correct"]) <= 1
         for name, value in one["learned"].items():
             assert other["learned"][name] == pytest.approx(value, rel=1e-2)
 
 
-@pytest.mark.parametrize(("model", "frontend"), [*((model, "log_learn") for model in MODELS), ("timbre", "leaf")])
+@pytest.mark.parametrize(
+    ("model", "frontend"), [*((model, "log_learn") for model in MODELS), ("timbre", "leaf")]
+)
 def test_a_stack_takes_the_memory_that_was_foreseen(model, frontend):
     """Nets of their full size; a stack of 8 beside what it is said to need."""
-    settings = ["dataset=synthetic", f"model={model}", f"frontend={frontend}", "sample_rate=8000", "hop=192", "fit.epochs=1"]
+    settings = [
+        "dataset=synthetic",
+        f"model={model}",
+        f"frontend={frontend}",
+        "sample_rate=8000",
+        "hop=192",
+        "method.max_epochs=1",
+    ]
     wanted = config.job(config.composed(settings))
     networks, methods = runs(wanted, 8, torch.float32, clips=10)
     foreseen = 8 * bytes_of_run(networks[0].to("cuda"), methods[0])
@@ -132,7 +181,7 @@ def test_a_stack_takes_the_memory_that_was_foreseen(model, frontend):
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats()
     before = torch.cuda.memory_allocated()
-    fit(networks, methods, "gpu")
+    fit(networks, methods, SGD, "gpu")
     taken = torch.cuda.max_memory_allocated() - before
     passing = 2**27 * (frontend == "leaf")  # through its engine, however many runs there are
     assert 0.25 * foreseen < taken < 1.1 * foreseen + passing, (taken, foreseen)
@@ -140,5 +189,5 @@ def test_a_stack_takes_the_memory_that_was_foreseen(model, frontend):
 
 def test_as_many_runs_fit_as_memory_takes(job, machine):
     here = opened(job, machine)
-    assert runs_that_fit(job, here.material, 1, "auto") > 100
-    assert runs_that_fit(job, here.material, 1, "cpu") == 1
+    assert max_stack_size(job, here.material, 1, "auto") > 100
+    assert max_stack_size(job, here.material, 1, "cpu") == 1

@@ -6,13 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from fewshot_audio import config, work
-from fewshot_audio import job as jobs
-from fewshot_audio.data import tasks
-from fewshot_audio.data.synthetic import write_tut_asc_names
-from fewshot_audio.data.verify import verify_tut_asc
-from fewshot_audio.study.store import FAILED, Store
-from fewshot_audio.train import run as running
+from defaults import SGD
+from fewshot_audio import config
+from fewshot_audio.datasets import splits as tasks
+from fewshot_audio.datasets.synthetic import write_tut_asc_names
+from fewshot_audio.datasets.verify import verify_tut_asc
+from fewshot_audio.runner import execute as work
+from fewshot_audio.runner import plan as jobs
+from fewshot_audio.runner.store import FAILED, Store
+from fewshot_audio.training import run as running
 from fewshot_audio.types import ConfigError, DataError, StoreError
 
 VGG, SMALL = "fewshot_audio.models.vgg.VGG", {"width": 2, "embedding": None, "norm_frames": False}
@@ -24,19 +26,32 @@ def lines(machine):
 
 def changed(job, part, **arguments):
     component = getattr(job, part)
-    return replace(job, **{part: replace(component, arguments={**component.arguments, **arguments})})
+    return replace(
+        job, **{part: replace(component, arguments={**component.arguments, **arguments})}
+    )
+
+
+def steep(max_grad_norm):
+    """Plain SGD at a rate at which anything diverges."""
+    optimizer = replace(SGD.optimizer, arguments={"lr": 1e30})
+    return replace(SGD, optimizer=optimizer, max_grad_norm=max_grad_norm)
 
 
 def test_a_job_stores_every_run_and_a_second_call_trains_nothing(job, machine, monkeypatch):
     outcome = work.run(job, machine)
-    assert (outcome.asked, outcome.finished_before, outcome.trained, outcome.failed) == (2, 0, 2, ())
+    assert (outcome.asked, outcome.finished_before, outcome.trained, outcome.failed) == (
+        2,
+        0,
+        2,
+        (),
+    )
     first = lines(machine)
     for line in first:
-        assert line["accuracy"] == line["correct"] / line["clips"]
-        assert line["clips"] == 10
-        assert sum(map(sum, line["confusion"])) == 10
-        assert sum(line["confusion"][i][i] for i in range(5)) == line["correct"]
-        assert set(line["seconds"]) == {"draw", "train", "filter", "score", "measure"}
+        assert line["metrics"]["accuracy"] == line["correct"] / line["test_clips"]
+        assert line["test_clips"] == 10
+        assert sum(map(sum, line["confusion_matrix"])) == 10
+        assert sum(line["confusion_matrix"][i][i] for i in range(5)) == line["correct"]
+        assert set(line["seconds"]) == {"prepare", "train", "filter", "score", "measure"}
         assert line["threads"] == 1
         assert line["versions"]["torch"].startswith("2.")
     monkeypatch.setattr(running, "fit", None)
@@ -48,22 +63,32 @@ def test_a_job_stores_every_run_and_a_second_call_trains_nothing(job, machine, m
 def test_re_estimated_statistics_change_the_score_and_the_stored_ones_are_told_too(job, machine):
     one = replace(job, repeats={2: 1}, model=replace(job.model, target=VGG, arguments=SMALL))
     work.run(one, machine)
-    work.run(changed(one, "fit", reestimate_bn=True), machine)
+    work.run(changed(one, "method", reestimate_batch_norm=True), machine)
     plain, other = lines(machine)
     assert plain["key"] != other["key"]
-    assert "stored_bn" not in plain
-    assert other["stored_bn"] == {name: plain[name] for name in ("accuracy", "correct", "clips", "nan_clips")}
-    assert other["confusion"] != plain["confusion"]
+    assert "stored_batch_norm" not in plain
+    assert other["stored_batch_norm"] == {
+        name: plain[name] for name in ("accuracy", "correct", "clips", "unscored_clips")
+    }
+    assert other["confusion_matrix"] != plain["confusion_matrix"]
     assert other["learned"] == plain["learned"]
-    assert 0 <= plain["measured"]["below beta/alpha"] < 1
-    assert set(other["seconds"]) == {"draw", "train", "filter", "score stored", "reestimate", "score", "measure"}
+    assert 0 <= plain["patch_statistics"]["below beta/alpha"] < 1
+    assert set(other["seconds"]) == {
+        "draw",
+        "train",
+        "filter",
+        "score stored",
+        "reestimate",
+        "score",
+        "measure",
+    }
 
 
 def test_scoring_in_bfloat16_is_another_run_with_nearly_the_same_answers(job, machine):
     """Coarse numbers: some scores change, by no more than their eight bits can."""
     one = replace(job, repeats={2: 1}, model=replace(job.model, target=VGG, arguments=SMALL))
     work.run(one, machine)
-    work.run(changed(one, "fit", bf16_scoring=True), machine)
+    work.run(changed(one, "method", score_in_bfloat16=True), machine)
     plain, brief = lines(machine)
     assert plain["key"] != brief["key"]
     assert plain["learned"] == brief["learned"]
@@ -72,20 +97,31 @@ def test_scoring_in_bfloat16_is_another_run_with_nearly_the_same_answers(job, ma
 
 def with_frontend(job, name, *settings):
     """The job with a frontend of conf/ at its rate and hop."""
-    wanted = [f"frontend={name}", f"sample_rate={job.mel.sample_rate}", f"hop={job.mel.hop}", *settings]
-    return replace(job, frontend=config.job(config.composed(["dataset=synthetic", *wanted])).frontend)
+    wanted = [
+        f"frontend={name}",
+        f"sample_rate={job.mel.sample_rate}",
+        f"hop={job.mel.hop}",
+        *settings,
+    ]
+    return replace(
+        job, frontend=config.job(config.composed(["dataset=synthetic", *wanted])).frontend
+    )
 
 
 @pytest.mark.parametrize(("name", "times"), [("leaf", 1), ("efficient_leaf", 2)])
-def test_clips_are_filtered_anew_after_the_statistics_of_a_frontend(job, machine, monkeypatch, name, times):
+def test_clips_are_filtered_anew_after_the_statistics_of_a_frontend(
+    job, machine, monkeypatch, name, times
+):
     """Else they would pass the frontend's old statistics and the classifier's new ones."""
-    from fewshot_audio.train import run
+    from fewshot_audio.training import run
 
     calls = []
     plain = run.filtered
-    monkeypatch.setattr(run, "filtered", lambda *arguments: calls.append(arguments) or plain(*arguments))
+    monkeypatch.setattr(
+        run, "filtered", lambda *arguments: calls.append(arguments) or plain(*arguments)
+    )
     quick = replace(with_frontend(job, name, "frontend.engine=exact"), repeats={1: 1})
-    work.run(changed(quick, "fit", reestimate_bn=True), machine)
+    work.run(changed(quick, "method", reestimate_batch_norm=True), machine)
     assert len(calls) == times
 
 
@@ -94,32 +130,51 @@ def test_leaf_learns_on_the_draws_of_the_other_arms_and_tells_how_far_it_went(jo
     outcome = work.run(replace(with_frontend(job, "leaf"), repeats={2: 1}), machine)
     assert (outcome.trained, outcome.failed) == (1, ())
     leaf, mel = lines(machine)
-    assert (leaf["draw"], leaf["clips"]) == (mel["draw"], mel["clips"])
+    assert (leaf["few_shot_split"], leaf["test_clips"]) == (
+        mel["few_shot_split"],
+        mel["test_clips"],
+    )
     assert leaf["identity"]["bank"] != mel["identity"]["bank"]
     assert leaf["parameters"] == mel["parameters"] + 896
-    told = leaf["frontend_report"]
+    told = leaf["frontend_diagnostics"]
     assert told["engine"]["error"] <= told["engine"]["tolerance"] == 1e-3
-    assert {"centre", "bandwidth", "pooling, ms", "alpha", "delta", "root", "smooth"} == set(told["filters"])
+    assert {"centre", "bandwidth", "pooling, ms", "alpha", "delta", "root", "smooth"} == set(
+        told["filters"]
+    )
     assert told["filters"]["alpha"]["before"] != told["filters"]["alpha"]["after"]
-    assert leaf["path"]["median drift, Hz"][0] == 0 < leaf["path"]["median drift, Hz"][-1]
+    assert leaf["history"]["median drift, Hz"][0] == 0 < leaf["history"]["median drift, Hz"][-1]
     assert work.run(replace(with_frontend(job, "leaf"), repeats={2: 1}), machine).trained == 0
 
 
 def test_a_leaf_run_that_diverges_is_stored_with_what_can_be_told(job, machine):
-    diverging = changed(with_frontend(job, "leaf"), "fit", learning_rate=1e30, clip_norm=1e30)
+    diverging = replace(with_frontend(job, "leaf"), optimizer=steep(1e30))
     outcome = work.run(replace(diverging, repeats={2: 1}), machine)
     (line,) = lines(machine)
-    assert (outcome.trained, line["nan_clips"]) == (1, line["clips"])
+    assert (outcome.trained, line["unscored_clips"]) == (1, line["test_clips"])
     assert f"no finite score for {line['clips']} clips, which count as wrong" in line["warnings"]
-    assert line["frontend_report"]["summary"]["median drift, Hz"] is None
+    assert line["frontend_diagnostics"]["summary"]["median drift, Hz"] is None
 
 
 @pytest.mark.parametrize("model", ["vgg", "sb_cnn", "timbre", "proto", "proto_original"])
 def test_every_model_takes_leaf(job, machine, model):
     small = ["model.width=2"] if "vgg" in model or "proto" in model else []
-    composed = config.job(config.composed(["dataset=synthetic", f"model={model}", "fit.epochs=1", "fit.test_hop=16", *small]))
-    narrow = with_frontend(job, "leaf", "frontend.learning_rate_factor=0.01", "frontend.engine=exact")  # faster for so little
-    outcome = work.run(replace(narrow, model=composed.model, fit=composed.fit, repeats={2: 1}), machine)
+    composed = config.job(
+        config.composed(
+            [
+                "dataset=synthetic",
+                f"model={model}",
+                "method.max_epochs=1",
+                "method.test_hop=16",
+                *small,
+            ]
+        )
+    )
+    narrow = with_frontend(
+        job, "leaf", "frontend.learning_rate_factor=0.01", "frontend.engine=exact"
+    )  # faster for so little
+    outcome = work.run(
+        replace(narrow, model=composed.model, fit=composed.fit, repeats={2: 1}), machine
+    )
     assert (outcome.trained, outcome.failed) == (1, ())
 
 
@@ -135,15 +190,22 @@ def test_more_repeats_add_runs_and_change_none(job, machine):
     assert (outcome.asked, outcome.finished_before, outcome.trained) == (4, 1, 3)
     after = lines(machine)
     assert after[0] == before[0]
-    assert [(x["identity"]["n_per_class"], x["identity"]["repeat"]) for x in after] == [(1, 1), (1, 2), (1, 3), (2, 1)]
+    assert [(x["identity"]["n_per_class"], x["identity"]["repeat"]) for x in after] == [
+        (1, 1),
+        (1, 2),
+        (1, 3),
+        (2, 1),
+    ]
 
 
 def test_the_same_job_elsewhere_gives_the_same_numbers(job, machine, tmp_path):
     other = replace(machine, results=tmp_path / "other", cache=tmp_path / "cache")
     work.run(job, machine)
     work.run(job, other)
-    same = ("key", "accuracy", "confusion", "draw", "identity")
-    assert [[x[k] for k in same] for x in lines(machine)] == [[x[k] for k in same] for x in lines(other)]
+    same = ("key", "accuracy", "confusion_matrix", "draw", "identity")
+    assert [[x[k] for k in same] for x in lines(machine)] == [
+        [x[k] for k in same] for x in lines(other)
+    ]
 
 
 def test_every_arm_has_the_same_draw(job, machine):
@@ -156,7 +218,7 @@ def test_every_arm_has_the_same_draw(job, machine):
         ),
         machine,
     )
-    draws = {(x["identity"]["repeat"], x["draw"]) for x in lines(machine)}
+    draws = {(x["identity"]["repeat"], x["few_shot_split"]) for x in lines(machine)}
     assert len(lines(machine)) == 6
     assert len(draws) == 2
 
@@ -170,13 +232,20 @@ def test_failed_runs_can_be_left_alone(job, machine, monkeypatch):
         work.run(replace(job, repeats={1: 1}), machine)
     leaving = replace(machine, retry_failed=False)
     outcome = work.run(job, leaving)
-    assert (outcome.asked, outcome.finished_before, outcome.trained, len(outcome.left)) == (2, 0, 1, 1)
+    assert (outcome.asked, outcome.finished_before, outcome.trained, len(outcome.left)) == (
+        2,
+        0,
+        1,
+        1,
+    )
     again = work.run(job, machine)
     assert (again.finished_before, again.trained, again.left) == (1, 1, ())
     assert work.run(job, leaving).left == ()  # it has been finished since
 
 
-def test_a_failed_run_is_recorded_the_rest_goes_on_and_the_next_call_retries(job, machine, monkeypatch, caplog):
+def test_a_failed_run_is_recorded_the_rest_goes_on_and_the_next_call_retries(
+    job, machine, monkeypatch, caplog
+):
     real, calls = running.fit, []
 
     def failing(*arguments):
@@ -197,14 +266,19 @@ def test_a_failed_run_is_recorded_the_rest_goes_on_and_the_next_call_retries(job
     again = work.run(job, machine)
     assert (again.finished_before, again.trained, again.failed) == (1, 1, ())
     assert Counter(x["status"] for x in lines(machine)) == {"finished": 2, "failed": 1}
-    assert {x["draw"] for x in lines(machine) if x["key"] == line["key"]} == {line["draw"]}  # that of the finished one too
+    assert {x["few_shot_split"] for x in lines(machine) if x["key"] == line["key"]} == {
+        line["few_shot_split"]
+    }  # that of the finished one too
 
 
 def test_an_impossible_job_stops_before_anything_is_built(job, machine):
-    with pytest.raises(ConfigError, match="n_per_class=3 is more than synthetic, test fold 1, has to train on: chirp has 2"):
+    with pytest.raises(
+        ConfigError,
+        match="n_per_class=3 is more than synthetic, test fold 1, has to train on: chirp has 2",
+    ):
         work.run(replace(job, repeats={1: 1, 3: 1}), machine)
-    with pytest.raises(ConfigError, match="fit.epochs: found 'many'"):
-        work.run(changed(job, "fit", epochs="many"), machine)
+    with pytest.raises(ConfigError, match="method.max_epochs: found 'many'"):
+        work.run(changed(job, "method", epochs="many"), machine)
     with pytest.raises(ConfigError, match="fold=4: synthetic has the folds 1, 2, 3"):
         work.run(replace(job, fold=4), machine)
     assert lines(machine) == []
@@ -218,28 +292,39 @@ def test_a_results_folder_that_is_a_file_stops_the_job(job, machine, tmp_path):
 
 def test_draws_can_be_exported_and_used(job, machine, tmp_path):
     path = tmp_path / "draws.csv"
-    with pytest.raises(ConfigError, match=r"draws is not set; add draws=FILE.csv"):
-        jobs.export_draws(job)
-    assert jobs.export_draws(replace(job, draws=path)) == 2 * 3  # of every fold
+    with pytest.raises(ConfigError, match=r"splits is not set; add splits=FILE.csv"):
+        jobs.export_splits(job)
+    assert jobs.export_splits(replace(job, splits=path)) == 2 * 3  # of every fold
     work.run(job, machine)
-    work.run(replace(job, draws=path), machine)
+    work.run(replace(job, splits=path), machine)
     seeded, read = lines(machine)[:2], lines(machine)[2:]
-    assert {x["draw"] for x in seeded} == {x["draw"] for x in read}
-    assert sorted(x["accuracy"] for x in seeded) == sorted(x["accuracy"] for x in read)
-    assert not {x["key"] for x in seeded} & {x["key"] for x in read}  # a file of draws is part of the identity
+    assert {x["few_shot_split"] for x in seeded} == {x["few_shot_split"] for x in read}
+    assert sorted(x["metrics"]["accuracy"] for x in seeded) == sorted(
+        x["metrics"]["accuracy"] for x in read
+    )
+    assert not {x["key"] for x in seeded} & {
+        x["key"] for x in read
+    }  # a file of draws is part of the identity
 
 
-def test_a_job_waits_for_another_process_and_then_trains_only_what_is_missing(job, machine, caplog, monkeypatch):
+def test_a_job_waits_for_another_process_and_then_trains_only_what_is_missing(
+    job, machine, caplog, monkeypatch
+):
     """The other process is played by a lock that is let go of as soon as the job waits."""
     caplog.set_level(logging.INFO)
     store = Store(machine.results)
     store.prepare()
     dataset, _ = jobs.Planner().data(job)
     key = jobs.prepare(job, machine).key
-    (spec, *_) = jobs.run_specs(job, key, None)
+    (spec, *_) = jobs.run_specs(job, dataset.fold(1), key, None)
     lock = store.lock(store.file_of(spec))
     lock.acquire()
-    line = {"status": "finished", "identity": spec.identity, "accuracy": 0.5, "seconds": {}}
+    line = {
+        "status": "finished",
+        "identity": spec.identity,
+        "metrics": {"accuracy": 0.5},
+        "seconds": {},
+    }
     real = logging.Logger.info
 
     def let_go(self, text, *arguments, **options):
@@ -253,15 +338,22 @@ def test_a_job_waits_for_another_process_and_then_trains_only_what_is_missing(jo
     assert outcome.trained == 1
     assert Counter(line["key"] for line in lines(machine))[spec.key] == 1
     assert "waiting for another process that works on" in caplog.text
-    assert tasks.task_hash(tasks.draw(dataset, dataset.fold(1), 1, 2, 0, job.draw)) == lines(machine)[1]["draw"]
+    assert (
+        tasks.split_digest(tasks.draw(dataset, dataset.fold(1), 1, 2, 0, job.sampling))
+        == lines(machine)[1]["draw"]
+    )
 
 
 def test_a_run_that_diverges_is_a_result_and_the_next_goes_on(job, machine, caplog):
-    learn = replace(job.frontend, target="fewshot_audio.frontends.log_learn.LogLearn", arguments={"a": 7, "b": 1, "base": "e"})
-    outcome = work.run(changed(replace(job, frontend=learn), "fit", learning_rate=1e30), machine)
+    learn = replace(
+        job.frontend,
+        target="fewshot_audio.frontends.log_learn.LogLearn",
+        arguments={"a": 7, "b": 1, "base": "e"},
+    )
+    outcome = work.run(replace(job, frontend=learn, optimizer=steep(5)), machine)
     assert outcome.trained == 2
     for line in lines(machine):
-        assert (line["accuracy"], line["nan_clips"]) == (0, 10)
+        assert (line["metrics"]["accuracy"], line["unscored_clips"]) == (0, 10)
         assert set(line["learned"].values()) == {None}
     assert "repeat 2: no finite score for 10 clips" in caplog.text
 
@@ -271,24 +363,36 @@ def test_tut_asc_at_its_full_size_runs_from_verification_to_a_result(machine, tm
     write_tut_asc_names(tmp_path / "data", 0.02)
     report = verify_tut_asc(tmp_path / "data", False, 2)
     assert (report.ok, report.expected, report.missing, report.extra) == (True, 6300, (), ())
-    settings = ["dataset=tut_asc", f"dataset.root={tmp_path / 'data'}", "model=timbre", "fit.epochs=2", "fit.test_hop=16"]
+    settings = [
+        "dataset=tut_asc",
+        f"dataset.root={tmp_path / 'data'}",
+        "model=timbre",
+        "method.max_epochs=2",
+        "method.test_hop=16",
+    ]
     machine = replace(machine, results=tmp_path / "results", cache=tmp_path / "cache", workers=2)
-    outcome = work.run(config.job(config.composed([*settings, "n_per_class=5", "repeats=1"])), machine)
+    outcome = work.run(
+        config.job(config.composed([*settings, "n_per_class=5", "repeats=1"])), machine
+    )
     assert outcome.failed == ()
     (line,) = lines(machine)
-    assert (line["clips"], line["parameters"]) == (1620, 11_357)
-    assert line["training_clips"] == [5] * 15
-    assert [sum(row) for row in line["confusion"]] == [108] * 15
-    assert all(1 <= count <= 5 for count in line["recordings"])
+    assert (line["test_clips"], line["parameters"]) == (1620, 11_357)
+    assert line["clips_per_class"] == [5] * 15
+    assert [sum(row) for row in line["confusion_matrix"]] == [108] * 15
+    assert all(1 <= count <= 5 for count in line["groups_per_class"])
     drawn = jobs.Planner().data(config.job(config.composed(settings)))[1].task(5, 1)
-    assert {clip.path.split("/")[0] for clip in drawn.train} == {"TUT-acoustic-scenes-2017-development"}
-    assert {clip.path.split("/")[0] for clip in drawn.test} == {"TUT-acoustic-scenes-2017-evaluation"}
+    assert {clip.path.split("/")[0] for clip in drawn.train} == {
+        "TUT-acoustic-scenes-2017-development"
+    }
+    assert {clip.path.split("/")[0] for clip in drawn.test} == {
+        "TUT-acoustic-scenes-2017-evaluation"
+    }
 
 
 def test_bad_audio_stops_the_job_before_training(job, machine, tmp_path):
     other = changed(job, "dataset", root=str(tmp_path / "data"))
     dataset, _ = jobs.Planner().data(other)
-    (dataset.root / dataset.clips[0].path).write_bytes(b"")
-    with pytest.raises(DataError, match=f"1 bad files.*\n.*{dataset.clips[0].path}: is empty"):
+    (dataset.root / dataset.clips[0].history).write_bytes(b"")
+    with pytest.raises(DataError, match=f"1 bad files.*\n.*{dataset.clips[0].history}: is empty"):
         work.run(other, machine)
     assert lines(machine) == []

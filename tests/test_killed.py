@@ -10,16 +10,19 @@ from multiprocessing import get_context
 import pytest
 
 from disturbing import disturbing
-from fewshot_audio import work
-from fewshot_audio.study.store import FAILED, Store
-from fewshot_audio.train.supervised import Supervised
+from fewshot_audio.runner import execute as work
+from fewshot_audio.runner.store import FAILED, Store
+from fewshot_audio.training.methods.supervised import Supervised
 from stored import lines, told
 
 
 def test_a_killed_worker_costs_the_run_that_it_was_at(job, machine, tmp_path, caplog):
     flag = tmp_path / "flag"
     flag.touch()
-    wanted, apart = disturbing(replace(job, repeats={1: 4}), flag, "kill"), replace(machine, workers=2)
+    wanted, apart = (
+        disturbing(replace(job, repeats={1: 4}), flag, "kill"),
+        replace(machine, workers=2),
+    )
     outcome = work.run(wanted, apart)
     assert (outcome.trained, len(outcome.failed)) == (3, 1)
     (failed,) = (line for line in lines(apart) if line["status"] == FAILED)
@@ -39,7 +42,7 @@ def test_a_stack_whose_worker_is_killed_is_halved(job, machine, tmp_path, caplog
     apart = replace(machine, workers=2, stack=3)
     outcome = work.run(disturbing(replace(job, repeats={1: 6}), flag, "kill"), apart)
     assert (outcome.trained, outcome.failed) == (6, ())
-    assert sorted(line["stack"] for line in lines(apart)) == [1, 2, 2, 3, 3, 3]
+    assert sorted(line["stack_size"] for line in lines(apart)) == [1, 2, 2, 3, 3, 3]
     assert "the worker with a stack of 3 runs was killed; its halves are tried" in caplog.text
 
 
@@ -58,9 +61,17 @@ def _work_on(jobs, machine):
 
 def test_processes_killed_at_random_lose_nothing_and_do_nothing_twice(job, machine, tmp_path):
     """Four processes on 64 runs in four files; twenty times one of them is killed at work, and another comes in its place."""
-    other = replace(job, frontend=replace(job.frontend, name="floor", arguments={**job.frontend.arguments, "beta": 1e-3}))
-    longer = {**job.fit.arguments, "epochs": 30}
-    jobs = [replace(each, repeats={1: 16, 2: 16}, fit=replace(job.fit, arguments=longer)) for each in (job, other)]
+    other = replace(
+        job,
+        frontend=replace(
+            job.frontend, name="floor", arguments={**job.frontend.arguments, "beta": 1e-3}
+        ),
+    )
+    longer = {**job.method.arguments, "max_epochs": 30}
+    jobs = [
+        replace(each, repeats={1: 16, 2: 16}, method=replace(job.method, arguments=longer))
+        for each in (job, other)
+    ]
     undisturbed = replace(machine, results=tmp_path / "undisturbed")
     _work_on(jobs, undisturbed)
     context, dice, kills = get_context("fork"), random.Random(0), 0
@@ -73,7 +84,9 @@ def test_processes_killed_at_random_lose_nothing_and_do_nothing_twice(job, machi
     processes = [begun() for _ in range(4)]
     while kills < 20:
         time.sleep(dice.uniform(0.05, 0.4))
-        place = dice.choice([place for place, process in enumerate(processes) if process.is_alive()])
+        place = dice.choice(
+            [place for place, process in enumerate(processes) if process.is_alive()]
+        )
         processes[place].kill()
         processes[place].join()
         assert len(lines(machine)) < 64, "all was done before the last kill"

@@ -7,9 +7,9 @@ import pytest
 import torch
 from scipy.spatial.distance import jensenshannon
 
-from fewshot_audio.frontends.drift import drift
-from fewshot_audio.frontends.gabor import FWHM, Gabor
-from fewshot_audio.frontends.initial import initial
+from fewshot_audio.frontends.diagnostics import drift
+from fewshot_audio.frontends.filterbank.gabor import FWHM, Gabor
+from fewshot_audio.frontends.filterbank.init import initial
 from fewshot_audio.types import ConfigError
 from small_leaf import leaf, maps
 
@@ -48,8 +48,12 @@ def test_random_starts_come_from_the_run_s_generator_and_keep_to_the_band():
 
 
 def test_coinciding_and_clipped_filters_are_noted():
-    assert leaf("frontend.initialisation=constant").notes == ("11 of 12 filters start where another one does",)
-    assert leaf(filters=128, rate=44100).notes == ("10 of 128 filters start at a bound of their width or centre",)
+    assert leaf("frontend.initialisation=constant").notes == (
+        "11 of 12 filters start where another one does",
+    )
+    assert leaf(filters=128, rate=44100).notes == (
+        "10 of 128 filters start at a bound of their width or centre",
+    )
     assert leaf().notes == ()
 
 
@@ -57,7 +61,9 @@ def test_the_hop_may_be_given_in_ms_and_smoothing_is_a_time():
     made = leaf("frontend.hop=null", "frontend.hop_ms=10", rate=44100)
     assert made.frames(44100) == 101
     assert made.compression.smooth[0].item() == pytest.approx(0.04, abs=1e-4)
-    assert leaf("frontend.hop=1024", rate=44100).compression.smooth[0].item() == pytest.approx(0.0904, abs=1e-4)
+    assert leaf("frontend.hop=1024", rate=44100).compression.smooth[0].item() == pytest.approx(
+        0.0904, abs=1e-4
+    )
 
 
 @pytest.mark.parametrize(
@@ -101,7 +107,9 @@ def test_settings_that_do_not_go_together_are_errors(kind, settings, named):
 @pytest.mark.parametrize("part", ["filters", "pooling", "compression"])
 def test_only_the_parts_named_learn(part):
     made = leaf(f"frontend.learn=[{part}]")
-    assert {name.split(".")[0] for name, parameter in made.named_parameters() if parameter.requires_grad} == {part}
+    assert {
+        name.split(".")[0] for name, parameter in made.named_parameters() if parameter.requires_grad
+    } == {part}
 
 
 def test_seven_parameters_per_filter():
@@ -109,10 +117,20 @@ def test_seven_parameters_per_filter():
 
 
 def test_drift_is_told_in_hz_and_in_bandwidths():
-    before = {"centre": torch.tensor([300.0, 1000.0, 2000.0]), "bandwidth": torch.tensor([50.0, 100.0, 200.0])}
-    after = {"centre": torch.tensor([300.0, 1050.0, 2400.0]), "bandwidth": torch.tensor([50.0, 100.0, 210.0])}
+    before = {
+        "centre": torch.tensor([300.0, 1000.0, 2000.0]),
+        "bandwidth": torch.tensor([50.0, 100.0, 200.0]),
+    }
+    after = {
+        "centre": torch.tensor([300.0, 1050.0, 2400.0]),
+        "bandwidth": torch.tensor([50.0, 100.0, 210.0]),
+    }
     filters = [
-        Gabor(2 * torch.pi * each["centre"] / 8000, FWHM * 8000 / (2 * torch.pi * each["bandwidth"]), 801)
+        Gabor(
+            2 * torch.pi * each["centre"] / 8000,
+            FWHM * 8000 / (2 * torch.pi * each["bandwidth"]),
+            801,
+        )
         for each in (before, after)
     ]
     responses = tuple(torch.complex(*each()).detach() for each in filters)
@@ -127,7 +145,10 @@ def test_drift_is_told_in_hz_and_in_bandwidths():
     for row in range(3):
         widths = [FWHM / each["bandwidth"][row].item() for each in (before, after)]
         middles = [each["centre"][row].item() for each in (before, after)]
-        p, q = (1e-300 + np.exp(-0.5 * ((hz - m) * w) ** 2) for m, w in zip(middles, widths, strict=True))
+        p, q = (
+            1e-300 + np.exp(-0.5 * ((hz - m) * w) ** 2)
+            for m, w in zip(middles, widths, strict=True)
+        )
         distances.append(jensenshannon(p, q, 2))
     distance = "Jensen-Shannon distance of responses"
     assert told["summary"][distance] == pytest.approx(np.mean(distances), abs=2e-3)
@@ -141,7 +162,9 @@ def test_filters_that_keep_their_centre_and_bandwidth_but_not_their_response_hav
     one = (window * torch.exp(1j * t))[None]
     two = (window * (torch.exp(0.8j * t) + torch.exp(1.2j * t)))[None]
     told = drift(
-        {"centre": torch.ones(1), "bandwidth": torch.ones(1)}, {"centre": torch.ones(1), "bandwidth": torch.ones(1)}, (one, two)
+        {"centre": torch.ones(1), "bandwidth": torch.ones(1)},
+        {"centre": torch.ones(1), "bandwidth": torch.ones(1)},
+        (one, two),
     )
     assert told["summary"]["Jensen-Shannon distance of responses"] > 0.9
 
@@ -154,7 +177,9 @@ def test_bounds_are_counted_before_and_after_training():
     told = made.report()["summary"]
     assert [told[f"filters at a bound{when}"] for when in (" at the start", "")] == [0, 3]
     assert [told[f"poolings at a bound{when}"] for when in (" at the start", "")] == [0, 2]
-    assert told["largest change, pooling, ms"] == pytest.approx(0.1 * 200 / 16, abs=1e-3)  # ms, of half of 401 samples
+    assert told["largest change, pooling, ms"] == pytest.approx(
+        0.1 * 200 / 16, abs=1e-3
+    )  # ms, of half of 401 samples
     sinc = leaf("frontend.engine=exact", kind="sincnet")
     sinc.filters.band.data[-1] = 10
     assert sinc.report()["summary"]["filters at a bound"] == 1
@@ -174,7 +199,7 @@ def test_filters_beyond_a_bound_come_back_to_it_and_learn_again():
 
 def widths_gradient(made):
     noise = torch.randn(1, 2000, 1, generator=torch.Generator().manual_seed(0))
-    (found,) = torch.autograd.grad(made.maps(noise).sum(), [made.filters.widths])
+    (found,) = torch.autograd.grad(made.spectrogram(noise).sum(), [made.filters.widths])
     return found
 
 
@@ -184,4 +209,4 @@ def test_widths_may_count_in_many_samples():
     noise = torch.randn(1, 2000, generator=torch.Generator().manual_seed(0))
     assert torch.equal(maps(one, noise), maps(many, noise))
     assert torch.equal(512 * widths_gradient(one), widths_gradient(many))
-    assert one.in_plain_units()["bandwidth"].equal(many.in_plain_units()["bandwidth"])
+    assert one.physical_parameters()["bandwidth"].equal(many.physical_parameters()["bandwidth"])

@@ -14,8 +14,8 @@ CODE = """
 import sys, time
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
-from fewshot_audio.lifeline import end_with_parent
-with ProcessPoolExecutor(2, get_context(sys.argv[1]), end_with_parent) as pool:
+from fewshot_audio.lifeline import exit_with_parent
+with ProcessPoolExecutor(2, get_context(sys.argv[1]), exit_with_parent) as pool:
     print(pool.submit(max, 1, 2).result(), flush=True)
     pool.submit(time.sleep, 600)
     time.sleep(600)
@@ -27,9 +27,13 @@ def alive(process):
     return stat.exists() and stat.read_text().split()[2] != "Z"
 
 
-@pytest.mark.parametrize("how", [how for how in multiprocessing.get_all_start_methods() if how != "forkserver"])
+@pytest.mark.parametrize(
+    "how", [how for how in multiprocessing.get_all_start_methods() if how != "forkserver"]
+)
 def test_they_end_with_a_process_that_is_killed(how):
-    with subprocess.Popen([sys.executable, "-c", CODE, how], stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", CODE, how], stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout.readline() == "2\n"
         helpers = children(process.pid)
         assert helpers

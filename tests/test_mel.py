@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from fewshot_audio.data.audio import load
-from fewshot_audio.data.mel import MelTransform, slaney_filters
+from fewshot_audio.features.audio import load
+from fewshot_audio.features.transforms import MelTransform, slaney_filters
 
 
 def relative(ours, theirs):
@@ -17,12 +17,20 @@ def relative(ours, theirs):
 
 def librosa_mel(samples, rate, n_fft, hop, pad_mode):
     """librosa on float64 input, so that its own rounding plays no part."""
-    settings = {"n_fft": n_fft, "hop_length": hop, "n_mels": 128, "pad_mode": pad_mode, "dtype": np.float64}
+    settings = {
+        "n_fft": n_fft,
+        "hop_length": hop,
+        "n_mels": 128,
+        "pad_mode": pad_mode,
+        "dtype": np.float64,
+    }
     return librosa.feature.melspectrogram(y=samples.astype(np.float64), sr=rate, **settings).T
 
 
 @pytest.mark.parametrize("pad_mode", ["reflect", "constant"])
-@pytest.mark.parametrize(("rate", "n_fft", "hop"), [(44100, 1024, 1024), (22050, 1024, 512), (16000, 512, 160)])
+@pytest.mark.parametrize(
+    ("rate", "n_fft", "hop"), [(44100, 1024, 1024), (22050, 1024, 512), (16000, 512, 160)]
+)
 @pytest.mark.filterwarnings("ignore:Empty filters detected")
 def test_maps_agree_with_librosa(rate, n_fft, hop, pad_mode):
     random = np.random.default_rng(1)
@@ -61,8 +69,12 @@ def test_official_originals_give_the_maps_of_the_study(shared, kaiser_best):
         samples, rate = soundfile.read(path, always_2d=True)
         rates.append(rate)
         samples = samples.mean(1) if rate == 44100 else kaiser_best(samples.mean(1), rate, 44100)
-        spectrum = np.abs(librosa.stft(samples, n_fft=1024, hop_length=1024, pad_mode="reflect")) ** 2
-        theirs = (librosa.filters.mel(sr=44100, n_fft=1024, n_mels=128, dtype=np.float64) @ spectrum).T
+        spectrum = (
+            np.abs(librosa.stft(samples, n_fft=1024, hop_length=1024, pad_mode="reflect")) ** 2
+        )
+        theirs = (
+            librosa.filters.mel(sr=44100, n_fft=1024, n_mels=128, dtype=np.float64) @ spectrum
+        ).T
         ours = MelTransform(44100, 1024, 1024, "reflect")(load(path, 44100))
         assert ours.shape == theirs.shape
         assert relative(ours, theirs) < 1e-4, path.name

@@ -7,7 +7,7 @@ import torch
 
 from fewshot_audio import config
 from fewshot_audio.components import build
-from fewshot_audio.models.classifier import FRAMES, Classifier, dropout, patch_starts, patchwise
+from fewshot_audio.models.base import FRAMES, Classifier, dropout, patch_starts, patchwise
 
 PARAMETERS = {  # for 10 and 15 classes
     "sb_cnn": (241_436, 241_761),
@@ -47,7 +47,9 @@ def started(name, **changes) -> Classifier:
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("classes", [10, 15])
 def test_parameters_are_counted_as_published(name, classes):
-    assert sum(p.numel() for p in model(name, classes).parameters()) == PARAMETERS[name][classes == 15]
+    assert (
+        sum(p.numel() for p in model(name, classes).parameters()) == PARAMETERS[name][classes == 15]
+    )
 
 
 def test_sb_cnn_without_input_norm_has_two_parameters_fewer():
@@ -61,7 +63,7 @@ def test_a_sweep_equals_patch_by_patch(name, hop, frames):
     network = started(name, **small(name)).eval()
     maps = torch.randn(2, frames, 128, generator=torch.Generator().manual_seed(2))
     with torch.inference_mode():
-        swept, plain = network.sweep(maps, hop), patchwise(network, maps, hop)
+        swept, plain = network.forward_dense(maps, hop), patchwise(network, maps, hop)
         single = network(maps[1:, -FRAMES - (frames - FRAMES) % hop :][:, :FRAMES])
     assert swept.shape == (2, len(patch_starts(frames, hop)), 10)
     torch.testing.assert_close(swept, plain, atol=1e-5 * plain.abs().max().item(), rtol=0)
@@ -76,7 +78,9 @@ def test_four_and_ten_seconds_give_the_patches_of_the_study():
 def test_timbre_has_the_gradients_of_the_whole_map():
     network = started("timbre").train()
     patches, labels = torch.randn(6, 128, 128), torch.arange(6)
-    patches[0] = patches[0, :20].repeat(7, 1)[:128]  # a clip repeated: the maximum is reached several times
+    patches[0] = patches[0, :20].repeat(7, 1)[
+        :128
+    ]  # a clip repeated: the maximum is reached several times
     torch.nn.functional.cross_entropy(network(patches), labels).backward()
     ours = [parameter.grad.clone() for parameter in network.parameters()]
     network.zero_grad()
@@ -98,16 +102,20 @@ def test_kernels_start_glorot_uniform_and_depend_on_the_generator_alone(name):
         bound = (6 / (area * (a.shape[0] + a.shape[1]))) ** 0.5
         assert 0.9 * bound < a.abs().max() <= bound
         assert abs(a.std().item() / (bound / 3**0.5) - 1) < 0.15
-    assert all(layer.bias.abs().max() == 0 for layer in one.modules() if isinstance(layer, torch.nn.Conv2d))
+    assert all(
+        layer.bias.abs().max() == 0 for layer in one.modules() if isinstance(layer, torch.nn.Conv2d)
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_dropout_follows_its_noise_alone(name):
     network = started(name, **small(name)).eval()
     patches = torch.randn(3, 128, 128)
-    noise = tuple(torch.rand(3, size) for size in network.noise_sizes)
+    noise = tuple(torch.rand(3, size) for size in network.dropout_sizes)
     assert torch.equal(network(patches, noise), network(patches, noise))
-    assert torch.equal(network(patches, noise), network(patches)) == (name == "timbre")  # which has no dropout
+    assert torch.equal(network(patches, noise), network(patches)) == (
+        name == "timbre"
+    )  # which has no dropout
 
 
 def test_dropout_zeroes_half_and_doubles_the_rest():

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fewshot_audio.frontends.engine_bands import Bands
-from fewshot_audio.parity import files, leaf, networks
+from fewshot_audio.frontends.filterbank.engines.bands import Bands
 from fewshot_audio.types import DataError
+from parity import files, leaf, networks
 
 ROOT = Path(__file__).parents[1]
-FILES = sorted((ROOT / "tests/golden").glob("*.npz"))
+FILES = sorted((ROOT / "tests/parity/golden").glob("*.npz"))
 INPUTS = ("mel", "labels", "learning_rate")
 QUANTITIES = {
     "pons_proto_log_eps": 44,
@@ -54,9 +54,13 @@ def test_the_original_is_followed(path):
     assert all(word in title for word in TITLES[path.stem])
 
 
-@pytest.mark.parametrize("path", [file for file in FILES if file.stem.startswith("leaf")], ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", [file for file in FILES if file.stem.startswith("leaf")], ids=lambda path: path.stem
+)
 def test_the_exact_engine_follows_the_reference_too(path, monkeypatch):
-    monkeypatch.setattr(leaf, "Conv", lambda placement: Bands(placement, None, symmetric=placement.taps % 2 == 1))
+    monkeypatch.setattr(
+        leaf, "Conv", lambda placement: Bands(placement, None, symmetric=placement.taps % 2 == 1)
+    )
     _, checks = files.compare(path)
     ill_conditioned = {"loss"}  # little is left of its waves
     assert {check.name for check in checks if not check.ok} <= ill_conditioned
@@ -69,7 +73,7 @@ def test_samples_per_frame_follow_from_the_frames_of_a_second(frames, hop):
 
 
 def changed(tmp_path, name, change):
-    arrays = dict(np.load(ROOT / f"tests/golden/{name}.npz"))
+    arrays = dict(np.load(ROOT / f"tests/parity/golden/{name}.npz"))
     change(arrays)
     np.savez(tmp_path / "changed.npz", **arrays)
     return tmp_path / "changed.npz"
@@ -87,17 +91,25 @@ def changed(tmp_path, name, change):
         ("pons_timbre_log_learn", "after/timbre/1CNN/kernel:0", "after/timbre/1CNN/kernel:0"),
         ("leaf_16k_40_moved", "out", "out"),
         ("leaf_16k_40_moved", "grad/leaf/PCEN/delta:0", "gradient of PCEN/delta:0"),
-        ("td_fbanks_16k_40", "grad/tfbanks/tfbanks_complex_conv/kernel:0", "gradient of tfbanks_complex_conv/kernel:0"),
+        (
+            "td_fbanks_16k_40",
+            "grad/tfbanks/tfbanks_complex_conv/kernel:0",
+            "gradient of tfbanks_complex_conv/kernel:0",
+        ),
         ("sincnet_16k_40", "out", "out"),
         ("sincnet_plus_16k_40", "grad/kernel:0", "gradient of column 0 of kernel:0"),
     ],
 )
 def test_a_deviation_is_a_miss(tmp_path, name, array, missed):
-    path = changed(tmp_path, name, lambda arrays: arrays.update({array: arrays[array] * np.float32(1.02)}))
+    path = changed(
+        tmp_path, name, lambda arrays: arrays.update({array: arrays[array] * np.float32(1.02)})
+    )
     assert missed in [check.name for check in files.compare(path)[1] if not check.ok]
 
 
-@pytest.mark.parametrize("name", ["model/log_learn/ta:0", "model/log_learn/ba:0", "timbre/batch_normalization/gamma:0"])
+@pytest.mark.parametrize(
+    "name", ["model/log_learn/ta:0", "model/log_learn/ba:0", "timbre/batch_normalization/gamma:0"]
+)
 def test_an_update_in_the_other_direction_is_a_miss(tmp_path, name):
     """Though the value is within tolerance: one update moves a from 7 by 6e-6."""
 
@@ -114,7 +126,9 @@ def test_the_order_of_arrays_in_a_file_plays_no_part(tmp_path):
         arrays.clear()
         arrays.update(items)
 
-    assert all(check.ok for check in files.compare(changed(tmp_path, "pons_timbre_log_learn", turned))[1])
+    assert all(
+        check.ok for check in files.compare(changed(tmp_path, "pons_timbre_log_learn", turned))[1]
+    )
 
 
 def log_learn(x, a, b):
@@ -135,21 +149,38 @@ def pool(x):
 def test_sb_cnn_with_log_learn_and_15_classes_is_told_by_its_variables(tmp_path):
     """The graph is a forward pass in NumPy, channels last: weights go through no code of ours."""
     random = np.random.default_rng(0)
-    shapes = {"1CNN": (5, 5, 1, 24), "2CNN": (5, 5, 24, 48), "3CNN": (5, 5, 48, 48), "dense": (2400, 64), "dense_1": (64, 15)}
+    shapes = {
+        "1CNN": (5, 5, 1, 24),
+        "2CNN": (5, 5, 24, 48),
+        "3CNN": (5, 5, 48, 48),
+        "dense": (2400, 64),
+        "dense_1": (64, 15),
+    }
     init = {"log_learn/ta:0": np.float32(6.5), "log_learn/ba:0": np.float32(0.5)}
     norm = {"gamma": 1.3, "beta": -0.2, "moving_mean": 2.0, "moving_variance": 4.0}
-    init |= {f"batch_normalization/{name}:0": np.array([value], np.float32) for name, value in norm.items()}
+    init |= {
+        f"batch_normalization/{name}:0": np.array([value], np.float32)
+        for name, value in norm.items()
+    }
     for name, shape in shapes.items():
-        init[f"{name}/kernel:0"] = (random.standard_normal(shape) / np.sqrt(np.prod(shape[:-1]))).astype(np.float32)
+        init[f"{name}/kernel:0"] = (
+            random.standard_normal(shape) / np.sqrt(np.prod(shape[:-1]))
+        ).astype(np.float32)
         init[f"{name}/bias:0"] = random.standard_normal(shape[-1]).astype(np.float32) / 10
     mel = random.exponential(0.01, (2, 128, 128)).astype(np.float32)
     v = {name: value.astype(np.float64) for name, value in init.items()}
     x = log_learn(mel.astype(np.float64)[..., None], v["log_learn/ta:0"], v["log_learn/ba:0"])
-    x = norm["gamma"] * (x - norm["moving_mean"]) / np.sqrt(norm["moving_variance"] + 1e-3) + norm["beta"]
+    x = (
+        norm["gamma"] * (x - norm["moving_mean"]) / np.sqrt(norm["moving_variance"] + 1e-3)
+        + norm["beta"]
+    )
     for name in ("1CNN", "2CNN"):
         x = pool(np.maximum(conv(x, v[f"{name}/kernel:0"], v[f"{name}/bias:0"]), 0))
     x = np.maximum(conv(x, v["3CNN/kernel:0"], v["3CNN/bias:0"]), 0).reshape(2, -1)
-    x = np.maximum(x @ v["dense/kernel:0"] + v["dense/bias:0"], 0) @ v["dense_1/kernel:0"] + v["dense_1/bias:0"]
+    x = (
+        np.maximum(x @ v["dense/kernel:0"] + v["dense/bias:0"], 0) @ v["dense_1/kernel:0"]
+        + v["dense_1/bias:0"]
+    )
     arrays = {"mel": mel, "labels": np.array([3, 14]), "learning_rate": np.float32(0.001)}
     np.savez(
         tmp_path / "a.npz",
@@ -166,8 +197,15 @@ def test_sb_cnn_with_log_learn_and_15_classes_is_told_by_its_variables(tmp_path)
 def test_two_pairs_of_scalars_are_those_of_supports_and_queries(tmp_path):
     def learned(arrays):
         for scope, a in (("log_learn", 3), ("log_learn_1", 7)):
-            arrays |= {f"init/model/{scope}/ta:0": np.float32(a), f"init/model/{scope}/ba:0": np.float32(1)}
-        for name in [name for name in arrays if name.startswith("after/") or name in ("cost", "grad_norm", "logp_eval_after")]:
+            arrays |= {
+                f"init/model/{scope}/ta:0": np.float32(a),
+                f"init/model/{scope}/ba:0": np.float32(1),
+            }
+        for name in [
+            name
+            for name in arrays
+            if name.startswith("after/") or name in ("cost", "grad_norm", "logp_eval_after")
+        ]:
             del arrays[name]
 
     network = networks.network_of(files.read(changed(tmp_path, "pons_proto_log_eps", learned)))
@@ -178,23 +216,44 @@ def test_two_pairs_of_scalars_are_those_of_supports_and_queries(tmp_path):
     ("change", "text"),
     [
         (lambda arrays: arrays.pop("mel"), "no known format; expected mel, labels or mel_support"),
-        (lambda arrays: arrays.pop("learning_rate"), "not as a file with mel, labels should be: .*learning_rate"),
-        (lambda arrays: arrays.pop("init/timbre/1CNN/kernel:0"), "not as a file with mel, labels should be: 'kernel'"),
         (
-            lambda arrays: arrays.update({"init/timbre/1CNN/kernel:0": np.zeros((7, 86, 1, 10), "f4")}),
+            lambda arrays: arrays.pop("learning_rate"),
+            "not as a file with mel, labels should be: .*learning_rate",
+        ),
+        (
+            lambda arrays: arrays.pop("init/timbre/1CNN/kernel:0"),
+            "not as a file with mel, labels should be: 'kernel'",
+        ),
+        (
+            lambda arrays: arrays.update(
+                {"init/timbre/1CNN/kernel:0": np.zeros((7, 86, 1, 10), "f4")}
+            ),
             r"\[\(7, 86\)\] .* none of",
         ),
-        (lambda arrays: arrays.update(labels=np.full(10, 10)), "not as a file with mel, labels should be"),
-        (lambda arrays: arrays.update(mel=arrays["mel"][:, :, :64]), "not as a file with mel, labels should be"),
+        (
+            lambda arrays: arrays.update(labels=np.full(10, 10)),
+            "not as a file with mel, labels should be",
+        ),
+        (
+            lambda arrays: arrays.update(mel=arrays["mel"][:, :, :64]),
+            "not as a file with mel, labels should be",
+        ),
         (
             lambda arrays: [arrays.pop(name) for name in ("cost", "grad_norm")],
             "neither cost nor grad_norm to say how many updates",
         ),
         (
-            lambda arrays: [arrays.pop(name) for name in list(arrays) if name not in INPUTS and not name.startswith("init/")],
+            lambda arrays: [
+                arrays.pop(name)
+                for name in list(arrays)
+                if name not in INPUTS and not name.startswith("init/")
+            ],
             "nothing to",
         ),
-        (lambda arrays: arrays.update(logits_eval_before=np.zeros((10, 3), "f4")), r"shape \(10, 3\) in the file, \(10, 10\)"),
+        (
+            lambda arrays: arrays.update(logits_eval_before=np.zeros((10, 3), "f4")),
+            r"shape \(10, 3\) in the file, \(10, 10\)",
+        ),
     ],
 )
 def test_a_file_that_cannot_be_compared_says_why(tmp_path, change, text):
@@ -205,10 +264,14 @@ def test_a_file_that_cannot_be_compared_says_why(tmp_path, change, text):
 def test_the_script_prints_every_quantity_and_its_exit_code_tells_a_miss(tmp_path):
     def script(*paths):
         return subprocess.run(
-            [sys.executable, ROOT / "scripts/parity.py", *paths], capture_output=True, text=True, check=False, cwd=tmp_path
+            [sys.executable, ROOT / "scripts/parity.py", *paths],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=tmp_path,
         )
 
-    good = ROOT / "tests/golden/pons_timbre_log_learn.npz"
+    good = ROOT / "tests/parity/golden/pons_timbre_log_learn.npz"
     bad = changed(tmp_path, good.stem, lambda arrays: arrays.update(cost=arrays["cost"] + 1))
     (tmp_path / "text.npz").write_text("no arrays")
     assert script(good).returncode == 0

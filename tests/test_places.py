@@ -6,12 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from fewshot_audio.places import place
+from fewshot_audio.runner.job_slots import place
 
 
 @pytest.mark.parametrize(("count", "expected"), [(1, 1), (2, 2), (None, 5)])
 def test_no_more_work_than_there_are_places(tmp_path, monkeypatch, count, expected):
-    monkeypatch.setattr("fewshot_audio.places.POLL", 0.01)
+    monkeypatch.setattr("fewshot_audio.runner.job_slots.POLL", 0.01)
     working, most, together = [], [], threading.Barrier(expected, timeout=30)
 
     def work(number):

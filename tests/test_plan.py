@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from disturbing import disturbing
-from fewshot_audio import job as jobs
-from fewshot_audio import status, work
+from fewshot_audio.runner import execute as work
+from fewshot_audio.runner import plan as jobs
+from fewshot_audio.runner import status
 from fewshot_audio.types import ConfigError
 
 
@@ -27,8 +28,13 @@ def test_a_plan_counts_failed_runs_as_work_unless_they_are_left(job, machine, tm
     flag.touch()
     wanted = disturbing(replace(job, repeats={1: 3}), flag, "memory")
     assert len(work.run(wanted, machine).failed) == 1
-    assert "3 runs, 2 finished, 1 missing (1 of them failed before), about 0 min" in jobs.plans([wanted], machine)
-    assert "3 runs, 2 finished, 1 missing (1 of them failed before, and are left), about 0 min" in jobs.plans([wanted], leaving)
+    assert "3 runs, 2 finished, 1 missing (1 of them failed before), about 0 min" in jobs.plans(
+        [wanted], machine
+    )
+    assert (
+        "3 runs, 2 finished, 1 missing (1 of them failed before, and are left), about 0 min"
+        in jobs.plans([wanted], leaving)
+    )
     assert (work.run(wanted, leaving).trained, work.run(wanted, machine).trained) == (0, 1)
 
 
@@ -48,7 +54,9 @@ def test_folds_that_a_dataset_has_not_are_passed_over_where_that_is_set(job, mac
         jobs.plans(sweep, machine)
     passing = replace(machine, absent_folds="skip")
     *plans, together = jobs.plans(sweep, passing).splitlines()
-    assert [text.split(" timbre")[0] for text in plans] == [f"synthetic fold {fold}" for fold in (1, 2, 3)]
+    assert [text.split(" timbre")[0] for text in plans] == [
+        f"synthetic fold {fold}" for fold in (1, 2, 3)
+    ]
     assert "3 jobs: 6 runs" in together
-    assert work.run(sweep[3], passing) == work.Outcome(0, 0, 0, (), ())
+    assert work.run(sweep[3], passing) == work.JobResult(0, 0, 0, (), ())
     assert "6 runs finished" in status.status(sweep, passing)

@@ -11,17 +11,34 @@ import pytest
 from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.colors import to_hex
 
-from drawings import ARMS, BAND, DRAWN, MANY, MODELS, NS, accuracy, cells, clip, drawn, folds, grid, made, texts
+from drawings import (
+    ARMS,
+    BAND,
+    DRAWN,
+    MANY,
+    MODELS,
+    NS,
+    accuracy,
+    cells,
+    clip,
+    drawn,
+    folds,
+    grid,
+    made,
+    texts,
+)
 from fewshot_audio.report.drawing import KNOWN, SPARE, looks, panels, save
 from fewshot_audio.report.plots import completeness
 from fewshot_audio.report.plots_frontends import maps
-from fewshot_audio.types import NothingToShow, StoreError
+from fewshot_audio.types import NoRunsError, StoreError
 
 
 @pytest.mark.parametrize("what", DRAWN)
 def test_nothing_is_clipped_or_printed_over(what):
     figure = made(what).figure
-    places = [(text.get_text(), text.get_fontsize(), text.get_window_extent()) for text in texts(figure)]
+    places = [
+        (text.get_text(), text.get_fontsize(), text.get_window_extent()) for text in texts(figure)
+    ]
     width, height = figure.bbox.size
     for name, size, box in places:
         assert size >= 8, name
@@ -50,7 +67,9 @@ def test_the_same_drawing_is_the_same_bytes():
     assert b"CreationDate" not in files["accuracy_us8k.pdf"]
     assert save(first) == files
     assert save(once_more) == files
-    pd.testing.assert_frame_equal(pd.read_csv(io.BytesIO(files["accuracy_us8k.csv"])), first.data, check_dtype=False)
+    pd.testing.assert_frame_equal(
+        pd.read_csv(io.BytesIO(files["accuracy_us8k.csv"])), first.data, check_dtype=False
+    )
 
 
 def test_figures_need_neither_torch_nor_pyplot():
@@ -66,14 +85,20 @@ def test_arms_look_the_same_wherever_they_are():
     assert looks(["pcen"])["pcen"] == looks(["log_eps", "pcen", "leaf"])["pcen"]
     assert list(looks(["b", "a", "b"])) == ["b", "a"]
     for part in ("colour", "marker"):
-        assert len({getattr(look, part) for look in [*KNOWN.values(), *SPARE]}) == len(KNOWN) + len(SPARE)
+        assert len({getattr(look, part) for look in [*KNOWN.values(), *SPARE]}) == len(KNOWN) + len(
+            SPARE
+        )
     assert len(set(looks(MANY).values())) == len(MANY)
     assert len(looks(map(str, range(50)))) == 50
 
 
 def test_colours_agree_between_figures():
     look = looks(["pcen"])["pcen"]
-    of_lines = [to_hex(line.get_color()) for line in drawn(made("accuracy").figure.axes[0]) if line.get_marker() == look.marker]
+    of_lines = [
+        to_hex(line.get_color())
+        for line in drawn(made("accuracy").figure.axes[0])
+        if line.get_marker() == look.marker
+    ]
     of_points = {to_hex(line.get_color()) for line in drawn(made("forest").figure.axes[1])[1:]}
     assert of_lines
     assert {*of_lines, *of_points} == {look.colour.lower()}
@@ -95,17 +120,31 @@ def test_accuracy_is_drawn_in_percent_at_each_n():
         assert list(lines["s"].get_xdata()) == NS
         np.testing.assert_allclose(lines["s"].get_ydata(), 100 * shown["mean"])
         band = axis.collections[2].get_datalim(axis.transData)
-        np.testing.assert_allclose([band.y0, band.y1], [100 * shown["low"].min(), 100 * shown["high"].max()])
+        np.testing.assert_allclose(
+            [band.y0, band.y1], [100 * shown["low"].min(), 100 * shown["high"].max()]
+        )
         np.testing.assert_allclose(drawn(axis)[-1].get_ydata(), [10, 10])
     assert drawing.figure.axes[0].get_ylim() == drawing.figure.axes[1].get_ylim()
     assert "sb_cnn: log_eps from 21.0 % at n = 1 to 41.0 % at n = 50" in drawing.alt
     assert BAND in drawing.caption
-    assert {BAND, "chance, 10 %", "one fold", *ARMS} <= {text.get_text() for text in drawing.figure.legends[0].get_texts()}
+    assert {BAND, "chance, 10 %", "one fold", *ARMS} <= {
+        text.get_text() for text in drawing.figure.legends[0].get_texts()
+    }
 
 
 def test_accuracies_in_the_file_are_those_given():
     by_fold, data = folds(), made("accuracy").data
-    wanted = ["dataset", "model", "arm", "n_per_class", "fold", "mean_percent", "low_percent", "high_percent", "count"]
+    wanted = [
+        "dataset",
+        "model",
+        "arm",
+        "n_per_class",
+        "fold",
+        "mean_percent",
+        "low_percent",
+        "high_percent",
+        "count",
+    ]
     assert list(data) == [*wanted, "chance_percent"]
     means, single = data[data["fold"] == "all"], data[data["fold"] != "all"]
     np.testing.assert_allclose(means["low_percent"], 100 * cells(by_fold)["low"])
@@ -138,13 +177,19 @@ def test_one_n_is_drawn_side_by_side():
     assert [line.get_marker() for line in means] == [looks(ARMS)[arm].marker for arm in ARMS]
     places = [line.get_xdata()[0] for line in means]
     assert axis.get_xlim()[0] < places[0] < places[1] < places[2] < axis.get_xlim()[1]
-    whiskers = [each.get_segments()[0][:, 1] for each in axis.collections if isinstance(each, LineCollection)]
+    whiskers = [
+        each.get_segments()[0][:, 1]
+        for each in axis.collections
+        if isinstance(each, LineCollection)
+    ]
     np.testing.assert_allclose(whiskers[0], [17, 25])
 
 
 def test_without_a_band_or_chance_nothing_is_said_of_them():
     drawing = made("accuracy without a band")
-    assert BAND not in drawing.caption + "".join(text.get_text() for text in drawing.figure.legends[0].get_texts())
+    assert BAND not in drawing.caption + "".join(
+        text.get_text() for text in drawing.figure.legends[0].get_texts()
+    )
     assert "hance" not in drawing.caption + drawing.alt
     assert drawing.data["chance_percent"].isna().all()
 
@@ -163,6 +208,10 @@ def test_figures_are_of_one_dataset_and_of_something():
     both = pd.concat([folds(), folds(dataset="esc50")])
     with pytest.raises(StoreError, match="expected one dataset, found us8k, esc50"):
         accuracy(both)
-    for draw in (lambda: accuracy(folds().head(0)), lambda: completeness(grid().head(0)), lambda: maps(clip().head(0))):
-        with pytest.raises(NothingToShow, match="figure"):
+    for draw in (
+        lambda: accuracy(folds().head(0)),
+        lambda: completeness(grid().head(0)),
+        lambda: maps(clip().head(0)),
+    ):
+        with pytest.raises(NoRunsError, match="figure"):
             draw()

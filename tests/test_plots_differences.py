@@ -14,7 +14,17 @@ def test_a_forest_has_a_point_for_each_difference():
     drawing = forest(table, 0.02, BAND)
     assert drawing.name == "forest_us8k"
     assert [axis.get_title() for axis in drawing.figure.axes] == PAIRS
-    wanted = ["dataset", "model", "arm", "n_per_class", "mean_points", "low_points", "high_points", "count", "marked"]
+    wanted = [
+        "dataset",
+        "model",
+        "arm",
+        "n_per_class",
+        "mean_points",
+        "low_points",
+        "high_points",
+        "count",
+        "marked",
+    ]
     assert list(drawing.data) == wanted
     for end in ("mean", "low", "high"):
         np.testing.assert_allclose(drawing.data[f"{end}_points"], 100 * table[end])
@@ -29,19 +39,37 @@ def test_a_forest_has_a_point_for_each_difference():
         zone = axis.patches[0].get_extents().transformed(axis.transData.inverted())
         np.testing.assert_allclose([zone.x0, zone.x1], [-2, 2], atol=1e-9)
     rows = drawing.figure.axes[0].get_yticklabels()
-    assert [text.get_text() for text in rows] == ["sb_cnn", "n = 1", "n = 5", "n = 50", "timbre", "n = 1", "n = 5", "n = 50"]
+    assert [text.get_text() for text in rows] == [
+        "sb_cnn",
+        "n = 1",
+        "n = 5",
+        "n = 50",
+        "timbre",
+        "n = 1",
+        "n = 5",
+        "n = 50",
+    ]
     assert [text.get_fontweight() for text in rows[:2]] == ["bold", "normal"]
-    assert "log_learn - log_eps: 6 means from -1.0 points (sb_cnn, n = 1) to +20.0 points (timbre, n = 50)" in drawing.alt
+    assert (
+        "log_learn - log_eps: 6 means from -1.0 points (sb_cnn, n = 1) to +20.0 points (timbre, n = 50)"
+        in drawing.alt
+    )
     assert "intervals that exclude nought: 4 of 6. Significant: 2 of 6." in drawing.alt
 
 
 def test_intervals_beyond_the_axis_end_in_arrow_heads():
     table = differences()
-    assert not [line for line in drawn(made("forest").figure.axes[0]) if line.get_marker() in ("<", ">")]
+    assert not [
+        line for line in drawn(made("forest").figure.axes[0]) if line.get_marker() in ("<", ">")
+    ]
     table.loc[2, ["low", "high"]] = [-3, 3]
     drawing = forest(table, 0.02, BAND)
     axis = drawing.figure.axes[0]
-    ends = {line.get_marker(): line.get_xdata()[0] for line in drawn(axis) if line.get_marker() in ("<", ">")}
+    ends = {
+        line.get_marker(): line.get_xdata()[0]
+        for line in drawn(axis)
+        if line.get_marker() in ("<", ">")
+    }
     assert (ends["<"], ends[">"]) == axis.get_xlim()
     assert -10 < ends["<"] < -5  # the other intervals end between -5 and 27 points
     assert 27 < ends[">"] < 32
@@ -52,7 +80,14 @@ def test_completeness_tells_the_counts():
     drawing = made("completeness")
     axis = drawing.figure.axes[0]
     found = {(text.get_position()): text.get_text() for text in axis.texts}
-    assert found == {(0, 0): "6/6", (1, 0): "2/6", (0, 1): "0/6", (1, 1): "–", (0, 2): "–", (1, 2): "–"}
+    assert found == {
+        (0, 0): "6/6",
+        (1, 0): "2/6",
+        (0, 1): "0/6",
+        (1, 1): "–",
+        (0, 2): "–",
+        (1, 2): "–",
+    }
     labels = [text.get_text() for text in axis.get_yticklabels()]
     assert labels == ["us8k / vgg / log_eps", "us8k / vgg / leaf", "esc50 / timbre / log_learn"]
     assert [text.get_text() for text in axis.get_xticklabels()] == ["1", "5"]
@@ -64,7 +99,10 @@ def test_completeness_tells_the_counts():
 def test_counts_stand_out_from_their_cells():
     for finished in range(7):
         axis = completeness(grid().head(1).assign(finished=finished)).figure.axes[0]
-        ground, ink = (luminance(to_rgb) for to_rgb in (axis.patches[0].get_facecolor(), axis.texts[0].get_color()))
+        ground, ink = (
+            luminance(to_rgb)
+            for to_rgb in (axis.patches[0].get_facecolor(), axis.texts[0].get_color())
+        )
         lighter, darker = max(ground, ink), min(ground, ink)
         assert (lighter + 0.05) / (darker + 0.05) > 4.5  # as WCAG has it
 
@@ -72,5 +110,7 @@ def test_counts_stand_out_from_their_cells():
 def luminance(colour):
     """Relative luminance as WCAG 2 defines it."""
     parts = [int(to_hex(colour)[start : start + 2], 16) / 255 for start in (1, 3, 5)]
-    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    linear = [
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    ]
     return np.dot(linear, [0.2126, 0.7152, 0.0722])

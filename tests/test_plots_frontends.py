@@ -28,14 +28,21 @@ def test_learned_numbers_are_drawn_by_epoch():
     drawing.figure.savefig(io.BytesIO())
     assert axes[0].yaxis.get_offset_text().get_text() == ""
     assert "sb_cnn, log_learn, beta: from 1038 to 1040 at n = 1, 1048 at n = 5." in drawing.alt
-    medians = drawing.data.query("fold == 'median' and model == 'timbre' and quantity == 'beta' and n_per_class == 5")
+    medians = drawing.data.query(
+        "fold == 'median' and model == 'timbre' and quantity == 'beta' and n_per_class == 5"
+    )
     assert list(medians["value"]) == pytest.approx([1038, 1043, 1047.95])
     assert set(medians["runs"]) == {3}
 
 
 def test_medians_are_over_the_runs_that_got_as_far():
     table = paths(runs=3, ns=[1], quantities=["alpha"]).query("model == 'timbre'")
-    table = table[~((table["repeat"] == 3) & (table["epoch"] == 199) | (table["repeat"] == 1) & (table["epoch"] == 100))]
+    table = table[
+        ~(
+            (table["repeat"] == 3) & (table["epoch"] == 199)
+            | (table["repeat"] == 1) & (table["epoch"] == 100)
+        )
+    ]
     drawing = learned_scalars(table)
     medians = drawing.data.query("fold == 'median'")
     assert list(medians["runs"]) == [3, 3, 2]
@@ -48,14 +55,21 @@ def test_of_many_runs_some_are_drawn_one_by_one():
     drawing = learned_scalars(paths(runs=2 * SINGLE, ns=[5], quantities=["alpha"]))
     assert sum(len(each.get_segments()) for each in drawing.figure.axes[0].collections) == SINGLE
     assert f"{SINGLE} of up to {2 * SINGLE} per n" in drawing.caption
-    assert drawing.data.query("fold != 'median'").groupby("model")[["fold", "repeat"]].value_counts().shape == (2 * SINGLE,)
-    np.testing.assert_allclose(drawing.figure.axes[0].lines[0].get_ydata()[0], 1036 + (2 * SINGLE - 1) / 2)
+    assert drawing.data.query("fold != 'median'").groupby("model")[
+        ["fold", "repeat"]
+    ].value_counts().shape == (2 * SINGLE,)
+    np.testing.assert_allclose(
+        drawing.figure.axes[0].lines[0].get_ydata()[0], 1036 + (2 * SINGLE - 1) / 2
+    )
 
 
 def test_filters_before_and_after():
     drawing = made("filters")
     assert drawing.name == "filters_us8k_leaf"
-    assert [(axis.get_title(), axis.get_yscale()) for axis in drawing.figure.axes] == [("centre", "log"), ("alpha", "linear")]
+    assert [(axis.get_title(), axis.get_yscale()) for axis in drawing.figure.axes] == [
+        ("centre", "log"),
+        ("alpha", "linear"),
+    ]
     for axis, quantity in zip(drawing.figure.axes, ("centre", "alpha"), strict=True):
         shown = bank([quantity])
         after, before = axis.lines
@@ -71,7 +85,9 @@ def test_filters_before_and_after():
     pd.testing.assert_frame_equal(drawing.data, bank())
     both = filters(pd.concat([bank(), bank().assign(model="vgg", after=100.0)]))
     assert len(both.figure.axes[0].lines) == 3
-    assert {"after, timbre", "after, vgg"} < {text.get_text() for text in both.figure.legends[0].get_texts()}
+    assert {"after, timbre", "after, vgg"} < {
+        text.get_text() for text in both.figure.legends[0].get_texts()
+    }
     negative = filters(bank(["centre"]).assign(low=-1.0))
     assert negative.figure.axes[0].get_yscale() == "linear"
 

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 LEFT = """
-import re, fewshot_audio.process as process, torch
+import re, fewshot_audio.processes as process, torch
 from pathlib import Path
 held = lambda: int(re.search(r"VmRSS:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) // 1024
 process.set_up(1, keep_memory={keep})
@@ -21,11 +21,13 @@ print(held() - before)
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="an option for glibc")
 @pytest.mark.parametrize("keep", [False, True])
 def test_freed_memory_is_kept_only_where_that_is_wanted(keep):
-    done = subprocess.run([sys.executable, "-c", LEFT.format(keep=keep)], check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", LEFT.format(keep=keep)], check=True, capture_output=True, text=True
+    )
     assert (int(done.stdout) > 90) == keep
 
 
 def test_gpus_convolve_in_float32():
-    code = "import torch, fewshot_audio.process as process; process.set_up(1, False); print(torch.backends.cudnn.allow_tf32)"
+    code = "import torch, fewshot_audio.processes as process; process.set_up(1, False); print(torch.backends.cudnn.allow_tf32)"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout == "False\n"

@@ -8,19 +8,23 @@ import pytest
 import torch
 from torch.nn.functional import elu, max_pool2d
 
-from fewshot_audio import config, work
+from defaults import SGD, clipped
+from fewshot_audio import config
 from fewshot_audio.frontends.log_fixed import LogFixed
 from fewshot_audio.frontends.log_learn import LogLearn
-from fewshot_audio.models.classifier import patchwise
+from fewshot_audio.models.base import patchwise
 from fewshot_audio.models.vgg import VGG
-from fewshot_audio.study.store import Store
-from fewshot_audio.train.fit import fit, training_set
-from fewshot_audio.train.method import Randomness
-from fewshot_audio.train.network import Network
-from fewshot_audio.train.prototypical import Prototypical
-from fewshot_audio.train.score import score
+from fewshot_audio.runner import execute as work
+from fewshot_audio.runner.store import Store
+from fewshot_audio.training.evaluate import score
+from fewshot_audio.training.loop import fit, training_set
+from fewshot_audio.training.methods.base import Generators
+from fewshot_audio.training.methods.prototypical import Prototypical
+from fewshot_audio.training.network import Network
 
-CLIPS = [(label, frames) for label in range(3) for frames in (40, 130, 173, 300)]  # 1, 1, 2, 5 patches
+CLIPS = [
+    (label, frames) for label in range(3) for frames in (40, 130, 173, 300)
+]  # 1, 1, 2, 5 patches
 
 
 @pytest.fixture
@@ -33,15 +37,15 @@ def data():
 
 def method(data, **changes):
     settings = {
-        "epochs": 2,
-        "learning_rate": 0.1,
-        "clip_norm": 5.0,
+        "max_epochs": 2,
         "test_hop": 42,
-        "reestimate_bn": False,
-        "bf16_scoring": False,
+        "reestimate_batch_norm": False,
+        "score_in_bfloat16": False,
     }
     own = {"support": 2, "queries": 2, "train_hop": 42, "patience": 200, "own_frontend": False}
-    return Prototypical(**{**settings, **own, **changes}, data=data, randomness=Randomness.named("run"))
+    return Prototypical(
+        **{**settings, **own, **changes}, data=data, generators=Generators.named("run")
+    )
 
 
 def network(frontend=None, frames=False):
@@ -51,28 +55,38 @@ def network(frontend=None, frames=False):
 def test_the_support_is_one_patch_of_different_clips_and_stays_the_same(data):
     for size, expected in ((2, 2), (5, 4)):  # four clips per class are there
         settings = method(data, support=size)
-        batches = [batch for _ in range(3) for batch in settings.epoch(())]
-        supports = [list(zip(batch.clips.tolist(), batch.starts.tolist(), strict=True))[: 3 * expected] for batch in batches]
+        batches = [batch for _ in range(3) for batch in settings.batches(())]
+        supports = [
+            list(zip(batch.clips.tolist(), batch.starts.tolist(), strict=True))[: 3 * expected]
+            for batch in batches
+        ]
         assert all(support == supports[0] for support in supports)
         clips = [clip for clip, _ in supports[0]]
         assert len(set(clips)) == 3 * expected
-        assert [clip // 4 for clip in clips] == [label for label in range(3) for _ in range(expected)]
-        assert all(start % 42 == 0 and start + 128 <= max(128, CLIPS[clip][1]) for clip, start in supports[0])
+        assert [clip // 4 for clip in clips] == [
+            label for label in range(3) for _ in range(expected)
+        ]
+        assert all(
+            start % 42 == 0 and start + 128 <= max(128, CLIPS[clip][1])
+            for clip, start in supports[0]
+        )
 
 
 def test_every_support_is_as_likely_as_any_other(data):
     """Two of four clips in 300 runs: each clip in half of them, within five standard deviations."""
     counts = np.zeros(12)
     for run in range(300):
-        settings = replace(method(data), randomness=Randomness.named(run))
+        settings = replace(method(data), generators=Generators.named(run))
         counts[settings.windows[0][settings.support_windows.flatten()]] += 1
     assert np.abs(counts - 150).max() < 5 * (300 * 0.25) ** 0.5
 
 
 def test_an_update_s_queries_are_different_patches_of_every_class_new_each_time(data):
     settings = method(data)
-    epochs = [list(settings.epoch((3,))) for _ in range(50)]
-    assert {len(epoch) for epoch in epochs} == {27 // 6}  # nine patches per class, two of each per update
+    epochs = [list(settings.batches((3,))) for _ in range(50)]
+    assert {len(epoch) for epoch in epochs} == {
+        27 // 6
+    }  # nine patches per class, two of each per update
     seen = set()
     for batch in (batch for epoch in epochs for batch in epoch):
         assert [tuple(each.shape) for each in batch.noise] == [(12, 3)]
@@ -85,7 +99,7 @@ def test_an_update_s_queries_are_different_patches_of_every_class_new_each_time(
 
 def test_fewer_patches_than_asked_for_are_all_taken():
     data = training_set(LogFixed(1, 1e-6, 10), [torch.rand(50, 128), torch.rand(173, 128)], [0, 1])
-    (batch,) = method(data, queries=5).epoch(())
+    (batch,) = method(data, queries=5).batches(())
     assert sorted(batch.clips.tolist()[2:]) == [0, 1, 1]
 
 
@@ -94,8 +108,13 @@ def embed(net, patches, noise):
     x = net.frontend(patches)[:, None]
 
     def normalised(x, norm):
-        mean, variance = x.mean((0, 2, 3), keepdim=True), x.var((0, 2, 3), correction=0, keepdim=True)
-        return (x - mean) / (variance + 1e-3).sqrt() * norm.weight[:, None, None] + norm.bias[:, None, None]
+        mean, variance = (
+            x.mean((0, 2, 3), keepdim=True),
+            x.var((0, 2, 3), correction=0, keepdim=True),
+        )
+        return (x - mean) / (variance + 1e-3).sqrt() * norm.weight[:, None, None] + norm.bias[
+            :, None, None
+        ]
 
     x = normalised(x, net.classifier.input_norm)
     for block in net.classifier.blocks:
@@ -107,17 +126,20 @@ def embed(net, patches, noise):
 
 def test_a_fit_is_the_plain_loop(data):
     ours, plain = network(), network()
-    (course,) = fit([ours], [method(data, epochs=1, clip_norm=0.5)], "cpu")
-    assert (course.epochs, course.updates, course.ended) == (1, 4, "1 epochs, the number set")
+    (course,) = fit([ours], [method(data, max_epochs=1)], clipped(0.5), "cpu")
+    assert (course.epochs, course.updates, course.stop_reason) == (1, 4, "1 epochs, the number set")
     settings = method(data)
-    plain.classifier.initialise(settings.randomness.init)
-    for batch in settings.epoch(plain.classifier.noise_sizes):
+    plain.classifier.initialise(settings.generators.init)
+    for batch in settings.batches(plain.classifier.dropout_sizes):
         patches = []
         for clip, start in zip(batch.clips.tolist(), batch.starts.tolist(), strict=True):
             whole = data.inputs[0][clip, : data.lengths[clip]]
             patches.append((whole.repeat(4, 1) if len(whole) < 128 else whole)[start : start + 128])
         patches, noise = torch.stack(patches), batch.noise[0]
-        support, queries = embed(plain, patches[:6], noise[:6]), embed(plain, patches[6:], noise[6:])
+        support, queries = (
+            embed(plain, patches[:6], noise[:6]),
+            embed(plain, patches[6:], noise[6:]),
+        )
         centres = torch.stack([support[2 * label : 2 * label + 2].mean(0) for label in range(3)])
         distances = torch.stack([((query - centres) ** 2).mean(1) for query in queries])
         odds = torch.exp(-distances)
@@ -128,7 +150,9 @@ def test_a_fit_is_the_plain_loop(data):
             for parameter, gradient in zip(plain.parameters(), gradients, strict=True):
                 parameter -= 0.1 * gradient * min(1, 0.5 / norm)
     for (name, one), other in zip(ours.named_parameters(), plain.parameters(), strict=True):
-        torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-3, msg=lambda text, name=name: f"{name}: {text}")
+        torch.testing.assert_close(
+            one, other, atol=1e-4, rtol=1e-3, msg=lambda text, name=name: f"{name}: {text}"
+        )
 
 
 def stopped_after(accuracies, patience):
@@ -147,16 +171,18 @@ def stopped_after(accuracies, patience):
 def test_training_ends_as_the_original_s_does(data, monkeypatch, seed):
     accuracies = np.random.default_rng(seed).choice([0.2, 0.4, 0.6, 0.8], 60).tolist()
     settings = method(data, patience=seed)
-    monkeypatch.setattr(Prototypical, "_training_accuracy", lambda self, *_: accuracies[len(self.accuracies)])
-    said = [settings.ended(None, data) for _ in accuracies]
+    monkeypatch.setattr(
+        Prototypical, "_training_accuracy", lambda self, *_: accuracies[len(self.accuracies)]
+    )
+    said = [settings.stop_reason(None, data) for _ in accuracies]
     first = next(epoch for epoch, reason in enumerate(said, 1) if reason)
     assert first == stopped_after(accuracies, seed)
     assert said[first - 1] == f"{seed + 1} epochs without a new best"
 
 
 def test_training_ends_by_itself_and_says_why(data):
-    (course,) = fit([network()], [method(data, epochs=None, patience=3)], "cpu")
-    assert course.ended == "4 epochs without a new best"
+    (course,) = fit([network()], [method(data, max_epochs=None, patience=3)], SGD, "cpu")
+    assert course.stop_reason == "4 epochs without a new best"
     assert course.epochs >= 5
     assert course.updates == 4 * course.epochs
 
@@ -168,11 +194,16 @@ def by_hand(net, data, settings, maps):
     clips, starts = (each[support].tolist() for each in settings.windows)
     found = []
     with torch.inference_mode():
-        patches = [data.inputs[0][c, : data.lengths[c]].repeat(4, 1)[s : s + 128] for c, s in zip(clips, starts, strict=True)]
+        patches = [
+            data.inputs[0][c, : data.lengths[c]].repeat(4, 1)[s : s + 128]
+            for c, s in zip(clips, starts, strict=True)
+        ]
         frontend = net.support_frontend or net.frontend
         centres = net.classifier(frontend(torch.stack(patches))).unflatten(0, (3, -1)).mean(1)
         for each in maps:
-            whole = torch.from_numpy(np.tile(each, (128 // len(each) + 1, 1))[:128] if len(each) < 128 else each)
+            whole = torch.from_numpy(
+                np.tile(each, (128 // len(each) + 1, 1))[:128] if len(each) < 128 else each
+            )
             embedded = patchwise(net.classifier, net.frontend(whole[None]), 42)[0]
             scores = torch.exp(-((embedded[:, None] - centres) ** 2).mean(2))
             found.append((scores / scores.sum(1, keepdim=True)).log().mean(0))
@@ -182,16 +213,25 @@ def by_hand(net, data, settings, maps):
 @pytest.mark.parametrize(("frames", "own"), [(False, False), (True, False), (True, True)])
 def test_clips_are_scored_by_the_mean_log_probability_of_patches_at_hop_42(data, frames, own):
     net, settings = network(LogLearn(7, 1, "e"), frames), method(data, own_frontend=own)
-    settings.equip(net)
-    fit([net], [settings], "cpu")
+    settings.adapt(net)
+    fit([net], [settings], SGD, "cpu")
     if own:
         torch.nn.init.constant_(net.support_frontend.a, -2)
     random = np.random.default_rng(1)
-    maps = [random.random((n, 128), dtype=np.float32) * scale for n in (30, 128, 173, 431) for scale in (1, 2, 3)]
+    maps = [
+        random.random((n, 128), dtype=np.float32) * scale
+        for n in (30, 128, 173, 431)
+        for scale in (1, 2, 3)
+    ]
     expected = by_hand(net, data, settings, maps)
     scorer = settings.scorer(net, data)
     with torch.inference_mode():
-        found = torch.stack([scorer(net.sweep(torch.from_numpy(each)[None], 42)).mean(1)[0] for each in maps])
+        found = torch.stack(
+            [
+                scorer(net.forward_dense(torch.from_numpy(each)[None], 42)).mean(1)[0]
+                for each in maps
+            ]
+        )
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
     labels = expected.argmax(1).tolist()
     assert score(net, settings, data, maps, labels, 3).correct == len(maps)
@@ -200,7 +240,7 @@ def test_clips_are_scored_by_the_mean_log_probability_of_patches_at_hop_42(data,
 
 def test_the_accuracy_on_the_training_clips_is_that_of_their_patches(data):
     net, settings = network(), method(data)
-    fit([net], [settings], "cpu")
+    fit([net], [settings], SGD, "cpu")
     net.train()
     found = settings._training_accuracy(net, data)
     assert net.training
@@ -212,12 +252,14 @@ def test_the_accuracy_on_the_training_clips_is_that_of_their_patches(data):
 def test_supports_may_have_a_frontend_of_their_own(data):
     shared, own = network(LogLearn(7, 1, "e")), network(LogLearn(7, 1, "e"))
     for net, settings in ((shared, method(data)), (own, method(data, own_frontend=True))):
-        settings.equip(net)
-        (course,) = fit([net], [settings], "cpu")
-        assert course.path["alpha"][0] == pytest.approx(1096.633, abs=1e-3)
-    assert sum(p.numel() for p in own.parameters()) == sum(p.numel() for p in shared.parameters()) + 2
-    learned = own.learned()
-    assert len({learned["alpha"], learned["support alpha"], shared.learned()["alpha"]}) == 3
+        settings.adapt(net)
+        (course,) = fit([net], [settings], SGD, "cpu")
+        assert course.history["alpha"][0] == pytest.approx(1096.633, abs=1e-3)
+    assert (
+        sum(p.numel() for p in own.parameters()) == sum(p.numel() for p in shared.parameters()) + 2
+    )
+    learned = own.learned_scalars()
+    assert len({learned["alpha"], learned["support alpha"], shared.learned_scalars()["alpha"]}) == 3
     patch = torch.rand(1, 128, 128)
     assert not torch.equal(own(patch), own(patch, support=True))
     assert torch.equal(shared.eval()(patch), shared(patch, support=True))
@@ -226,19 +268,32 @@ def test_supports_may_have_a_frontend_of_their_own(data):
 @pytest.mark.parametrize("model", ["proto", "proto_original"])
 def test_a_job_trains_and_stores_it_like_any_other(synthetic_root, machine, model, tmp_path):
     """Twice, with the same numbers to the last bit."""
-    data = ["dataset=synthetic", f"dataset.root={synthetic_root}", "dataset.groups=3", "dataset.clips_per_class=2"]
-    quick = [f"model={model}", "model.width=2", "fit.epochs=2", "n_per_class=2", "repeats=1", "sample_rate=16000", "hop=512"]
+    data = [
+        "dataset=synthetic",
+        f"dataset.root={synthetic_root}",
+        "dataset.groups=3",
+        "dataset.clips_per_class=2",
+    ]
+    quick = [
+        f"model={model}",
+        "model.width=2",
+        "method.max_epochs=2",
+        "n_per_class=2",
+        "repeats=1",
+        "sample_rate=16000",
+        "hop=512",
+    ]
     job = config.job(config.composed([*data, *quick, "frontend=log_learn"]))
     assert work.run(job, machine).failed == ()
     (line,) = Store(machine.results).lines()
-    assert (line["epochs"], line["ended"]) == (2, "2 epochs, the number set")
+    assert (line["epochs"], line["stop_reason"]) == (2, "2 epochs, the number set")
     assert line["updates"] >= 2
     assert ("support alpha" in line["learned"]) == (model == "proto_original")
-    assert line["identity"]["fit"].get("own_frontend", False) == (model == "proto_original")
-    assert line["path"]["epoch"] == [0, 1, 2]
-    assert line["training_clips"] == [2] * 5
+    assert line["identity"]["method"].get("own_frontend", False) == (model == "proto_original")
+    assert line["history"]["epoch"] == [0, 1, 2]
+    assert line["clips_per_class"] == [2] * 5
     again = replace(machine, results=tmp_path / "again")
     work.run(job, again)
     (other,) = Store(again.results).lines()
-    same = ("key", "accuracy", "confusion", "learned", "path", "measured")
+    same = ("key", "accuracy", "confusion_matrix", "learned", "path", "patch_statistics")
     assert {name: line[name] for name in same} == {name: other[name] for name in same}

@@ -12,8 +12,8 @@ from fewshot_audio.report.significance import significance
 from fewshot_audio.report.tables import batch_norm, cost, drift
 from fewshot_audio.report.verdict import verdicts
 from fewshot_audio.report.write import texts, write
-from fewshot_audio.types import ConfigError, NothingToShow
-from made_up import ASKED, PAIRS, PARTIAL, accuracies, differences, frame, line, store
+from fewshot_audio.types import ConfigError, NoRunsError
+from synthetic_records import ASKED, PAIRS, PARTIAL, accuracies, differences, frame, line, store
 
 HALF = math.sqrt(1 / 3) / 4  # sample deviation of two quarters and two halves: 0.1443
 BEST = (
@@ -86,19 +86,30 @@ def test_accuracies_as_files():
 def test_an_interval_is_named_by_what_it_is_over():
     lines = [line(fold, 1, 1, "log_eps", value) for fold, value in ((1, 0.25), (2, 0.75))]
     table = accuracies(lines, spread="interval", side_by_side=False)
-    assert table.caption.startswith("Accuracy in %: mean [95 % t interval over 2 folds] (number of runs).")
-    assert "| us8k      | sb_cnn  | log_eps | 50.0 [−267.7, 367.7] (2) |" in render.markdown(table, [])  # 12.706 x 0.25
+    assert table.caption.startswith(
+        "Accuracy in %: mean [95 % t interval over 2 folds] (number of runs)."
+    )
+    assert "| us8k      | sb_cnn  | log_eps | 50.0 [−267.7, 367.7] (2) |" in render.markdown(
+        table, []
+    )  # 12.706 x 0.25
     one = [line(1, 1, repeat, "log_eps", value) for repeat, value in ((1, 0.25), (2, 0.75))]
-    assert "[95 % t interval over draws within one fold]" in accuracies(one, spread="interval").caption
+    assert (
+        "[95 % t interval over draws within one fold]" in accuracies(one, spread="interval").caption
+    )
     draws = replace(ASKED, how=replace(ASKED.how, unit="draw", confidence=0.9))
-    assert "[90 % t interval over draws within the 2 folds as they are]" in accuracies(store()[:8], draws, "interval").caption
+    assert (
+        "[90 % t interval over draws within the 2 folds as they are]"
+        in accuracies(store()[:8], draws, "interval").caption
+    )
 
 
 def test_the_best_arm_is_bold_where_the_test_backs_it():
     lines = [
         line(fold, 1, 1, frontend, level + 0.01 * fold + 0.001 * (fold * shift % 3))
         for fold in range(1, 9)
-        for shift, (frontend, level) in enumerate({"leaf": 0.5, "log_eps": 0.3, "log_learn": 0.301}.items(), 1)
+        for shift, (frontend, level) in enumerate(
+            {"leaf": 0.5, "log_eps": 0.3, "log_learn": 0.301}.items(), 1
+        )
     ]
     table = accuracies(lines)
     assert table.marked.iloc[0].tolist() == [False, False, True, False, False]
@@ -110,15 +121,21 @@ def test_the_best_arm_is_bold_where_the_test_backs_it():
 
 
 def test_drift_is_told_number_by_number():
-    report = {"frontend_report": {"summary": {"median drift, Hz": 12.5, "filters at a bound": 3}}}
-    other = {"frontend_report": {"summary": {"median drift, Hz": 1234.5, "filters at a bound": 4}}}
-    runs = frame([*store(), line(1, 1, 1, "leaf", 0.5, **report), line(1, 1, 2, "leaf", 0.5, **other)])
+    report = {
+        "frontend_diagnostics": {"summary": {"median drift, Hz": 12.5, "filters at a bound": 3}}
+    }
+    other = {
+        "frontend_diagnostics": {"summary": {"median drift, Hz": 1234.5, "filters at a bound": 4}}
+    }
+    runs = frame(
+        [*store(), line(1, 1, 1, "leaf", 0.5, **report), line(1, 1, 2, "leaf", 0.5, **other)]
+    )
     table = drift(runs, "drift", "Drift", ASKED)
     assert render.markdown(table, []).splitlines()[4:] == [
         "| us8k      | sb_cnn  | leaf  | filters at a bound | 3.5 ± 0.707 (2) |",
         "| us8k      | sb_cnn  | leaf  | median drift, Hz   | 624 ± 864 (2)   |",
     ]
-    with pytest.raises(NothingToShow, match="table drift"):
+    with pytest.raises(NoRunsError, match="table drift"):
         drift(frame(store()), "drift", "Drift", ASKED)
 
 
@@ -126,20 +143,29 @@ def test_a_difference_pairs_run_with_run():
     table = differences(store())
     assert table.cells[["mean", "count"]].to_numpy().tolist() == [[0.125, 4], [-0.25, 1]]
     assert table.cells["spread"][0] == pytest.approx(HALF, rel=1e-15)  # of 0.25, 0, 0, 0.25
-    assert "| us8k      | sb_cnn  | log_learn - log_eps | +12.5 (4) | −25.0 (1) |" in render.markdown(table, [])
+    assert (
+        "| us8k      | sb_cnn  | log_learn - log_eps | +12.5 (4) | −25.0 (1) |"
+        in render.markdown(table, [])
+    )
     assert table.by_fold[["n_per_class", "fold", "mean", "count"]].to_numpy().tolist() == [
         [1, 1, 0.125, 2],
         [1, 2, 0.125, 2],
         [10, 1, -0.25, 1],
     ]
     over_draws = replace(ASKED, how=replace(ASKED.how, unit="draw"))
-    cell = differences(store(), over_draws).cells.iloc[0]  # each fold: 0.25 and 0, or 0 and 0.25; 2 degrees of freedom
-    assert cell["high"] - cell["mean"] == pytest.approx(4.302652729911275 * math.sqrt(2 * 0.03125 / 2) / 2)
+    cell = differences(store(), over_draws).cells.iloc[
+        0
+    ]  # each fold: 0.25 and 0, or 0 and 0.25; 2 degrees of freedom
+    assert cell["high"] - cell["mean"] == pytest.approx(
+        4.302652729911275 * math.sqrt(2 * 0.03125 / 2) / 2
+    )
 
 
 def test_what_tests_say_is_a_table():
     lines = [
-        line(fold, 1, 1, arm, value) for fold in (1, 2, 3) for arm, value in (("log_eps", 0.25), ("log_learn", 0.25 + fold / 8))
+        line(fold, 1, 1, arm, value)
+        for fold in (1, 2, 3)
+        for arm, value in (("log_eps", 0.25), ("log_learn", 0.25 + fold / 8))
     ]
     table = significance(frame(lines), "tests", "Tests", PAIRS, ASKED)
     assert table.text.iloc[0].tolist() == [
@@ -162,7 +188,10 @@ def test_what_tests_say_is_a_table():
 
 
 def test_what_runs_cost_is_a_table():
-    lines = [line(1, 1, repeat, "log_eps", 0.5, parameters=42764, seconds={"train": repeat}) for repeat in (1, 2345, 6000)]
+    lines = [
+        line(1, 1, repeat, "log_eps", 0.5, parameters=42764, seconds={"train": repeat})
+        for repeat in (1, 2345, 6000)
+    ]
     table = cost(frame([*lines, line(1, 1, 1, "log_learn", 0.5)]), "cost", "Cost", ASKED)
     assert table.text.to_numpy().tolist() == [
         ["us8k", "sb_cnn", "log_eps", "42,764", "50.0 %, 2,340 s (3)"],
@@ -186,23 +215,35 @@ def test_re_estimated_statistics_are_compared_run_by_run():
         for repeat, (before, after) in enumerate([(0.25, 0.5), (0.5, 0.5), (0.5, 0.25)], 1)
     ]
     cells = batch_norm(frame(lines), "batch_norm", "Batch norm", ASKED).cells
-    assert cells[["arm", "mean", "spread", "count"]].to_numpy().tolist() == [["log_eps", 0, 0.25, 3]]
-    with pytest.raises(NothingToShow, match="table batch_norm: the store has no finished runs for it"):
+    assert cells[["arm", "mean", "spread", "count"]].to_numpy().tolist() == [
+        ["log_eps", 0, 0.25, 3]
+    ]
+    with pytest.raises(
+        NoRunsError, match="table batch_norm: the store has no finished runs for it"
+    ):
         batch_norm(frame(store()), "batch_norm", "Batch norm", ASKED)
 
 
 def test_a_pair_with_an_arm_that_is_nowhere_is_left_out_and_named_where_there_is_no_other():
-    with pytest.raises(NothingToShow, match="table difference: the store has no finished runs of log_fixed; scripts"):
+    with pytest.raises(
+        NoRunsError, match="table difference: the store has no finished runs of log_fixed; scripts"
+    ):
         differences(store(), pairs=[("log_fixed", "log_eps"), ("log_learn", "log_fixed")])
-    assert set(differences(store(), pairs=[("log_fixed", "log_eps"), *PAIRS]).cells["arm"]) == {"log_learn - log_eps"}
+    assert set(differences(store(), pairs=[("log_fixed", "log_eps"), *PAIRS]).cells["arm"]) == {
+        "log_learn - log_eps"
+    }
 
 
 def test_published_numbers_stand_beside_ours(tmp_path):
     published = tmp_path / "published.csv"
-    published.write_text("dataset,model,arm,n_per_class,percent\nus8k,sb_cnn,log_eps,1,40.5\nus8k,sb_cnn,leaf,1,50\n")
+    published.write_text(
+        "dataset,model,arm,n_per_class,percent\nus8k,sb_cnn,log_eps,1,40.5\nus8k,sb_cnn,leaf,1,50\n"
+    )
     asked = replace(ASKED, published=published)
     table = accuracies(store(), asked)
-    assert [head for head in table.text.columns if "published" in head[1]] == [("n = 1", "log_eps published")]
+    assert [head for head in table.text.columns if "published" in head[1]] == [
+        ("n = 1", "log_eps published")
+    ]
     assert table.text[("n = 1", "log_eps published")].tolist() == ["40.5 (−3.0)"]
     assert table.cells[["published", "deviation"]].iloc[0].tolist() == pytest.approx([0.405, -0.03])
     assert "published" not in differences(store(), asked).cells
@@ -229,8 +270,15 @@ def test_the_answer_is_a_sentence_per_dataset_and_pair():
         for arm, better in (("log_eps", "log_learn"), ("log_learn", "log_learn"))
     ]
     (sentence,) = verdicts(all_paired(frame(far), "v", PAIRS, True), ASKED.how)
-    assert sentence.startswith("us8k, log_learn against log_eps, at n = 1: better for sb_cnn (+20.4, ")
+    assert sentence.startswith(
+        "us8k, log_learn against log_eps, at n = 1: better for sb_cnn (+20.4, "
+    )
     worse = all_paired(frame(far), "v", [("log_eps", "log_learn")], True)
     assert ": worse for sb_cnn (−20.4, " in verdicts(worse, ASKED.how)[0]
-    alike = [{**each, "accuracy": 0.5 + 0.0001 * (index * index % 7)} for index, each in enumerate(far)]
-    assert ": as good for sb_cnn (" in verdicts(all_paired(frame(alike), "v", PAIRS, True), ASKED.how)[0]
+    alike = [
+        {**each, "accuracy": 0.5 + 0.0001 * (index * index % 7)} for index, each in enumerate(far)
+    ]
+    assert (
+        ": as good for sb_cnn ("
+        in verdicts(all_paired(frame(alike), "v", PAIRS, True), ASKED.how)[0]
+    )

@@ -2,7 +2,7 @@ import hashlib
 
 import numpy as np
 
-from fewshot_audio.seeds import seed_for
+from fewshot_audio.seeding import seed_for
 
 
 def test_a_seed_is_the_start_of_a_sha256_over_the_names():
@@ -11,7 +11,10 @@ def test_a_seed_is_the_start_of_a_sha256_over_the_names():
 
 
 def test_names_are_not_run_together():
-    assert len({seed_for("a", "bc"), seed_for("ab", "c"), seed_for("abc"), seed_for("a", "b", "c")}) == 4
+    assert (
+        len({seed_for("a", "bc"), seed_for("ab", "c"), seed_for("abc"), seed_for("a", "b", "c")})
+        == 4
+    )
 
 
 def test_seeds_spread_over_their_range():

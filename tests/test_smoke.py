@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from fewshot_audio.study.store import Store
+from fewshot_audio.runner.store import Store
 
 ROOT = Path(__file__).parents[1]
 CHANCE = 0.2
@@ -15,16 +15,32 @@ CHANCE = 0.2
 
 @pytest.mark.slow
 def test_a_sweep_learns_and_a_second_one_trains_nothing(tmp_path):
-    data = ["dataset=synthetic", f"cache={tmp_path}", f"results={tmp_path / 'results'}", "accelerator=cpu"]
+    data = [
+        "dataset=synthetic",
+        f"cache={tmp_path}",
+        f"results={tmp_path / 'results'}",
+        "accelerator=cpu",
+    ]
     arms = ["model=timbre,sb_cnn", "frontend=log_eps,log_learn", "fold=1,2"]
-    sweep = [sys.executable, "scripts/run.py", "-m", *data, *arms, "n_per_class=1,8", "repeats=1", "fit.epochs=100"]
+    sweep = [
+        sys.executable,
+        "scripts/run.py",
+        "-m",
+        *data,
+        *arms,
+        "n_per_class=1,8",
+        "repeats=1",
+        "method.max_epochs=100",
+    ]
     subprocess.run(sweep, check=True, cwd=ROOT)
     first = list(Store(tmp_path / "results").lines())
     assert len(first) == 16
     subprocess.run(sweep, check=True, cwd=ROOT)
     assert list(Store(tmp_path / "results").lines()) == first
     subprocess.run([sys.executable, "scripts/report.py", *data], check=True, cwd=ROOT)
-    cells = pd.read_csv(tmp_path / "results/tables/accuracy.csv").set_index(["model", "arm", "n_per_class"])
+    cells = pd.read_csv(tmp_path / "results/tables/accuracy.csv").set_index(
+        ["model", "arm", "n_per_class"]
+    )
     assert (cells["count"] == 2).all()
     for model in ("timbre", "sb_cnn"):
         for frontend in ("log_eps", "log_learn"):

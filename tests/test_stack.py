@@ -8,14 +8,15 @@ import pytest
 import torch
 from torch.nn import functional
 
+from defaults import SGD
 from fewshot_audio import config
 from fewshot_audio.components import build
-from fewshot_audio.models.classifier import FRAMES
-from fewshot_audio.train.fit import fit, updates_of
-from fewshot_audio.train.method import Batch, Randomness
-from fewshot_audio.train.reestimate import reestimate
-from fewshot_audio.train.run import prepared
-from fewshot_audio.train.stack import Alone, Vectorised, bytes_of_run, stack_of
+from fewshot_audio.models.base import FRAMES
+from fewshot_audio.training.batchnorm import reestimate
+from fewshot_audio.training.loop import fit, updates_of
+from fewshot_audio.training.methods.base import Batch, Generators
+from fewshot_audio.training.run import prepared
+from fewshot_audio.training.stack import SingleRun, StackedRuns, bytes_of_run, make_stack
 
 CLASSES, HOP = 3, 192
 FRAMES_OF = (100, 173, 215)  # of a run's clips: one is shorter than a patch
@@ -26,19 +27,34 @@ PAIRS = [
     *(("timbre", name) for name in FRONTENDS if name != "log_learn"),
     ("vgg", "leaf"),
 ]
-REST = [pytest.param(*pair, marks=pytest.mark.slow) for pair in product(MODELS, FRONTENDS) if pair not in PAIRS]
+REST = [
+    pytest.param(*pair, marks=pytest.mark.slow)
+    for pair in product(MODELS, FRONTENDS)
+    if pair not in PAIRS
+]
 SMALL = {
     "proto": ["model.width=4"],
     "proto_original": ["model.width=4"],
     "vgg": ["model.width=4"],
-    **{name: ["frontend.engine=exact"] for name in ("leaf", "leaf_widths", "efficient_leaf", "td_fbanks")},
+    **{
+        name: ["frontend.engine=exact"]
+        for name in ("leaf", "leaf_widths", "efficient_leaf", "td_fbanks")
+    },
 }
 
 
 def job(model, frontend, *settings):
     """A job of a network as small as its kind allows, at a rate that makes waveforms short."""
-    where = ["dataset=synthetic", "sample_rate=8000", f"hop={HOP}", f"model={model}", f"frontend={frontend}"]
-    return config.job(config.composed([*where, *SMALL.get(model, []), *SMALL.get(frontend, []), *settings]))
+    where = [
+        "dataset=synthetic",
+        "sample_rate=8000",
+        f"hop={HOP}",
+        f"model={model}",
+        f"frontend={frontend}",
+    ]
+    return config.job(
+        config.composed([*where, *SMALL.get(model, []), *SMALL.get(frontend, []), *settings])
+    )
 
 
 def runs(job, count, dtype=torch.float64, clips=2):
@@ -50,10 +66,12 @@ def runs(job, count, dtype=torch.float64, clips=2):
         rows, labels = [], []
         for label in range(CLASSES):
             for frames in random.choice(FRAMES_OF, clips):
-                noise = random.random(((frames // 4 - 1) * HOP + 1, 1) if waveform else (frames, 128))
+                noise = random.random(
+                    ((frames // 4 - 1) * HOP + 1, 1) if waveform else (frames, 128)
+                )
                 rows.append(torch.from_numpy((0.1 if waveform else 1 + label) * noise).float())
                 labels.append(label)
-        network, method = prepared(job, CLASSES, rows, labels, Randomness.named("stack", run))
+        network, method = prepared(job, CLASSES, rows, labels, Generators.named("stack", run))
         networks.append(network.to(dtype))
         methods.append(replace(method, data=as_type(method.data, dtype)))
     return networks, methods
@@ -62,13 +80,19 @@ def runs(job, count, dtype=torch.float64, clips=2):
 def as_type(data, dtype):
     """Maps or spectra in another precision."""
     types = {torch.float32: dtype, torch.complex64: dtype.to_complex()}
-    return data._replace(inputs=tuple(each.to(types.get(each.dtype, each.dtype)) for each in data.inputs))
+    return data._replace(
+        inputs=tuple(each.to(types.get(each.dtype, each.dtype)) for each in data.inputs)
+    )
 
 
 def assert_same(one, other, tolerance):
     for name, tensor in one.state_dict().items():
         torch.testing.assert_close(
-            other.state_dict()[name], tensor, atol=tolerance, rtol=tolerance, msg=lambda m, n=name: f"{n}: {m}"
+            other.state_dict()[name],
+            tensor,
+            atol=tolerance,
+            rtol=tolerance,
+            msg=lambda m, n=name: f"{n}: {m}",
         )
 
 
@@ -76,30 +100,39 @@ def assert_same(one, other, tolerance):
 def test_a_stack_of_three_equals_three_of_one(model, frontend):
     """In double precision: in single a different order of sums is soon amplified, by maxima that change place."""
     whole = not build(job(model, frontend).frontend).pointwise  # slow
-    wanted = job(model, frontend, f"fit.epochs={1 if whole else 3}")
+    wanted = job(model, frontend, f"method.max_epochs={1 if whole else 3}")
     together, methods = runs(wanted, 3)
-    courses = fit(together, methods, "cpu")
+    courses = fit(together, methods, SGD, "cpu")
     apart, methods = runs(wanted, 3)
     for network, method, course, other in zip(apart, methods, courses, together, strict=True):
-        (alone,) = fit([network], [method], "cpu")
+        (alone,) = fit([network], [method], SGD, "cpu")
         assert_same(network, other, 1e-9)
-        assert (course.epochs, course.updates, course.ended) == (alone.epochs, alone.updates, alone.ended)
+        assert (course.epochs, course.updates, course.stop_reason) == (
+            alone.epochs,
+            alone.updates,
+            alone.ended,
+        )
         for name, path in alone.path.items():
-            assert course.path[name] == pytest.approx(path, rel=1e-9)
+            assert course.history[name] == pytest.approx(path, rel=1e-9)
 
 
-@pytest.mark.parametrize(("model", "frontend"), [*((model, "log_learn") for model in MODELS), ("timbre", "leaf")])
+@pytest.mark.parametrize(
+    ("model", "frontend"), [*((model, "log_learn") for model in MODELS), ("timbre", "leaf")]
+)
 def test_a_stack_equals_single_runs_in_single_precision(model, frontend):
     """To 1e-5; prototypical networks in 99 of 100 numbers. Maxima that change place by rounding, which differs between
     processors and numbers of threads, move their others."""
-    wanted = job(model, frontend, "fit.epochs=1")
+    wanted = job(model, frontend, "method.max_epochs=1")
     together, methods = runs(wanted, 3, torch.float32)
-    fit(together, methods, "cpu")
+    fit(together, methods, SGD, "cpu")
     apart, methods = runs(wanted, 3, torch.float32)
     for network, method, other in zip(apart, methods, together, strict=True):
-        fit([network], [method], "cpu")
+        fit([network], [method], SGD, "cpu")
         found = other.state_dict()
-        pairs = [(each.flatten().double(), found[name].flatten().double()) for name, each in network.state_dict().items()]
+        pairs = [
+            (each.flatten().double(), found[name].flatten().double())
+            for name, each in network.state_dict().items()
+        ]
         one, two = (torch.cat(each) for each in zip(*pairs, strict=True))
         off = (one - two).abs() / (1 + one.abs())
         prototypical = model.startswith("proto")
@@ -109,37 +142,44 @@ def test_a_stack_equals_single_runs_in_single_precision(model, frontend):
 
 def test_a_run_that_ends_holds_still_while_others_go_on():
     """Prototypical runs end when their accuracy on the training clips says so, each at its own time."""
-    wanted = job("proto", "log_learn", "fit.epochs=12", "fit.patience=1")
+    wanted = job("proto", "log_learn", "method.max_epochs=12", "method.patience=1")
     together, methods = runs(wanted, 4)
-    courses = fit(together, methods, "cpu")
+    courses = fit(together, methods, SGD, "cpu")
     assert len({course.epochs for course in courses}) > 1
     apart, methods = runs(wanted, 4)
     for network, method, course, other in zip(apart, methods, courses, together, strict=True):
-        (alone,) = fit([network], [method], "cpu")
-        assert (course.epochs, course.updates, course.ended) == (alone.epochs, alone.updates, alone.ended)
+        (alone,) = fit([network], [method], SGD, "cpu")
+        assert (course.epochs, course.updates, course.stop_reason) == (
+            alone.epochs,
+            alone.updates,
+            alone.ended,
+        )
         assert_same(network, other, 1e-9)
 
 
 def test_a_run_that_diverges_spoils_no_other():
-    wanted = job("vgg", "log_learn", "fit.epochs=2")
+    wanted = job("vgg", "log_learn", "method.max_epochs=2")
     together, methods = runs(wanted, 3)
     bad = methods[1].data.inputs[0].clone()
     bad[0] = torch.nan
     methods[1] = replace(methods[1], data=methods[1].data._replace(inputs=(bad,)))
-    fit(together, methods, "cpu")
+    fit(together, methods, SGD, "cpu")
     assert not any(each.isfinite().all() for each in together[1].parameters())
     apart, methods = runs(wanted, 3)
     for run in (0, 2):
-        fit([apart[run]], [methods[run]], "cpu")
+        fit([apart[run]], [methods[run]], SGD, "cpu")
         assert_same(apart[run], together[run], 1e-9)
 
 
 def test_each_run_of_a_stack_is_clipped_by_its_own_norm():
     """One run's gradient is far longer than what is allowed, the others' are not; torch's own clipping of each is the judge."""
-    wanted = job("sb_cnn", "log_eps", "fit.clip_norm=0.5")
+    wanted = job("sb_cnn", "log_eps")
     networks, methods = runs(wanted, 3)
-    methods = [replace(each, decay=decay) for each, decay in zip(methods, (0.0, 0.0, 10.0), strict=True)]
-    stack = stack_of(networks, methods)
+    methods = [
+        replace(each, weight_decay=decay)
+        for each, decay in zip(methods, (0.0, 0.0, 10.0), strict=True)
+    ]
+    stack = make_stack(networks, methods)
     gradients = {}
     for run, network in enumerate(networks):
         torch.manual_seed(run)
@@ -149,21 +189,21 @@ def test_each_run_of_a_stack_is_clipped_by_its_own_norm():
         torch.nn.utils.clip_grad_norm_(network.parameters(), 0.5)
     for name, each in stack.all.named_parameters():
         each.grad = torch.stack(gradients[name])
-    stack.clip()
-    for name, each in stack.all.named_parameters():
-        expected = torch.stack([network.get_parameter(name).grad for network in networks])
-        torch.testing.assert_close(each.grad, expected)
+    expected = [[each.grad for each in network.parameters()] for network in networks]
+    stack.gradients(0.5)
+    for network, gradients in zip(networks, expected, strict=True):
+        torch.testing.assert_close([each.grad for each in network.parameters()], gradients)
 
 
 def test_batch_norm_is_re_estimated_in_stacks():
-    wanted = job("vgg", "log_eps", "fit.epochs=2", "fit.reestimate_bn=true")
+    wanted = job("vgg", "log_eps", "method.max_epochs=2", "method.reestimate_batch_norm=true")
     together, methods = runs(wanted, 2)
-    fit(together, methods, "cpu")
+    fit(together, methods, SGD, "cpu")
     for network, method in zip(together, methods, strict=True):
         reestimate(network, method, method.data)
     apart, methods = runs(wanted, 2)
     for network, method, other in zip(apart, methods, together, strict=True):
-        fit([network], [method], "cpu")
+        fit([network], [method], SGD, "cpu")
         stored = network.classifier.input_norm.running_mean.clone()
         reestimate(network, method, method.data)
         assert (network.classifier.input_norm.running_mean - stored).abs().item() > 1e-3
@@ -172,11 +212,14 @@ def test_batch_norm_is_re_estimated_in_stacks():
 
 @pytest.mark.parametrize("frontend", ["log_eps", "leaf"])
 def test_one_run_trains_alone_and_several_as_one_network(frontend):
-    assert type(stack_of(*runs(job("timbre", frontend), 1))) is Alone
+    assert type(make_stack(*runs(job("timbre", frontend), 1))) is SingleRun
     networks, methods = runs(job("timbre", frontend), 2)
-    stack = stack_of(networks, methods)
-    assert type(stack) is Vectorised
-    batches = {run: next(method.epoch(networks[run].classifier.noise_sizes)) for run, method in enumerate(methods)}
+    stack = make_stack(networks, methods)
+    assert type(stack) is StackedRuns
+    batches = {
+        run: next(method.batches(networks[run].classifier.dropout_sizes))
+        for run, method in enumerate(methods)
+    }
     (update,) = updates_of(batches)
     stack.losses(update).sum().backward()
     for name, each in stack.all.named_parameters():
@@ -195,32 +238,32 @@ def test_batch_norm_of_stacks_alone_leaves_cudnn_out(count, by_cudnn):
                 seen.add((function.__name__, torch.backends.cudnn.enabled))
             return function(*args, **(kwargs or {}))
 
-    networks, methods = runs(job("vgg", "log_learn", "fit.epochs=1"), count)
+    networks, methods = runs(job("vgg", "log_learn", "method.max_epochs=1"), count)
     with Watched():
-        fit(networks, methods, "cpu")
+        fit(networks, methods, SGD, "cpu")
     assert seen == {("batch_norm", by_cudnn), ("conv2d", True)}
     assert torch.backends.cudnn.enabled
 
 
 def test_supports_with_a_frontend_of_their_own_see_whole_clips_in_stacks():
-    wanted = job("proto", "leaf", "fit.own_frontend=true", "fit.epochs=1")
+    wanted = job("proto", "leaf", "method.own_frontend=true", "method.max_epochs=1")
     together, methods = runs(wanted, 2)
-    fit(together, methods, "cpu")
+    fit(together, methods, SGD, "cpu")
     apart, methods = runs(wanted, 2)
     for network, method, other in zip(apart, methods, together, strict=True):
-        fit([network], [method], "cpu")
+        fit([network], [method], SGD, "cpu")
         assert_same(network, other, 1e-9)
         pairs = zip(other.frontend.parameters(), other.support_frontend.parameters(), strict=True)
         assert any((one - support).abs().max() > 1e-9 for one, support in pairs)
 
 
 def test_approximate_engines_report_the_same_in_a_stack():
-    wanted = job("timbre", "leaf", "frontend.engine=fast", "fit.epochs=4")
+    wanted = job("timbre", "leaf", "frontend.engine=fast", "method.max_epochs=4")
     together, methods = runs(wanted, 2)
-    fit(together, methods, "cpu")
+    fit(together, methods, SGD, "cpu")
     apart, methods = runs(wanted, 2)
     for network, method, other in zip(apart, methods, together, strict=True):
-        fit([network], [method], "cpu")
+        fit([network], [method], SGD, "cpu")
         report = network.frontend.report()["engine"]
         assert report["clips"] == len(method.data.labels)
         assert other.frontend.report()["engine"] == pytest.approx(report, rel=1e-6)
@@ -240,12 +283,16 @@ def test_updates_gather_the_runs_with_batches_of_one_size():
 def test_the_memory_of_a_run_counts_data_weights_and_what_the_backward_pass_needs():
     """TIMBRE keeps its input, the normalised patches and the windows that won; more clips of a batch keep more."""
     small, large = (
-        bytes_of_run(*(each[0] for each in runs(job("timbre", "log_eps"), 1, torch.float32, clips))) for clips in (2, 4)
+        bytes_of_run(*(each[0] for each in runs(job("timbre", "log_eps"), 1, torch.float32, clips)))
+        for clips in (2, 4)
     )
     patches = 2 * CLASSES * FRAMES * 128 * 4
     assert 2 * patches < large - small < 40 * patches
     network, method = (each[0] for each in runs(job("timbre", "log_eps"), 1, torch.float32))
-    before = [generator.get_state() for generator in vars(method.randomness).values()]
+    before = [generator.get_state() for generator in vars(method.generators).values()]
     bytes_of_run(network, method)
-    assert all(torch.equal(a, b.get_state()) for a, b in zip(before, vars(method.randomness).values(), strict=True))
+    assert all(
+        torch.equal(a, b.get_state())
+        for a, b in zip(before, vars(method.generators).values(), strict=True)
+    )
     assert all(each.grad is None for each in network.parameters())

@@ -21,7 +21,9 @@ def grid(values: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame({"cell": cell, "fold": fold, "repeat": repeat, "value": values.ravel()})
 
 
-def simulated(cells: int, folds: int, runs: int, between: float, within: float, seed: int) -> pd.DataFrame:
+def simulated(
+    cells: int, folds: int, runs: int, between: float, within: float, seed: int
+) -> pd.DataFrame:
     random = np.random.default_rng(seed)
     levels = between * random.normal(size=(cells, folds, 1))
     return grid(levels + within * random.normal(size=(cells, folds, runs)))
@@ -34,14 +36,21 @@ def test_over_folds_it_is_the_t_interval_of_the_folds_means():
         means = values[values["cell"] == cell].groupby("fold")["value"].mean()
         low, high = stats.ttest_1samp(means, 0).confidence_interval(0.95)
         assert (row["low"], row["high"]) == pytest.approx((low, high), rel=1e-12)
-        assert (row["mean"], row["count"], row["folds"], row["unit"]) == (pytest.approx(means.mean()), 40, 10, "folds")
+        assert (row["mean"], row["count"], row["folds"], row["unit"]) == (
+            pytest.approx(means.mean()),
+            40,
+            10,
+            "folds",
+        )
 
 
 def test_over_draws_of_one_fold_it_is_the_t_interval_of_the_runs_and_says_so():
     values = simulated(3, 1, 20, 1, 1, 1)
     for how in (HOW, DRAW):
         found = summary(values, ["cell"], how)
-        low, high = stats.ttest_1samp(values.loc[values["cell"] == 2, "value"], 0).confidence_interval(0.95)
+        low, high = stats.ttest_1samp(
+            values.loc[values["cell"] == 2, "value"], 0
+        ).confidence_interval(0.95)
         assert found["unit"].unique() == ["draws"]
         assert found.iloc[2][["low", "high"]].tolist() == pytest.approx([low, high], rel=1e-12)
 
@@ -50,12 +59,15 @@ def test_over_draws_of_two_folds_it_is_half_of_welchs_interval_of_their_sum():
     values = simulated(1, 2, 6, 1, 1, 2).query("not (fold == 1 and repeat > 3)")
     one, other = (values.loc[values["fold"] == fold, "value"] for fold in (0, 1))
     low, high = stats.ttest_ind(one, -other, equal_var=False).confidence_interval(0.95)
-    assert summary(values, ["cell"], DRAW)[["low", "high"]].to_numpy()[0] == pytest.approx([low / 2, high / 2], rel=1e-12)
+    assert summary(values, ["cell"], DRAW)[["low", "high"]].to_numpy()[0] == pytest.approx(
+        [low / 2, high / 2], rel=1e-12
+    )
 
 
 def test_strata_count_equally_within_a_fold():
     values = pd.DataFrame(
-        [(0, 1, 1, 0.0), (0, 1, 1, 0.0), (0, 1, 2, 1.0), (0, 2, 1, 2.0), (0, 2, 2, 4.0)], columns=["cell", "fold", "n", "value"]
+        [(0, 1, 1, 0.0), (0, 1, 1, 0.0), (0, 1, 2, 1.0), (0, 2, 1, 2.0), (0, 2, 2, 4.0)],
+        columns=["cell", "fold", "n", "value"],
     )
     found = summary(values, ["cell"], HOW, ["fold", "n"]).iloc[0]
     low, high = stats.ttest_1samp([0.5, 3.0], 0).confidence_interval(0.95)
@@ -72,7 +84,8 @@ def test_there_is_no_interval_where_nothing_varies(values):
 
 
 @pytest.mark.parametrize(
-    ("folds", "runs", "between", "within"), [*product((2, 3, 10), (5, 20), (0, 0.3, 1), (1,)), (10, 5, 1, 0)]
+    ("folds", "runs", "between", "within"),
+    [*product((2, 3, 10), (5, 20), (0, 0.3, 1), (1,)), (10, 5, 1, 0)],
 )
 def test_95_percent_intervals_cover_the_truth_93_to_97_times_in_100(folds, runs, between, within):
     for how, spread in ((HOW, between), (DRAW, 0)):
@@ -86,16 +99,22 @@ def test_the_t_test_is_scipys():
     values = simulated(6, 5, 3, 0.5, 1, 3)
     cells = judged(summary(values, ["cell"], HOW), values, ["cell"], ["unit"], HOW)
     means = values.groupby(["cell", "fold"])["value"].mean().unstack("fold")
-    assert cells["p"].tolist() == pytest.approx(stats.ttest_1samp(means, 0, axis=1).pvalue.tolist(), rel=1e-10)
+    assert cells["p"].tolist() == pytest.approx(
+        stats.ttest_1samp(means, 0, axis=1).pvalue.tolist(), rel=1e-10
+    )
     below = stats.ttest_1samp(means, HOW.margin, axis=1, alternative="less").pvalue
     above = stats.ttest_1samp(means, -HOW.margin, axis=1, alternative="greater").pvalue
-    assert cells["equivalence"].tolist() == pytest.approx(np.maximum(below, above).tolist(), rel=1e-10)
+    assert cells["equivalence"].tolist() == pytest.approx(
+        np.maximum(below, above).tolist(), rel=1e-10
+    )
 
 
 @pytest.mark.parametrize("size", [1, 2, 5, 10, 20, 40])
 def test_wilcoxon_is_scipys_exact_one(size):
     values = np.random.default_rng(size).normal(0.3, 1, size)
-    assert wilcoxon(values) == pytest.approx(stats.wilcoxon(values, method="exact").pvalue, rel=1e-12)
+    assert wilcoxon(values) == pytest.approx(
+        stats.wilcoxon(values, method="exact").pvalue, rel=1e-12
+    )
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -122,18 +141,34 @@ def test_holm_is_the_closed_test_of_bonferroni():
         p = random.random(5) ** 3
         for index, adjusted in enumerate(holm(pd.Series(p))):
             families = [np.array(kept, bool) for kept in product((0, 1), repeat=5) if kept[index]]
-            assert adjusted == pytest.approx(min(1, max(kept.sum() * p[kept].min() for kept in families)))
-    assert holm(pd.Series([0.01, np.nan, 0.04])).tolist() == pytest.approx([0.02, np.nan, 0.04], nan_ok=True)
+            assert adjusted == pytest.approx(
+                min(1, max(kept.sum() * p[kept].min() for kept in families))
+            )
+    assert holm(pd.Series([0.01, np.nan, 0.04])).tolist() == pytest.approx(
+        [0.02, np.nan, 0.04], nan_ok=True
+    )
 
 
 def test_where_there_is_no_difference_a_table_has_a_mark_at_most_5_times_in_100():
     tables, cells, folds = 500, 28, 10
-    values = simulated(tables * cells, folds, 5, 0.5, 1, 4).assign(table=lambda frame: frame["cell"] // cells)
-    found = judged(summary(values, ["table", "cell"], HOW), values, ["table", "cell"], ["table"], HOW)
-    assert 0.02 < found.groupby("table")["marked"].any().mean() <= 0.07  # 0.05 and two standard errors
+    values = simulated(tables * cells, folds, 5, 0.5, 1, 4).assign(
+        table=lambda frame: frame["cell"] // cells
+    )
+    found = judged(
+        summary(values, ["table", "cell"], HOW), values, ["table", "cell"], ["table"], HOW
+    )
+    assert (
+        0.02 < found.groupby("table")["marked"].any().mean() <= 0.07
+    )  # 0.05 and two standard errors
     assert found["wilcoxon_holm"].min() >= 28 * 2 / 2**folds  # its floor leaves it nothing to mark
     few = found[found["cell"] % cells < 5]  # a family of 5 does
-    by_wilcoxon = judged(few, values[values["cell"] % cells < 5], ["table", "cell"], ["table"], replace(HOW, test="wilcoxon"))
+    by_wilcoxon = judged(
+        few,
+        values[values["cell"] % cells < 5],
+        ["table", "cell"],
+        ["table"],
+        replace(HOW, test="wilcoxon"),
+    )
     assert 0 < by_wilcoxon.groupby("table")["marked"].any().mean() <= 0.07
 
 
@@ -158,8 +193,12 @@ def test_the_bootstrap_has_the_variance_of_its_two_levels():
     folds = [np.array([0.0, 1.0, 2.0]), np.array([4.0, 6.0]), np.array([1.0, 1.0, 4.0])]
     means, own = [fold.mean() for fold in folds], [fold.var() / len(fold) for fold in folds]
     expected = np.sqrt((np.var(means) + np.mean(own)) / 3)
-    wide = replace(HOW, interval="bootstrap", confidence=0.6827)  # one standard deviation to each side
-    limits = np.array([bootstrap(folds, wide, np.random.default_rng(seed)) for seed in range(20)]).mean(0)
+    wide = replace(
+        HOW, interval="bootstrap", confidence=0.6827
+    )  # one standard deviation to each side
+    limits = np.array(
+        [bootstrap(folds, wide, np.random.default_rng(seed)) for seed in range(20)]
+    ).mean(0)
     assert np.diff(limits)[0] / 2 == pytest.approx(expected, rel=0.1)
     low, high = bootstrap(folds, replace(wide, unit="draw"), np.random.default_rng(0))
     assert (high - low) / 2 == pytest.approx(np.sqrt(np.mean(own) / 3), rel=0.15)

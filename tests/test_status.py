@@ -1,25 +1,46 @@
 """What is said of a sweep that is not through."""
 
-from fewshot_audio.status import describe
-from fewshot_audio.study.plan import run_specs
-from fewshot_audio.study.store import FAILED, FINISHED
+from fewshot_audio.runner.identity import run_specs
+from fewshot_audio.runner.status import describe
+from fewshot_audio.runner.store import FAILED, FINISHED
+from fewshot_audio.types import Fold
 
 
 def test_failures_are_told_with_their_reasons_and_clips_without_a_score_with_their_runs(job):
-    one, two = run_specs(job, "bank", None)
-    finished = {"key": one.key, "status": FINISHED, "identity": one.identity, "seconds": {"train": 60.0}, "nan_clips": 2}
-    failed = {"key": two.key, "status": FAILED, "identity": two.identity, "error": "RuntimeError: out of luck"}
+    one, two = run_specs(job, Fold(1, (), ()), "bank", None)
+    finished = {
+        "key": one.key,
+        "status": FINISHED,
+        "identity": one.identity,
+        "seconds": {"train": 60.0},
+        "unscored_clips": 2,
+    }
+    failed = {
+        "key": two.key,
+        "status": FAILED,
+        "identity": two.identity,
+        "error": "RuntimeError: out of luck",
+    }
     told = describe([one, two], [finished | {"started": "2026-01-01T00:00:00+00:00"}, failed])
-    assert "1 of 2 runs finished, 1 failed; 1 in the last hour of work; left for one process: about 1 min" in told
+    assert (
+        "1 of 2 runs finished, 1 failed; 1 in the last hour of work; left for one process: about 1 min"
+        in told
+    )
     assert "failed 1 times: RuntimeError: out of luck" in told
     assert "no finite score for some clips of 1 finished runs" in told
     assert "1/2" in told
 
 
 def test_a_failure_that_was_mended_is_none(job):
-    one, two = run_specs(job, "bank", None)
+    one, two = run_specs(job, Fold(1, (), ()), "bank", None)
     lines = [
-        {"key": one.key, "status": status, "identity": one.identity, "seconds": {"train": 1.0}, "error": "RuntimeError: once"}
+        {
+            "key": one.key,
+            "status": status,
+            "identity": one.identity,
+            "seconds": {"train": 1.0},
+            "error": "RuntimeError: once",
+        }
         for status in (FAILED, FINISHED)
     ]
     told = describe([one, two], lines)

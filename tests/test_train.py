@@ -6,27 +6,42 @@ import numpy as np
 import pytest
 import torch
 
+from defaults import SGD, clipped
 from fewshot_audio.frontends.log_fixed import LogFixed
 from fewshot_audio.frontends.log_learn import LogLearn
-from fewshot_audio.models.classifier import patchwise
+from fewshot_audio.models.base import patchwise
 from fewshot_audio.models.sb_cnn import SBCNN
 from fewshot_audio.models.timbre import Timbre
 from fewshot_audio.models.vgg import VGG
-from fewshot_audio.train.fit import fit, training_set
-from fewshot_audio.train.method import Randomness
-from fewshot_audio.train.network import Network, cut
-from fewshot_audio.train.reestimate import PASSES, reestimate
-from fewshot_audio.train.run import measured
-from fewshot_audio.train.score import NO_ANSWER, best, score, tally
-from fewshot_audio.train.supervised import Supervised
+from fewshot_audio.training.batchnorm import PASSES, reestimate
+from fewshot_audio.training.evaluate import NO_ANSWER, best, score, tally
+from fewshot_audio.training.loop import fit, training_set
+from fewshot_audio.training.methods.base import Generators
+from fewshot_audio.training.methods.supervised import Supervised
+from fewshot_audio.training.network import Network, cut
+from fewshot_audio.training.run import measured
 
-MODELS = {"timbre": lambda: Timbre(3), "vgg": lambda: VGG(3, 4, None, False), "sb_cnn": lambda: SBCNN(3, True)}
+MODELS = {
+    "timbre": lambda: Timbre(3),
+    "vgg": lambda: VGG(3, 4, None, False),
+    "sb_cnn": lambda: SBCNN(3, True),
+}
 
 
 def method(data=None, **changes):
     """Supervised training of a run with its own generators."""
-    settings = {"epochs": 3, "batch_size": 4, "learning_rate": 0.1, "clip_norm": 5.0, "decay": 0.001, "test_hop": 1}
-    given = {"data": data, "randomness": Randomness.named("run"), "reestimate_bn": False, "bf16_scoring": False}
+    settings = {
+        "max_epochs": 3,
+        "batch_size": 4,
+        "weight_decay": 0.001,
+        "test_hop": 1,
+    }
+    given = {
+        "data": data,
+        "generators": Generators.named("run"),
+        "reestimate_batch_norm": False,
+        "score_in_bfloat16": False,
+    }
     return Supervised(**{**given, **settings, **changes})
 
 
@@ -34,12 +49,18 @@ def method(data=None, **changes):
 def data():
     """Six clips of three classes, of three lengths, one under a patch."""
     random = torch.Generator().manual_seed(0)
-    maps = [torch.rand(frames, 128, generator=random) * (1 + label) for label in range(3) for frames in (40, 130, 173)[:2]]
+    maps = [
+        torch.rand(frames, 128, generator=random) * (1 + label)
+        for label in range(3)
+        for frames in (40, 130, 173)[:2]
+    ]
     return training_set(LogFixed(1, 1e-6, 10), maps, [0, 0, 1, 1, 2, 2])
 
 
 def network(name, frontend=LogFixed):
-    return Network(LogFixed(1, 1e-6, 10) if frontend is LogFixed else LogLearn(7, 1, "e"), MODELS[name]())
+    return Network(
+        LogFixed(1, 1e-6, 10) if frontend is LogFixed else LogLearn(7, 1, "e"), MODELS[name]()
+    )
 
 
 def weights(net):
@@ -50,18 +71,28 @@ def weights(net):
 def test_a_fit_is_the_plain_loop(name, data):
     """Clipping included: the gradients of the first updates are longer than 0.1."""
     ours, plain = network(name), network(name)
-    (course,) = fit([ours], [method(data, clip_norm=0.1)], "cpu")
-    assert (course.epochs, course.updates, course.ended, course.path) == (3, 6, "3 epochs, the number set", {})
-    settings = method(data, clip_norm=0.1)
-    plain.classifier.initialise(settings.randomness.init)
+    (course,) = fit([ours], [method(data)], clipped(0.1), "cpu")
+    assert (course.epochs, course.updates, course.stop_reason, course.history) == (
+        3,
+        6,
+        "3 epochs, the number set",
+        {},
+    )
+    settings = method(data)
+    plain.classifier.initialise(settings.generators.init)
     plain.train()
-    for _ in range(settings.epochs):
-        for batch in settings.epoch(plain.classifier.noise_sizes):
+    for _ in range(settings.max_epochs):
+        for batch in settings.batches(plain.classifier.dropout_sizes):
             patches = torch.stack(
                 [
-                    data.inputs[0][c, :n].repeat(128 // n + 1, 1)[s : s + 128] if n < 128 else data.inputs[0][c, s : s + 128]
+                    data.inputs[0][c, :n].repeat(128 // n + 1, 1)[s : s + 128]
+                    if n < 128
+                    else data.inputs[0][c, s : s + 128]
                     for c, s, n in zip(
-                        batch.clips.tolist(), batch.starts.tolist(), data.lengths[batch.clips].tolist(), strict=True
+                        batch.clips.tolist(),
+                        batch.starts.tolist(),
+                        data.lengths[batch.clips].tolist(),
+                        strict=True,
                     )
                 ]
             )
@@ -84,18 +115,23 @@ def test_the_same_run_twice_is_the_same_to_the_bit(name, data):
     first, second = network(name), network(name)
     for net in (first, second):
         torch.rand(7)  # the global generator plays no part
-        fit([net], [method(data)], "cpu")
-    assert all(torch.equal(a, b) for a, b in zip(weights(first).values(), weights(second).values(), strict=True))
+        fit([net], [method(data)], SGD, "cpu")
+    assert all(
+        torch.equal(a, b)
+        for a, b in zip(weights(first).values(), weights(second).values(), strict=True)
+    )
 
 
 def test_every_frontend_sees_the_same_start_patches_and_dropout(data):
     starts, batches = [], []
     for frontend in (LogFixed, LogLearn):
         net, settings = network("vgg", frontend), method(data)
-        net.classifier.initialise(settings.randomness.init)
+        net.classifier.initialise(settings.generators.init)
         starts.append(weights(net.classifier))
-        batches.append([list(settings.epoch(net.classifier.noise_sizes)) for _ in range(2)])
-    assert all(torch.equal(a, b) for a, b in zip(starts[0].values(), starts[1].values(), strict=True))
+        batches.append([list(settings.batches(net.classifier.dropout_sizes)) for _ in range(2)])
+    assert all(
+        torch.equal(a, b) for a, b in zip(starts[0].values(), starts[1].values(), strict=True)
+    )
     for one, other in zip(batches[0][1], batches[1][1], strict=True):
         assert torch.equal(one.clips, other.clips)
         assert torch.equal(one.starts, other.starts)
@@ -106,7 +142,7 @@ def test_an_epoch_shows_each_clip_once_from_any_frame_that_leaves_a_patch(data):
     settings = method(data)
     seen = {clip: set() for clip in range(6)}
     for _ in range(300):
-        batches = list(settings.epoch((5,)))
+        batches = list(settings.batches((5,)))
         assert sorted(torch.cat([batch.clips for batch in batches]).tolist()) == list(range(6))
         assert [len(batch.clips) for batch in batches] == [4, 2]
         assert [tuple(batch.noise[0].shape) for batch in batches] == [(4, 5), (2, 5)]
@@ -118,7 +154,12 @@ def test_an_epoch_shows_each_clip_once_from_any_frame_that_leaves_a_patch(data):
 
 def test_a_short_map_is_repeated_from_its_start():
     maps = torch.arange(50.0)[None, :, None].expand(1, 50, 128)
-    patch = cut(torch.nn.functional.pad(maps, (0, 0, 0, 99)), torch.tensor([50]), torch.tensor([0]), torch.tensor([0]))
+    patch = cut(
+        torch.nn.functional.pad(maps, (0, 0, 0, 99)),
+        torch.tensor([50]),
+        torch.tensor([0]),
+        torch.tensor([0]),
+    )
     np.testing.assert_array_equal(patch[0, :, 3], np.tile(np.arange(50.0), 3)[:128])
 
 
@@ -128,11 +169,15 @@ def test_scores_are_the_mean_probabilities_of_all_patches(name):
     net = network(name)
     net.classifier.initialise(random)
     net.eval()
-    maps = [torch.rand(frames, 128, generator=random).numpy() for frames in (173, 20, 173, 128, 140, 20)]
+    maps = [
+        torch.rand(frames, 128, generator=random).numpy() for frames in (173, 20, 173, 128, 140, 20)
+    ]
     labels = [0, 1, 2, 0, 1, 2]
     answers = []
     for each in maps:
-        whole = torch.from_numpy(np.tile(each, (128 // len(each) + 1, 1))[:128] if len(each) < 128 else each)[None]
+        whole = torch.from_numpy(
+            np.tile(each, (128 // len(each) + 1, 1))[:128] if len(each) < 128 else each
+        )[None]
         with torch.inference_mode():
             logits = patchwise(net.classifier, net.frontend(whole), 1)[0].double().numpy()
         odds = np.exp(logits)
@@ -161,15 +206,17 @@ def test_a_clip_without_a_finite_score_is_wrong_and_told():
 @pytest.mark.parametrize("name", MODELS)
 def test_reestimated_statistics_are_the_mean_over_the_batches_of_some_epochs(name, data):
     net, settings = network(name), method(data)
-    fit([net], [settings], "cpu")
+    fit([net], [settings], SGD, "cpu")
     before = weights(net)
     twin = method(data)  # the generators after three epochs, as those of `settings` are now
     for _ in range(3):
-        list(twin.epoch(net.classifier.noise_sizes))
+        list(twin.epoch(net.classifier.dropout_sizes))
     seen = []
     for _ in range(PASSES):
-        for batch in twin.epoch(net.classifier.noise_sizes):
-            inputs = net.frontend(cut(data.inputs[0], data.lengths, batch.clips, batch.starts)).double()
+        for batch in twin.epoch(net.classifier.dropout_sizes):
+            inputs = net.frontend(
+                cut(data.inputs[0], data.lengths, batch.clips, batch.starts)
+            ).double()
             seen.append((inputs.mean().item(), inputs.var().item()))
     reestimate(net, settings, data)
     mean, variance = np.mean(seen, 0)
@@ -178,30 +225,41 @@ def test_reestimated_statistics_are_the_mean_over_the_batches_of_some_epochs(nam
     assert not net.training
     changed = {key for key, value in weights(net).items() if not torch.equal(value, before[key])}
     assert changed == {key for key in before if "running" in key or "num_batches" in key}
-    assert {layer.momentum for layer in net.modules() if isinstance(layer, torch.nn.BatchNorm2d)} == {0.01}
+    assert {
+        layer.momentum for layer in net.modules() if isinstance(layer, torch.nn.BatchNorm2d)
+    } == {0.01}
 
 
 def test_the_path_of_what_is_learned_starts_at_the_start_and_ends_at_the_end(data):
     net = network("timbre", LogLearn)
-    start = net.learned()
-    path = fit([net], [method(data, epochs=60)], "cpu")[0].path
+    start = net.learned_scalars()
+    path = fit([net], [method(data, max_epochs=60)], SGD, "cpu")[0].history
     assert (path["epoch"][0], path["epoch"][-1], len(path["epoch"])) == (0, 60, 25)
     assert {name: values[0] for name, values in path.items() if name != "epoch"} == start
-    assert {name: values[-1] for name, values in path.items() if name != "epoch"} == net.learned()
-    assert start != net.learned()
+    assert {
+        name: values[-1] for name, values in path.items() if name != "epoch"
+    } == net.learned_scalars()
+    assert start != net.learned_scalars()
     assert all(len(values) == 25 for values in path.values())
     other = network("timbre", LogLearn)
-    fit([other], [method(data, epochs=path["epoch"][1])], "cpu")
-    assert other.learned() == {name: values[1] for name, values in path.items() if name != "epoch"}
+    fit([other], [method(data, max_epochs=path["epoch"][1])], SGD, "cpu")
+    assert other.learned_scalars() == {
+        name: values[1] for name, values in path.items() if name != "epoch"
+    }
 
 
 def test_the_share_below_the_floor_is_that_of_the_training_patches():
     random = torch.Generator().manual_seed(0)
     data = training_set(
-        LogFixed(1, 1e-6, 10), [torch.rand(frames, 128, generator=random) for frames in (20, 128, 500)], [0, 1, 2]
+        LogFixed(1, 1e-6, 10),
+        [torch.rand(frames, 128, generator=random) for frames in (20, 128, 500)],
+        [0, 1, 2],
     )
     data.inputs[0][2] *= 10
     net = Network(LogFixed(2, 0.5, "e"), Timbre(3))
     found = measured(net, method(data, batch_size=2), data)
-    shares = [(data.inputs[0][0, :20].repeat(7, 1)[:128] < 0.25).float().mean(), (data.inputs[0][1, :128] < 0.25).float().mean()]
+    shares = [
+        (data.inputs[0][0, :20].repeat(7, 1)[:128] < 0.25).float().mean(),
+        (data.inputs[0][1, :128] < 0.25).float().mean(),
+    ]
     assert found["below beta/alpha"] == pytest.approx((sum(shares).item() + 0.025) / 3, abs=0.003)

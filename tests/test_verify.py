@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from fewshot_audio.data import tut_asc
-from fewshot_audio.data.synthetic import synthetic
-from fewshot_audio.data.verify import verify_synthetic, verify_tut_asc, verify_us8k
+from fewshot_audio.datasets import tut2017 as tut_asc
+from fewshot_audio.datasets.synthetic import synthetic
+from fewshot_audio.datasets.verify import verify_synthetic, verify_tut_asc, verify_us8k
 
 ROOT = Path(__file__).parents[1]
 
@@ -76,10 +76,15 @@ def test_tut_is_checked_by_list_format_and_archive(tmp_path):
     assert quick.changed == ()
     assert quick.labels == ""
     full = verify_tut_asc(tmp_path, True, 2)
-    assert len(full.changed) == 6300 - 1 - 1 + 1  # all but the good one and the missing one, and the archive
+    assert (
+        len(full.changed) == 6300 - 1 - 1 + 1
+    )  # all but the good one and the missing one, and the archive
     wrong = {text.split(": ")[0]: text for text in full.changed}
     assert f"{audio.name}/{names[0]}" not in wrong
-    assert "(44100, 1, 'PCM_24', 441000), not (44100, 2, 'PCM_24', 441000)" in wrong[f"{audio.name}/{names[1]}"]
+    assert (
+        "(44100, 1, 'PCM_24', 441000), not (44100, 2, 'PCM_24', 441000)"
+        in wrong[f"{audio.name}/{names[1]}"]
+    )
     assert "(44100, 2, 'PCM_24', 441), not" in wrong[f"{audio.name}/{names[2]}"]
     assert "cannot be read" in wrong[f"{audio.name}/{names[4]}"]
     assert "TUT-acoustic-scenes-2017-evaluation.meta.zip: not the published archive" in full.changed
@@ -88,8 +93,11 @@ def test_tut_is_checked_by_list_format_and_archive(tmp_path):
 
 @pytest.mark.real
 def test_official_originals_have_their_published_hashes(shared):
-    digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (shared / "us8k_originals").glob("*.wav")]
-    manifest = (ROOT / "src/fewshot_audio/data/manifests/us8k.tsv").read_text()
+    digests = [
+        hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in (shared / "us8k_originals").glob("*.wav")
+    ]
+    manifest = (ROOT / "src/fewshot_audio/datasets/manifests/us8k.tsv").read_text()
     assert len(digests) == 10
     assert all(digest in manifest for digest in digests)
 
@@ -115,10 +123,10 @@ def test_the_command_prints_text_or_json_and_its_exit_code_says_all(tree):
     good = run("synthetic", tree.root, "--full", "--json")
     assert good.returncode == 0
     assert json.loads(good.stdout)["ok"] is True
-    (tree.root / tree.clips[0].path).unlink()
+    (tree.root / tree.clips[0].history).unlink()
     bad = run("synthetic", tree.root)
     assert bad.returncode == 1
-    assert f"missing: 1\n  {tree.clips[0].path}\n" in bad.stdout
+    assert f"missing: 1\n  {tree.clips[0].history}\n" in bad.stdout
     none = run("us8k", tree.root / "nowhere")
     assert none.returncode == 1
     assert none.stderr.startswith("error: dataset.root=")

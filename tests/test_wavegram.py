@@ -8,21 +8,34 @@ import pytest
 import torch
 from torch import nn
 
-from fewshot_audio import config, work
+from defaults import SGD
+from fewshot_audio import config
 from fewshot_audio.components import build
-from fewshot_audio.data.mel import MelTransform
-from fewshot_audio.frontends.masked_norm import MaskedNorm, Moments
+from fewshot_audio.features.transforms import MelTransform
+from fewshot_audio.frontends.norm import MaskedNorm, Moments
 from fewshot_audio.frontends.wavegram import FRAMES_AT_ONCE, spectra
-from fewshot_audio.study.store import Store
-from fewshot_audio.train.fit import fit
-from fewshot_audio.train.method import Randomness
-from fewshot_audio.train.reestimate import PASSES, reestimate
-from fewshot_audio.train.run import prepared
+from fewshot_audio.runner import execute as work
+from fewshot_audio.runner.store import Store
+from fewshot_audio.training.batchnorm import PASSES, reestimate
+from fewshot_audio.training.loop import fit
+from fewshot_audio.training.methods.base import Generators
+from fewshot_audio.training.run import prepared
 from fewshot_audio.types import ConfigError
 
 RATE = 8000
 CLOSE = {"rtol": 1e-9, "atol": 1e-9}
-LENGTHS = [40, 400, 1000, 1121, 4000, 4159, 4160, 4161, 4319, 4320]  # at hop 320; the first is shorter than a hop
+LENGTHS = [
+    40,
+    400,
+    1000,
+    1121,
+    4000,
+    4159,
+    4160,
+    4161,
+    4319,
+    4320,
+]  # at hop 320; the first is shorter than a hop
 
 
 def wavegram(hop=320, rate=RATE, seed=0):
@@ -50,11 +63,13 @@ def together(made, waveforms, beyond=7.0, longer=0):
     longest = waveforms[0].new_zeros(lengths.max() + longer)
     rows = nn.utils.rnn.pad_sequence([*waveforms, longest], batch_first=True, padding_value=beyond)
     maps = made(*made.prepare(rows[:-1, :, None], lengths))
-    return [each[: made.frames(length)] for each, length in zip(maps, lengths.tolist(), strict=True)]
+    return [
+        each[: made.frames(length)] for each, length in zip(maps, lengths.tolist(), strict=True)
+    ]
 
 
 def alone(made, waveform):
-    return made.maps(waveform[None, :, None])[0]
+    return made.spectrogram(waveform[None, :, None])[0]
 
 
 def plain(made, waveforms):
@@ -79,7 +94,9 @@ def ours(made, tensors="parameters"):
     return [each for pair in layers for module in pair for each in getattr(module, tensors)()]
 
 
-@pytest.mark.parametrize(("rate", "hop"), [(8000, 320), (16000, 512), (22050, 512), (44100, 1024), (8000, 64)])
+@pytest.mark.parametrize(
+    ("rate", "hop"), [(8000, 320), (16000, 512), (22050, 512), (44100, 1024), (8000, 64)]
+)
 def test_frames_are_as_many_as_the_mel_s(rate, hop):
     made, mel = wavegram(hop, rate), MelTransform(rate, 2 * hop, hop, "constant")
     random = np.random.default_rng(0)
@@ -89,7 +106,9 @@ def test_frames_are_as_many_as_the_mel_s(rate, hop):
         with torch.no_grad():
             assert alone(made, torch.zeros(length).double()).shape == (expected, 128)
     assert made.frames(10 * rate) == 1 + 10 * rate // hop
-    assert made.frames(torch.tensor(lengths)).tolist() == [made.frames(length) for length in lengths]
+    assert made.frames(torch.tensor(lengths)).tolist() == [
+        made.frames(length) for length in lengths
+    ]
 
 
 @pytest.mark.parametrize("length", LENGTHS)
@@ -104,7 +123,7 @@ def test_maps_are_those_of_the_source_s_layers(length):
 def test_in_training_maps_gradients_and_running_statistics_are_those_of_the_source_s_layers():
     made, waveforms = wavegram().train(), torch.stack(clips(4319, 4319, 4319))
     net, padded = plain(made, waveforms)
-    expected, found = net(padded).transpose(1, 2)[:, :14], made.maps(waveforms[..., None])
+    expected, found = net(padded).transpose(1, 2)[:, :14], made.spectrogram(waveforms[..., None])
     torch.testing.assert_close(found, expected, **CLOSE)
     weights = torch.randn(14, 128, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
     for maps in (found, expected):
@@ -121,12 +140,19 @@ def test_a_clip_in_a_batch_of_longer_ones_is_the_clip_alone(dtype, tolerance):
     with torch.no_grad():
         for found, waveform in zip(together(made, waveforms), waveforms, strict=True):
             expected = alone(made, waveform)
-            torch.testing.assert_close(found, expected, rtol=0, atol=tolerance * expected.max().item())
+            torch.testing.assert_close(
+                found, expected, rtol=0, atol=tolerance * expected.max().item()
+            )
 
 
 def test_in_training_neither_padding_nor_how_many_clips_pass_at_a_time_matters(monkeypatch):
     found = []
-    for beyond, longer, frames in ((0.0, 0, 1000), (-3.0, 20_000, 1000), (7.0, 0, 32), (0.0, 500, 1)):
+    for beyond, longer, frames in (
+        (0.0, 0, 1000),
+        (-3.0, 20_000, 1000),
+        (7.0, 0, 32),
+        (0.0, 500, 1),
+    ):
         monkeypatch.setitem(FRAMES_AT_ONCE, "cpu", frames)
         made = wavegram().train()
         maps = torch.cat(together(made, clips(*LENGTHS), beyond, longer))
@@ -140,7 +166,10 @@ def parts():
     """Features of three clips of different lengths, in two parts, and what of them is inside."""
     random, positions = torch.Generator().manual_seed(0), torch.arange(9)
     features = torch.randn(3, 3, 9, generator=random, dtype=torch.float64).split(2)
-    return features, [(positions < lengths).double() for lengths in torch.tensor([9, 4, 6])[:, None, None].split(2)]
+    return features, [
+        (positions < lengths).double()
+        for lengths in torch.tensor([9, 4, 6])[:, None, None].split(2)
+    ]
 
 
 def test_statistics_are_those_of_all_positions_inside_and_no_others():
@@ -157,7 +186,8 @@ def test_statistics_are_those_of_all_positions_inside_and_no_others():
 def test_moments_have_the_gradients_of_finite_differences():
     features, insides = parts()
     assert torch.autograd.gradcheck(
-        lambda *each: Moments.apply(insides, torch.tensor(19.0), *each), [each.requires_grad_() for each in features]
+        lambda *each: Moments.apply(insides, torch.tensor(19.0), *each),
+        [each.requires_grad_() for each in features],
     )
 
 
@@ -172,7 +202,7 @@ def test_a_click_is_loudest_in_the_frame_whose_centre_it_is(rate, hop):
     clicks = torch.zeros(4, 9 * hop, dtype=torch.float64)  # the last one is silence
     clicks[range(3), [place * hop for place in places]] = 1
     with torch.no_grad():
-        maps = [made.maps(clicks[..., None]) for made in networks(hop, rate)]
+        maps = [made.spectrogram(clicks[..., None]) for made in networks(hop, rate)]
     heard = sum((each[:3] - each[3]).abs().sum(2) for each in maps)
     assert heard.argmax(1).tolist() == places
 
@@ -199,9 +229,13 @@ def test_a_shift_by_a_hop_shifts_the_map_by_a_frame():
 @pytest.mark.parametrize("samples", [RATE // 20, 10 * RATE])
 def test_silence_and_clipping_give_finite_maps_and_gradients(samples, training):
     made = wavegram().float().train(training)
-    kinds = [torch.zeros(samples), torch.ones(samples), torch.sign(torch.sin(torch.arange(samples) * 0.3))]
+    kinds = [
+        torch.zeros(samples),
+        torch.ones(samples),
+        torch.sign(torch.sin(torch.arange(samples) * 0.3)),
+    ]
     for waveforms in (kinds[:1], kinds):
-        found = made.maps(torch.stack(waveforms)[..., None])
+        found = made.spectrogram(torch.stack(waveforms)[..., None])
         found.sum().backward()
         assert found.isfinite().all()
         assert all(parameter.grad.isfinite().all() for parameter in made.parameters())
@@ -209,9 +243,19 @@ def test_silence_and_clipping_give_finite_maps_and_gradients(samples, training):
 
 @pytest.mark.parametrize(("hop", "taps"), [(320, 11), (512, 17), (1024, 33)])
 def test_parameters_are_those_of_seven_layers(hop, taps):
-    kernels = [64 * taps, 64 * 64 * 3, 64 * 64 * 3, 64 * 128 * 3, 128 * 128 * 3, 128 * 128 * 3, 128 * 128 * 3]
+    kernels = [
+        64 * taps,
+        64 * 64 * 3,
+        64 * 64 * 3,
+        64 * 128 * 3,
+        128 * 128 * 3,
+        128 * 128 * 3,
+        128 * 128 * 3,
+    ]
     made = wavegram(hop)
-    assert sum(parameter.numel() for parameter in made.parameters()) == sum(kernels) + 2 * (3 * 64 + 4 * 128)
+    assert sum(parameter.numel() for parameter in made.parameters()) == sum(kernels) + 2 * (
+        3 * 64 + 4 * 128
+    )
     assert made.convs[0].stride == made.convs[0].padding == (hop // 64,)
 
 
@@ -236,15 +280,22 @@ def test_under_autocast_it_computes_in_float32():
 
 @pytest.mark.parametrize(("hop", "nearest"), [(160, 128), (1000, 1024), (10, 64)])
 def test_a_hop_that_the_layers_cannot_make_is_an_error_that_names_one_that_they_can(hop, nearest):
-    with pytest.raises(ConfigError, match=f"frontend.hop={hop}: expected a multiple of 64 samples; the nearest is hop={nearest}"):
+    with pytest.raises(
+        ConfigError,
+        match=f"frontend.hop={hop}: expected a multiple of 64 samples; the nearest is hop={nearest}",
+    ):
         wavegram(hop)
 
 
 def test_spectra_are_told_in_hz():
     t = torch.arange(-200, 201) / RATE
-    widths = torch.tensor([[100.0], [150.0], [200.0]])  # full, of the amplitude, at half its maximum
+    widths = torch.tensor(
+        [[100.0], [150.0], [200.0]]
+    )  # full, of the amplitude, at half its maximum
     envelopes = torch.exp(-0.5 * (t * 2 * pi * widths / (2 * sqrt(2 * np.log(2)))) ** 2)
-    told = spectra(envelopes * torch.cos(2 * pi * torch.tensor([[500.0], [1500.0], [3000.0]]) * t), RATE)
+    told = spectra(
+        envelopes * torch.cos(2 * pi * torch.tensor([[500.0], [1500.0], [3000.0]]) * t), RATE
+    )
     assert told["centre"].tolist() == pytest.approx([500, 1500, 3000], rel=1e-3)
     assert told["bandwidth"].tolist() == pytest.approx([100, 150, 200], rel=1e-2)
 
@@ -254,8 +305,10 @@ def test_what_has_changed_is_told_by_layer_and_in_hz():
     with torch.no_grad():
         made.convs[0].weight *= torch.exp(torch.arange(11.0))
         made.convs[6].weight *= 1.5
-    told, learned = made.report(), made.learned()
-    assert [told["summary"]["change, layer 7"], learned["change, layer 7"]] == pytest.approx([0.5, 0.5])
+    told, learned = made.report(), made.learned_scalars()
+    assert [told["summary"]["change, layer 7"], learned["change, layer 7"]] == pytest.approx(
+        [0.5, 0.5]
+    )
     assert told["summary"]["change, layer 2"] == 0 < learned["change, layer 1"]
     moved = abs(np.subtract(*(told["filters"]["centre"][when] for when in ("before", "after"))))
     assert moved.shape == (64,)
@@ -265,36 +318,57 @@ def test_what_has_changed_is_told_by_layer_and_in_hz():
 
 def with_wavegram(job, *settings):
     """The job with a Wavegram, and with statistics estimated anew."""
-    wanted = ["dataset=synthetic", "frontend=wavegram", "sample_rate=16000", "hop=512", "fit.epochs=2", "fit.test_hop=64"]
-    composed = config.job(config.composed([*wanted, "model=timbre", "fit.reestimate_bn=true", *settings]))
+    wanted = [
+        "dataset=synthetic",
+        "frontend=wavegram",
+        "sample_rate=16000",
+        "hop=512",
+        "method.max_epochs=2",
+        "method.test_hop=64",
+    ]
+    composed = config.job(
+        config.composed([*wanted, "model=timbre", "method.reestimate_batch_norm=true", *settings])
+    )
     return replace(job, frontend=composed.frontend, fit=composed.fit, repeats={1: 1})
 
 
 def test_a_job_trains_it_and_tells_how_far_it_went(job, machine):
     assert work.run(with_wavegram(job), machine).trained == 1
     (line,) = Store(machine.results).lines()
-    assert line["path"]["change, layer 1"][0] == 0 < line["path"]["change, layer 1"][-1]
-    assert set(line["frontend_report"]["filters"]) == {"centre", "bandwidth"}
-    assert line["frontend_report"]["summary"]["change, layer 7"] == pytest.approx(line["learned"]["change, layer 7"], rel=1e-4)
-    assert line["nan_clips"] == 0
+    assert line["history"]["change, layer 1"][0] == 0 < line["history"]["change, layer 1"][-1]
+    assert set(line["frontend_diagnostics"]["filters"]) == {"centre", "bandwidth"}
+    assert line["frontend_diagnostics"]["summary"]["change, layer 7"] == pytest.approx(
+        line["learned"]["change, layer 7"], rel=1e-4
+    )
+    assert line["unscored_clips"] == 0
 
 
 def test_it_learns_with_statistics_that_are_estimated_anew(job):
     """Three classes: brown, white and violet noise."""
     random = torch.Generator().manual_seed(0)
-    white = [0.1 * torch.randn(size, 1, generator=random) for _ in range(3) for size in (6000, 9000)]
-    rows = [*(each.cumsum(0) / 30 for each in white[:2]), *white[2:4], *(each.diff(dim=0) for each in white[4:])]
-    wanted = with_wavegram(job, "fit.epochs=8")
-    network, method = prepared(wanted, 3, rows, [0, 0, 1, 1, 2, 2], Randomness.named("wavegram"))
-    fit([network], [method], "cpu")
+    white = [
+        0.1 * torch.randn(size, 1, generator=random) for _ in range(3) for size in (6000, 9000)
+    ]
+    rows = [
+        *(each.cumsum(0) / 30 for each in white[:2]),
+        *white[2:4],
+        *(each.diff(dim=0) for each in white[4:]),
+    ]
+    wanted = with_wavegram(job, "method.max_epochs=8")
+    network, method = prepared(wanted, 3, rows, [0, 0, 1, 1, 2, 2], Generators.named("wavegram"))
+    fit([network], [method], SGD, "cpu")
     reestimate(network, method, method.data)
-    (batch,) = method.epoch(())
+    (batch,) = method.batches(())
     with torch.no_grad():
-        loss = method.loss(network, method.data.patches(batch), method.data.labels[batch.clips], batch.noise)
+        loss = method.loss(
+            network, method.data.patches(batch), method.data.labels[batch.clips], batch.noise
+        )
     assert loss < 0.5 * np.log(3)
     norms, (waveforms, reached) = network.frontend.norms, method.data.inputs
     assert {(norm.num_batches_tracked.item(), norm.momentum) for norm in norms} == {(PASSES, 0.01)}
     x = network.frontend.convs[0](waveforms[:, None])
-    own = torch.cat([each[:, : 64 * count] for each, count in zip(x, reached.tolist(), strict=True)], 1)
+    own = torch.cat(
+        [each[:, : 64 * count] for each, count in zip(x, reached.tolist(), strict=True)], 1
+    )
     torch.testing.assert_close(norms[0].running_mean, own.mean(1), rtol=1e-4, atol=1e-6)
     torch.testing.assert_close(norms[0].running_var, own.var(1), rtol=1e-4, atol=1e-6)

@@ -14,13 +14,13 @@ import pytest
 import torch
 
 from disturbing import disturbing
-from fewshot_audio import work
-from fewshot_audio.attempt import cause, failed_line, now, opened
 from fewshot_audio.components import build
-from fewshot_audio.study.store import FAILED, FINISHED, Store
-from fewshot_audio.train import run as running
+from fewshot_audio.runner import execute as work
+from fewshot_audio.runner.attempt import cause, failed_line, now, opened
+from fewshot_audio.runner.store import FAILED, FINISHED, Store
+from fewshot_audio.runner.workers import Here
+from fewshot_audio.training import run as running
 from fewshot_audio.types import ConfigError, DataError
-from fewshot_audio.workers import Here
 from processes import workers_of
 from stored import lines, told
 
@@ -51,17 +51,24 @@ def test_a_report_that_cannot_be_stored_is_a_failure_of_its_run(job, machine, mo
 
 
 @pytest.mark.parametrize(("retry", "trained"), [(True, 1), (False, 0)])
-def test_runs_that_another_process_failed_meanwhile_are_left_alone_if_so_asked(job, machine, monkeypatch, retry, trained):
+def test_runs_that_another_process_failed_meanwhile_are_left_alone_if_so_asked(
+    job, machine, monkeypatch, retry, trained
+):
     """The other one fails a run after this one has read the store and before it gets the lock."""
     one, other = replace(job, repeats={1: 1}), replace(machine, retry_failed=retry)
-    monkeypatch.setattr(work, "_size", lambda *_: pytest.fail("another process failed it") if not retry else 1)
+    monkeypatch.setattr(
+        work, "_size", lambda *_: pytest.fail("another process failed it") if not retry else 1
+    )
     read = Store.brief
 
     def and_then(store):
         found = list(read(store))
         store.prepare()
         spec = opened(one, machine).specs[0]
-        store.append(store.file_of(spec), [failed_line(opened(one, machine), spec, now(), ValueError("by another"))])
+        store.append(
+            store.file_of(spec),
+            [failed_line(opened(one, machine), spec, now(), ValueError("by another"))],
+        )
         return found
 
     monkeypatch.setattr(Store, "brief", and_then)
@@ -88,7 +95,9 @@ def test_no_gpu_is_an_error_before_any_run(job, machine, monkeypatch):
 
 def test_runs_of_other_code_are_told_of(job, machine, monkeypatch, caplog):
     caplog.set_level("INFO")
-    monkeypatch.setattr("fewshot_audio.attempt.provenance", lambda: {"commit": "1234567890", "dirty": False})
+    monkeypatch.setattr(
+        "fewshot_audio.runner.attempt.provenance", lambda: {"commit": "1234567890", "dirty": False}
+    )
     work.run(replace(job, repeats={1: 2}), machine)
     assert "finished by other code" not in caplog.text
     monkeypatch.setattr(work, "provenance", lambda: {"commit": "1234567890", "dirty": False})
@@ -102,31 +111,44 @@ def test_runs_of_other_code_are_told_of(job, machine, monkeypatch, caplog):
 def test_a_stack_without_memory_is_halved(job, machine, tmp_path, caplog):
     flag = tmp_path / "flag"
     flag.touch()
-    outcome = work.run(disturbing(replace(job, repeats={1: 4}), flag, "memory"), replace(machine, stack=4))
+    outcome = work.run(
+        disturbing(replace(job, repeats={1: 4}), flag, "memory"), replace(machine, stack=4)
+    )
     assert (outcome.trained, outcome.failed) == (4, ())
-    assert [line["stack"] for line in lines(machine)] == [2, 2] * 2
-    assert "a stack of 4 runs failed (out of memory: made to fail); its halves are tried" in caplog.text
+    assert [line["stack_size"] for line in lines(machine)] == [2, 2] * 2
+    assert (
+        "a stack of 4 runs failed (out of memory: made to fail); its halves are tried"
+        in caplog.text
+    )
 
 
 def test_only_the_run_at_fault_of_a_stack_fails(job, machine, monkeypatch):
     real = running.fit
 
     def failing(networks, methods, accelerator):
-        if any(method.randomness.init.initial_seed() == guilty for method in methods):
+        if any(method.generators.init.initial_seed() == guilty for method in methods):
             raise RuntimeError("made to fail")
         return real(networks, methods, accelerator)
 
-    guilty = running.Randomness.named(job.seed, "synthetic", 1, 1, 3).init.initial_seed()
+    guilty = running.Generators.named(job.seed, "synthetic", 1, 1, 3).init.initial_seed()
     monkeypatch.setattr(running, "fit", failing)
     outcome = work.run(replace(job, repeats={1: 5}), replace(machine, stack=5))
     assert (outcome.trained, len(outcome.failed)) == (4, 1)
     found = lines(machine)
-    assert [(line["identity"]["repeat"], line["status"]) for line in found if line["status"] == FAILED] == [(3, FAILED)]
-    assert {line["identity"]["repeat"]: line["stack"] for line in found if line["status"] == FINISHED} == {1: 2, 2: 2, 4: 2, 5: 2}
+    assert [
+        (line["identity"]["repeat"], line["status"]) for line in found if line["status"] == FAILED
+    ] == [(3, FAILED)]
+    assert {
+        line["identity"]["repeat"]: line["stack_size"]
+        for line in found
+        if line["status"] == FINISHED
+    } == {1: 2, 2: 2, 4: 2, 5: 2}
 
 
 @pytest.mark.filterwarnings("default")
-def test_a_run_that_fails_when_it_is_scored_costs_no_other_and_no_second_training(job, machine, monkeypatch):
+def test_a_run_that_fails_when_it_is_scored_costs_no_other_and_no_second_training(
+    job, machine, monkeypatch
+):
     real_fit, real_score, fits, scores = running.fit, running.score, [], []
 
     def counting(*arguments):
@@ -145,23 +167,32 @@ def test_a_run_that_fails_when_it_is_scored_costs_no_other_and_no_second_trainin
     outcome = work.run(replace(job, repeats={1: 3}), replace(machine, stack=3))
     assert (outcome.trained, len(fits)) == (2, 1)
     (failed,) = outcome.failed
-    assert (failed["identity"]["repeat"], failed["cause"], failed["stack"]) == (2, "out of memory", 3)
+    assert (failed["identity"]["repeat"], failed["cause"], failed["stack"]) == (
+        2,
+        "out of memory",
+        3,
+    )
     assert failed["warnings"] == ["about to fail"]
     assert failed["seconds"].keys() == {"train", "score"}
 
 
 def test_runs_of_a_stack_are_those_of_single_ones(job, machine, tmp_path):
-    wanted, stacked = replace(job, repeats={1: 3, 2: 2}), replace(machine, results=tmp_path / "stacked", stack=3)
+    wanted, stacked = (
+        replace(job, repeats={1: 3, 2: 2}),
+        replace(machine, results=tmp_path / "stacked", stack=3),
+    )
     work.run(wanted, machine)
     work.run(wanted, stacked)
     assert told(lines(stacked)) == told(lines(machine))
-    assert [line["stack"] for line in lines(stacked)] == [3, 3, 3, 2, 2]
+    assert [line["stack_size"] for line in lines(stacked)] == [3, 3, 3, 2, 2]
 
 
 def test_a_dataset_that_vanished_is_named_and_costs_no_result(job, machine, tmp_path):
     moved = tmp_path / "data"
     shutil.copytree(job.dataset.arguments["root"], moved)
-    here = replace(job, dataset=replace(job.dataset, arguments={**job.dataset.arguments, "root": str(moved)}))
+    here = replace(
+        job, dataset=replace(job.dataset, arguments={**job.dataset.arguments, "root": str(moved)})
+    )
     work.run(replace(here, repeats={1: 1}), machine)
     before = lines(machine)
     for file in moved.rglob("*.wav"):
@@ -172,10 +203,22 @@ def test_a_dataset_that_vanished_is_named_and_costs_no_result(job, machine, tmp_
 
 
 def test_a_line_tells_what_a_result_was_made_with(job, machine):
-    work.run(replace(job, repeats={1: 2}), replace(machine, stack=2, command="python scripts/run.py model=timbre"))
+    work.run(
+        replace(job, repeats={1: 2}),
+        replace(machine, stack=2, command="python scripts/run.py model=timbre"),
+    )
     for line in lines(machine):
-        assert {"commit", "dirty", "versions", "machine", "device", "started", "draw", "notes"} <= line.keys()
-        assert (line["threads"], line["stack"], line["warnings"]) == (1, 2, [])
+        assert {
+            "commit",
+            "dirty",
+            "versions",
+            "machine",
+            "device",
+            "started",
+            "draw",
+            "notes",
+        } <= line.keys()
+        assert (line["threads"], line["stack_size"], line["warnings"]) == (1, 2, [])
         assert line["command"] == "python scripts/run.py model=timbre"
         assert len(line["identity"]["bank"]) == 16
 
@@ -195,34 +238,56 @@ def test_warnings_of_a_run_are_kept_with_it(job, machine, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("stack", "fitting", "workers", "expected"), [(None, 13, 1, [10] * 20), (None, 13, 2, [5] * 20), (4, 1, 2, [4] * 20)]
+    ("stack", "fitting", "workers", "expected"),
+    [(None, 13, 1, [10] * 20), (None, 13, 2, [5] * 20), (4, 1, 2, [4] * 20)],
 )
-def test_stacks_are_as_large_as_is_set_or_fits_beside_other_workers(job, machine, monkeypatch, stack, fitting, workers, expected):
-    monkeypatch.setattr(work, "runs_that_fit", lambda *_: fitting)
+def test_stacks_are_as_large_as_is_set_or_fits_beside_other_workers(
+    job, machine, monkeypatch, stack, fitting, workers, expected
+):
+    monkeypatch.setattr(work, "max_stack_size", lambda *_: fitting)
     monkeypatch.setattr(work, "Apart", Here)  # so that patches reach them
     monkeypatch.setattr(work, "attempt_apart", lambda pickled, specs: _pretended(job, specs))
     monkeypatch.setattr(work, "attempt", lambda here, specs: _pretended(job, specs))
     work.run(replace(job, repeats={1: 20}), replace(machine, stack=stack, workers=workers))
-    assert [line["stack"] for line in lines(machine)] == expected
+    assert [line["stack_size"] for line in lines(machine)] == expected
 
 
 def _pretended(job, specs):
-    line = {"status": FINISHED, "accuracy": 0.5, "nan_clips": 0, "seconds": {}, "stack": len(specs)}
+    line = {
+        "status": FINISHED,
+        "accuracy": 0.5,
+        "unscored_clips": 0,
+        "seconds": {},
+        "stack": len(specs),
+    }
     return [{**line, "key": spec.key, "identity": spec.identity} for spec in specs]
 
 
 def test_causes_of_failure_are_told_apart():
     full = OSError(28, "No space left on device")
-    assert [cause(each) for each in (MemoryError(), full, OSError("gone"), DataError("gone"), ValueError("wrong"))] == [
+    assert [
+        cause(each)
+        for each in (MemoryError(), full, OSError("gone"), DataError("gone"), ValueError("wrong"))
+    ] == [
         "out of memory",
         "disk full",
         "data",
         "data",
         "error",
     ]
-    assert cause(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")) == "out of memory"
+    assert (
+        cause(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"))
+        == "out of memory"
+    )
     with pytest.raises(RuntimeError) as caught:
         torch.empty(2**50)
     assert cause(caught.value) == "out of memory"
     assert cause(OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))) == "out of memory"
-    assert cause(RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`")) == "out of memory"
+    assert (
+        cause(
+            RuntimeError(
+                "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"
+            )
+        )
+        == "out of memory"
+    )

@@ -6,25 +6,30 @@ import sys
 import time
 from pathlib import Path
 
-from fewshot_audio.workers import Apart, Here, in_turn
+from fewshot_audio.runner.workers import Apart, Here, in_turn
 from processes import workers_of
 
 
 def test_workers_end_with_the_process_that_they_work_for():
     code = """
 import time
-from fewshot_audio.workers import Apart
+from fewshot_audio.runner.workers import Apart
 worker = Apart()
 print(worker.submit(max, 1, 2).result(), flush=True)
 worker.submit(time.sleep, 600)
 time.sleep(600)
 """
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout.readline() == "2\n"
         (worker,) = workers_of(process.pid)
         process.kill()
     deadline = time.monotonic() + 10
-    while Path(f"/proc/{worker}").exists() and Path(f"/proc/{worker}/stat").read_text().split()[2] != "Z":
+    while (
+        Path(f"/proc/{worker}").exists()
+        and Path(f"/proc/{worker}/stat").read_text().split()[2] != "Z"
+    ):
         assert time.monotonic() < deadline
         time.sleep(0.05)
 

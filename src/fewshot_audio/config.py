@@ -17,12 +17,21 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue
 
-from fewshot_audio.components import call, near
+from fewshot_audio.components import NAME, TARGET, call, near
 from fewshot_audio.provenance import command_line
-from fewshot_audio.types import Component, ConfigError, Draw, Job, Machine, Mel, Reporting, Statistics
+from fewshot_audio.types import (
+    Component,
+    ConfigError,
+    Job,
+    Machine,
+    Mel,
+    OptimizerSettings,
+    ReportSettings,
+    Sampling,
+    Statistics,
+)
 
 CONF = Path(__file__).parents[2] / "conf"
-NAME, TARGET = "name", "_target_"
 ADDED = ("study", "report")
 PLAIN = re.compile(r"\w[\w.+-]*")
 
@@ -77,29 +86,55 @@ def setting_names() -> set[str]:
 def job(cfg: DictConfig) -> Job:
     """The composed configuration to a job. ConfigError on a setting of the wrong type or that cannot be."""
     plain = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
-    parts = {part: component(plain[part], part) for part in ("dataset", "model", "frontend", "fit")}
+    parts = {
+        part: component(plain[part], part) for part in ("dataset", "model", "frontend", "method")
+    }
+    parts["optimizer"] = optimizer_settings(plain["optimizer"])
     mel = call(Mel, {field.name: plain[field.name] for field in fields(Mel)}, "", {})
     wanted = {key: plain[key] for key in ("n_per_class", "repeats")}
-    repeats = call(cut_schedule, wanted, "", {"schedule": plain["schedule"]["repeats"]})
-    draw = call(Draw, plain["draw"], "draw", {})
-    rest = {key: plain[key] for key in ("fold", "seed", "draws")}
-    return call(Job, rest, "", {**parts, "mel": mel, "repeats": repeats, "draw": draw})
+    repeats = call(cut_schedule, wanted, "", {"schedule": plain["protocol"]["repeats"]})
+    sampling = call(Sampling, plain["sampling"], "sampling", {})
+    rest = {key: plain[key] for key in ("fold", "seed", "splits")}
+    return call(Job, rest, "", {**parts, "mel": mel, "repeats": repeats, "sampling": sampling})
+
+
+def optimizer_settings(settings: Mapping[str, Any]) -> OptimizerSettings:
+    """Split the optimizer's group into torch's optimizer and what goes with it."""
+    own = {
+        key: settings[key] for key in ("frontend", "scheduler", "max_grad_norm") if key in settings
+    }
+    rest = {key: value for key, value in settings.items() if key not in own}
+    parts: dict[str, Any] = {"optimizer": component(rest, "optimizer"), "scheduler": None}
+    if schedule := own.pop("scheduler", None):
+        named = {NAME: str(schedule.get(TARGET)).rpartition(".")[2], **schedule}
+        parts["scheduler"] = component(named, "optimizer.scheduler")
+    return call(
+        OptimizerSettings, {"frontend": {}, "max_grad_norm": None, **own}, "optimizer", parts
+    )
 
 
 def machine(cfg: DictConfig) -> Machine:
     """The composed configuration to where and how to run."""
-    settings = {field.name: cfg[field.name] for field in fields(Machine) if field.name in cfg} | {"command": _job_command()}
+    settings = {field.name: cfg[field.name] for field in fields(Machine) if field.name in cfg} | {
+        "command": _job_command()
+    }
     if HydraConfig.initialized():  # a launcher may start jobs in other folders
         started_in = Path(HydraConfig.get().runtime.cwd)
         settings |= {name: started_in / settings[name] for name in ("results", "cache")}
     workers = settings.pop("workers")
-    asked = {"builders": cores(), "workers": 1} if workers is None else {"builders": workers, "workers": workers}
+    asked = (
+        {"builders": cores(), "workers": 1}
+        if workers is None
+        else {"builders": workers, "workers": workers}
+    )
     return call(Machine, {**settings, **asked}, "", {})
 
 
 def _job_command() -> str:
     """The command that does the present job alone, wherever a launcher does it."""
-    return command_line("run.py", HydraConfig.get().overrides.task if HydraConfig.initialized() else sys.argv[1:])
+    return command_line(
+        "run.py", HydraConfig.get().overrides.task if HydraConfig.initialized() else sys.argv[1:]
+    )
 
 
 def cores() -> int:
@@ -107,14 +142,21 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def reporting(cfg: DictConfig) -> Reporting:
+def reporting(cfg: DictConfig) -> ReportSettings:
     """The composed configuration to what to show of which runs. ConfigError where a folder of also=[...] holds none."""
     plain = OmegaConf.to_container(cfg, resolve=True)
     settings = {name: plain[name] for name in ("results", "also", "partial", "published", "show")}
-    how, schedule = call(Statistics, plain["statistics"], "statistics", {}), plain["schedule"]["repeats"]
-    found: Reporting = call(Reporting, {**settings, "schedule": schedule}, "", {"how": how})
+    how, schedule = (
+        call(Statistics, plain["statistics"], "statistics", {}),
+        plain["protocol"]["repeats"],
+    )
+    found: ReportSettings = call(
+        ReportSettings, {**settings, "schedule": schedule}, "", {"how": how}
+    )
     if absent := [str(folder) for folder in found.also if not (folder / "runs").is_dir()]:
-        raise ConfigError(f"also: no runs/ in {', '.join(absent)}; name results folders, as in also=[other/results]")
+        raise ConfigError(
+            f"also: no runs/ in {', '.join(absent)}; name results folders, as in also=[other/results]"
+        )
     return found
 
 
@@ -132,30 +174,44 @@ def component(settings: Mapping[str, Any], where: str) -> Component:
     if absent := [key for key in (NAME, TARGET) if key not in settings]:
         raise ConfigError(f"{where}: {' and '.join(absent)} must be set in its yaml")
     if not PLAIN.fullmatch(str(settings[NAME])):  # files are called by it
-        raise ConfigError(f"{where}.name={settings[NAME]}: expected letters, digits and the signs _ . + - only")
+        raise ConfigError(
+            f"{where}.name={settings[NAME]}: expected letters, digits and the signs _ . + - only"
+        )
     return Component(where, settings[NAME], settings[TARGET], rest)
 
 
 def check_names(cfg: DictConfig) -> None:
     """ConfigError, with near matches, where a setting was added (+name=...) that is not one of conf/; or a study sets none."""
     if "study" in cfg:
-        raise ConfigError("study: its yaml sets nothing; let its first line be '# @package _global_'")
+        raise ConfigError(
+            "study: its yaml sets nothing; let its first line be '# @package _global_'"
+        )
     known = setting_names()
     for key in cfg:
         if str(key) not in known:
             raise ConfigError(f"{key}: no such setting{near(str(key), known)}")
 
 
-def cut_schedule(schedule: Mapping[int, int], n_per_class: int | list[int] | None, repeats: int | None) -> dict[int, int]:
+def cut_schedule(
+    schedule: Mapping[int, int], n_per_class: int | list[int] | None, repeats: int | None
+) -> dict[int, int]:
     """The schedule n -> m, cut to the n that are wanted, with another m where one is given. ConfigError on an impossible one."""
-    chosen = list(schedule) if n_per_class is None else [n_per_class] if isinstance(n_per_class, int) else n_per_class
+    chosen = (
+        list(schedule)
+        if n_per_class is None
+        else [n_per_class]
+        if isinstance(n_per_class, int)
+        else n_per_class
+    )
     if not chosen:
         raise ConfigError("n_per_class=[]: expected at least one number")
     for n in chosen:
         if n < 1:
             raise ConfigError(f"n_per_class={n}: expected whole numbers from 1")
         if repeats is None and n not in schedule:
-            raise ConfigError(f"n_per_class={n}: the schedule has n {sorted(schedule)}; choose from these, or give repeats=m")
+            raise ConfigError(
+                f"n_per_class={n}: the schedule has n {sorted(schedule)}; choose from these, or give repeats=m"
+            )
     if repeats is not None and repeats < 1:
         raise ConfigError(f"repeats={repeats}: expected at least 1")
     return {n: repeats or schedule[n] for n in chosen}

@@ -5,7 +5,7 @@ import os
 import threading
 
 
-def end_with_parent() -> None:
+def exit_with_parent() -> None:
     """In a process that multiprocessing has started: from now on end at once when its parent does, even by kill -9."""
     threading.Thread(target=_wait, daemon=True).start()
 

@@ -22,7 +22,8 @@ def provenance() -> dict:
     return {
         "commit": _git("rev-parse", "HEAD"),
         "dirty": None if changes is None else changes != "",
-        "versions": {"python": platform.python_version()} | {name: version(name) for name in PACKAGES},
+        "versions": {"python": platform.python_version()}
+        | {name: version(name) for name in PACKAGES},
         "machine": f"{platform.system()} {platform.machine()}",
     }
 
@@ -34,13 +35,17 @@ def state(told: Mapping) -> str:
 
 def command_line(script: str, words: Sequence[str]) -> str:
     """A script of this project with its arguments as a command, folders of the user's machine left out."""
-    return shlex.join(["python", f"scripts/{script}", *(re.sub(r"=[~/].*", "=...", word) for word in words)])
+    return shlex.join(
+        ["python", f"scripts/{script}", *(re.sub(r"=[~/].*", "=...", word) for word in words)]
+    )
 
 
 def _git(*arguments: str) -> str | None:
     """A git command's output, None where this is no git checkout."""
     try:
-        done = subprocess.run(("git", *arguments), cwd=REPOSITORY, capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            ("git", *arguments), cwd=REPOSITORY, capture_output=True, text=True, check=True
+        )
     except (OSError, subprocess.CalledProcessError):
         return None
     return done.stdout.strip()

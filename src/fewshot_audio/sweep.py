@@ -19,14 +19,22 @@ def swept(overrides: Sequence[str]) -> Iterator[DictConfig]:
     Plain values, which every job sets, are set on what was composed for the choices of files.
     """
     made: dict[tuple[str, ...], DictConfig] = {}
-    compose = cache(lambda *texts: OmegaConf.to_container(hydra.compose("config", list(texts)), resolve=False))
+    compose = cache(
+        lambda *texts: OmegaConf.to_container(hydra.compose("config", list(texts)), resolve=False)
+    )
     with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
         for combination in combinations(overrides):
             parsed = [_parsed(text) for text in combination]
-            plain = [each for each in parsed if each.type is OverrideType.CHANGE and not (CONF / each.key_or_group).is_dir()]
+            plain = [
+                each
+                for each in parsed
+                if each.type is OverrideType.CHANGE and not (CONF / each.key_or_group).is_dir()
+            ]
             chosen = tuple(each.input_line for each in parsed if each not in plain)
             if chosen not in made:
-                made[chosen] = OmegaConf.create(_put_together(compose, next(iter(made), chosen), chosen))
+                made[chosen] = OmegaConf.create(
+                    _put_together(compose, next(iter(made), chosen), chosen)
+                )
                 OmegaConf.set_struct(made[chosen], True)
                 check_names(made[chosen])
             for each in plain:
@@ -34,7 +42,9 @@ def swept(overrides: Sequence[str]) -> Iterator[DictConfig]:
             yield made[chosen]
 
 
-def _put_together(compose: Callable[..., dict[str, Any]], first: Sequence[str], chosen: Sequence[str]) -> dict[str, Any]:
+def _put_together(
+    compose: Callable[..., dict[str, Any]], first: Sequence[str], chosen: Sequence[str]
+) -> dict[str, Any]:
     """Choices of files to their settings: the first one's, with what each other choice alone changes in them.
 
     Composing takes 0.1 s, and choices are far fewer than combinations. Where two of them change one setting, all are composed.
@@ -43,7 +53,9 @@ def _put_together(compose: Callable[..., dict[str, Any]], first: Sequence[str], 
     for place, (old, new) in enumerate(zip(first, chosen, strict=True)):
         if old != new:
             other = compose(*first[:place], new, *first[place + 1 :])
-            different = {key: value for key, value in other.items() if key not in base or value != base[key]}
+            different = {
+                key: value for key, value in other.items() if key not in base or value != base[key]
+            }
             if changed.keys() & different.keys() or base.keys() - other.keys():
                 return compose(*chosen)
             changed |= different
@@ -59,8 +71,14 @@ def _parsed(text: str) -> Override:
 def combinations(overrides: Sequence[str]) -> list[list[str]]:
     """Overrides as after -m to those of every job, with the choices of a study for what they leave open; hydra is initialised."""
     parser = OverridesParser.create()
-    single = [each.input_line for each in parser.parse_overrides(list(overrides)) if not each.is_sweep_override()]
-    params = hydra.compose("config", single, return_hydra_config=True).hydra.sweeper.get("params") or {}
+    single = [
+        each.input_line
+        for each in parser.parse_overrides(list(overrides))
+        if not each.is_sweep_override()
+    ]
+    params = (
+        hydra.compose("config", single, return_hydra_config=True).hydra.sweeper.get("params") or {}
+    )
     named = {override.split("=")[0].lstrip("+~") for override in overrides}
     left_open = [f"{key}={value}" for key, value in params.items() if key not in named]
     choices = [

@@ -1,5 +1,7 @@
 """The nouns of the project: frozen, standard library only."""
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,7 +25,7 @@ class StoreError(FewshotAudioError):
     """The results on disk cannot be read or written."""
 
 
-class NothingToShow(StoreError):
+class NoRunsError(StoreError):
     """The store holds no runs that a table could be made of."""
 
 
@@ -34,16 +36,27 @@ class Clip:
     path: str
     label: int
     fold: int
-    recording: str  # clips of one recording are near-copies
+    group: str  # a recording, speaker or location: clips of one group are alike
 
 
 @dataclass(frozen=True)
 class Fold:
-    """What trains and what tests; train and test are sorted by path."""
+    """What trains, what validates and what tests; each sorted by path."""
 
     number: int
     train: tuple[Clip, ...]
     test: tuple[Clip, ...]
+    valid: tuple[Clip, ...] = ()
+
+    @cached_property
+    def digest(self) -> str:
+        """The first 16 hexadecimal digits of the SHA-256 over all clips with their labels and groups."""
+        splits = (
+            [[clip.path, clip.label, clip.group] for clip in self.train],
+            [[clip.path, clip.label, clip.group] for clip in self.valid],
+            [[clip.path, clip.label, clip.group] for clip in self.test],
+        )
+        return hashlib.sha256(json.dumps(splits).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -59,18 +72,25 @@ class Dataset:
     @cached_property
     def clips(self) -> tuple[Clip, ...]:
         """Every clip of every fold once, sorted by path."""
-        return tuple(sorted({clip for fold in self.folds for clip in fold.train + fold.test}, key=lambda clip: clip.path))
+        return tuple(
+            sorted(
+                {clip for fold in self.folds for clip in fold.train + fold.valid + fold.test},
+                key=lambda clip: clip.path,
+            )
+        )
 
     def fold(self, number: int) -> Fold:
         """The fold with that number. ConfigError where there is none."""
         for fold in self.folds:
             if fold.number == number:
                 return fold
-        raise ConfigError(f"fold={number}: {self.name} has the folds {', '.join(str(fold.number) for fold in self.folds)}")
+        raise ConfigError(
+            f"fold={number}: {self.name} has the folds {', '.join(str(fold.number) for fold in self.folds)}"
+        )
 
 
 @dataclass(frozen=True)
-class Task:
+class FewShotSplit:
     """One draw: the clips that train, the clips that test; the same for every model and frontend."""
 
     n_per_class: int
@@ -83,7 +103,7 @@ class Task:
 class Component:
     """A class or function by its dotted name, with its arguments: the choice made in a group of conf/."""
 
-    group: str  # dataset, model, frontend, fit, report
+    group: str  # dataset, model, frontend, method, optimizer, report
     name: str
     target: str
     arguments: Mapping[str, Any]
@@ -109,10 +129,33 @@ class Mel:
 
 
 @dataclass(frozen=True)
-class Draw:
+class OptimizerSettings:
+    """An optimizer of torch, a learning-rate schedule, and the norm that gradients are clipped to.
+
+    Args:
+        optimizer: The optimizer's class with its options, without parameters.
+        frontend: Options of the frontend's parameter group that differ, as {"lr": 0.01}.
+        scheduler: A class of torch.optim.lr_scheduler with its options, stepped once an epoch.
+        max_grad_norm: Largest norm of all gradients of a run together; None: not clipped.
+    """
+
+    optimizer: Component
+    frontend: Mapping[str, float]
+    scheduler: Component | None
+    max_grad_norm: float | None
+
+    def __post_init__(self):
+        if self.max_grad_norm is not None and not self.max_grad_norm > 0:
+            raise ConfigError(
+                f"optimizer.max_grad_norm={self.max_grad_norm}: expected a number above 0, or null"
+            )
+
+
+@dataclass(frozen=True)
+class Sampling:
     """How a class's training clips are drawn: clip by clip, or at most one of a recording while there are enough."""
 
-    by: Literal["clip", "recording"]
+    by: Literal["clip", "group"]
 
 
 @dataclass(frozen=True)
@@ -123,12 +166,13 @@ class Job:
     fold: int
     model: Component
     frontend: Component
-    fit: Component
+    method: Component
+    optimizer: OptimizerSettings
     mel: Mel
     repeats: Mapping[int, int]  # n per class -> m
     seed: int
-    draw: Draw
-    draws: Path | None  # a CSV of draws to use instead of seeded ones
+    sampling: Sampling
+    splits: Path | None  # a CSV of few-shot splits to use instead of seeded ones
 
 
 @dataclass(frozen=True)
@@ -142,7 +186,9 @@ class Machine:
     builders: int  # processes that build a bank
     workers: int  # processes that train, this one if it is one
     stack: int | None  # runs trained together; None: 1 on a CPU, on a GPU what its memory takes
-    at_once: int | None  # jobs of one machine that work at the same time, the others wait; None: all
+    at_once: (
+        int | None
+    )  # jobs of one machine that work at the same time, the others wait; None: all
     absent_folds: Literal["error", "skip"]  # what a job is whose dataset has not its fold
     keep_memory: bool
     retry_failed: bool
@@ -168,11 +214,13 @@ class Statistics:
     def __post_init__(self):
         if not (0 < self.confidence < 1 and self.margin > 0):
             found = f"confidence={self.confidence}, margin={self.margin}"
-            raise ConfigError(f"statistics: {found}; expected a confidence between 0 and 1 and a margin above 0")
+            raise ConfigError(
+                f"statistics: {found}; expected a confidence between 0 and 1 and a margin above 0"
+            )
 
 
 @dataclass(frozen=True)
-class Reporting:
+class ReportSettings:
     """What is shown of which runs, and how sure it is."""
 
     results: Path

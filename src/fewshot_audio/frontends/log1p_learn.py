@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from fewshot_audio.frontends.drift import before_and_after
-from fewshot_audio.frontends.frontend import Frontend
+from fewshot_audio.frontends.base import Frontend
+from fewshot_audio.frontends.diagnostics import before_and_after
 
 
 class Log1p(nn.Module):
@@ -27,17 +27,17 @@ class Log1pLearn(Frontend):
     def __init__(self, a: float):
         super().__init__()
         self.compression = Log1p(torch.full((self.bands,), float(a)))
-        self.before = self.in_plain_units()
+        self.before = self.physical_parameters()
 
     def forward(self, maps: Tensor) -> Tensor:
         return self.compression(maps)
 
-    def in_plain_units(self) -> dict[str, Tensor]:
+    def physical_parameters(self) -> dict[str, Tensor]:
         """The a of each band (128,)."""
         return {"a": self.compression.a.detach().cpu().clone()}
 
-    def learned(self) -> dict[str, float]:
+    def learned_scalars(self) -> dict[str, float]:
         return {"median a": self.compression.a.median().item()}
 
     def report(self) -> dict[str, Any]:
-        return before_and_after(self.before, self.in_plain_units())
+        return before_and_after(self.before, self.physical_parameters())

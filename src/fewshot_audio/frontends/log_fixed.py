@@ -7,7 +7,7 @@ import torch
 from pydantic import NonNegativeFloat, PositiveFloat
 from torch import Tensor
 
-from fewshot_audio.frontends.frontend import Frontend
+from fewshot_audio.frontends.base import Frontend
 
 LOGARITHMS = {10: torch.log10, "e": torch.log}
 Base = Literal[10, "e"]
@@ -26,7 +26,7 @@ class LogFixed(Frontend):
     def forward(self, maps: Tensor) -> Tensor:
         return self.logarithm(self.alpha * maps + self.beta)
 
-    def measured(self, patches: Tensor) -> dict[str, float]:
+    def patch_statistics(self, patches: Tensor) -> dict[str, float]:
         return below_floor(patches, self.beta / self.alpha)
 
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from fewshot_audio.frontends.frontend import Frontend
+from fewshot_audio.frontends.base import Frontend
 from fewshot_audio.frontends.log_fixed import LOGARITHMS, Base, below_floor
 
 
@@ -23,9 +23,9 @@ class LogLearn(Frontend):
     def forward(self, maps: Tensor) -> Tensor:
         return self.logarithm(self.a.exp() * maps + softplus(self.b))
 
-    def learned(self) -> dict[str, float]:
+    def learned_scalars(self) -> dict[str, float]:
         alpha, beta = self.a.exp().double(), softplus(self.b).double()
         return {"alpha": alpha.item(), "beta": beta.item(), "beta/alpha": (beta / alpha).item()}
 
-    def measured(self, patches: Tensor) -> dict[str, float]:
-        return below_floor(patches, self.learned()["beta/alpha"])
+    def patch_statistics(self, patches: Tensor) -> dict[str, float]:
+        return below_floor(patches, self.learned_scalars()["beta/alpha"])

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from fewshot_audio.frontends.drift import before_and_after
-from fewshot_audio.frontends.frontend import Frontend
+from fewshot_audio.frontends.base import Frontend
+from fewshot_audio.frontends.diagnostics import before_and_after
 from fewshot_audio.frontends.log_fixed import LOGARITHMS, Base, below_floor
 
 
@@ -22,22 +22,25 @@ class LogPerBand(Frontend):
         even = torch.ones(self.bands)
         self.a, self.b = nn.Parameter(a * even), nn.Parameter(b * even)
         self.logarithm = LOGARITHMS[base]
-        self.before = self.in_plain_units()
+        self.before = self.physical_parameters()
 
     def forward(self, maps: Tensor) -> Tensor:
         return self.logarithm(self.a.exp() * maps + softplus(self.b))
 
     @torch.no_grad()
-    def in_plain_units(self) -> dict[str, Tensor]:
+    def physical_parameters(self) -> dict[str, Tensor]:
         """Alpha, beta and beta / alpha of each band (128,), in double precision on the CPU."""
         alpha, beta = self.a.exp().double().cpu(), softplus(self.b).double().cpu()
         return {"alpha": alpha, "beta": beta, "beta/alpha": beta / alpha}
 
-    def learned(self) -> dict[str, float]:
-        return {f"median {name}": value.median().item() for name, value in self.in_plain_units().items()}
+    def learned_scalars(self) -> dict[str, float]:
+        return {
+            f"median {name}": value.median().item()
+            for name, value in self.physical_parameters().items()
+        }
 
-    def measured(self, patches: Tensor) -> dict[str, float]:
-        return below_floor(patches, self.in_plain_units()["beta/alpha"].to(patches.device))
+    def patch_statistics(self, patches: Tensor) -> dict[str, float]:
+        return below_floor(patches, self.physical_parameters()["beta/alpha"].to(patches.device))
 
     def report(self) -> dict[str, Any]:
-        return before_and_after(self.before, self.in_plain_units())
+        return before_and_after(self.before, self.physical_parameters())

@@ -5,8 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fewshot_audio.frontends.drift import before_and_after
-from fewshot_audio.frontends.frontend import Frontend
+from fewshot_audio.frontends.base import Frontend
+from fewshot_audio.frontends.diagnostics import before_and_after
 from fewshot_audio.frontends.pcen import PCEN
 
 
@@ -23,14 +23,17 @@ class MelPCEN(Frontend):
         super().__init__()
         even = torch.ones(self.bands)
         self.compression = PCEN(alpha * even, delta * even, root * even, smooth * even, floor)
-        self.before = self.compression.in_plain_units()
+        self.before = self.compression.physical_parameters()
 
     def forward(self, *inputs: Tensor) -> Tensor:
         with torch.autocast(inputs[0].device.type, enabled=False):
             return self.compression(inputs[0])
 
-    def learned(self) -> dict[str, float]:
-        return {f"median {name}": value.median().item() for name, value in self.compression.in_plain_units().items()}
+    def learned_scalars(self) -> dict[str, float]:
+        return {
+            f"median {name}": value.median().item()
+            for name, value in self.compression.physical_parameters().items()
+        }
 
     def report(self) -> dict[str, Any]:
-        return before_and_after(self.before, self.compression.in_plain_units())
+        return before_and_after(self.before, self.compression.physical_parameters())

@@ -25,17 +25,24 @@ class PCEN(nn.Module):
     def bounded(self) -> dict[str, Tensor]:
         """The four within their bounds, (bands,) each, by name."""
         delta, root = self.delta.clamp(min=EPSILON), self.root.clamp(min=1)
-        return {"alpha": self.alpha.clamp(max=1), "delta": delta, "root": root, "smooth": self.smooth.clamp(0, 1)}
+        return {
+            "alpha": self.alpha.clamp(max=1),
+            "delta": delta,
+            "root": root,
+            "smooth": self.smooth.clamp(0, 1),
+        }
 
     @torch.no_grad()
-    def in_plain_units(self) -> dict[str, Tensor]:
+    def physical_parameters(self) -> dict[str, Tensor]:
         """The four within their bounds, (bands,) each, by name, on the CPU."""
         return {name: value.cpu().clone() for name, value in self.bounded().items()}
 
     def forward(self, energies: Tensor) -> Tensor:
         alpha, delta, root, smooth = self.bounded().values()
         smoothed = smoothed_over_frames(energies, smooth)
-        return (energies / (self.floor + smoothed) ** alpha + delta) ** (1 / root) - delta ** (1 / root)
+        return (energies / (self.floor + smoothed) ** alpha + delta) ** (1 / root) - delta ** (
+            1 / root
+        )
 
 
 def smoothed_over_frames(x: Tensor, weight: Tensor) -> Tensor:
@@ -46,7 +53,9 @@ def smoothed_over_frames(x: Tensor, weight: Tensor) -> Tensor:
     """
     frames, keep = x.shape[1], 1 - weight
     size = max(1, round(sqrt(frames)))
-    padded = pad(x, (0, 0, 0, -frames % size)).unflatten(1, (-1, size))  # (clips, blocks, size, bands)
+    padded = pad(x, (0, 0, 0, -frames % size)).unflatten(
+        1, (-1, size)
+    )  # (clips, blocks, size, bands)
     average, inside = torch.zeros_like(padded[:, :, 0]), []
     for frame in padded.unbind(2):
         average = torch.lerp(average, frame, weight)
@@ -55,5 +64,9 @@ def smoothed_over_frames(x: Tensor, weight: Tensor) -> Tensor:
     for end in average.unbind(1):
         entering.append(before)
         before = end + before * keep**size
-    fading = keep ** torch.arange(1, size + 1, device=x.device, dtype=x.dtype)[:, None]  # (size, bands)
-    return (torch.stack(inside, 2) + torch.stack(entering, 1)[:, :, None] * fading).flatten(1, 2)[:, :frames]
+    fading = (
+        keep ** torch.arange(1, size + 1, device=x.device, dtype=x.dtype)[:, None]
+    )  # (size, bands)
+    return (torch.stack(inside, 2) + torch.stack(entering, 1)[:, :, None] * fading).flatten(1, 2)[
+        :, :frames
+    ]

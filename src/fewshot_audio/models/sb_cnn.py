@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from fewshot_audio.models.classifier import Classifier, batch_norm, dropout, patch_starts
+from fewshot_audio.models.base import Classifier, batch_norm, dropout, patch_starts
 
 POOL = (4, 2)  # frames, bands
 
@@ -15,7 +15,7 @@ class SBCNN(Classifier):
     `input_norm` puts a one-channel batch norm in front. Source: Salamon & Bello, arXiv 1608.04363, as configured by the study.
     """
 
-    noise_sizes = (2400, 64)
+    dropout_sizes = (2400, 64)
 
     def __init__(self, classes: int, input_norm: bool):
         super().__init__()
@@ -33,7 +33,7 @@ class SBCNN(Classifier):
         x = F.max_pool2d(F.relu(self.conv2(x)), POOL)  # (batch, 48, 6, 29)
         return self._head(F.relu(self.conv3(x)).flatten(1), noise)  # from (batch, 48, 2, 25)
 
-    def sweep(self, maps: Tensor, hop: int) -> Tensor:
+    def forward_dense(self, maps: Tensor, hop: int) -> Tensor:
         """Convolve each map once: a pooling stride of 4 frames becomes a dilation of 4 in all that follows."""
         x = self.input_norm(maps[:, None])
         x = _pool(F.relu(self.conv1(x)), 1)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from fewshot_audio.models.classifier import FRAMES, Classifier, batch_norm
+from fewshot_audio.models.base import FRAMES, Classifier, batch_norm
 
 WIDTH, HEIGHT = 7, 108  # frames, bands
 
@@ -32,10 +32,14 @@ class Timbre(Classifier):
         corners = best // responses.shape[3] * x.shape[3] + best % responses.shape[3]
         rows = torch.arange(WIDTH, device=x.device)[:, None] * x.shape[3]
         window = (rows + torch.arange(HEIGHT, device=x.device)).flatten()
-        windows = x.flatten(1).gather(1, (corners[:, :, None] + window).flatten(1)).unflatten(1, (-1, window.numel()))
+        windows = (
+            x.flatten(1)
+            .gather(1, (corners[:, :, None] + window).flatten(1))
+            .unflatten(1, (-1, window.numel()))
+        )
         return (windows * self.filters.weight.flatten(1)).sum(2) + self.filters.bias
 
-    def sweep(self, maps: Tensor, hop: int) -> Tensor:
+    def forward_dense(self, maps: Tensor, hop: int) -> Tensor:
         """Filter each map once; a patch's logit is a sliding maximum over frames."""
         responses = self.filters(self.input_norm(maps[:, None])).amax(3)
         return F.max_pool1d(responses, FRAMES - WIDTH + 1, hop).transpose(1, 2)

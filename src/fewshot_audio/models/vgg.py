@@ -5,7 +5,14 @@ from pydantic import PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from fewshot_audio.models.classifier import FRAMES, Classifier, batch_norm, dropout, patch_starts, patchwise
+from fewshot_audio.models.base import (
+    FRAMES,
+    Classifier,
+    batch_norm,
+    dropout,
+    patch_starts,
+    patchwise,
+)
 
 BLOCKS = 5
 SPARSE = 32  # frames between patches from which on they are cheaper one by one
@@ -36,23 +43,29 @@ class VGG(Classifier):
     and with an embedding it is the network of its prototypical networks, whose code normalises frames.
     """
 
-    def __init__(self, classes: int, width: PositiveInt, embedding: PositiveInt | None, norm_frames: bool):
+    def __init__(
+        self, classes: int, width: PositiveInt, embedding: PositiveInt | None, norm_frames: bool
+    ):
         super().__init__()
         self.embeds = embedding is not None
         self.norm_frames = norm_frames
         self.input_norm = batch_norm(FRAMES if norm_frames else 1)
         self.blocks = nn.ModuleList(Block(1 if i == 0 else width, width) for i in range(BLOCKS))
         self.output = nn.Linear(16 * width, embedding or classes)
-        self.noise_sizes = (16 * width,)
+        self.dropout_sizes = (16 * width,)
         self.to(memory_format=torch.channels_last)  # two thirds of the time on CPU
 
     def forward(self, patches: Tensor, noise: tuple[Tensor, ...] = ()) -> Tensor:
-        x = self.input_norm(patches[:, :, None]).transpose(1, 2) if self.norm_frames else self.input_norm(patches[:, None])
+        x = (
+            self.input_norm(patches[:, :, None]).transpose(1, 2)
+            if self.norm_frames
+            else self.input_norm(patches[:, None])
+        )
         for block in self.blocks:
             x = block(x)
         return self.output(dropout(x.flatten(1), noise[0] if noise else None, 0.5))
 
-    def sweep(self, maps: Tensor, hop: int) -> Tensor:
+    def forward_dense(self, maps: Tensor, hop: int) -> Tensor:
         """Share what overlapping patches have in common, where that is possible and pays."""
         if self.norm_frames or hop >= SPARSE:
             return patchwise(self, maps, hop)
@@ -76,7 +89,9 @@ class VGG(Classifier):
             last = _edge(block, [inner[2], inner[3], last, zero])
             shared, shift = block.valid(shared, step), shift + step
         inner = [shared[:, :, starts + 2**BLOCKS * j - shift] for j in (1, 2)]
-        features = torch.stack([first, *inner, last], 3)  # (clips, width, patches, 4 frames, 4 bands)
+        features = torch.stack(
+            [first, *inner, last], 3
+        )  # (clips, width, patches, 4 frames, 4 bands)
         return self.output(features.transpose(1, 2).flatten(2))
 
 

@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from fewshot_audio.types import NothingToShow, StoreError
+from fewshot_audio.types import NoRunsError, StoreError
 
 WIDTH = 7.2  # inches, two columns of a journal: sizes of text below are those in print
 CHARACTER = 0.064  # inches, of 8 pt DejaVu Sans on average; names with many digits are the widest
@@ -110,12 +110,14 @@ def looks(arms: Iterable[str]) -> dict[str, Look]:
 
 
 def only(table: pd.DataFrame, column: str) -> str:
-    """The one value of a column. NothingToShow for an empty table, StoreError where it has several."""
+    """The one value of a column. NoRunsError for an empty table, StoreError where it has several."""
     values = table[column].unique()
     if len(values) == 0:
-        raise NothingToShow(f"figure: no rows with a {column}; scripts/run.py makes them")
+        raise NoRunsError(f"figure: no rows with a {column}; scripts/run.py makes them")
     if len(values) > 1:
-        raise StoreError(f"figure: expected one {column}, found {', '.join(map(str, values))}; draw one figure for each")
+        raise StoreError(
+            f"figure: expected one {column}, found {', '.join(map(str, values))}; draw one figure for each"
+        )
     return str(values[0])
 
 
@@ -140,17 +142,32 @@ def legend_below(figure: Figure, *groups: Sequence[Artist]) -> None:
     """Groups of labelled artists to a legend below the panels, read row by row; each group begins a row."""
     for handle in itertools.chain(*groups):
         handle.set_label(textwrap.fill(str(handle.get_label()), LABEL))
-    longest = max(len(line) for handle in itertools.chain(*groups) for line in str(handle.get_label()).splitlines())
+    longest = max(
+        len(line)
+        for handle in itertools.chain(*groups)
+        for line in str(handle.get_label()).splitlines()
+    )
     fitting = max(1, int(figure.get_figwidth() / (longest * CHARACTER + HANDLE)))
     columns = min(fitting, max(map(len, groups)))
     handles: list[Artist] = []
     for group in groups:
-        handles += [*group, *[Line2D([], [], linestyle="none", label=" ")] * (-len(group) % columns)]
+        handles += [
+            *group,
+            *[Line2D([], [], linestyle="none", label=" ")] * (-len(group) % columns),
+        ]
     rows = [handles[start : start + columns] for start in range(0, len(handles), columns)]
     lines = sum(max(str(handle.get_label()).count("\n") + 1 for handle in row) for row in rows)
     figure.set_figheight(figure.get_figheight() + 0.17 * lines + 0.1)
-    in_columns = [row[column] for column in range(columns) for row in rows]  # as Matplotlib reads them
-    figure.legend(handles=in_columns, loc="outside lower center", ncols=columns, columnspacing=1.4, handlelength=2.6)
+    in_columns = [
+        row[column] for column in range(columns) for row in rows
+    ]  # as Matplotlib reads them
+    figure.legend(
+        handles=in_columns,
+        loc="outside lower center",
+        ncols=columns,
+        columnspacing=1.4,
+        handlelength=2.6,
+    )
 
 
 def settled(figure: Figure) -> Figure:
@@ -169,4 +186,7 @@ def save(drawing: Drawing) -> dict[str, bytes]:
         content = io.BytesIO()
         drawing.figure.savefig(content, format=kind, metadata=metadata)
         files[f"{drawing.name}.{kind}"] = content.getvalue()
-    return {**files, f"{drawing.name}.csv": drawing.data.to_csv(index=False, lineterminator="\n").encode()}
+    return {
+        **files,
+        f"{drawing.name}.csv": drawing.data.to_csv(index=False, lineterminator="\n").encode(),
+    }

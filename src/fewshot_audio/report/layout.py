@@ -45,22 +45,39 @@ def table(
     Published numbers come as arms of their own.
     """
     rows, columns = list(rows), list(columns)
-    shown = pd.concat([cells, _published(cells)], ignore_index=True) if "published" in cells else cells
+    shown = (
+        pd.concat([cells, _published(cells)], ignore_index=True) if "published" in cells else cells
+    )
     heads = shown[columns].drop_duplicates().sort_values(columns)
-    order = list(heads.itertuples(index=False, name=None)) if len(columns) > 1 else heads[columns[0]].tolist()
-    text, marked = (shown.pivot(index=rows, columns=columns, values=value)[order] for value in ("text", "marked"))
+    order = (
+        list(heads.itertuples(index=False, name=None))
+        if len(columns) > 1
+        else heads[columns[0]].tolist()
+    )
+    text, marked = (
+        shown.pivot(index=rows, columns=columns, values=value)[order]
+        for value in ("text", "marked")
+    )
     head = [[NAMES.get(label, label) for label in rows], [_head(each) for each in order]]
     if len(columns) > 1:
         head[0] = [(label, "") for label in head[0]]
-    index = pd.MultiIndex.from_tuples(head[0] + head[1]) if len(columns) > 1 else pd.Index(head[0] + head[1])
+    index = (
+        pd.MultiIndex.from_tuples(head[0] + head[1])
+        if len(columns) > 1
+        else pd.Index(head[0] + head[1])
+    )
     labels = text.index.to_frame(index=False)
     return Table(
         name,
         title,
         caption,
         cells.drop(columns=["text", "marked"]),
-        pd.concat([labels, text.fillna(NONE).reset_index(drop=True)], axis=1).set_axis(index, axis=1),
-        pd.concat([labels.notna() & False, marked.eq(True).reset_index(drop=True)], axis=1).set_axis(index, axis=1),
+        pd.concat([labels, text.fillna(NONE).reset_index(drop=True)], axis=1).set_axis(
+            index, axis=1
+        ),
+        pd.concat(
+            [labels.notna() & False, marked.eq(True).reset_index(drop=True)], axis=1
+        ).set_axis(index, axis=1),
         len(rows),
         by_fold,
     )
@@ -74,7 +91,9 @@ def _head(order) -> str | tuple[str, ...]:
 
 def _published(cells: pd.DataFrame) -> pd.DataFrame:
     known = cells[cells["published"].notna()]
-    text = [f"{points(cell.published, False)} ({points(cell.deviation)})" for cell in known.itertuples()]
+    text = [
+        f"{points(cell.published, False)} ({points(cell.deviation)})" for cell in known.itertuples()
+    ]
     return known.assign(arm=known["arm"] + " published", text=text, marked=False)
 
 
@@ -121,12 +140,26 @@ def interval_is(cells: pd.DataFrame, how: Statistics) -> str:
     for dataset, group in cells.groupby("dataset"):
         low, high = group["folds"].min(), group["folds"].max()
         many = f"{low}" if low == high else f"{low} to {high}"
-        over = f"over {many} folds" if (group["unit"] == FOLDS).all() else f"over draws within {_folds(low, high)}"
+        over = (
+            f"over {many} folds"
+            if (group["unit"] == FOLDS).all()
+            else f"over draws within {_folds(low, high)}"
+        )
         kinds.setdefault(over, []).append(dataset)
-    said = " and ".join(kinds) if len(kinds) == 1 else ", ".join(f"{over} ({', '.join(names)})" for over, names in kinds.items())
+    said = (
+        " and ".join(kinds)
+        if len(kinds) == 1
+        else ", ".join(f"{over} ({', '.join(names)})" for over, names in kinds.items())
+    )
     method = "t interval" if how.interval == "t" else "bootstrap interval"
     return f"{100 * how.confidence:g} % {method} {said}"
 
 
 def _folds(low: int, high: int) -> str:
-    return "one fold" if high == 1 else f"the {high} folds as they are" if low == high else "the folds as they are"
+    return (
+        "one fold"
+        if high == 1
+        else f"the {high} folds as they are"
+        if low == high
+        else "the folds as they are"
+    )

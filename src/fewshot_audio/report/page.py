@@ -68,10 +68,18 @@ class _Placed:
 def page(question: str, studies: Sequence[Study]) -> str:
     """A question and its studies to the text of an HTML file that needs no other; the same for the same input."""
     folder = FileSystemLoader(Path(__file__).parent)
-    html = Environment(loader=folder, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    html = Environment(
+        loader=folder,
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     html.filters |= {"table": _table, "source": _source, "size": _size}
     ids = _ids((study.title for study in studies), OWN_IDS)
-    placed = [_Placed(name, study, _parts(name, study)) for name, study in zip(ids, studies, strict=True)]
+    placed = [
+        _Placed(name, study, _parts(name, study)) for name, study in zip(ids, studies, strict=True)
+    ]
     return html.get_template("page.html").render(question=question, studies=placed)
 
 
@@ -86,7 +94,10 @@ def _parts(name: str, study: Study) -> list[_Part]:
     ]
     return [
         *(_Part("table", f"{name}-table-{own}", table.title, table) for own, table in tables),
-        *(_Part("picture", f"{name}-figure-{own}", picture.title, picture) for own, picture in pictures),
+        *(
+            _Part("picture", f"{name}-figure-{own}", picture.title, picture)
+            for own, picture in pictures
+        ),
         *(part for part in texts if part.content),
     ]
 
@@ -96,13 +107,21 @@ def _ids(names: Iterable[str], taken: Iterable[str] = ()) -> list[str]:
     found: list[str] = []
     for name in names:
         plain = re.sub(r"\W+", "_", name, flags=re.ASCII)
-        found.append(next(each for each in chain([plain], (f"{plain}_{k}" for k in count(2))) if each not in {*found, *taken}))
+        found.append(
+            next(
+                each
+                for each in chain([plain], (f"{plain}_{k}" for k in count(2)))
+                if each not in {*found, *taken}
+            )
+        )
     return found
 
 
 def _table(html: str, name: str) -> Markup:
     """A table under an id that no other study's table has, named by its heading and described by its caption."""
-    tag = f'<table id="{name}-cells" aria-labelledby="{name}-title" aria-describedby="{name}-caption"'
+    tag = (
+        f'<table id="{name}-cells" aria-labelledby="{name}-title" aria-describedby="{name}-caption"'
+    )
     return Markup(re.sub(r'^\s*<table(\s+id="[^"]*")?', tag, html))
 
 

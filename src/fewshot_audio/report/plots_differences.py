@@ -8,7 +8,17 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from fewshot_audio.report.drawing import GREY, STYLE, Drawing, head, legend_below, looks, only, panels, settled
+from fewshot_audio.report.drawing import (
+    GREY,
+    STYLE,
+    Drawing,
+    head,
+    legend_below,
+    looks,
+    only,
+    panels,
+    settled,
+)
 
 POINTS = 100
 MUCH = 2  # times the median width of the intervals: wider ones do not set the axis, or two folds' would press all means flat
@@ -39,7 +49,9 @@ def forest(cells: pd.DataFrame, margin: float | None, band: str) -> Drawing:
     legend_below(figure, _legend(data, margin, band, beyond))
     caption = f"Difference in accuracy on {dataset}, first minus second arm, with the count behind each mean at the right."
     caption += f" Whiskers: {band}." if data["low_points"].notna().any() else ""
-    caption += f" Shaded: within {POINTS * margin:.3g} points of nought." if margin is not None else ""
+    caption += (
+        f" Shaded: within {POINTS * margin:.3g} points of nought." if margin is not None else ""
+    )
     caption += " Filled markers: significant after Holm's correction." if "marked" in data else ""
     caption += " Arrow heads: the interval goes on beyond the axis." if beyond else ""
     title = f"Paired differences on {dataset}"
@@ -84,7 +96,13 @@ def _zone(axis: Axes, limits: tuple[float, float], margin: float | None) -> None
     axis.set_xlabel("difference (points)")
 
 
-def _panel(axis: Axes, cells: pd.DataFrame, places: dict[tuple[str, int], int], colour: str, limits: tuple[float, float]) -> None:
+def _panel(
+    axis: Axes,
+    cells: pd.DataFrame,
+    places: dict[tuple[str, int], int],
+    colour: str,
+    limits: tuple[float, float],
+) -> None:
     """A pair's means, intervals up to the limits, an arrow head where one goes on, and counts at the right."""
     beside = {"transform": axis.get_yaxis_transform(), "va": "center_baseline", "ha": "left"}
     axis.text(1.06, -1, "count", color=GREY, **beside)
@@ -92,11 +110,29 @@ def _panel(axis: Axes, cells: pd.DataFrame, places: dict[tuple[str, int], int], 
         y = places[cell.model, cell.n_per_class]
         low, high = max(cell.low_points, limits[0]), min(cell.high_points, limits[1])
         axis.plot([low, high], [y, y], color=colour, linewidth=1.2)
-        for end, is_beyond, arrow in zip(limits, (cell.low_points < limits[0], cell.high_points > limits[1]), "<>", strict=True):
+        for end, is_beyond, arrow in zip(
+            limits, (cell.low_points < limits[0], cell.high_points > limits[1]), "<>", strict=True
+        ):
             if is_beyond:
-                axis.plot([end], [y], marker=arrow, color=colour, markersize=5, clip_on=False, linestyle="none")
+                axis.plot(
+                    [end],
+                    [y],
+                    marker=arrow,
+                    color=colour,
+                    markersize=5,
+                    clip_on=False,
+                    linestyle="none",
+                )
         face = colour if getattr(cell, "marked", True) else "white"
-        axis.plot([cell.mean_points], [y], marker="o", markersize=5, color=colour, markerfacecolor=face, linestyle="none")
+        axis.plot(
+            [cell.mean_points],
+            [y],
+            marker="o",
+            markersize=5,
+            color=colour,
+            markerfacecolor=face,
+            linestyle="none",
+        )
         axis.text(1.06, y, f"{cell.count:.0f}", color=GREY, **beside)
 
 
@@ -117,11 +153,24 @@ def _legend(data: pd.DataFrame, margin: float | None, band: str, beyond: bool) -
     handles: list[Artist] = [Line2D([], [], **point, label="mean")]
     if "marked" in data:
         faces = {True: GREY, False: "white"}
-        handles = [Line2D([], [], **point, markerfacecolor=faces[is_so], label=label) for is_so, label in MARKED.items()]
+        handles = [
+            Line2D([], [], **point, markerfacecolor=faces[is_so], label=label)
+            for is_so, label in MARKED.items()
+        ]
     if data["low_points"].notna().any():
         handles.append(Line2D([], [], color=GREY, linewidth=1.2, label=band))
     if beyond:
-        handles.append(Line2D([], [], color=GREY, marker=">", markersize=5, linestyle="none", label="beyond the axis"))
+        handles.append(
+            Line2D(
+                [],
+                [],
+                color=GREY,
+                marker=">",
+                markersize=5,
+                linestyle="none",
+                label="beyond the axis",
+            )
+        )
     if margin is not None:
         handles.append(Patch(color=ZONE, linewidth=0, label=f"±{POINTS * margin:.3g} points"))
     return handles
@@ -131,9 +180,18 @@ def _alt(data: pd.DataFrame, dataset: str) -> str:
     told = []
     for pair, cells in data.groupby("arm", sort=False):
         ordered = cells.sort_values("mean_points", kind="stable")
-        ends = [f"{c.mean_points:+.1f} points ({c.model}, n = {c.n_per_class})" for c in ordered.itertuples()]
+        ends = [
+            f"{c.mean_points:+.1f} points ({c.model}, n = {c.n_per_class})"
+            for c in ordered.itertuples()
+        ]
         means = ends[0] if len(ends) == 1 else f"{len(ends)} means from {ends[0]} to {ends[-1]}"
         clear = np.sign(cells["low_points"]) * np.sign(cells["high_points"]) > 0
-        told.append(f"{pair}: {means}; intervals that exclude nought: {clear.sum()} of {cells['low_points'].notna().sum()}.")
-        told += [f"Significant: {cells['marked'].sum()} of {len(cells)}."] if "marked" in cells else []
-    return f"Paired differences in accuracy on {dataset}, a panel per pair of arms. {' '.join(told)}"
+        told.append(
+            f"{pair}: {means}; intervals that exclude nought: {clear.sum()} of {cells['low_points'].notna().sum()}."
+        )
+        told += (
+            [f"Significant: {cells['marked'].sum()} of {len(cells)}."] if "marked" in cells else []
+        )
+    return (
+        f"Paired differences in accuracy on {dataset}, a panel per pair of arms. {' '.join(told)}"
+    )

@@ -12,8 +12,18 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from fewshot_audio.report.drawing import GREY, STYLE, Drawing, head, legend_below, looks, only, panels, settled
-from fewshot_audio.types import NothingToShow
+from fewshot_audio.report.drawing import (
+    GREY,
+    STYLE,
+    Drawing,
+    head,
+    legend_below,
+    looks,
+    only,
+    panels,
+    settled,
+)
+from fewshot_audio.types import NoRunsError
 
 SINGLE = 30  # runs of an n that are drawn one by one: more would hide each other
 PALEST = 0.82  # of VIRIDIS, that is still seen on white
@@ -42,20 +52,41 @@ def learned_scalars(paths: pd.DataFrame) -> Drawing:
         chosen = np.linspace(0, run.max(), min(run.max() + 1, SINGLE)).round()
         single, median = of_n[run.isin(chosen)].assign(runs=1), _median(of_n.assign(run=run))
         _draw_lines(places[key[:3]], single, median, colours[key[3]])
-        shown += [single, median.assign(model=key[0], frontend=key[1], quantity=key[2], n_per_class=key[3])]
+        shown += [
+            single,
+            median.assign(model=key[0], frontend=key[1], quantity=key[2], n_per_class=key[3]),
+        ]
     _same_limits(places)
-    legend_below(figure, [Line2D([], [], color=colours[n], linewidth=2, label=f"n = {n}") for n in ns])
-    columns = ["dataset", "model", "frontend", "n_per_class", "fold", "repeat", "epoch", "quantity", "value", "runs"]
+    legend_below(
+        figure, [Line2D([], [], color=colours[n], linewidth=2, label=f"n = {n}") for n in ns]
+    )
+    columns = [
+        "dataset",
+        "model",
+        "frontend",
+        "n_per_class",
+        "fold",
+        "repeat",
+        "epoch",
+        "quantity",
+        "value",
+        "runs",
+    ]
     data = pd.concat(shown, ignore_index=True).assign(dataset=dataset)[columns]
     singles = "single runs" if most <= SINGLE else f"single runs, {SINGLE} of up to {most} per n"
     caption = f"What the frontend learned on {dataset}, by epoch. Bold: median over all runs of an n; thin: {singles}."
     alt = _learned_alt(data[data["fold"] == MEDIAN], dataset)
-    return Drawing(f"learned_{dataset}", f"Learned numbers on {dataset}", caption, alt, settled(figure), data)
+    return Drawing(
+        f"learned_{dataset}", f"Learned numbers on {dataset}", caption, alt, settled(figure), data
+    )
 
 
 def _learned_panels(paths: pd.DataFrame) -> tuple[Figure, Places]:
     """A figure with the axes of each model, frontend and quantity; every model and frontend begins a row."""
-    groups = {key: list(group["quantity"].unique()) for key, group in paths.groupby(["model", "frontend"], sort=False)}
+    groups = {
+        key: list(group["quantity"].unique())
+        for key, group in paths.groupby(["model", "frontend"], sort=False)
+    }
     columns = min(4, max(map(len, groups.values())))
     wanted: list[tuple[str, str, str] | None] = []
     for key, quantities in groups.items():
@@ -68,7 +99,9 @@ def _learned_panels(paths: pd.DataFrame) -> tuple[Figure, Places]:
     for (model, frontend, quantity), axis in places.items():
         head(axis, quantity)
         axis.set_xlabel("epoch")
-        axis.xaxis.set_major_locator(MaxNLocator(3 if columns > 3 else 5, integer=True, steps=[1, 2, 5, 10]))
+        axis.xaxis.set_major_locator(
+            MaxNLocator(3 if columns > 3 else 5, integer=True, steps=[1, 2, 5, 10])
+        )
         if axis.get_subplotspec().is_first_col():
             axis.set_ylabel(f"{model}\n{frontend}", fontweight="bold")
     return figure, places
@@ -76,8 +109,15 @@ def _learned_panels(paths: pd.DataFrame) -> tuple[Figure, Places]:
 
 def _median(of_n: pd.DataFrame) -> pd.DataFrame:
     """Paths of runs to epoch, value (the median) and runs (how many are behind it)."""
-    whole = of_n.pivot(index="epoch", columns="run", values="value").interpolate(method="index", limit_area="inside")
-    columns = {"value": whole.median(axis=1), "runs": whole.notna().sum(axis=1), "fold": MEDIAN, "repeat": MEDIAN}
+    whole = of_n.pivot(index="epoch", columns="run", values="value").interpolate(
+        method="index", limit_area="inside"
+    )
+    columns = {
+        "value": whole.median(axis=1),
+        "runs": whole.notna().sum(axis=1),
+        "fold": MEDIAN,
+        "repeat": MEDIAN,
+    }
     return pd.DataFrame(columns).reset_index()
 
 
@@ -85,7 +125,9 @@ def _draw_lines(axis: Axes, single: pd.DataFrame, median: pd.DataFrame, colour: 
     ordered = single.sort_values(["fold", "repeat", "epoch"])
     starts = np.flatnonzero(~ordered.duplicated(["fold", "repeat"]))
     points = np.split(ordered[["epoch", "value"]].to_numpy(float), starts[1:])
-    axis.add_collection(LineCollection(points, colors=[colour], linewidths=0.6, alpha=0.35, zorder=1.5))
+    axis.add_collection(
+        LineCollection(points, colors=[colour], linewidths=0.6, alpha=0.35, zorder=1.5)
+    )
     axis.plot(median["epoch"], median["value"], color=colour, linewidth=1.8)
 
 
@@ -100,9 +142,14 @@ def _same_limits(places: Places) -> None:
 
 def _learned_alt(medians: pd.DataFrame, dataset: str) -> str:
     told = []
-    for (model, frontend, quantity), lines in medians.groupby(["model", "frontend", "quantity"], sort=False):
+    for (model, frontend, quantity), lines in medians.groupby(
+        ["model", "frontend", "quantity"], sort=False
+    ):
         first = lines.sort_values("epoch")["value"].iloc[0]
-        last = {n: line.sort_values("epoch")["value"].iloc[-1] for n, line in sorted(lines.groupby("n_per_class"))}
+        last = {
+            n: line.sort_values("epoch")["value"].iloc[-1]
+            for n, line in sorted(lines.groupby("n_per_class"))
+        }
         ends = ", ".join(f"{value:.4g} at n = {n}" for n, value in last.items())
         told.append(f"{model}, {frontend}, {quantity}: from {first:.4g} to {ends}.")
     return f"Medians of learned numbers on {dataset} from the first to the last epoch. {' '.join(told)}"
@@ -117,7 +164,10 @@ def filters(table: pd.DataFrame) -> Drawing:
     """
     dataset, frontend = (only(table, column) for column in ("dataset", "frontend"))
     models = list(table["model"].unique())
-    colours = {model: look.colour for model, look in looks(models if len(models) > 1 else [frontend]).items()}
+    colours = {
+        model: look.colour
+        for model, look in looks(models if len(models) > 1 else [frontend]).items()
+    }
     colours = dict(zip(models, colours.values(), strict=True))
     quantities = table["quantity"].unique()
     figure, axes = panels(len(quantities), 3, 1.75)
@@ -134,7 +184,9 @@ def filters(table: pd.DataFrame) -> Drawing:
 
 def _filters_panel(axis: Axes, of_quantity: pd.DataFrame, colours: dict[str, str]) -> None:
     for model, rows in of_quantity.groupby("model", sort=False):
-        axis.fill_between(rows["index"], rows["low"], rows["high"], color=colours[model], alpha=0.25, linewidth=0)
+        axis.fill_between(
+            rows["index"], rows["low"], rows["high"], color=colours[model], alpha=0.25, linewidth=0
+        )
         axis.plot(rows["index"], rows["after"], color=colours[model], linewidth=1.2)
     first = of_quantity[of_quantity["model"] == of_quantity["model"].iloc[0]]  # all begin alike
     axis.plot(first["index"], first["before"], color=GREY, linestyle="--", linewidth=1)
@@ -144,13 +196,17 @@ def _filters_panel(axis: Axes, of_quantity: pd.DataFrame, colours: dict[str, str
 
 
 def _filters_legend(colours: dict[str, str], runs: int) -> list[Artist]:
-    handles: list[Artist] = [Line2D([], [], color=GREY, linestyle="--", linewidth=1, label="before training")]
+    handles: list[Artist] = [
+        Line2D([], [], color=GREY, linestyle="--", linewidth=1, label="before training")
+    ]
     for model, colour in colours.items():
         label = f"after, {model}" if len(colours) > 1 else "after training"
         handles.append(Line2D([], [], color=colour, linewidth=1.2, label=label))
     if runs > 1:
         colour = GREY if len(colours) > 1 else next(iter(colours.values()))
-        handles.append(Patch(color=colour, alpha=0.25, linewidth=0, label="5th to 95th percentile over runs"))
+        handles.append(
+            Patch(color=colour, alpha=0.25, linewidth=0, label="5th to 95th percentile over runs")
+        )
     return handles
 
 
@@ -179,7 +235,7 @@ def _filters_alt(table: pd.DataFrame) -> str:
 def maps(table: pd.DataFrame) -> Drawing:
     """One clip's maps, a row per frontend and frame (frontend, clip, seconds, then its bands), to images side by side."""
     if table.empty:
-        raise NothingToShow("figure maps: no maps")
+        raise NoRunsError("figure maps: no maps")
     clips = dict(list(table.groupby("frontend", sort=False)))
     figure, axes = panels(len(clips), 4, 2.4)
     thin = 60 / axes[0].get_subplotspec().get_gridspec().ncols
@@ -203,7 +259,14 @@ def _image(axis: Axes, rows: pd.DataFrame) -> AxesImage:
     values, seconds = _values(rows), rows["seconds"].to_numpy()
     half = (seconds[1] - seconds[0]) / 2 if len(seconds) > 1 else 0.5
     extent = (seconds[0] - half, seconds[-1] + half, -0.5, values.shape[1] - 0.5)
-    return axis.imshow(values.T, origin="lower", aspect="auto", extent=extent, cmap="magma", interpolation="nearest")
+    return axis.imshow(
+        values.T,
+        origin="lower",
+        aspect="auto",
+        extent=extent,
+        cmap="magma",
+        interpolation="nearest",
+    )
 
 
 def _values(rows: pd.DataFrame) -> np.ndarray:

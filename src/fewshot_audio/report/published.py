@@ -24,11 +24,15 @@ def read(path: Path) -> pd.DataFrame:
             f"published={path}: cannot be read ({error}); expected a CSV with columns {', '.join(COLUMNS)}"
         ) from error
     if absent := [name for name in COLUMNS if name not in rows]:
-        raise ConfigError(f"published={path}: no column {', '.join(absent)}; expected {', '.join(COLUMNS)}")
+        raise ConfigError(
+            f"published={path}: no column {', '.join(absent)}; expected {', '.join(COLUMNS)}"
+        )
     numbers = pd.to_numeric(rows["percent"], errors="coerce")
     if numbers.isna().any() or rows.duplicated(WHERE).any():
         first = rows[numbers.isna() | rows.duplicated(WHERE)].index[0]
-        raise ConfigError(f"published={path}: line {first + 2} is no number, or says again what another does")
+        raise ConfigError(
+            f"published={path}: line {first + 2} is no number, or says again what another does"
+        )
     return rows[WHERE].assign(published=numbers / 100)
 
 
@@ -37,11 +41,19 @@ def beside(cells: pd.DataFrame, published: Path | None) -> pd.DataFrame:
     if published is None:
         return cells
     found = cells.merge(read(published), on=WHERE, how="left")
-    return found.assign(deviation=found["mean"] - found["published"]) if found["published"].notna().any() else cells
+    return (
+        found.assign(deviation=found["mean"] - found["published"])
+        if found["published"].notna().any()
+        else cells
+    )
 
 
 def check_used(published: Path | None, tables: Sequence[Table]) -> None:
     """ConfigError where published numbers were given and no table has any of their cells."""
     if published is not None and not any("published" in table.cells for table in tables):
-        first = ", ".join(f"{name} {value}" for name, value in read(published)[WHERE].head(1).iloc[0].items())
-        raise ConfigError(f"published={published}: none of its rows is a cell of the tables; its first is {first}")
+        first = ", ".join(
+            f"{name} {value}" for name, value in read(published)[WHERE].head(1).iloc[0].items()
+        )
+        raise ConfigError(
+            f"published={published}: none of its rows is a cell of the tables; its first is {first}"
+        )

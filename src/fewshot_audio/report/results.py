@@ -9,17 +9,31 @@ import pandas as pd
 
 from fewshot_audio.components import build
 from fewshot_audio.report import render
-from fewshot_audio.report.frame import FIELDS, Found, found
 from fewshot_audio.report.layout import Table
 from fewshot_audio.report.page import Picture, Shown, Study
 from fewshot_audio.report.pairs import all_paired
+from fewshot_audio.report.records import FIELDS, Found, found
 from fewshot_audio.report.verdict import verdicts
 from fewshot_audio.report.write import notes_on, provenance, run_commands
-from fewshot_audio.study.store import Line, Store
-from fewshot_audio.types import Component, NothingToShow, Reporting, StoreError
+from fewshot_audio.runner.store import Line, Store
+from fewshot_audio.types import Component, NoRunsError, ReportSettings, StoreError
 
-LEARNED = dict.fromkeys(("key", "status", "identity", "accuracy", "seconds", "path", "frontend_report"), Any)
-ORDER = ("accuracy", "difference", "claims", "leaf", "controls", "frontends", "tests", "arms", "batch_norm", "drift", "cost")
+LEARNED = dict.fromkeys(
+    ("key", "status", "identity", "metrics", "seconds", "history", "frontend_diagnostics"), Any
+)
+ORDER = (
+    "accuracy",
+    "difference",
+    "claims",
+    "leaf",
+    "controls",
+    "frontends",
+    "tests",
+    "arms",
+    "batch_norm",
+    "drift",
+    "cost",
+)
 
 
 @dataclass(frozen=True)
@@ -45,16 +59,18 @@ def folders(results: Path, also: Sequence[Path]) -> list[Path]:
     below = sorted(folder.parent for folder in results.glob("*/runs") if folder.is_dir())
     here = [results] if also or (results / "runs").is_dir() else []
     if not here + below:
-        raise StoreError(f"results={results}: no runs/ there or in a folder of it; scripts/run.py makes them")
+        raise StoreError(
+            f"results={results}: no runs/ there or in a folder of it; scripts/run.py makes them"
+        )
     return here + below
 
 
 def read(folder: Path, also: Sequence[Path]) -> Results:
-    """A results folder's runs. NothingToShow where there are none, StoreError where they contradict each other or are broken."""
+    """A results folder's runs. NoRunsError where there are none, StoreError where they contradict each other or are broken."""
     here = found(_lines([folder, *also], FIELDS))
     if here.runs.empty:
         failed = f" ({sum(here.failures.values())} failed)" if here.failures else ""
-        raise NothingToShow(f"no finished runs{failed}; scripts/run.py makes them")
+        raise NoRunsError(f"no finished runs{failed}; scripts/run.py makes them")
     return Results(folder, also, here)
 
 
@@ -63,10 +79,15 @@ def _lines(where: Iterable[Path], fields: Mapping[str, Any]) -> Iterator[Line]:
         yield from Store(folder).lines(fields)
 
 
-def tables(results: Results, wanted: Sequence[Component], asked: Reporting) -> tuple[list[Table], list[StoreError]]:
+def tables(
+    results: Results, wanted: Sequence[Component], asked: ReportSettings
+) -> tuple[list[Table], list[StoreError]]:
     """A folder's runs to the tables that it has runs for, in reading order, and what stood in the way of the others."""
     made, errors = [], []
-    for each in sorted(wanted, key=lambda one: (ORDER.index(one.name) if one.name in ORDER else len(ORDER), one.name)):
+    for each in sorted(
+        wanted,
+        key=lambda one: (ORDER.index(one.name) if one.name in ORDER else len(ORDER), one.name),
+    ):
         try:
             made.append(build(each, runs=results.found.runs, name=each.name, asked=asked))
         except StoreError as error:
@@ -76,21 +97,33 @@ def tables(results: Results, wanted: Sequence[Component], asked: Reporting) -> t
 
 def pairs(results: Results, wanted: Sequence[Component]) -> pd.DataFrame:
     """A folder's runs to the pairs of runs that any of the tables compares; none where no two arms have any."""
-    asked = list(dict.fromkeys(tuple(pair) for each in wanted for pair in each.arguments.get("pairs", [])))
+    asked = list(
+        dict.fromkeys(tuple(pair) for each in wanted for pair in each.arguments.get("pairs", []))
+    )
     try:
         return all_paired(results.found.runs, "pairs", asked, partial=True)
-    except NothingToShow:
+    except NoRunsError:
         return pd.DataFrame(columns=["dataset", "model", "arm", "n_per_class", "fold", "value"])
 
 
 def study(
-    results: Results, made: Sequence[Table], pictures: Sequence[Picture], paired: pd.DataFrame, asked: Reporting, command: str
+    results: Results,
+    made: Sequence[Table],
+    pictures: Sequence[Picture],
+    paired: pd.DataFrame,
+    asked: ReportSettings,
+    command: str,
 ) -> Study:
     """A folder's tables and pictures to its section of the page."""
     return Study(
         title=results.folder.name,
         verdicts=[render.unbroken(each) for each in verdicts(paired, asked.how)],
-        tables=[Shown(each.name, each.title, render.unbroken(each.caption), render.html(each, each.name)) for each in made],
+        tables=[
+            Shown(
+                each.name, each.title, render.unbroken(each.caption), render.html(each, each.name)
+            )
+            for each in made
+        ],
         pictures=pictures,
         notes=notes_on(results.found.runs),
         provenance=provenance(results.found),

@@ -8,16 +8,24 @@ import pandas as pd
 from fewshot_audio.report.layout import NONE, Table, between, interval_is, points, with_interval
 from fewshot_audio.report.pairs import BY, all_paired, compared
 from fewshot_audio.report.statistics import LEVEL, summary
-from fewshot_audio.types import Reporting
+from fewshot_audio.types import ReportSettings
 
 POINTS = "points [interval] (pairs)"
 
 
-def significance(runs: pd.DataFrame, name: str, title: str, pairs: Sequence[tuple[str, str]], asked: Reporting) -> Table:
+def significance(
+    runs: pd.DataFrame,
+    name: str,
+    title: str,
+    pairs: Sequence[tuple[str, str]],
+    asked: ReportSettings,
+) -> Table:
     """Runs to what tests say of each pair's difference: p, Wilcoxon, equivalence, and what pairing brought."""
     values = all_paired(runs, name, pairs, asked.partial)
     draws = summary(values, BY, replace(asked.how, unit="draw"))
-    cells = compared(values, asked.how).merge(draws[[*BY, "low", "high"]], on=BY, suffixes=("", "_draws"))
+    cells = compared(values, asked.how).merge(
+        draws[[*BY, "low", "high"]], on=BY, suffixes=("", "_draws")
+    )
     text = _text(cells)
     marked = (text.notna() & False).assign(**{POINTS: cells["marked"]})
     caption = (
@@ -39,14 +47,22 @@ def _text(cells: pd.DataFrame) -> pd.DataFrame:
             "difference": cells["arm"],
             "n": cells["n_per_class"].astype(str),
             POINTS: [with_interval(cell) for cell in cells.itertuples()],
-            "over draws": [between(*limits) for limits in zip(cells["low_draws"], cells["high_draws"], strict=True)],
+            "over draws": [
+                between(*limits)
+                for limits in zip(cells["low_draws"], cells["high_draws"], strict=True)
+            ],
             "p": cells["p"].map(_p),
             "p Holm": cells["p_holm"].map(_p),
             "Wilcoxon": cells["wilcoxon"].map(_p),
             "Wilcoxon Holm": cells["wilcoxon_holm"].map(_p),
             "floor": cells["floor"].map(_p),
-            "equivalent": ["yes" if p < LEVEL else NONE if pd.isna(p) else "not shown" for p in cells["equivalence"]],
-            "pairing": [NONE if pd.isna(factor) else f"{factor:.1f}×" for factor in cells["narrowed"]],
+            "equivalent": [
+                "yes" if p < LEVEL else NONE if pd.isna(p) else "not shown"
+                for p in cells["equivalence"]
+            ],
+            "pairing": [
+                NONE if pd.isna(factor) else f"{factor:.1f}×" for factor in cells["narrowed"]
+            ],
         }
     )
 

@@ -13,7 +13,9 @@ RESAMPLES = 2000
 FOLDS, DRAWS = "folds", "draws"
 
 
-def summary(values: pd.DataFrame, by: list[str], how: Statistics, strata: Sequence[str] = ("fold",)) -> pd.DataFrame:
+def summary(
+    values: pd.DataFrame, by: list[str], how: Statistics, strata: Sequence[str] = ("fold",)
+) -> pd.DataFrame:
     """Values of runs (columns `by`, fold, the strata, value) to the mean of each cell and how sure it is.
 
     Columns: mean (of the folds' means), spread (standard deviation over runs), count (runs), folds, unit (what the interval
@@ -25,7 +27,9 @@ def summary(values: pd.DataFrame, by: list[str], how: Statistics, strata: Sequen
     parts = values.groupby([*by, *strata])["value"].agg(["mean", "var", "count"]).reset_index()
     cells, folds = parts.groupby(by), parts.groupby([*by, "fold"])
     parts["weight"] = 1 / (folds["mean"].transform("size") * cells["fold"].transform("nunique"))
-    parts["own"] = parts["weight"] ** 2 * parts["var"].fillna(np.inf) / parts["count"]  # a mean's variance by its draws
+    parts["own"] = (
+        parts["weight"] ** 2 * parts["var"].fillna(np.inf) / parts["count"]
+    )  # a mean's variance by its draws
     parts["own_squared"] = parts["own"] ** 2 / (parts["count"] - 1)
     fold_means = folds["mean"].mean().reset_index()
     between = fold_means.groupby(by)["mean"].agg(["mean", "std", "size"])
@@ -35,11 +39,23 @@ def summary(values: pd.DataFrame, by: list[str], how: Statistics, strata: Sequen
         se = np.where(over_folds, between["std"] / np.sqrt(between["size"]), np.sqrt(sums["own"]))
         df = np.where(over_folds, between["size"] - 1, sums["own"] ** 2 / sums["own_squared"])
     se = np.where(np.isfinite(se) & (se > 1e-12), se, np.nan)
-    found = pd.DataFrame({"mean": between["mean"], "spread": values.groupby(by)["value"].std(), "count": sums["count"]})
-    found = found.assign(folds=between["size"], unit=np.where(over_folds, FOLDS, DRAWS), se=se, df=df)
+    found = pd.DataFrame(
+        {
+            "mean": between["mean"],
+            "spread": values.groupby(by)["value"].std(),
+            "count": sums["count"],
+        }
+    )
+    found = found.assign(
+        folds=between["size"], unit=np.where(over_folds, FOLDS, DRAWS), se=se, df=df
+    )
     half = se * quantile(df, 0.5 + how.confidence / 2)
     found = found.assign(low=found["mean"] - half, high=found["mean"] + half).reset_index()
-    return _bootstrapped(found, values, by, how) if how.interval == "bootstrap" and tuple(strata) == ("fold",) else found
+    return (
+        _bootstrapped(found, values, by, how)
+        if how.interval == "bootstrap" and tuple(strata) == ("fold",)
+        else found
+    )
 
 
 def quantile(df: np.ndarray, probability: float) -> np.ndarray:
@@ -47,7 +63,9 @@ def quantile(df: np.ndarray, probability: float) -> np.ndarray:
     return stdtrit(np.where(np.isfinite(df), df, np.nan), probability)
 
 
-def judged(cells: pd.DataFrame, values: pd.DataFrame, by: list[str], family: list[str], how: Statistics) -> pd.DataFrame:
+def judged(
+    cells: pd.DataFrame, values: pd.DataFrame, by: list[str], family: list[str], how: Statistics
+) -> pd.DataFrame:
     """Cells of `summary` of differences, with tests of no difference and of equivalence.
 
     Adds p (paired t), wilcoxon (exact), floor (the least that it can be), both after Holm within each `family`
@@ -63,7 +81,9 @@ def judged(cells: pd.DataFrame, values: pd.DataFrame, by: list[str], family: lis
     return found.assign(marked=found["p_holm" if how.test == "t" else "wilcoxon_holm"] < LEVEL)
 
 
-def averaged(values: pd.DataFrame, by: list[str], family: list[str], how: Statistics) -> pd.DataFrame:
+def averaged(
+    values: pd.DataFrame, by: list[str], family: list[str], how: Statistics
+) -> pd.DataFrame:
     """Differences of runs (columns `by`, fold, n_per_class, value) to their means over n, each n counting the same.
 
     The columns of `summary`, p, p_holm within each `family`, and equivalence.
@@ -74,7 +94,9 @@ def averaged(values: pd.DataFrame, by: list[str], family: list[str], how: Statis
 
 def _with_t_tests(cells: pd.DataFrame, how: Statistics) -> pd.DataFrame:
     p = 2 * stdtr(cells["df"], -(cells["mean"] / cells["se"]).abs())
-    outside = [stdtr(cells["df"], -(how.margin + sign * cells["mean"]) / cells["se"]) for sign in (1, -1)]
+    outside = [
+        stdtr(cells["df"], -(how.margin + sign * cells["mean"]) / cells["se"]) for sign in (1, -1)
+    ]
     return cells.assign(p=p, equivalence=np.maximum(*outside))
 
 
@@ -82,8 +104,14 @@ def _units(values: pd.DataFrame, by: list[str], cells: pd.DataFrame) -> list[np.
     """The observations of each cell: its folds' means, or its runs where the interval is over draws."""
     runs = values.sort_values(by, kind="stable")
     means = values.groupby([*by, "fold"])["value"].mean().reset_index()
-    sides = [np.split(each["value"].to_numpy(), each.groupby(by).size().cumsum()[:-1]) for each in (means, runs)]
-    return [mean if unit == FOLDS else run for mean, run, unit in zip(*sides, cells["unit"], strict=True)]
+    sides = [
+        np.split(each["value"].to_numpy(), each.groupby(by).size().cumsum()[:-1])
+        for each in (means, runs)
+    ]
+    return [
+        mean if unit == FOLDS else run
+        for mean, run, unit in zip(*sides, cells["unit"], strict=True)
+    ]
 
 
 def wilcoxon(values: np.ndarray) -> float:
@@ -112,7 +140,9 @@ def holm(p: pd.Series) -> np.ndarray:
     tested = np.flatnonzero(~np.isnan(values))
     order = tested[np.argsort(values[tested], kind="stable")]
     adjusted = np.full(len(values), np.nan)
-    adjusted[order] = np.minimum(1, np.maximum.accumulate(values[order] * np.arange(len(order), 0, -1)))
+    adjusted[order] = np.minimum(
+        1, np.maximum.accumulate(values[order] * np.arange(len(order), 0, -1))
+    )
     return adjusted
 
 
@@ -121,11 +151,20 @@ def narrowed(pairs: pd.DataFrame, by: list[str]) -> pd.Series:
 
     That is the standard error by draws, had the arms been drawn independently, over the one of the paired differences.
     """
-    own = pairs.groupby([*by, "fold"])[["first", "second", "value"]].var().groupby(by).sum(min_count=1)
-    return np.sqrt((own["first"] + own["second"]) / own["value"].where(own["value"] > 0)).rename("narrowed")
+    own = (
+        pairs.groupby([*by, "fold"])[["first", "second", "value"]]
+        .var()
+        .groupby(by)
+        .sum(min_count=1)
+    )
+    return np.sqrt((own["first"] + own["second"]) / own["value"].where(own["value"] > 0)).rename(
+        "narrowed"
+    )
 
 
-def bootstrap(folds: Sequence[np.ndarray], how: Statistics, random: np.random.Generator) -> tuple[float, float]:
+def bootstrap(
+    folds: Sequence[np.ndarray], how: Statistics, random: np.random.Generator
+) -> tuple[float, float]:
     """Values fold by fold to the percentile interval of the mean of their means: folds are resampled, then runs within them.
 
     Folds stay as they are where there is one, or where the interval is over draws (`how.unit`).
@@ -142,9 +181,14 @@ def bootstrap(folds: Sequence[np.ndarray], how: Statistics, random: np.random.Ge
     return float(low), float(high)
 
 
-def _bootstrapped(cells: pd.DataFrame, values: pd.DataFrame, by: list[str], how: Statistics) -> pd.DataFrame:
+def _bootstrapped(
+    cells: pd.DataFrame, values: pd.DataFrame, by: list[str], how: Statistics
+) -> pd.DataFrame:
     """Cells with their intervals by `bootstrap`, from the same seed for each; none where nothing varies."""
-    groups = {key: [fold.to_numpy() for _, fold in cell.groupby("fold")["value"]] for key, cell in values.groupby(by)}
+    groups = {
+        key: [fold.to_numpy() for _, fold in cell.groupby("fold")["value"]]
+        for key, cell in values.groupby(by)
+    }
     keys = cells[by].itertuples(index=False, name=None)
     limits = np.array([bootstrap(groups[key], how, np.random.default_rng(0)) for key in keys])
     limits[cells["se"].isna()] = np.nan

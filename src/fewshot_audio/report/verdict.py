@@ -24,14 +24,18 @@ def verdicts(pairs: pd.DataFrame, how: Statistics) -> list[str]:
     return [_sentence(*name, group, pairs, how) for name, group in cells.groupby(SENTENCE)]
 
 
-def _sentence(dataset: str, arm: str, cells: pd.DataFrame, pairs: pd.DataFrame, how: Statistics) -> str:
+def _sentence(
+    dataset: str, arm: str, cells: pd.DataFrame, pairs: pd.DataFrame, how: Statistics
+) -> str:
     here = pairs[(pairs["dataset"] == dataset) & (pairs["arm"] == arm)]
     ns = sorted(here["n_per_class"].unique())
     mean = f"averaged over n = {', '.join(map(str, ns))}" if len(ns) > 1 else f"at n = {ns[0]}"
     if here.groupby("n_per_class")["fold"].nunique().nunique() > 1:
         mean += " (not every fold has every n)"
     first, second = arm.split(" - ")
-    groups = {kind: [_model(cell) for cell in cells.itertuples() if _kind(cell) == kind] for kind in KINDS}
+    groups = {
+        kind: [_model(cell) for cell in cells.itertuples() if _kind(cell) == kind] for kind in KINDS
+    }
     said = [f"{kind} for {_joined(models)}" for kind, models in groups.items() if models]
     return f"{dataset}, {first} against {second}, {mean}: {'; '.join(said)}. Points of accuracy, {interval_is(cells, how)}."
 
@@ -43,7 +47,9 @@ def _kind(cell) -> str:
 
 
 def _model(cell) -> str:
-    limits = "" if pd.isna(cell.low) else f", {points(cell.low, False)} to {points(cell.high, False)}"
+    limits = (
+        "" if pd.isna(cell.low) else f", {points(cell.low, False)} to {points(cell.high, False)}"
+    )
     return f"{cell.model} ({points(cell.mean)}{limits})"
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from fewshot_audio.data.files import written_whole
+from fewshot_audio.files import atomic_write
 from fewshot_audio.report import render
-from fewshot_audio.report.frame import Found
 from fewshot_audio.report.layout import Table
+from fewshot_audio.report.records import Found
 
 HEAD = "# Results\n\nMade from the finished runs in `runs/`"  # of each folder's README
 SHOWN = 10  # commands and reasons listed
@@ -22,13 +22,17 @@ def texts(table: Table, notes: Sequence[str]) -> dict[str, str]:
         f"tables/{table.name}.tex": render.latex(table),
         f"tables/{table.name}.html": render.html(table, table.name),
     }
-    return made if table.by_fold is None else made | {f"tables/{table.name}_by_fold.csv": render.csv(table.by_fold)}
+    return (
+        made
+        if table.by_fold is None
+        else made | {f"tables/{table.name}_by_fold.csv": render.csv(table.by_fold)}
+    )
 
 
 def write(files: Mapping[str, str | bytes], folder: Path) -> list[Path]:
     """Write files by name below a folder, each whole or not at all; the paths written."""
     for name, content in files.items():
-        with written_whole(folder / name) as draft:
+        with atomic_write(folder / name) as draft:
             draft.write_bytes(content.encode() if isinstance(content, str) else content)
     return [folder / name for name in files]
 
@@ -36,19 +40,26 @@ def write(files: Mapping[str, str | bytes], folder: Path) -> list[Path]:
 def notes_on(runs: pd.DataFrame) -> list[str]:
     """What a reader of the tables must know about the data and the runs."""
     notes = sorted(set().union(*runs["notes"]))
-    lost = runs[runs["nan_clips"] > 0]
+    lost = runs[runs["unscored_clips"] > 0]
     if len(lost):
-        notes.append(f"{lost['nan_clips'].sum()} clips in {len(lost)} runs had no finite score and count as wrong")
+        notes.append(
+            f"{lost['nan_clips'].sum()} clips in {len(lost)} runs had no finite score and count as wrong"
+        )
     return notes
 
 
 def provenance(found: Found) -> list[tuple[str, str]]:
     """What was run, where, and with which versions, as names and values."""
     runs = found.runs
-    facts = [("Finished runs", f"{len(runs)}"), ("Data", ", ".join(sorted(runs["dataset"].unique())))]
+    facts = [
+        ("Finished runs", f"{len(runs)}"),
+        ("Data", ", ".join(sorted(runs["dataset"].unique()))),
+    ]
     facts += [("Failed runs", _counted(found.failures.items()))] if found.failures else []
     for name, column in (("Commits", "commit"), ("Versions", "versions"), ("Machines", "machine")):
-        if counts := [(value, count) for value, count in sorted(runs[column].value_counts().items()) if value]:
+        if counts := [
+            (value, count) for value, count in sorted(runs[column].value_counts().items()) if value
+        ]:
             facts.append((name, _counted(counts)))
     return facts
 

@@ -1,0 +1,119 @@
+"""What all benchmarks share: times, peaks of memory, the machine, a dataset of noise."""
+
+import multiprocessing
+import os
+import platform
+import re
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from fewshot_audio import config
+from fewshot_audio.datasets.splits import FewShotSplits
+from fewshot_audio.features.cache import FeatureCache
+from fewshot_audio.provenance import provenance
+from fewshot_audio.training.run import JobData, scored, train
+from fewshot_audio.types import Clip, Dataset, Fold, Job, Sampling
+
+
+def seconds(action: Callable[[], Any]) -> float:
+    """How long something takes."""
+    start = time.perf_counter()
+    action()
+    return time.perf_counter() - start
+
+
+def median(action: Callable[[], Any], rounds: int) -> float:
+    """Seconds, the median of some calls after one that does not count."""
+    action()
+    return statistics.median(seconds(action) for _ in range(rounds))
+
+
+def apart(action: Callable, *arguments: Any) -> Any:
+    """What it gives in a new process."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(action, *arguments).result()
+
+
+def peak(action: Callable, *arguments: Any) -> int:
+    """The peak memory (MiB) of a new process that does this."""
+    return round(apart(_measured, action, *arguments))
+
+
+def _measured(action: Callable, *arguments: Any) -> float:
+    action(*arguments)
+    return resident()["VmHWM"]
+
+
+def resident() -> dict[str, float]:
+    """MiB of this process, under Linux's names: VmHWM at its peak; now, RssAnon of its own and RssFile of libraries."""
+    status = Path(
+        "/proc/self/status"
+    ).read_text()  # of this process alone; getrusage would count its parent's peak too
+    return {
+        name: int(size) / 1024
+        for name, size in re.findall(r"(VmHWM|RssAnon|RssFile):\s+(\d+)", status)
+    }
+
+
+def machine(threads: int) -> dict[str, Any]:
+    """The machine that was measured."""
+    gpu = {"gpu": torch.cuda.get_device_name()} if torch.cuda.is_available() else {}
+    about = {
+        "processor": _processor(),
+        "threads": threads,
+        "torch": torch.__version__,
+        "commit": provenance()["commit"],
+    }
+    return about | gpu
+
+
+def _processor() -> str:
+    """The processor's name and number of cores, as far as Linux or Python tell."""
+    info = Path("/proc/cpuinfo")
+    names = re.findall(r"model name\s*: (.*)", info.read_text()) if info.exists() else []
+    return f"{names[0] if names else platform.processor()}, {os.cpu_count()} cores"
+
+
+def job(model: str, *settings: str) -> Job:
+    """A job of the study's settings on made-up sounds."""
+    return config.job(config.composed([f"model={model}", "dataset=synthetic", *settings]))
+
+
+def train_and_score(
+    job: Job, material: JobData, n_per_class: int, repeats: Sequence[int], accelerator: str
+) -> list[dict[str, Any]]:
+    """What lines tell of the results of some runs that train together."""
+    return [
+        scored(run, material) for run in train(job, material, n_per_class, repeats, accelerator)
+    ]
+
+
+def noise_material(classes: int, train: int, test: int, rows: int, columns: int) -> JobData:
+    """A dataset of noise in memory: classes that differ in level, so many clips of each to train and to test, all of one size."""
+    random = np.random.default_rng(0)
+    parts = {
+        part: tuple(
+            Clip(f"{part}/{label}/{i}", label, 1, str(i))
+            for label in range(classes)
+            for i in range(count)
+        )
+        for part, count in (("train", train), ("test", test))
+    }
+    clips = parts["train"] + parts["test"]
+    dataset = Dataset("noise", Path(), tuple(map(str, range(classes))), (Fold(1, *parts.values()),))
+    noise = np.concatenate(
+        [(1 + clip.label) / 10 * random.random((rows, columns), dtype=np.float32) for clip in clips]
+    )
+    spans = {clip.path: (i * rows, (i + 1) * rows) for i, clip in enumerate(clips)}
+    return JobData(
+        dataset,
+        FewShotSplits(dataset, dataset.fold(1), 0, Sampling("clip"), None),
+        FeatureCache("noise", noise, spans),
+    )

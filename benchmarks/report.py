@@ -1,0 +1,146 @@
+"""How long tables and the page of a large store take."""
+
+import json
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.measure import machine, seconds
+from fewshot_audio import config
+from fewshot_audio.report import results
+from fewshot_audio.report.figures import drawings, pictured
+from fewshot_audio.report.page import page
+from fewshot_audio.report.write import texts
+from fewshot_audio.runner.identity import digest_of
+from fewshot_audio.types import ReportSettings
+
+DATASETS = {"us8k": (10, 10), "tut_asc": (1, 15)}  # folds, classes
+MODELS, FRONTENDS = ("timbre", "sb_cnn", "vgg", "proto"), ("log_eps", "log_learn", "leaf")
+EPOCHS, FILTERS = list(range(0, 200, 8)), 128
+PARTS = ("centre", "bandwidth", "pooling, ms", "alpha", "delta", "root", "smooth")
+
+
+def report(lines: int) -> dict[str, Any]:
+    """Seconds to make all tables, and the page with its figures, from the whole study's grid with at least so many lines."""
+    cfg = config.composed([])
+    asked, wanted = config.reporting(cfg), config.reports(cfg)
+    times = -(-lines // 9900)
+    with tempfile.TemporaryDirectory() as folder:
+        asked = replace(asked, results=Path(folder))
+        size = write_grid(asked.results, asked.schedule, times)
+        found: list[results.Results] = []
+        read = seconds(lambda: found.append(results.read(asked.results, ())))
+        tables = seconds(lambda: _tables(found[0], wanted, asked))
+        whole = seconds(lambda: _page(found[0], wanted, asked))
+    spent = {"read_s": read, "tables_s": tables, "page_s": whole}
+    return {
+        "bench": "report",
+        "lines": len(found[0].found.runs),
+        "mib": round(size / 2**20, 1),
+        "machine": machine(1),
+        **spent,
+    }
+
+
+def _tables(read: results.Results, wanted, asked: ReportSettings) -> list[dict[str, str]]:
+    made, _ = results.tables(read, wanted, asked)
+    return [texts(table, []) for table in made]
+
+
+def _page(read: results.Results, wanted, asked: ReportSettings) -> str:
+    made, _ = results.tables(read, wanted, asked)
+    pairs = results.pairs(read, wanted)
+    _, pictures = pictured(drawings(read.found.runs, pairs, read.lines(), None, asked))
+    return page(
+        "How long?", [results.study(read, made, pictures, pairs, asked, "python benchmarks report")]
+    )
+
+
+def write_grid(folder: Path, schedule: dict[int, int], times: int, seed: int = 0) -> int:
+    """Write made-up results of the whole study, so many times the schedule's repeats, as runs leave them; their bytes.
+
+    Accuracy is a level of dataset, model and n, an effect of the fold, one of the draw that arms share, and noise.
+    """
+    random, size = np.random.default_rng(seed), 0
+    (folder / "runs").mkdir(parents=True)
+    for (dataset, (folds, classes)), model, frontend in product(
+        DATASETS.items(), MODELS, FRONTENDS
+    ):
+        rest = _rest(classes, frontend, random)
+        for fold, (n, repeats) in product(range(1, folds + 1), schedule.items()):
+            text = "".join(
+                _line(dataset, fold, model, frontend, n, repeat, rest, random)
+                for repeat in range(1, repeats * times + 1)
+            )
+            size += (
+                folder / f"runs/{dataset}-fold{fold}-{model}-{frontend}-n{n:03d}.jsonl"
+            ).write_text(text)
+    return size
+
+
+def _line(dataset, fold, model, frontend, n, repeat, rest: str, random: np.random.Generator) -> str:
+    identity = {
+        "dataset": {"name": dataset},
+        "fold": fold,
+        "model": {"name": model},
+        "n_per_class": n,
+        "repeat": repeat,
+    }
+    identity |= {
+        "frontend": {"name": frontend, **({"sample_rate": 44100} if frontend == "leaf" else {})},
+        "bank": frontend == "leaf",
+    }
+    shared = np.random.default_rng([fold, n, repeat, len(dataset)]).normal(size=2) * [0.03, 0.02]
+    level = 0.2 + 0.1 * np.log(n) / np.log(10) + shared.sum() + 0.02 * random.normal()
+    head = {
+        "key": digest_of(identity),
+        "status": "finished",
+        "identity": identity,
+        "accuracy": float(np.clip(level, 0, 1)),
+    }
+    return json.dumps({**head, "draw": f"{dataset}-{fold}-{n}-{repeat}"})[:-1] + rest
+
+
+def _rest(classes: int, frontend: str, random: np.random.Generator) -> str:
+    """What else a line of a frontend holds, as the end of its JSON."""
+    rest: dict[str, Any] = {
+        "confusion_matrix": [[7] * classes] * classes,
+        "parameters": 42764,
+        "notes": [],
+        "command": "python scripts/run.py",
+    }
+    rest |= {
+        "seconds": {"draw": 0.1, "train": 30.5, "score": 10.25},
+        "commit": "c0ffee",
+        "versions": {"torch": "2.11.0"},
+    }
+    if frontend == "log_learn":
+        alpha = (1096 + random.normal(size=len(EPOCHS)).cumsum()).tolist()
+        rest["path"] = {
+            "epoch": EPOCHS,
+            "alpha": alpha,
+            "beta": [1.3] * len(EPOCHS),
+            "beta/alpha": [1.3 / each for each in alpha],
+        }
+    if frontend == "leaf":
+        before = np.geomspace(60, 20000, FILTERS)
+        sides = {
+            "before": before.round(3).tolist(),
+            "after": (before * random.normal(1, 0.02, FILTERS)).round(3).tolist(),
+        }
+        rest["frontend_diagnostics"] = {
+            "summary": {"median drift, Hz": 12.5},
+            "filters": dict.fromkeys(PARTS, sides),
+        }
+    return ", " + json.dumps(rest)[1:] + "\n"
+
+
+def lines(result: dict[str, Any]) -> Iterator[str]:
+    """A result for people."""
+    spent = "  ".join(f"{name} {result[f'{name}_s']:.2f} s" for name in ("read", "tables", "page"))
+    yield f"{result['lines']} lines, {result['mib']} MiB: {spent}"

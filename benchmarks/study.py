@@ -1,0 +1,168 @@
+"""How long the whole study would take on this machine, from short runs of each kind, with the arithmetic."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from typing import Any
+
+import torch
+
+from benchmarks.measure import job, machine, noise_material, seconds, train_and_score
+from fewshot_audio import config
+from fewshot_audio import processes as process
+from fewshot_audio.components import build
+from fewshot_audio.training.loop import CALIBRATED_EVERY, calibrate
+from fewshot_audio.training.run import draw
+from fewshot_audio.types import Job
+
+EPOCHS = 199
+PROTO_EPOCHS = 202  # the fewest after which a prototypical network can end: one best, 201 without
+PROTO_SHORT = 2  # epochs of its short runs: each takes seconds
+SIZES = {"mel": (1, 5), "waveform": (1, 2)}  # n of the short runs
+SIZES_OF_STACKS = {"mel": (2, 10), "waveform": (1, 20)}  # where a GPU has enough to do
+TEST = 1  # clips per class that these score
+ARMS = ("log_eps", "log_learn")  # which take equally long
+LEAF_BY = "timbre"  # what LEAF adds to a run is measured with this model
+
+
+@dataclass(frozen=True)
+class Data:
+    """What the time of a run depends on: classes, seconds of a clip, clips to test on average, folds."""
+
+    classes: int
+    seconds: int
+    test_clips: int
+    folds: int
+
+
+DATA = {"us8k": Data(10, 4, 873, 10), "tut_asc": Data(15, 10, 1620, 1)}
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds of a run: epochs x (`epoch` + `clip` x training clips) + `test` x test clips."""
+
+    epoch: float
+    clip: float
+    test: float
+
+    def __add__(self, other: "Cost") -> "Cost":
+        return Cost(self.epoch + other.epoch, self.clip + other.clip, self.test + other.test)
+
+    def __sub__(self, other: "Cost") -> "Cost":
+        return Cost(self.epoch - other.epoch, self.clip - other.clip, self.test - other.test)
+
+
+def study(
+    models: Sequence[str], stacks: Sequence[int], epochs: int, threads: int, accelerator: str
+) -> dict[str, Any]:
+    """Hours of the study by dataset, model and frontend, from short runs at two n on noise of the datasets' lengths.
+
+    Runs train in stacks of one size, the only one of `stacks`; time is then a run's share. What LEAF adds to a run is taken from
+    one model, but for prototypical networks, which filter clips in another way.
+    """
+    process.set_up(threads, keep_memory=False)
+    (stack,) = stacks
+    found = []
+    for name, data in DATA.items():
+        cost = partial(_cost, data, stack, epochs, accelerator)
+        leaf = None
+        for model in models:
+            alone = cost(model, ARMS[0])
+            if model.startswith("proto"):
+                with_leaf = cost(model, "leaf")
+            else:
+                leaf = leaf or cost(LEAF_BY, "leaf") - (
+                    alone if model == LEAF_BY else cost(LEAF_BY, ARMS[0])
+                )
+                with_leaf = alone + leaf
+            found += [
+                _arm(name, data, model, ARMS, alone),
+                _arm(name, data, model, ("leaf",), with_leaf),
+            ]
+    about = {
+        "stack": stack,
+        "epochs": epochs,
+        "accelerator": accelerator,
+        "hours": round(sum(arm["hours"] for arm in found), 1),
+    }
+    return {"bench": "study", **about, "machine": machine(threads), "arms": found}
+
+
+def length(model: str) -> int:
+    """Epochs of a run of the study."""
+    return PROTO_EPOCHS if model.startswith("proto") else EPOCHS
+
+
+def lines(result: dict[str, Any]) -> Iterator[str]:
+    """A result for people."""
+    for arm in result["arms"]:
+        runs = f"{arm['runs']} runs x {len(arm['frontends'])} frontends x {arm['folds']} folds"
+        training = f"{arm['epochs']} epochs x ({arm['epoch']:.4f} s + {arm['clip']:.4f} s x {arm['clips']:.0f} clips)"
+        one = f"{training} + {arm['test']:.4f} s x {arm['test_clips']} clips"
+        yield f"{arm['dataset']:8}{arm['model']:7}{'/'.join(arm['frontends']):18}{one}; {runs} = {arm['hours']:.1f} h"
+    yield f"together {result['hours']} h"
+
+
+def _arm(name: str, data: Data, model: str, frontends: Sequence[str], cost: Cost) -> dict[str, Any]:
+    """A model's runs with some frontends on a dataset: `clips` train in a run on average over the schedule."""
+    schedule = config.job(config.composed(["dataset=synthetic"])).repeats
+    runs = sum(schedule.values())
+    clips = sum(m * n for n, m in schedule.items()) / runs * data.classes
+    one = length(model) * (cost.epoch + cost.clip * clips) + cost.test * data.test_clips
+    about = {
+        "dataset": name,
+        "model": model,
+        "frontends": list(frontends),
+        "epochs": length(model),
+        "clips": clips,
+        "runs": runs,
+    }
+    hours = one * runs * len(frontends) * data.folds / 3600
+    return {
+        **about,
+        "test_clips": data.test_clips,
+        "folds": data.folds,
+        **asdict(cost),
+        "hours": hours,
+    }
+
+
+def _cost(data: Data, stack: int, epochs: int, accelerator: str, model: str, frontend: str) -> Cost:
+    """What runs of a model cost, from short ones at each of two n."""
+    short = min(epochs, PROTO_SHORT) if model.startswith("proto") else epochs
+    wanted = job(model, f"method.max_epochs={short}", f"frontend={frontend}")
+    small, large = (SIZES if stack == 1 else SIZES_OF_STACKS)[build(wanted.frontend).reads]
+    (first, test), (second, _) = (
+        _short(wanted, data, n, stack, accelerator) for n in (small, large)
+    )
+    slope = max(0.0, (second - first) / (large - small) / data.classes)
+    return Cost(max(0.0, first - slope * small * data.classes), slope, test)
+
+
+def _short(
+    wanted: Job, data: Data, n_per_class: int, stack: int, accelerator: str
+) -> tuple[float, float]:
+    """Seconds of an epoch, and of scoring a clip: a run's share in a stack."""
+    material = noise_material(data.classes, n_per_class, TEST, *_size(wanted, data.seconds))
+    once_only = replace(wanted.fit, arguments={**wanted.fit.arguments, "max_epochs": 1})
+    few = range(1, 1 + min(2, stack))
+    train_and_score(
+        replace(wanted, fit=once_only), material, n_per_class, few, accelerator
+    )  # what comes first is slower
+    *_, fields = train_and_score(wanted, material, n_per_class, range(1, stack + 1), accelerator)
+    took, epochs = fields["seconds"], fields["epochs"]
+    run = draw(wanted, material, n_per_class, 1)
+    device = torch.device(fields["device"].split()[0])
+    network, clips = run.network.to(device), run.method.data.to(device)
+    once = seconds(
+        lambda: calibrate(network, clips)
+    )  # a short run does so at its start and its end
+    epoch = max(0.0, took["train"] - 2 * once) / epochs + once / CALIBRATED_EVERY
+    return epoch, (took["filter"] + took["score"]) / (TEST * data.classes)
+
+
+def _size(wanted: Job, clip_seconds: int) -> tuple[int, int]:
+    """Rows and columns of a clip in its bank."""
+    frontend, samples = build(wanted.frontend), clip_seconds * wanted.mel.sample_rate
+    return (samples, 1) if frontend.reads == "waveform" else (1 + samples // wanted.mel.hop, 128)

@@ -1,0 +1,98 @@
+"""What the result of a run depends on, and the key made of it."""
+
+import hashlib
+import json
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from fewshot_audio.components import TARGET, defaults_of
+from fewshot_audio.types import Component, Fold, Job, OptimizerSettings, RunSpec
+
+
+def run_specs(job: Job, fold: Fold, features: str, splits: str | None) -> list[RunSpec]:
+    """Return all runs of a job, n by n, repeat by repeat.
+
+    Args:
+        job: The settings.
+        fold: What trains and what tests.
+        features: Digest of the feature cache: of the audio files and of the transform.
+        splits: Digest of a file of few-shot splits, "group" for splits by group, else None.
+    """
+    shared = canonical(
+        {
+            "dataset": {"name": job.dataset.name},
+            "fold": job.fold,
+            "split": fold.digest,
+            "features": features,
+            "mel": asdict(job.mel),
+            "model": component_identity(job.model),
+            "frontend": component_identity(job.frontend),
+            "method": component_identity(job.method),
+            "optimizer": optimizer_identity(job.optimizer),
+            "seed": job.seed,
+            "few_shot_splits": splits,
+        }
+    )
+    specs = []
+    for n_per_class, repeats in sorted(job.repeats.items()):
+        for repeat in range(1, repeats + 1):
+            identity = {**shared, "n_per_class": n_per_class, "repeat": repeat}
+            specs.append(RunSpec(n_per_class, repeat, identity, digest_of(identity)))
+    return specs
+
+
+def missing(specs: Iterable[RunSpec], finished: Container[str]) -> list[RunSpec]:
+    """Return the runs whose key is not among the finished ones."""
+    return [spec for spec in specs if spec.key not in finished]
+
+
+def component_identity(component: Component) -> dict[str, Any]:
+    """Return the name of a choice, the name of its class, and the arguments that are not its defaults.
+
+    Modules are left out, so that code can move; an argument at its default is left out, so that a new
+    argument changes no key of earlier runs.
+    """
+    settings = {TARGET: component.target, **component.arguments}
+    return {"name": component.name, **_without_defaults(settings)}
+
+
+def optimizer_identity(settings: OptimizerSettings) -> dict[str, Any]:
+    """Return what of an optimizer's settings can change a result."""
+    identity = component_identity(settings.optimizer)
+    identity["max_grad_norm"] = settings.max_grad_norm
+    if settings.frontend:
+        identity["frontend"] = dict(settings.frontend)
+    if settings.scheduler is not None:
+        identity["scheduler"] = component_identity(settings.scheduler)
+    return identity
+
+
+def canonical(value: Any) -> Any:
+    """Return settings as plain JSON in which equal numbers look equal: 1 and 1.0 are one setting."""
+    if isinstance(value, Mapping):
+        return {str(key): canonical(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [canonical(each) for each in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def digest_of(identity: Mapping[str, Any]) -> str:
+    """Return the first 16 hexadecimal digits of the SHA-256 over the sorted JSON."""
+    text = json.dumps(canonical(identity), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _without_defaults(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a mapping with a `_target_`: its class by name and its other arguments, nested ones too."""
+    target = str(settings[TARGET])
+    defaults = defaults_of(target)
+    identity: dict[str, Any] = {"type": target.rpartition(".")[2]}
+    for name, value in settings.items():
+        if name in (TARGET, "_partial_"):
+            continue
+        if name in defaults and canonical(defaults[name]) == canonical(value):
+            continue
+        nested = isinstance(value, Mapping) and TARGET in value
+        identity[name] = _without_defaults(value) if nested else value
+    return identity

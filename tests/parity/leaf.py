@@ -1,0 +1,219 @@
+"""LEAF and its kin against files that the TensorFlow 2 reference gave."""
+
+import torch
+from torch import Tensor, nn
+
+from fewshot_audio.frontends.filterbank.compression import FrameNorm, LogOffset
+from fewshot_audio.frontends.filterbank.engines.base import Conv
+from fewshot_audio.frontends.filterbank.engines.rectified import Rectified
+from fewshot_audio.frontends.filterbank.filterbank import Filterbank
+from fewshot_audio.frontends.filterbank.framing import Align, Placement
+from fewshot_audio.frontends.filterbank.free import Free
+from fewshot_audio.frontends.filterbank.gabor import Gabor
+from fewshot_audio.frontends.filterbank.gaussian_lowpass import GaussianLowpass
+from fewshot_audio.frontends.filterbank.pooling import Largest, SharedWindow
+from fewshot_audio.frontends.filterbank.sinc import UNIT, Sinc
+from fewshot_audio.frontends.pcen import EPSILON, PCEN
+from fewshot_audio.types import DataError
+from parity.checks import Arrays, Check, outputs, relative
+
+WINDOW = 25  # ms
+SINC_RATE = 16000  # Hz, in which the reference's SincNet counts, whatever the rate of the waveform
+SINC_FLOOR = 1e-6  # of the PCEN of SincNet+
+KERNEL, POOLING = "kernel:0", "learnable_pooling/kernel:0"
+FREE, WINDOWS = "tfbanks_complex_conv/kernel:0", "learnable_pooling/conv2d/kernel:0"
+PCEN_NAMES = {
+    "alpha": "PCEN/alpha:0",
+    "delta": "PCEN/delta:0",
+    "root": "PCEN/root:0",
+    "smooth": "PCEN/EMA/smooth:0",
+}
+CELL = (
+    "PCEN/simple_rnn/simple_rnn_cell/kernel:0",
+    "PCEN/simple_rnn/simple_rnn_cell/recurrent_kernel:0",
+)
+NORM = {"gamma": "layer_normalization/gamma:0", "beta": "layer_normalization/beta:0"}
+KNOWN = (POOLING, FREE, WINDOWS, *PCEN_NAMES.values(), *CELL, *NORM.values())
+Parameters = dict[str, Tensor]
+
+
+class Cell(nn.Module):
+    """PCEN whose smoothing is a linear cell of full matrices, from its first frame, as the reference's fixed one is."""
+
+    def __init__(self, pcen: PCEN, kernel: Tensor, recurrent: Tensor):
+        super().__init__()
+        self.pcen, self.kernel, self.recurrent = pcen, nn.Parameter(kernel), nn.Parameter(recurrent)
+
+    def forward(self, energies: Tensor) -> Tensor:
+        alpha, delta, root, _ = self.pcen.bounded().values()
+        state, smoothed = energies[:, 0], []
+        for frame in energies.unbind(1):
+            state = frame @ self.kernel + state @ self.recurrent
+            smoothed.append(state)
+        return (energies / (self.pcen.floor + torch.stack(smoothed, 1)) ** alpha + delta) ** (
+            1 / root
+        ) - delta ** (1 / root)
+
+
+def leaf(arrays: Arrays) -> tuple[str, list[Check]]:
+    """A file of LEAF's family to what it is and its checks, in float32.
+
+    Outputs, the loss sum(out * cos(0, 1, 2 ...)) and its gradients; to LEAF's tolerances, or to those of its kin.
+    """
+    parameters, rate = _parameters(arrays, "param/"), int(arrays["sample_rate"])
+    waveforms, out = torch.from_numpy(arrays["x"]), torch.from_numpy(arrays["out"])
+    kind = (
+        "td_fbanks"
+        if FREE in parameters
+        else "LEAF"
+        if set(parameters) <= {KERNEL, POOLING, *PCEN_NAMES.values()}
+        else "SincNet"
+    )
+    taps = rate * WINDOW // 1000 + 1
+    align: Align = "valid" if kind == "td_fbanks" else "tf"
+    hop = _hop(waveforms.shape[1], out.shape[1], rate, taps, align)
+    builder = {"td_fbanks": _free, "LEAF": _gabor, "SincNet": _sinc}[kind]
+    candidates = {
+        name: builder(parameters, each, Placement(taps, hop, align), rate)
+        for name, each in _compressions(parameters).items()
+    }
+    found = {name: each.spectrogram(waveforms[..., None]) for name, each in candidates.items()}
+    name = min(
+        found, key=lambda each: (found[each] - out).abs().max().item()
+    )  # nothing in a file tells log from none
+    loss = (found[name].flatten() * torch.cos(torch.arange(out.numel()))).sum()
+    loss.backward()
+    of_out, of_gradients = (2e-5, 1e-4) if kind == "LEAF" else (1e-4, 1e-3)
+    checks = [
+        *outputs(arrays, "out", found[name].detach(), of_out, floor=0.0),
+        *outputs(arrays, "loss", loss.detach(), 1e-4),
+    ]
+    reference, gradients = (
+        _split(_parameters(arrays, "grad/")),
+        _split(_gradients(candidates[name])),
+    )
+    checks += [
+        relative(f"gradient of {each}", gradients[each], reference[each], of_gradients)
+        for each in reference
+    ]
+    return f"{kind}, {out.shape[2]} filters, {name}, {rate} Hz, {hop} samples per frame", checks
+
+
+def _parameters(arrays: Arrays, prefix: str) -> Parameters:
+    """A file's parameters, or their gradients, by the end of TensorFlow's names. DataError for one that is not known."""
+    parameters = {}
+    for full, value in arrays.items():
+        if full.startswith(prefix):
+            ends = [end for end in KNOWN if full.endswith(f"/{end}")]
+            if not ends and full != f"{prefix}{KERNEL}":
+                raise DataError(f"{full} is no parameter of LEAF or its kin")
+            parameters[ends[0] if ends else KERNEL] = torch.from_numpy(value)
+    return parameters
+
+
+def _compressions(parameters: Parameters) -> dict[str, nn.Module]:
+    """What the parameters say of the compression; where they say nothing, what it can be."""
+    if NORM["gamma"] in parameters:
+        norm = FrameNorm(len(parameters[NORM["gamma"]]))
+        norm.load_state_dict({ours: parameters[theirs].clone() for ours, theirs in NORM.items()})
+        return {"norm over bands": norm}
+    if PCEN_NAMES["alpha"] in parameters:
+        given = {
+            ours: parameters[theirs].clone()
+            for ours, theirs in PCEN_NAMES.items()
+            if theirs in parameters
+        }
+        if "smooth" in given:
+            return {"PCEN": PCEN(**given, floor=EPSILON)}
+        pcen = PCEN(**given, smooth=torch.zeros_like(given["alpha"]), floor=SINC_FLOOR)
+        return {
+            "PCEN with fixed smoothing": Cell(pcen, *(parameters[name].clone() for name in CELL))
+        }
+    return {"no compression": nn.Identity(), "log": LogOffset()}
+
+
+def _gabor(
+    parameters: Parameters, compression: nn.Module, placement: Placement, rate: int
+) -> Filterbank:
+    filters = Gabor(
+        parameters[KERNEL][:, 0].clone(), parameters[KERNEL][:, 1].clone(), placement.taps
+    )
+    pooling = GaussianLowpass(parameters[POOLING].flatten().clone(), placement.taps)
+    return Filterbank(filters, pooling, compression, Conv(placement), rate)
+
+
+def _free(
+    parameters: Parameters, compression: nn.Module, placement: Placement, rate: int
+) -> Filterbank:
+    taps = parameters[FREE][:, 0].T  # real and imaginary parts take turns
+    pooling = SharedWindow(parameters[WINDOWS].flatten().clone(), len(taps) // 2)
+    return Filterbank(
+        Free(taps[::2].clone(), taps[1::2].clone()), pooling, compression, Conv(placement), rate
+    )
+
+
+def _sinc(
+    parameters: Parameters, compression: nn.Module, placement: Placement, rate: int
+) -> Filterbank:
+    low, band = parameters[KERNEL].T.clone()
+    filters = Sinc(low, band, placement.taps, SINC_RATE)
+    gaussian = POOLING in parameters
+    pooling = (
+        GaussianLowpass(parameters[POOLING].flatten().clone(), placement.taps)
+        if gaussian
+        else Largest(len(low), placement.taps)
+    )
+    return Filterbank(filters, pooling, compression, Rectified(placement, not gaussian), rate)
+
+
+def _hop(samples: int, frames: int, rate: int, taps: int, align: Align) -> int:
+    """Samples per frame that give that many frames: 10 ms or another whole number of ms, a power of two, or the roundest other.
+
+    DataError where none does.
+    """
+    in_ms = [rate * ms // 1000 for ms in (10, *range(1, 101))]
+    others = sorted(range(1, samples + 1), key=lambda hop: (-(hop & -hop), hop))
+    for hop in (*in_ms, *(2**power for power in range(4, 15)), *others):
+        if hop and Placement(taps, hop, align).frames(samples) == frames:
+            return hop
+    raise DataError(
+        f"out: no number of samples per frame gives {frames} frames of {samples} samples"
+    )
+
+
+def _gradients(made: Filterbank) -> Parameters:
+    """The gradients of all parameters by the end of TensorFlow's names, in its shapes."""
+    filters, compression = made.filters, made.compression
+    if isinstance(filters, Free):
+        real, imaginary = filters.real.grad, filters.imaginary.grad
+        return {
+            FREE: torch.stack([real, imaginary], 1).flatten(0, 1).T[:, None],
+            WINDOWS: made.pooling.window.grad,
+        }
+    first, second = (parameter.grad for parameter in filters.parameters())
+    found = {KERNEL: torch.stack([first, second], 1) / (UNIT if isinstance(filters, Sinc) else 1)}
+    if isinstance(made.pooling, GaussianLowpass):
+        found[POOLING] = made.pooling.widths.grad
+    pcen = compression.pcen if isinstance(compression, Cell) else compression
+    names = NORM if isinstance(compression, FrameNorm) else PCEN_NAMES
+    found |= {
+        names[ours]: parameter.grad
+        for ours, parameter in pcen.named_parameters()
+        if parameter.grad is not None
+    }
+    cell = (
+        (compression.kernel.grad, compression.recurrent.grad)
+        if isinstance(compression, Cell)
+        else ()
+    )
+    return found | dict(zip(CELL, cell, strict=False))
+
+
+def _split(gradients: Parameters) -> Parameters:
+    """Gradients as vectors, a kernel's two columns, which differ in their units, as two."""
+    found = {name: value.flatten() for name, value in gradients.items() if name != KERNEL}
+    columns = {
+        f"column {place} of {KERNEL}": column
+        for place, column in enumerate(gradients.get(KERNEL, torch.empty(0, 2)).T)
+    }
+    return found | {name: column for name, column in columns.items() if KERNEL in gradients}

@@ -1,4 +1,4 @@
-"""How long LEAF takes, engine by engine, beside the mel map."""
+"""How long LEAF takes, engine by engine, beside the mel spectrogram."""
 
 import statistics
 import time
@@ -10,11 +10,11 @@ from torch import Tensor
 
 from benchmarks.measure import apart, machine, resident
 from fewshot_audio import config
-from fewshot_audio import processes as process
 from fewshot_audio.components import build
 from fewshot_audio.features.transforms import MelTransform
 from fewshot_audio.frontends.filterbank.filterbank import Filterbank
 from fewshot_audio.frontends.pcen import smoothed_over_frames
+from fewshot_audio.runner import environment
 
 SECONDS = 3  # of a patch
 CASES = ((44100, 128, 1024), (16000, 40, 160))  # rate, filters, hop
@@ -22,12 +22,15 @@ ENGINES = ("conv", "exact", "fast")
 
 
 def leaf(rounds: int, threads: int, patches: int) -> dict[str, Any]:
-    """Milliseconds per patch of 3 s of noise, forward and with backward, of each engine and of the mel map; ratios; memory.
+    """Milliseconds per patch of 3 s of noise, forward and with backward, of each engine and of the
+    mel map; ratios; memory.
 
-    Energies alone, spectra prepared, as in training; on a GPU where there is one (not the mel map). Medians of `rounds`, in one
-    process, but for memory (MiB): what an update with one patch takes at its peak; on a CPU in a process of its own.
+    Energies alone, spectra prepared, as in training; on a GPU where there is one (not the mel
+    map). Medians of `rounds`, in one
+    process, but for memory (MiB): what an update with one patch takes at its peak; on a CPU in a
+    process of its own.
     """
-    process.set_up(threads, keep_memory=False)
+    environment.set_up(threads, keep_memory=False)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     cases = [_case(*case, rounds, patches, device) for case in CASES]
     about = {
@@ -48,7 +51,10 @@ def leaf(rounds: int, threads: int, patches: int) -> dict[str, Any]:
 def lines(result: dict[str, Any]) -> Iterator[str]:
     """A result for people."""
     for case in result["cases"]:
-        yield f"{case['rate']} Hz, {case['filters']} filters, hop {case['hop']}; ms per patch of 3 s, mel {case['mel_ms']:.2f}"
+        yield (
+            f"{case['rate']} Hz, {case['filters']} filters, hop {case['hop']}; "
+            f"ms per patch of 3 s, mel {case['mel_ms']:.2f}"
+        )
         for name, found in case["engines"].items():
             ratios = f"{found['forward_ratio']:6.1f} {found['backward_ratio']:6.1f}"
             times = f"forward {found['forward_ms']:8.1f}  with backward {found['backward_ms']:8.1f}"
@@ -115,8 +121,8 @@ def _prepared(
     settings = [
         f"sample_rate={rate}",
         f"hop={hop}",
-        f"frontend.filters={filters}",
-        f"frontend.engine={engine}",
+        f"n_bands={filters}",
+        f"frontend/engine={engine}",
     ]
     made: Filterbank = build(
         config.job(config.composed(["dataset=synthetic", "frontend=leaf", *settings])).frontend
@@ -138,9 +144,11 @@ def _update(made: Filterbank, inputs: tuple[Tensor, ...]) -> None:
 def _memory(
     engine: str, rate: int, filters: int, hop: int, shares: Tensor | None, device: str
 ) -> int:
-    """MiB that an update takes beyond what is prepared; on a CPU without some 10 of libraries' code that is loaded meanwhile."""
+    """MiB that an update takes beyond what is prepared; on a CPU without some 10 of libraries'
+    code that is loaded meanwhile.
+    """
     if device == "cpu":
-        process.set_up(1, keep_memory=False)
+        environment.set_up(1, keep_memory=False)
     made, inputs = _prepared(engine, rate, filters, hop, device=device)
     made.engine.shares = shares  # as calibrated elsewhere: that takes memory of its own
     if device == "cuda":
@@ -155,7 +163,9 @@ def _memory(
 
 
 def _smoothing(rounds: int) -> dict[str, float]:
-    """PCEN's smoothing of a map of 1000 frames and 128 bands, with its gradient, against a loop over frames; on the CPU."""
+    """PCEN's smoothing of a map of 1000 frames and 128 bands, with its gradient, against a loop
+    over frames; on the CPU.
+    """
     x, weight = torch.rand(1, 1000, 128), torch.full((128,), 0.04, requires_grad=True)
     both = {
         "ms": lambda: smoothed_over_frames(x, weight).sum().backward(),
@@ -177,7 +187,9 @@ PASSES = {"forward": _energies, "backward": _update}
 
 
 def _medians(actions: dict[Any, Callable[[], Any]], rounds: int, device: str) -> dict[Any, float]:
-    """Milliseconds of each, the median of some rounds, by turns, each time after one that does not count; by CUDA on a GPU."""
+    """Milliseconds of each, the median of some rounds, by turns, each time after one that does not
+    count; by CUDA on a GPU.
+    """
     taken: dict[Any, list[float]] = {name: [] for name in actions}
     for _ in range(rounds):
         for name, action in actions.items():

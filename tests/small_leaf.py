@@ -1,4 +1,6 @@
-"""LEAF and its kin, small, for tests."""
+"""LEAF and its relatives, small, for tests."""
+
+from functools import cache
 
 import torch
 
@@ -9,25 +11,24 @@ ENGINES = ["conv", "exact", "fast"]
 
 
 def leaf(*settings, kind="leaf", rate=16000, filters=12):
-    """The configured LEAF or one of its kin, small."""
-    settings = [
-        f"frontend={kind}",
-        f"sample_rate={rate}",
-        f"hop={rate // 100}",
-        f"frontend.filters={filters}",
-        *settings,
-    ]
-    return build(config.job(config.composed(["dataset=synthetic", *settings])).frontend)
+    """The configured LEAF or one of its relatives, small."""
+    small = [f"frontend={kind}", f"sample_rate={rate}", f"hop={rate // 100}", f"n_bands={filters}"]
+    return build(component(*small, *settings))
 
 
-def maps(made, waveforms):
+@cache
+def component(*settings):
+    """The frontend of a command line, composed once."""
+    return config.job(config.composed(["dataset=synthetic", *settings])).frontend
+
+
+def spectrogram(made, waveforms):
     with torch.no_grad():
         return made.spectrogram(waveforms[..., None])
 
 
 def steep(samples):
     """Brown noise at full scale, most of which is in the lowest filters."""
-    noise = torch.randn(
-        samples, generator=torch.Generator().manual_seed(4), dtype=torch.float64
-    ).cumsum(0)
+    random = torch.Generator().manual_seed(4)
+    noise = torch.randn(samples, generator=random, dtype=torch.float64).cumsum(0)
     return noise / noise.abs().max()

@@ -1,19 +1,18 @@
-"""LEAF and its kin against files that the TensorFlow 2 reference gave."""
+"""LEAF and its relatives against reference values of the TensorFlow 2 code."""
 
 import torch
 from torch import Tensor, nn
 
-from fewshot_audio.frontends.filterbank.compression import FrameNorm, LogOffset
-from fewshot_audio.frontends.filterbank.engines.base import Conv
-from fewshot_audio.frontends.filterbank.engines.rectified import Rectified
+from fewshot_audio.frontends.base import Compression
+from fewshot_audio.frontends.filterbank.compression import FrameNorm, LogOffset, NoCompression
+from fewshot_audio.frontends.filterbank.engines.conv import Conv
+from fewshot_audio.frontends.filterbank.engines.rectified import Rectified, RectifiedMaximum
 from fewshot_audio.frontends.filterbank.filterbank import Filterbank
+from fewshot_audio.frontends.filterbank.filters import Free, Gabor
 from fewshot_audio.frontends.filterbank.framing import Align, Placement
-from fewshot_audio.frontends.filterbank.free import Free
-from fewshot_audio.frontends.filterbank.gabor import Gabor
-from fewshot_audio.frontends.filterbank.gaussian_lowpass import GaussianLowpass
-from fewshot_audio.frontends.filterbank.pooling import Largest, SharedWindow
+from fewshot_audio.frontends.filterbank.pooling import GaussianLowpass, Largest, SharedWindow
 from fewshot_audio.frontends.filterbank.sinc import UNIT, Sinc
-from fewshot_audio.frontends.pcen import EPSILON, PCEN
+from fewshot_audio.frontends.pcen import PCEN
 from fewshot_audio.types import DataError
 from parity.checks import Arrays, Check, outputs, relative
 
@@ -37,139 +36,136 @@ KNOWN = (POOLING, FREE, WINDOWS, *PCEN_NAMES.values(), *CELL, *NORM.values())
 Parameters = dict[str, Tensor]
 
 
-class Cell(nn.Module):
-    """PCEN whose smoothing is a linear cell of full matrices, from its first frame, as the reference's fixed one is."""
+class Cell(Compression):
+    """PCEN whose smoothing is a linear cell of full matrices, as the reference's fixed one is."""
 
     def __init__(self, pcen: PCEN, kernel: Tensor, recurrent: Tensor):
         super().__init__()
         self.pcen, self.kernel, self.recurrent = pcen, nn.Parameter(kernel), nn.Parameter(recurrent)
 
-    def forward(self, energies: Tensor) -> Tensor:
+    def forward(self, energies: Tensor, frames: Tensor) -> Tensor:
         alpha, delta, root, _ = self.pcen.bounded().values()
         state, smoothed = energies[:, 0], []
         for frame in energies.unbind(1):
             state = frame @ self.kernel + state @ self.recurrent
             smoothed.append(state)
-        return (energies / (self.pcen.floor + torch.stack(smoothed, 1)) ** alpha + delta) ** (
-            1 / root
-        ) - delta ** (1 / root)
+        gained = energies / (self.pcen.floor + torch.stack(smoothed, 1)) ** alpha
+        return (gained + delta) ** (1 / root) - delta ** (1 / root)
 
 
 def leaf(arrays: Arrays) -> tuple[str, list[Check]]:
-    """A file of LEAF's family to what it is and its checks, in float32.
+    """Return what a file of LEAF's family is, and its checks, in float32.
 
-    Outputs, the loss sum(out * cos(0, 1, 2 ...)) and its gradients; to LEAF's tolerances, or to those of its kin.
+    Outputs, the loss sum(out * cos(0, 1, 2 ...)) and its gradients; to LEAF's tolerances, or to
+    those of its relatives.
     """
     parameters, rate = _parameters(arrays, "param/"), int(arrays["sample_rate"])
     waveforms, out = torch.from_numpy(arrays["x"]), torch.from_numpy(arrays["out"])
-    kind = (
-        "td_fbanks"
-        if FREE in parameters
-        else "LEAF"
-        if set(parameters) <= {KERNEL, POOLING, *PCEN_NAMES.values()}
-        else "SincNet"
-    )
-    taps = rate * WINDOW // 1000 + 1
+    kind = _kind(parameters)
     align: Align = "valid" if kind == "td_fbanks" else "tf"
-    hop = _hop(waveforms.shape[1], out.shape[1], rate, taps, align)
+    hop = _hop(waveforms.shape[1], out.shape[1], rate, rate * WINDOW // 1000 + 1, align)
     builder = {"td_fbanks": _free, "LEAF": _gabor, "SincNet": _sinc}[kind]
-    candidates = {
-        name: builder(parameters, each, Placement(taps, hop, align), rate)
-        for name, each in _compressions(parameters).items()
-    }
-    found = {name: each.spectrogram(waveforms[..., None]) for name, each in candidates.items()}
-    name = min(
-        found, key=lambda each: (found[each] - out).abs().max().item()
-    )  # nothing in a file tells log from none
-    loss = (found[name].flatten() * torch.cos(torch.arange(out.numel()))).sum()
+    candidates, spectrograms = {}, {}
+    for name, compression in _compressions(parameters).items():
+        made = builder(parameters, compression, rate, hop, align)
+        candidates[name], spectrograms[name] = made, made.spectrogram(waveforms[..., None])
+    # nothing in a file tells log from none
+    name = min(spectrograms, key=lambda each: (spectrograms[each] - out).abs().max().item())
+    loss = (spectrograms[name].flatten() * torch.cos(torch.arange(out.numel()))).sum()
     loss.backward()
     of_out, of_gradients = (2e-5, 1e-4) if kind == "LEAF" else (1e-4, 1e-3)
     checks = [
-        *outputs(arrays, "out", found[name].detach(), of_out, floor=0.0),
+        *outputs(arrays, "out", spectrograms[name].detach(), of_out, floor=0.0),
         *outputs(arrays, "loss", loss.detach(), 1e-4),
     ]
-    reference, gradients = (
-        _split(_parameters(arrays, "grad/")),
-        _split(_gradients(candidates[name])),
-    )
-    checks += [
-        relative(f"gradient of {each}", gradients[each], reference[each], of_gradients)
-        for each in reference
-    ]
+    theirs, ours = _split(_parameters(arrays, "grad/")), _split(_gradients(candidates[name]))
+    for each in theirs:
+        checks.append(relative(f"gradient of {each}", ours[each], theirs[each], of_gradients))
     return f"{kind}, {out.shape[2]} filters, {name}, {rate} Hz, {hop} samples per frame", checks
 
 
+def _kind(parameters: Parameters) -> str:
+    if FREE in parameters:
+        return "td_fbanks"
+    return "LEAF" if set(parameters) <= {KERNEL, POOLING, *PCEN_NAMES.values()} else "SincNet"
+
+
 def _parameters(arrays: Arrays, prefix: str) -> Parameters:
-    """A file's parameters, or their gradients, by the end of TensorFlow's names. DataError for one that is not known."""
+    """Return a file's parameters, or their gradients, by the end of TensorFlow's names.
+
+    Raises:
+        DataError: For one that is not known.
+    """
     parameters = {}
     for full, value in arrays.items():
         if full.startswith(prefix):
             ends = [end for end in KNOWN if full.endswith(f"/{end}")]
             if not ends and full != f"{prefix}{KERNEL}":
-                raise DataError(f"{full} is no parameter of LEAF or its kin")
+                raise DataError(f"{full} is no parameter of LEAF or its relatives")
             parameters[ends[0] if ends else KERNEL] = torch.from_numpy(value)
     return parameters
 
 
-def _compressions(parameters: Parameters) -> dict[str, nn.Module]:
-    """What the parameters say of the compression; where they say nothing, what it can be."""
+def _compressions(parameters: Parameters) -> dict[str, Compression]:
+    """Return what the compression can be, by name."""
     if NORM["gamma"] in parameters:
         norm = FrameNorm(len(parameters[NORM["gamma"]]))
         norm.load_state_dict({ours: parameters[theirs].clone() for ours, theirs in NORM.items()})
         return {"norm over bands": norm}
-    if PCEN_NAMES["alpha"] in parameters:
-        given = {
-            ours: parameters[theirs].clone()
-            for ours, theirs in PCEN_NAMES.items()
-            if theirs in parameters
-        }
-        if "smooth" in given:
-            return {"PCEN": PCEN(**given, floor=EPSILON)}
-        pcen = PCEN(**given, smooth=torch.zeros_like(given["alpha"]), floor=SINC_FLOOR)
-        return {
-            "PCEN with fixed smoothing": Cell(pcen, *(parameters[name].clone() for name in CELL))
-        }
-    return {"no compression": nn.Identity(), "log": LogOffset()}
+    if PCEN_NAMES["alpha"] not in parameters:
+        return {"no compression": NoCompression(), "log": LogOffset()}
+    learned_smoothing = PCEN_NAMES["smooth"] in parameters
+    floor = {} if learned_smoothing else {"floor": SINC_FLOOR}
+    pcen = PCEN(len(parameters[PCEN_NAMES["alpha"]]), **floor)
+    for ours, theirs in PCEN_NAMES.items():
+        if theirs in parameters:
+            getattr(pcen, ours).data = parameters[theirs].clone()
+    if learned_smoothing:
+        return {"PCEN": pcen}
+    return {"PCEN with fixed smoothing": Cell(pcen, *(parameters[name].clone() for name in CELL))}
 
 
 def _gabor(
-    parameters: Parameters, compression: nn.Module, placement: Placement, rate: int
+    parameters: Parameters, compression: Compression, rate: int, hop: int, align: Align
 ) -> Filterbank:
-    filters = Gabor(
-        parameters[KERNEL][:, 0].clone(), parameters[KERNEL][:, 1].clone(), placement.taps
-    )
-    pooling = GaussianLowpass(parameters[POOLING].flatten().clone(), placement.taps)
-    return Filterbank(filters, pooling, compression, Conv(placement), rate)
+    filters = Gabor(len(parameters[KERNEL]), rate, WINDOW)
+    made = Filterbank(filters, GaussianLowpass, compression, Conv, hop, align)
+    filters.centres.data, filters.widths.data = parameters[KERNEL].T.clone()
+    made.pooling.widths.data = parameters[POOLING].flatten().clone()
+    return made
 
 
 def _free(
-    parameters: Parameters, compression: nn.Module, placement: Placement, rate: int
+    parameters: Parameters, compression: Compression, rate: int, hop: int, align: Align
 ) -> Filterbank:
     taps = parameters[FREE][:, 0].T  # real and imaginary parts take turns
-    pooling = SharedWindow(parameters[WINDOWS].flatten().clone(), len(taps) // 2)
-    return Filterbank(
-        Free(taps[::2].clone(), taps[1::2].clone()), pooling, compression, Conv(placement), rate
-    )
+    filters = Free(len(taps) // 2, rate, WINDOW)
+    made = Filterbank(filters, SharedWindow, compression, Conv, hop, align)
+    filters.real.data, filters.imaginary.data = taps[::2].clone(), taps[1::2].clone()
+    made.pooling.window.data = parameters[WINDOWS].flatten().clone()
+    return made
 
 
 def _sinc(
-    parameters: Parameters, compression: nn.Module, placement: Placement, rate: int
+    parameters: Parameters, compression: Compression, rate: int, hop: int, align: Align
 ) -> Filterbank:
-    low, band = parameters[KERNEL].T.clone()
-    filters = Sinc(low, band, placement.taps, SINC_RATE)
+    filters = Sinc(len(parameters[KERNEL]), SINC_RATE, 1000 * (rate * WINDOW // 1000) / SINC_RATE)
     gaussian = POOLING in parameters
-    pooling = (
-        GaussianLowpass(parameters[POOLING].flatten().clone(), placement.taps)
-        if gaussian
-        else Largest(len(low), placement.taps)
-    )
-    return Filterbank(filters, pooling, compression, Rectified(placement, not gaussian), rate)
+    pooling, engine = (GaussianLowpass, Rectified) if gaussian else (Largest, RectifiedMaximum)
+    made = Filterbank(filters, pooling, compression, engine, hop, align)
+    filters.low.data, filters.band.data = (column.clone() / UNIT for column in parameters[KERNEL].T)
+    if gaussian:
+        made.pooling.widths.data = parameters[POOLING].flatten().clone()
+    return made
 
 
 def _hop(samples: int, frames: int, rate: int, taps: int, align: Align) -> int:
-    """Samples per frame that give that many frames: 10 ms or another whole number of ms, a power of two, or the roundest other.
+    """Return the samples per frame that give so many frames.
 
-    DataError where none does.
+    10 ms or another whole number of ms, a power of two, or the roundest other number.
+
+    Raises:
+        DataError: Where none does.
     """
     in_ms = [rate * ms // 1000 for ms in (10, *range(1, 101))]
     others = sorted(range(1, samples + 1), key=lambda hop: (-(hop & -hop), hop))
@@ -182,7 +178,7 @@ def _hop(samples: int, frames: int, rate: int, taps: int, align: Align) -> int:
 
 
 def _gradients(made: Filterbank) -> Parameters:
-    """The gradients of all parameters by the end of TensorFlow's names, in its shapes."""
+    """Return the gradients of all parameters by the end of TensorFlow's names, in its shapes."""
     filters, compression = made.filters, made.compression
     if isinstance(filters, Free):
         real, imaginary = filters.real.grad, filters.imaginary.grad
@@ -210,7 +206,7 @@ def _gradients(made: Filterbank) -> Parameters:
 
 
 def _split(gradients: Parameters) -> Parameters:
-    """Gradients as vectors, a kernel's two columns, which differ in their units, as two."""
+    """Return gradients as vectors; a kernel's two columns, which differ in their units, as two."""
     found = {name: value.flatten() for name, value in gradients.items() if name != KERNEL}
     columns = {
         f"column {place} of {KERNEL}": column

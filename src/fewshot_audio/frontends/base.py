@@ -1,74 +1,140 @@
-"""The contract of a frontend: what a bank holds in, time-frequency maps out."""
+"""The contracts of a frontend, and of what compresses energies."""
+
+from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor, nn
 
+from fewshot_audio.frontends.checks import check_positive
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
+
 
 class Frontend(nn.Module, ABC):
-    """Rows of a bank, clip by clip, to maps (clips, frames, 128), float32.
+    """Turn clips into spectrograms (clips, frames, n_bands), float32.
 
-    A frontend that `reads` "mel" gets power mel maps (clips, frames, 128) at the rate of the job. One that reads "waveform"
-    gets samples in [-1, 1] (clips, samples, 1) at `sample_rate` Hz. Where it is `pointwise` each value becomes one value by
-    itself; then `forward` also takes patches.
+    Args:
+        n_bands: Bands of the spectrograms.
+
+    Attributes:
+        reads: "mel" for power mel spectrograms (clips, frames, n_bands), "waveform" for samples in
+            [-1, 1] (clips, samples, 1).
+        sample_rate: Hz of the waveforms that it reads, None where it reads mel spectrograms.
+        pointwise: Whether each value depends on that value of the input alone. `forward` then also
+            takes patches.
+        learning_rate_factor: Its parameters' learning rate, relative to the classifier's.
+        notes: What a user must know of its settings.
     """
 
     reads: Literal["mel", "waveform"] = "mel"
     sample_rate: int | None = None
     pointwise: bool = True
     learning_rate_factor: float = 1.0
-    bands: int = 128
+    n_bands: int = 128
     notes: tuple[str, ...] = ()
-    """What a user must know of its settings."""
+
+    def __init__(self, n_bands: int = 128):
+        check_positive(n_bands=n_bands)
+        super().__init__()
+        self.n_bands = n_bands
 
     @abstractmethod
-    def forward(self, *inputs: Tensor) -> Tensor:
-        """What `prepare` gave to maps (clips, frames, 128), with anything in frames beyond a clip's own."""
+    def forward(self, *inputs: Tensor) -> Float[Tensor, "clips frames bands"]:
+        """Return the spectrograms of what `prepare` returned.
 
-    def prepare(self, rows: Tensor, lengths: Tensor) -> tuple[Tensor, ...]:
-        """Padded rows (clips, rows, columns) and the rows of each clip (clips,) to what no parameter changes, clip by clip."""
+        Frames beyond the end of a clip may hold anything.
+        """
+
+    def prepare(
+        self, rows: Float[Tensor, "clips rows columns"], lengths: Int[Tensor, " clips"]
+    ) -> tuple[Tensor, ...]:
+        """Return what `forward` takes: all that no parameter changes, computed once.
+
+        Args:
+            rows: Clips padded to the same length: frames of mel spectrograms, or samples.
+            lengths: The number of rows of each clip.
+
+        Returns:
+            Tensors whose first dimension is the clip.
+        """
         return (rows,)
 
     def crop(
-        self, inputs: tuple[Tensor, ...], starts: Tensor, frames: int
-    ) -> tuple[tuple[Tensor, ...], Tensor]:
-        """What of `inputs` suffices for `frames` frames of each clip's map from `starts` (clips,) on, and where they begin then.
+        self, inputs: tuple[Tensor, ...], starts: Int[Tensor, " clips"], frames: int
+    ) -> tuple[tuple[Tensor, ...], Int[Tensor, " clips"]]:
+        """Return the part of `inputs` that some frames depend on, to save work.
 
-        All of them where a frame depends on others.
+        Args:
+            inputs: What `prepare` returned.
+            starts: The first frame that is needed of each clip.
+            frames: How many frames are needed of each clip.
+
+        Returns:
+            The part, and the place of the first needed frame in its spectrogram. All of `inputs`
+            where a frame depends on all others.
         """
         return inputs, starts
 
     def frames(self, rows: Any) -> Any:
-        """Rows of a clip, an int or a tensor of them, to its frames."""
+        """Return the number of frames of clips with so many rows (an int or a tensor)."""
         return rows
 
-    def spectrogram(self, rows: Tensor) -> Tensor:
-        """Rows of clips of one length (clips, rows, columns) to their maps (clips, frames, 128)."""
+    def spectrogram(
+        self, rows: Float[Tensor, "clips rows columns"]
+    ) -> Float[Tensor, "clips frames bands"]:
+        """Return the spectrograms of clips of one length."""
         lengths = torch.full((len(rows),), rows.shape[1], device=rows.device)
         return self(*self.prepare(rows, lengths))[:, : self.frames(rows.shape[1])]
 
     def initialise(self, generator: torch.Generator) -> None:
-        """Sampling what starts at random, if anything does; called once per run."""
+        """Draw what starts at random, if anything does. Called once per run."""
 
     def project(self) -> None:
-        """Bring parameters that have left their bounds back to them; called after every update."""
+        """Bring parameters that have left their bounds back. Called after every update."""
 
     def calibrate(self, *inputs: Tensor) -> None:
-        """See what `prepare` gave of a run's training clips: before the first update, every few epochs, after the last one."""
+        """Adapt approximations to a run's training clips, as `prepare` returned them.
+
+        Called before the first update, every few epochs, and after the last update.
+        """
 
     def check(self, *inputs: Tensor) -> None:
-        """See what `prepare` gave of some test clips, once training is over; for its report."""
+        """Measure approximations on test clips, as `prepare` returned them, for `report`."""
 
     def learned_scalars(self) -> dict[str, float]:
-        """The scalars that training has set, by name, for the record of a run's course."""
+        """Return the learned scalars by name, for the training history."""
         return {}
 
-    def patch_statistics(self, patches: Tensor) -> dict[str, float]:
-        """What is worth knowing of patches (patches, 128, 128), by name, means over patches; asked of pointwise ones only."""
+    def patch_statistics(self, patches: Float[Tensor, "patches frames bands"]) -> dict[str, float]:
+        """Return statistics of input patches by name, means over patches. For pointwise ones."""
         return {}
 
     def report(self) -> dict[str, Any]:
-        """What is worth keeping of a trained frontend, as JSON takes it."""
+        """Return diagnostics of a trained frontend, ready for JSON."""
+        return {}
+
+
+class Compression(nn.Module, ABC):
+    """Turn energies of frames into the values of a spectrogram.
+
+    Attributes:
+        framewise: Whether a frame depends on that frame alone.
+        n_bands: Bands that it is made for, None for any number.
+    """
+
+    framewise: bool = False
+    n_bands: int | None = None
+
+    @abstractmethod
+    def forward(
+        self, energies: Float[Tensor, "clips frames bands"], frames: Int[Tensor, " clips"]
+    ) -> Float[Tensor, "clips frames bands"]:
+        """Return the compressed energies; `frames` is the number of frames of each clip."""
+
+    def physical_parameters(self) -> dict[str, Float[Tensor, " bands"]]:
+        """Return copies on the CPU of what is learned per band, by name."""
         return {}

@@ -1,73 +1,90 @@
-"""How far training has moved a filterbank."""
+"""How far training has moved a frontend."""
+
+from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-FINER = 4  # bins of compared responses than taps
+if TYPE_CHECKING:
+    from jaxtyping import Complex, Float
+
+    Parameters = dict[str, Float[Tensor, " bands"]]
+    Responses = Complex[Tensor, "filters taps"] | Float[Tensor, "filters taps"]
+
+OVERSAMPLING = 4  # bins of compared frequency responses per tap
 
 
 def drift(
-    before: dict[str, Tensor], after: dict[str, Tensor], responses: tuple[Tensor, Tensor]
+    before: Parameters, after: Parameters, responses: tuple[Responses, Responses]
 ) -> dict[str, Any]:
-    """Parameters in plain units, each (filters,), before and after training, and the size of the change.
+    """Return how far training has moved a filterbank.
 
-    Both hold "centre" and "bandwidth" in Hz (full width at half of the largest amplitude), and others by name; `responses` are
-    impulse responses (filters, taps) before and after.
+    Args:
+        before: What is learned per filter, at the start of training, by name. It holds "centre"
+            and "bandwidth" in Hz (full width at half of the largest amplitude).
+        after: The same, after training.
+        responses: Impulse responses before and after.
+
+    Returns:
+        "summary", the size of the changes, and "filters", the values of both, as in
+        `before_and_after`.
     """
     moved = (after["centre"] - before["centre"]).abs()
     in_widths = moved / before["bandwidth"]
     summary = {
-        "median drift, Hz": moved.median(),
-        "largest drift, Hz": moved.max(),
-        "median drift, initial bandwidths": in_widths.median(),
-        "largest drift, initial bandwidths": in_widths.max(),
-        "Jensen-Shannon distance of responses": jensen_shannon(*responses),
+        "median drift, Hz": _rounded(moved.median()),
+        "largest drift, Hz": _rounded(moved.max()),
+        "median drift, initial bandwidths": _rounded(in_widths.median()),
+        "largest drift, initial bandwidths": _rounded(in_widths.max()),
+        "Jensen-Shannon distance of responses": _rounded(jensen_shannon(*responses)),
     }
-    told = before_and_after(before, after)
-    others = {name: value for name, value in told["summary"].items() if not name.endswith("centre")}
-    return {
-        "summary": {name: float(f"{value.item():.5g}") for name, value in summary.items()} | others,
-        "filters": told["filters"],
-    }
+    changes = before_and_after(before, after)
+    for name, value in changes["summary"].items():
+        if not name.endswith("centre"):
+            summary[name] = value
+    return {"summary": summary, "filters": changes["filters"]}
 
 
-def before_and_after(before: dict[str, Tensor], after: dict[str, Tensor]) -> dict[str, Any]:
-    """What is learned per band, in plain numbers (bands,), before and after training, and how much it has changed."""
-    summary = {}
+def before_and_after(before: Parameters, after: Parameters) -> dict[str, Any]:
+    """Return what is learned per band before and after training, and the size of the changes."""
+    summary, bands = {}, {}
     for name in before:
         moved = (after[name].double() - before[name].double()).abs()
-        summary |= {
-            f"median change, {name}": moved.median(),
-            f"largest change, {name}": moved.max(),
-        }
-    filters = {
-        name: {"before": rounded(before[name]), "after": rounded(after[name])} for name in before
-    }
-    return {
-        "summary": {name: float(f"{value.item():.5g}") for name, value in summary.items()},
-        "filters": filters,
-    }
+        summary[f"median change, {name}"] = _rounded(moved.median())
+        summary[f"largest change, {name}"] = _rounded(moved.max())
+        bands[name] = {"before": rounded(before[name]), "after": rounded(after[name])}
+    return {"summary": summary, "filters": bands}
 
 
-def jensen_shannon(before: Tensor, after: Tensor) -> Tensor:
-    """Impulse responses (filters, taps) to the mean over filters of the Jensen-Shannon distance (base 2, 0 to 1) of their
-    amplitude responses, each of sum 1."""
-    p, q = _normalised(before), _normalised(after)
+def medians(parameters: Parameters) -> dict[str, float]:
+    """Return the median over bands of each parameter."""
+    return {f"median {name}": value.median().item() for name, value in parameters.items()}
+
+
+def jensen_shannon(before: Responses, after: Responses) -> Tensor:
+    """Return the mean over filters of the Jensen-Shannon distance (base 2, 0 to 1).
+
+    It is taken between the amplitude responses, each normalised to a sum of 1.
+    """
+    p, q = _amplitudes(before), _amplitudes(after)
     middle = ((p + q) / 2).clamp(min=torch.finfo(p.dtype).tiny)
-    divergence = (torch.special.xlogy(p, p / middle) + torch.special.xlogy(q, q / middle)).sum(
-        1
-    ) / 2
+    of_bins = torch.special.xlogy(p, p / middle) + torch.special.xlogy(q, q / middle)
+    divergence = of_bins.sum(1) / 2
     return (divergence.clamp(min=0) / math.log(2)).sqrt().mean()
 
 
-def _normalised(filters: Tensor) -> Tensor:
-    amplitude = torch.fft.fft(filters, FINER * filters.shape[1]).abs().double()
+def _amplitudes(responses: Responses) -> Float[Tensor, "filters bins"]:
+    amplitude = torch.fft.fft(responses, OVERSAMPLING * responses.shape[1]).abs().double()
     return amplitude / amplitude.sum(1, keepdim=True)
 
 
 def rounded(values: Tensor) -> list[float]:
-    """Numbers with five digits, for the record."""
+    """Return numbers with five digits, for a record."""
     return [float(f"{value:.5g}") for value in values.tolist()]
+
+
+def _rounded(value: Tensor) -> float:
+    return float(f"{value.item():.5g}")

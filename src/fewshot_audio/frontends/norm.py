@@ -1,39 +1,65 @@
-"""Batch norm of clips of different lengths, as if nothing lay between one clip's end and the next one's start."""
+"""Batch norm of clips of different lengths, which ignores what lies beyond the end of a clip."""
+
+from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+    Features = Float[Tensor, "clips channels positions"]
+    Mask = Float[Tensor, "clips 1 positions"]  # 1 within a clip, 0 beyond its end
+
 
 class MaskedNorm(nn.BatchNorm2d):
-    """A batch's features, some clips at a time, to the scale and shift (channels, 1) that normalise each channel.
+    """Batch norm over the positions within clips.
 
-    Each part is (clips, channels, positions) and comes with what of it is `inside` (clips, 1, positions), 1 there and 0
-    elsewhere. Mean and variance are those of all positions inside, however many others there are; else it is torch's batch
-    norm, and a BatchNorm2d so that what treats those treats it too. Momentum 0.99 of the old value and epsilon 1e-3, as in
-    the models.
+    It returns a scale and a shift instead of normalised features, and takes a batch in parts, so
+    that a few clips at a time can be normalised in place. It is a BatchNorm2d so that code that
+    handles batch norms handles it too. Momentum 0.01 (in torch's sense) and epsilon 1e-3, as in the
+    models.
+
+    Args:
+        channels: Channels of the features.
     """
+
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches_tracked: Tensor
 
     def __init__(self, channels: int):
         super().__init__(channels, eps=1e-3, momentum=0.01)
 
-    def forward(self, parts: Sequence[Tensor], insides: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        mean, variance = (
-            self._followed(parts, insides)
-            if self.training
-            else (self.running_mean, self.running_var)
-        )
+    def forward(  # type: ignore[override]
+        self, parts: Sequence[Features], masks: Sequence[Mask]
+    ) -> tuple[Float[Tensor, "channels 1"], Float[Tensor, "channels 1"]]:
+        """Return the scale and the shift that normalise each channel of a batch.
+
+        Args:
+            parts: The features of a batch, some clips in each part.
+            masks: What of each part lies within a clip.
+        """
+        if self.training:
+            mean, variance = self._batch_statistics(parts, masks)
+        else:
+            mean, variance = self.running_mean, self.running_var
         scale = self.weight * (variance + self.eps).rsqrt()
         return scale[:, None], (self.bias - mean * scale)[:, None]
 
-    def _followed(
-        self, parts: Sequence[Tensor], insides: Sequence[Tensor]
+    def _batch_statistics(
+        self, parts: Sequence[Features], masks: Sequence[Mask]
     ) -> tuple[Tensor, Tensor]:
-        """A batch's mean and variance, which the running ones follow; None for a momentum: as a plain mean over batches."""
-        count = sum(each.sum() for each in insides)
-        mean, variance = Moments.apply(insides, count, *parts)
+        """Return mean and variance of a batch, and update the running ones.
+
+        As in torch, a momentum of None makes the running statistics a plain mean over batches, and
+        the running variance is the unbiased one.
+        """
+        count = torch.as_tensor(sum(mask.sum() for mask in masks))
+        mean, variance = Moments.apply(masks, count, *parts)
         with torch.no_grad():
             self.num_batches_tracked += 1
             weight = 1 / self.num_batches_tracked if self.momentum is None else self.momentum
@@ -43,37 +69,33 @@ class MaskedNorm(nn.BatchNorm2d):
 
 
 class Moments(torch.autograd.Function):
-    """What of the parts is inside, its count, and the parts to mean and variance (channels,), keeping no copies of the parts."""
+    """Mean and variance (channels,) over positions within clips, without copies of the features.
+
+    Arguments of `apply`: the masks, the count of positions within clips, then the parts.
+    """
 
     @staticmethod
     def forward(
-        ctx: Any, insides: Sequence[Tensor], count: Tensor, *parts: Tensor
+        ctx: Any, masks: Sequence[Mask], count: Tensor, *parts: Features
     ) -> tuple[Tensor, Tensor]:
-        pairs = list(zip(parts, insides, strict=True))
-        mean = sum(_summed(x, inside) for x, inside in pairs) / count
-        variance = (
-            sum(_summed((x - mean[:, None]).square_(), inside) for x, inside in pairs) / count
-        )
-        ctx.save_for_backward(count, mean, *insides, *parts)
+        pairs = list(zip(parts, masks, strict=True))
+        mean = sum(_masked_sum(x, mask) for x, mask in pairs) / count
+        squares = (_masked_sum((x - mean[:, None]).square_(), mask) for x, mask in pairs)
+        variance = sum(squares) / count
+        ctx.save_for_backward(count, mean, *masks, *parts)
         return mean, variance
 
     @staticmethod
     def backward(ctx: Any, by_mean: Tensor, by_variance: Tensor) -> tuple[Tensor | None, ...]:
         count, mean, *saved = ctx.saved_tensors
+        masks, parts = saved[: len(saved) // 2], saved[len(saved) // 2 :]
         slope = 2 * by_variance / count
         offset = by_mean / count - slope * mean
-        half = len(saved) // 2
-        pairs = zip(saved[half:], saved[:half], strict=True)
-        return (
-            None,
-            None,
-            *(
-                torch.addcmul(offset[:, None], x, slope[:, None]).mul_(inside)
-                for x, inside in pairs
-            ),
-        )
+        gradients = []
+        for x, mask in zip(parts, masks, strict=True):
+            gradients.append(torch.addcmul(offset[:, None], x, slope[:, None]).mul_(mask))
+        return None, None, *gradients
 
 
-def _summed(x: Tensor, inside: Tensor) -> Tensor:
-    """Sums (channels,) over the positions inside."""
-    return torch.matmul(x, inside.transpose(1, 2)).sum((0, 2))
+def _masked_sum(x: Features, mask: Mask) -> Float[Tensor, " channels"]:
+    return torch.matmul(x, mask.transpose(1, 2)).sum((0, 2))

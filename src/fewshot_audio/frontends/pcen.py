@@ -1,72 +1,155 @@
-"""Per-channel energy normalisation, its smoothing without a step per frame."""
+"""Per-channel energy normalisation (PCEN), and PCEN of the mel spectrogram as a frontend.
 
-from math import sqrt
+Source: Wang et al., arXiv 1607.05666, as in Zeghidour et al., arXiv 2101.08596.
+"""
+
+from __future__ import annotations
+
+from math import exp, sqrt
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from fewshot_audio.frontends.base import Compression, Frontend
+from fewshot_audio.frontends.checks import check_positive
+from fewshot_audio.frontends.diagnostics import before_and_after, medians
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
 EPSILON = 1e-12
 
 
-class PCEN(nn.Module):
-    """Energies (clips, frames, bands) to (x / (floor + M)^alpha + delta)^(1 / root) - delta^(1 / root), M being smoothed x.
+class PCEN(Compression):
+    """Compress x to (x / (floor + M)^alpha + delta)^(1 / root) - delta^(1 / root), M smoothed x.
 
-    All four are learned per band; alpha is kept at most 1, root at least 1, the smoothing weight in [0, 1], delta above 0,
-    where the function stops being real. Source: Wang et al., arXiv 1607.05666, as in Zeghidour et al., arXiv 2101.08596.
+    M_t = smooth x_t + (1 - smooth) M_(t-1) begins with the first frame. alpha, delta, root and
+    smooth are learned for each band, and kept where the function is real: alpha at most 1, delta
+    above 0, root at least 1, smooth in [0, 1].
+
+    Args:
+        n_bands: Bands of the energies.
+        alpha: Start of every alpha.
+        delta: Start of every delta.
+        root: Start of every root.
+        smooth: Start of every smooth, the weight of a new frame; see `smoothing_weight`.
+        floor: Added to the smoothed energies.
     """
 
-    def __init__(self, alpha: Tensor, delta: Tensor, root: Tensor, smooth: Tensor, floor: float):
+    def __init__(
+        self,
+        n_bands: int,
+        alpha: float = 0.96,
+        delta: float = 2.0,
+        root: float = 2.0,
+        smooth: float = 0.04,
+        floor: float = EPSILON,
+    ):
+        check_positive(n_bands=n_bands, delta=delta, floor=floor)
+        if not alpha <= 1:
+            raise ValueError(f"alpha={alpha}: expected at most 1")
+        if not root >= 1:
+            raise ValueError(f"root={root}: expected at least 1")
+        if not 0 <= smooth <= 1:
+            raise ValueError(f"smooth={smooth}: expected 0 to 1")
         super().__init__()
-        self.floor = floor
-        self.alpha, self.delta = nn.Parameter(alpha), nn.Parameter(delta)
-        self.root, self.smooth = nn.Parameter(root), nn.Parameter(smooth)
+        self.n_bands, self.floor = n_bands, floor
+        self.alpha = nn.Parameter(torch.full((n_bands,), float(alpha)))
+        self.delta = nn.Parameter(torch.full((n_bands,), float(delta)))
+        self.root = nn.Parameter(torch.full((n_bands,), float(root)))
+        self.smooth = nn.Parameter(torch.full((n_bands,), float(smooth)))
 
-    def bounded(self) -> dict[str, Tensor]:
-        """The four within their bounds, (bands,) each, by name."""
-        delta, root = self.delta.clamp(min=EPSILON), self.root.clamp(min=1)
+    def bounded(self) -> dict[str, Float[Tensor, " bands"]]:
+        """Return the four parameters within their bounds, by name."""
         return {
             "alpha": self.alpha.clamp(max=1),
-            "delta": delta,
-            "root": root,
+            "delta": self.delta.clamp(min=EPSILON),
+            "root": self.root.clamp(min=1),
             "smooth": self.smooth.clamp(0, 1),
         }
 
     @torch.no_grad()
     def physical_parameters(self) -> dict[str, Tensor]:
-        """The four within their bounds, (bands,) each, by name, on the CPU."""
+        """Return copies on the CPU of the four parameters within their bounds, by name."""
         return {name: value.cpu().clone() for name, value in self.bounded().items()}
 
-    def forward(self, energies: Tensor) -> Tensor:
+    def forward(self, energies: Tensor, frames: Tensor | None = None) -> Tensor:
+        """Return the compressed energies (clips, frames, bands)."""
         alpha, delta, root, smooth = self.bounded().values()
         smoothed = smoothed_over_frames(energies, smooth)
-        return (energies / (self.floor + smoothed) ** alpha + delta) ** (1 / root) - delta ** (
-            1 / root
-        )
+        gained = energies / (self.floor + smoothed) ** alpha
+        return (gained + delta) ** (1 / root) - delta ** (1 / root)
 
 
-def smoothed_over_frames(x: Tensor, weight: Tensor) -> Tensor:
-    """Exponential moving averages M_t = w x_t + (1 - w) M_(t-1) of x (clips, frames, bands), from M_(-1) = x_0; w (bands,).
+class MelPCEN(Frontend):
+    """Compress power mel spectrograms of whole clips by PCEN, in float32 also under autocast.
 
-    In two levels of about sqrt(frames) steps: all blocks of frames at once as if each began with zero, then the blocks' ends,
-    whose fading is added to each block.
+    The mel + PCEN baseline of Zeghidour et al., arXiv 2101.08596. The arguments are those of
+    `PCEN`.
+    """
+
+    pointwise = False
+
+    def __init__(
+        self,
+        alpha: float,
+        delta: float,
+        root: float,
+        smooth: float,
+        floor: float,
+        n_bands: int = 128,
+    ):
+        super().__init__(n_bands)
+        self.compression = PCEN(n_bands, alpha, delta, root, smooth, floor)
+        self.before = self.compression.physical_parameters()
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        with torch.autocast(inputs[0].device.type, enabled=False):
+            return self.compression(inputs[0])
+
+    def learned_scalars(self) -> dict[str, float]:
+        return medians(self.compression.physical_parameters())
+
+    def report(self) -> dict[str, Any]:
+        return before_and_after(self.before, self.compression.physical_parameters())
+
+
+def smoothing_weight(time_constant: float, hop: int, sample_rate: int) -> float:
+    """Return the weight of a new frame that gives smoothing a time constant.
+
+    Args:
+        time_constant: Seconds.
+        hop: Samples between frames.
+        sample_rate: Hz.
+    """
+    check_positive(time_constant=time_constant, hop=hop, sample_rate=sample_rate)
+    return 1 - exp(-hop / sample_rate / time_constant)
+
+
+def smoothed_over_frames(
+    x: Float[Tensor, "clips frames bands"], weight: Float[Tensor, " bands"]
+) -> Float[Tensor, "clips frames bands"]:
+    """Return the exponential moving average M_t = w x_t + (1 - w) M_(t-1), M_(-1) = x_0.
+
+    A loop over frames would take `frames` steps. This takes two loops of about sqrt(frames) steps:
+    the first smooths all blocks of sqrt(frames) frames at once, as if zeros came before each block;
+    the second carries the average from block to block. What enters a block fades within it.
     """
     frames, keep = x.shape[1], 1 - weight
     size = max(1, round(sqrt(frames)))
-    padded = pad(x, (0, 0, 0, -frames % size)).unflatten(
-        1, (-1, size)
-    )  # (clips, blocks, size, bands)
-    average, inside = torch.zeros_like(padded[:, :, 0]), []
-    for frame in padded.unbind(2):
+    blocks = pad(x, (0, 0, 0, -frames % size)).unflatten(1, (-1, size))
+    average = torch.zeros_like(blocks[:, :, 0])  # (clips, blocks, bands)
+    inside = []
+    for frame in blocks.unbind(2):
         average = torch.lerp(average, frame, weight)
         inside.append(average)
-    before, entering = x[:, 0], []
+    carried, entering = x[:, 0], []
     for end in average.unbind(1):
-        entering.append(before)
-        before = end + before * keep**size
-    fading = (
-        keep ** torch.arange(1, size + 1, device=x.device, dtype=x.dtype)[:, None]
-    )  # (size, bands)
-    return (torch.stack(inside, 2) + torch.stack(entering, 1)[:, :, None] * fading).flatten(1, 2)[
-        :, :frames
-    ]
+        entering.append(carried)
+        carried = end + carried * keep**size
+    steps = torch.arange(1, size + 1, device=x.device, dtype=x.dtype)
+    fading = keep ** steps[:, None]  # (size, bands)
+    smoothed = torch.stack(inside, 2) + torch.stack(entering, 1)[:, :, None] * fading
+    return smoothed.flatten(1, 2)[:, :frames]

@@ -1,0 +1,1 @@
+"""Filterbanks on the waveform: LEAF and its relatives, put together from parts."""

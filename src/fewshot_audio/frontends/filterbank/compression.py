@@ -1,35 +1,94 @@
-"""What follows the pooled energies, other than PCEN: logarithms and norms."""
+"""What follows the pooled energies of a filterbank, other than PCEN: logarithms and norms."""
+
+from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+
+from fewshot_audio.frontends.base import Compression
+from fewshot_audio.frontends.log import Log1p
+from fewshot_audio.frontends.norm import MaskedNorm
 
 FLOOR = 1e-5  # of energies, before they are compressed
 KERAS_EPSILON = 1e-3
 
 
-class LogOffset(nn.Module):
-    """Energies to log(x + 1e-5), LEAF's alternative to PCEN."""
+class NoCompression(Compression):
+    """Leave energies as they are."""
 
-    def forward(self, energies: Tensor) -> Tensor:
+    framewise = True
+
+    def forward(self, energies: Tensor, frames: Tensor) -> Tensor:
+        return energies
+
+
+class LogOffset(Compression):
+    """Compress energies x to log(x + 1e-5), LEAF's alternative to PCEN."""
+
+    framewise = True
+
+    def forward(self, energies: Tensor, frames: Tensor) -> Tensor:
         return torch.log(energies + FLOOR)
 
 
-class FrameNorm(nn.Module):
-    """Frames (clips, frames, bands) of mean 0 and variance 1 over bands, times gamma plus beta (bands,), both learned.
+class FrameNorm(Compression):
+    """Normalise each frame to mean 0 and variance 1 over bands; then a learned gain and shift.
 
-    Source: Ba et al., arXiv 1607.06450, with the epsilon of Keras, as in the code of Zeghidour et al., arXiv 2101.08596.
+    Source: Ba et al., arXiv 1607.06450, with the epsilon of Keras, as in the code of Zeghidour et
+    al., arXiv 2101.08596.
+
+    Args:
+        n_bands: Bands of the energies.
     """
 
-    def __init__(self, bands: int):
+    framewise = True
+
+    def __init__(self, n_bands: int):
         super().__init__()
-        self.gamma, self.beta = nn.Parameter(torch.ones(bands)), nn.Parameter(torch.zeros(bands))
+        self.n_bands = n_bands
+        self.gamma = nn.Parameter(torch.ones(n_bands))
+        self.beta = nn.Parameter(torch.zeros(n_bands))
 
-    @torch.no_grad()
-    def physical_parameters(self) -> dict[str, Tensor]:
-        """Gamma and beta (bands,) on the CPU."""
-        return {"gamma": self.gamma.cpu().clone(), "beta": self.beta.cpu().clone()}
-
-    def forward(self, energies: Tensor) -> Tensor:
+    def forward(self, energies: Tensor, frames: Tensor) -> Tensor:
         return nn.functional.layer_norm(
             energies, energies.shape[-1:], self.gamma, self.beta, KERAS_EPSILON
         )
+
+    @torch.no_grad()
+    def physical_parameters(self) -> dict[str, Tensor]:
+        return {"gamma": self.gamma.cpu().clone(), "beta": self.beta.cpu().clone()}
+
+
+class LogTBN(Compression):
+    """EfficientLEAF's compression: logarithm, median subtraction, batch norm over time.
+
+    Energies become log(1 + 10^a x), an a learned for each band. The median over a clip's frames is
+    subtracted from each band. Batch norm takes mean and variance of each band over all frames of
+    all clips, and learns a gain and a shift.
+
+    Source: Schlüter & Gutenbrunner, arXiv 2207.05508, without their second copy of the spectrogram,
+    which keeps its median.
+
+    Args:
+        n_bands: Bands of the energies.
+        a: Start of every a.
+    """
+
+    def __init__(self, n_bands: int, a: float = 5.0):
+        super().__init__()
+        self.n_bands = n_bands
+        self.log1p, self.norm = Log1p(n_bands, a), MaskedNorm(n_bands)
+
+    def forward(self, energies: Tensor, frames: Tensor) -> Tensor:
+        inside = torch.arange(energies.shape[1], device=energies.device) < frames[:, None]
+        logarithms = self.log1p(energies)
+        of_clip = logarithms.masked_fill(~inside[..., None], torch.nan)
+        flattened = logarithms - of_clip.nanmedian(1, keepdim=True).values
+        flattened = (flattened * inside[..., None]).transpose(1, 2)  # (clips, bands, frames)
+        scale, shift = self.norm([flattened], [inside[:, None].to(flattened.dtype)])
+        return (flattened * scale + shift).transpose(1, 2)
+
+    @torch.no_grad()
+    def physical_parameters(self) -> dict[str, Tensor]:
+        learned = {"a": self.log1p.a, "scale": self.norm.weight, "shift": self.norm.bias}
+        return {name: value.cpu().clone() for name, value in learned.items()}

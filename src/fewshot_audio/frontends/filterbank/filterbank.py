@@ -1,52 +1,110 @@
 """Filters, pooling and compression of the waveform as one frontend."""
 
-from collections.abc import Callable
-from typing import Any
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from fewshot_audio.frontends.base import Frontend
-from fewshot_audio.frontends.diagnostics import drift
-from fewshot_audio.frontends.filterbank.compression import FLOOR, FrameNorm, LogOffset
+from fewshot_audio.frontends.base import Compression, Frontend
+from fewshot_audio.frontends.checks import check_choice, check_positive
+from fewshot_audio.frontends.diagnostics import drift, medians
+from fewshot_audio.frontends.filterbank.compression import FLOOR
 from fewshot_audio.frontends.filterbank.engines.base import Engine
+from fewshot_audio.frontends.filterbank.filters import Filters
+from fewshot_audio.frontends.filterbank.framing import Align, Placement
+from fewshot_audio.frontends.filterbank.pooling import Pooling
 
-FRAMEWISE = (LogOffset, FrameNorm, nn.Identity)
+if TYPE_CHECKING:
+    from jaxtyping import Complex, Float
+
+Part = Literal["filters", "pooling", "compression"]
+PARTS: tuple[Part, ...] = get_args(Part)
 
 
 class Filterbank(Frontend):
-    """Waveforms to maps: filter, rectify, pool into frames, floor at 1e-5, compress; in float32 also under autocast.
+    """Filter waveforms, square or rectify, pool into frames, floor at 1e-5, and compress.
 
-    Assembled from its parts: `filters` and `pooling` give impulse responses and windows (filters, taps), the `engine` does the
-    rest up to the energies of frames, `compression` makes maps of them (given the frames of each clip where it `needs_frames`).
-    `draw`, if given, turns a generator into random values for the filters' parameters. Where `fixed`, neither filters nor
-    pooling change, so that energies are prepared once.
+    In float32 also under autocast. With Gabor filters, Gaussian pooling and PCEN it is LEAF.
     Source: Zeghidour et al., arXiv 2101.08596, and its TensorFlow code.
+
+    Where neither filters nor pooling learn, energies are computed once, exactly, by `prepare`.
+
+    Args:
+        filters: The filters; their number is the number of bands.
+        pooling: A class of pooling, or a `functools.partial` of one: it is called with the number
+            of filters and of their taps.
+        compression: What turns energies into values of the spectrogram.
+        engine: A class of engine, or a partial of one: it is called with the placement of frames
+            and whether the filters are symmetric.
+        hop: Samples between frames.
+        align: Where frames lie, see `Placement`.
+        learn: The parts that learn.
+        learning_rate_factor: The parameters' learning rate, relative to the classifier's.
     """
 
     reads = "waveform"
     pointwise = False
+    sample_rate: int
 
     def __init__(
         self,
-        filters: nn.Module,
-        pooling: nn.Module,
-        compression: nn.Module,
-        engine: Engine,
-        sample_rate: int,
-        draw: Callable[[torch.Generator], tuple[Tensor, ...]] | None = None,
-        fixed: bool = False,
+        filters: Filters,
+        pooling: Callable[[int, int], Pooling],
+        compression: Compression,
+        engine: Callable[[Placement, bool], Engine],
+        hop: int,
+        align: Align = "centre",
+        learn: Sequence[Part] = PARTS,
+        learning_rate_factor: float = 1.0,
     ):
-        super().__init__()
-        self.filters, self.pooling, self.compression = filters, pooling, compression
-        self.engine, self.sample_rate, self.draw, self.fixed = engine, sample_rate, draw, fixed
-        self.bands = len(filters.at_bound())
-        self._remember()
+        check_positive(learning_rate_factor=learning_rate_factor)
+        for part in learn:
+            check_choice("learn", part, PARTS)
+        super().__init__(filters.n_filters)
+        self.filters = filters
+        self.pooling = pooling(filters.n_filters, filters.taps)
+        self.compression = compression
+        self.sample_rate, self.learning_rate_factor = filters.sample_rate, learning_rate_factor
+        self.fixed = not (filters.random or "filters" in learn or "pooling" in learn)
+        made = engine(Placement(filters.taps, hop, align), filters.symmetric)
+        self.engine = made.exact() if self.fixed else made
+        self._check_parts()
+        for part in PARTS:
+            if part not in learn:
+                getattr(self, part).requires_grad_(False)
+        self._remember_start()
+        self.notes = () if filters.random else self._notes()
 
-    def kernels(self) -> Tensor:
-        """Impulse responses (filters, taps), complex or real."""
-        found = self.filters()
-        return torch.complex(*found) if isinstance(found, tuple) else found
+    def _check_parts(self) -> None:
+        """Raise ValueError where parts do not go together."""
+        filters, pooling, engine = (
+            type(part).__name__ for part in (self.filters, self.pooling, self.engine)
+        )
+        if self.compression.n_bands not in (None, self.n_bands):
+            raise ValueError(
+                f"compression: made for {self.compression.n_bands} bands, there are"
+                f" {self.n_bands} filters; set n_bands for both"
+            )
+        if self.engine.takes_complex != self.filters.is_complex:
+            step = "Conv, Exact, Fast or Blocks" if self.filters.is_complex else "Rectified"
+            raise ValueError(f"engine={engine}: not for {filters} filters; expected {step}")
+        if self.engine.takes_maximum != self.pooling.maximum:
+            step = "RectifiedMaximum" if self.pooling.maximum else "Rectified"
+            if self.filters.is_complex:
+                raise ValueError(f"pooling={pooling}: only for real filters, as Sinc")
+            raise ValueError(f"engine={engine}: not for the pooling {pooling}; expected {step}")
+        if not self.engine.takes_tapwise and (self.filters.tapwise or self.pooling.tapwise):
+            raise ValueError(
+                f"engine={engine}: not for taps that are learned one by one"
+                f" ({filters} with {pooling}); expected Blocks or Conv"
+            )
+
+    def kernels(self) -> Complex[Tensor, "filters taps"] | Float[Tensor, "filters taps"]:
+        """Return the impulse responses of the filters."""
+        return self.filters()
 
     def prepare(self, rows: Tensor, lengths: Tensor) -> tuple[Tensor, ...]:
         prepared = self.engine.prepare(rows[..., 0], lengths)
@@ -58,7 +116,7 @@ class Filterbank(Frontend):
     def crop(
         self, inputs: tuple[Tensor, ...], starts: Tensor, frames: int
     ) -> tuple[tuple[Tensor, ...], Tensor]:
-        if self.fixed or not isinstance(self.compression, FRAMEWISE):
+        if self.fixed or not self.compression.framewise:
             return inputs, starts
         prepared, starts = self.engine.crop(inputs[1:], starts, frames)
         return (inputs[0], *prepared), starts
@@ -69,76 +127,74 @@ class Filterbank(Frontend):
     def forward(self, *inputs: Tensor) -> Tensor:
         frames, *prepared = inputs
         with torch.autocast(frames.device.type, enabled=False):
-            energies = (prepared[0] if self.fixed else self.energies(*prepared)).clamp(min=FLOOR)
-            return (
-                self.compression(energies, frames)
-                if self.needs_frames
-                else self.compression(energies)
-            )
+            energies = prepared[0] if self.fixed else self.energies(*prepared)
+            return self.compression(energies.clamp(min=FLOOR), frames)
 
-    def energies(self, *prepared: Tensor) -> Tensor:
-        """What the engine has prepared to energies (clips, frames, filters)."""
+    def energies(self, *prepared: Tensor) -> Float[Tensor, "clips frames filters"]:
+        """Return the energies of what the engine prepared."""
         return self.engine.energies(self.kernels(), self.pooling(), *prepared)
 
-    @property
-    def needs_frames(self) -> bool:
-        """Whether the compression must know the frames of each clip."""
-        return getattr(self.compression, "needs_frames", False)
-
     def initialise(self, generator: torch.Generator) -> None:
-        if self.draw is not None:
-            with torch.no_grad():
-                for parameter, value in zip(
-                    self.filters.parameters(), self.draw(generator), strict=True
-                ):
-                    parameter.copy_(value)
-        self._remember()
-
-    @torch.no_grad()
-    def _remember(self) -> None:
-        """Keep what training starts with."""
-        self.before, self.start = self.physical_parameters(), self.kernels().cpu()
-        self.bounds_before = self._at_bounds("at a bound at the start")
+        self.filters.initialise(generator)
+        self._remember_start()
 
     def project(self) -> None:
-        if hasattr(self.filters, "project"):
-            self.filters.project()
-
-    def calibrate(self, *inputs: Tensor) -> None:
-        if not self.fixed:
-            with torch.no_grad():
-                self.engine.calibrate(self.kernels(), self.pooling(), FLOOR, *inputs[1:])
-
-    def check(self, *inputs: Tensor) -> None:
-        if not self.fixed:
-            with torch.no_grad():
-                self.engine.check(self.kernels(), self.pooling(), FLOOR, *inputs[1:])
+        self.filters.project()
 
     @torch.no_grad()
-    def physical_parameters(self) -> dict[str, Tensor]:
-        """What is learned, each (filters,) on the CPU: centres and bandwidths in Hz, pooling widths in ms, the compression's."""
-        centre, bandwidth = self.filters.in_hz(self.sample_rate)
-        found = {"centre": centre, "bandwidth": bandwidth}
-        if hasattr(self.pooling, "in_samples"):
-            found["pooling, ms"] = 1000 * self.pooling.in_samples() / self.sample_rate
-        if hasattr(self.compression, "physical_parameters"):
-            found |= self.compression.physical_parameters()
-        return {name: value.detach().cpu().clone() for name, value in found.items()}
+    def calibrate(self, *inputs: Tensor) -> None:
+        if not self.fixed:
+            self.engine.calibrate(self.kernels(), self.pooling(), FLOOR, *inputs[1:])
+
+    @torch.no_grad()
+    def check(self, *inputs: Tensor) -> None:
+        if not self.fixed:
+            self.engine.check(self.kernels(), self.pooling(), FLOOR, *inputs[1:])
+
+    @torch.no_grad()
+    def physical_parameters(self) -> dict[str, Float[Tensor, " filters"]]:
+        """Return copies on the CPU of what is learned per filter, by name.
+
+        Centres and bandwidths in Hz, pooling widths in ms, and the compression's parameters.
+        """
+        centre, bandwidth = self.filters.in_hz()
+        learned = {"centre": centre, "bandwidth": bandwidth}
+        for name, samples in self.pooling.in_samples().items():
+            learned[f"{name}, ms"] = 1000 * samples / self.sample_rate
+        learned |= self.compression.physical_parameters()
+        return {name: value.detach().cpu().clone() for name, value in learned.items()}
 
     def learned_scalars(self) -> dict[str, float]:
         now = self.physical_parameters()
         moved = (now["centre"] - self.before["centre"]).abs().median().item()
-        return {"median drift, Hz": moved} | {
-            f"median {name}": value.median().item() for name, value in now.items()
-        }
+        return {"median drift, Hz": moved} | medians(now)
 
     @torch.no_grad()
     def report(self) -> dict[str, Any]:
-        found = drift(self.before, self.physical_parameters(), (self.start, self.kernels().cpu()))
-        summary = found["summary"] | self.bounds_before | self._at_bounds("at a bound")
-        return {"engine": self.engine.report(), "summary": summary, "filters": found["filters"]}
+        moved = drift(self.before, self.physical_parameters(), (self.start, self.kernels().cpu()))
+        bounds = self.bounds_before | self._at_bounds("at a bound")
+        summary = moved["summary"] | bounds
+        return {"engine": self.engine.report(), "summary": summary, "filters": moved["filters"]}
+
+    @torch.no_grad()
+    def _remember_start(self) -> None:
+        self.before, self.start = self.physical_parameters(), self.kernels().cpu()
+        self.bounds_before = self._at_bounds("at a bound at the start")
 
     def _at_bounds(self, what: str) -> dict[str, int]:
-        """How many filters and pooling windows lie at a bound of theirs."""
-        parts = {"filters": self.filters, "poolings": self.pooling}
-        return {f"{name} {what}": int(part.at_bound().sum()) for name, part in parts.items()}
+        """Return how many filters and pooling windows lie at a bound."""
+        return {
+            f"filters {what}": int(self.filters.at_bound().sum()),
+            f"poolings {what}": int(self.pooling.at_bound().sum()),
+        }
+
+    def _notes(self) -> tuple[str, ...]:
+        notes = []
+        if clipped := int(self.filters.at_bound().sum()):
+            notes.append(
+                f"{clipped} of {self.n_bands} filters start at a bound of their width or centre"
+            )
+        places = torch.stack(self.filters.in_hz(), 1).detach()
+        if doubled := len(places) - len(places.unique(dim=0)):
+            notes.append(f"{doubled} of {self.n_bands} filters start where another one does")
+        return tuple(notes)

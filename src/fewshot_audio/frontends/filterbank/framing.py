@@ -1,10 +1,12 @@
 """Where frames lie on a waveform."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
+
+from fewshot_audio.frontends.checks import check_choice, check_positive
 
 Align = Literal["centre", "tf", "valid"]
 
@@ -13,32 +15,61 @@ Align = Literal["centre", "tf", "valid"]
 class Placement:
     """Windows of `taps` samples every `hop` samples.
 
-    With `align` "centre" frame t is centred on sample t * hop (half a sample beside it if `taps` is even), as a mel
-    frame is, and a clip has 1 + samples // hop; with
-    "tf" they lie as TensorFlow's SAME padding puts them: ceil(samples / hop), about half a hop later; with "valid" the first
-    begins with the clip and the last ends within it: 1 + (samples - taps) // hop.
+    Attributes:
+        taps: Samples of a window.
+        hop: Samples between windows.
+        align: "centre": frame t is centred on sample t * hop, as a mel frame is (half a sample
+            beside it if `taps` is even), and a clip has 1 + samples // hop frames. "tf": frames
+            lie as TensorFlow's SAME padding puts them, about half a hop later, and a clip has
+            ceil(samples / hop). "valid": the first window begins with the clip and the last one
+            ends within it, so a clip has 1 + (samples - taps) // hop.
     """
 
     taps: int
     hop: int
     align: Align
 
-    def frames(self, samples):
-        """Samples of a clip, an int or a tensor of them, to its frames."""
+    def __post_init__(self) -> None:
+        check_positive(hop=self.hop)
+        check_choice("align", self.align, get_args(Align))
+
+    def frames(self, samples: Any) -> Any:
+        """Return the number of frames of clips with so many samples (an int or a tensor)."""
         if self.align == "valid":
             return 1 + (samples - self.taps) // self.hop
-        return 1 + samples // self.hop if self.align == "centre" else -(-samples // self.hop)
+        if self.align == "tf":
+            return -(-samples // self.hop)
+        return 1 + samples // self.hop
 
     def first(self, samples: Tensor) -> Tensor:
-        """Samples of clips (clips,) to the sample, 0 or before it, with which each clip's first window begins."""
-        if self.align == "centre":
-            return torch.full_like(samples, -((self.taps - 1) // 2))
+        """Return the sample, 0 or before it, with which the first window of each clip begins.
+
+        Args:
+            samples: Samples of each clip (clips,).
+        """
         if self.align == "valid":
             return torch.zeros_like(samples)
-        lacking = (self.frames(samples) - 1) * self.hop + self.taps - samples
-        return -(lacking.clamp(min=0) // 2)
+        if self.align == "centre":
+            return torch.full_like(samples, -((self.taps - 1) // 2))
+        padding = (self.frames(samples) - 1) * self.hop + self.taps - samples
+        return -(padding.clamp(min=0) // 2)
 
     @property
     def over_an_edge(self) -> int:
-        """How many frames at most reach over one end of a clip."""
+        """The largest number of frames that reach over one end of a clip."""
         return -(-(self.taps // 2 + 1) // self.hop)
+
+
+def taps_of(sample_rate: int, window_ms: float) -> int:
+    """Return the samples of a window.
+
+    Raises:
+        ValueError: For fewer than 5 samples, which leave filters and windows nothing to learn.
+    """
+    check_positive(sample_rate=sample_rate, window_ms=window_ms)
+    taps = int(sample_rate * window_ms / 1000) + 1
+    if taps < 5:
+        raise ValueError(
+            f"window_ms={window_ms}: {taps} samples at {sample_rate} Hz, expected at least 5"
+        )
+    return taps

@@ -1,71 +1,179 @@
 """Where filters start: their centres and widths before training."""
 
+from __future__ import annotations
+
 import math
-from collections.abc import Callable
-from typing import Literal
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-Scale = Literal["mel", "bark", "linear", "constant", "random"]
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+    PerFilter = Float[Tensor, " filters"]
 
 
-def htk_mel(hz: Tensor) -> Tensor:
-    """Hz to mel. Source: O'Shaughnessy, as in HTK."""
-    return 2595 * torch.log10(1 + hz / 700)
+class Init(ABC):
+    """Spread filters over a band of frequencies.
 
+    Args:
+        low: Lower end of the band in Hz.
+        high: Upper end in Hz; None: half the sample rate.
 
-def bark(hz: Tensor) -> Tensor:
-    """Hz to Bark. Source: Traunmüller, J. Acoust. Soc. Am. 88 (1990)."""
-    return 26.81 * hz / (1960 + hz) - 0.53
-
-
-SCALES: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]] = {
-    "mel": (htk_mel, lambda mel: 700 * (10 ** (mel / 2595) - 1)),
-    "bark": (bark, lambda z: 1960 * (z + 0.53) / (26.28 - z)),
-    "linear": (lambda hz: hz, lambda hz: hz),
-}
-
-
-def initial(
-    scale: Scale, filters: int, low: float, high: float, sample_rate: int
-) -> tuple[Tensor, Tensor]:
-    """Centres (rad/sample) and widths (standard deviations in samples) of filters (filters,) over low ... high Hz, in float64.
-
-    Equally spaced on the scale, each at half of its amplitude as wide as the square root of the triangle between its neighbours
-    is there: the analytic form of LEAF's start from mel triangles. "constant" puts all in the middle of the band, as wide as
-    "linear" ones. "random" starts as "mel" and is drawn by `drawn`.
+    Attributes:
+        random: Whether the start is drawn, by `drawn`, for each run.
     """
-    to, back = SCALES[
-        scale if scale in ("mel", "bark") else "mel" if scale == "random" else "linear"
-    ]
-    ends = to(torch.tensor([low, high], dtype=torch.float64))
-    hz = back(torch.linspace(ends[0].item(), ends[1].item(), filters + 2, dtype=torch.float64))
-    centres = (
-        hz[1:-1]
-        if scale != "constant"
-        else torch.full((filters,), (low + high) / 2, dtype=torch.float64)
-    )
-    return 2 * math.pi * centres / sample_rate, sample_rate / 2 / (hz[2:] - hz[:-2])
+
+    random = False
+
+    def __init__(self, low: float = 60.0, high: float | None = None):
+        if low < 0:
+            raise ValueError(f"low={low}: expected at least 0 Hz")
+        if high is not None and not low < high:
+            raise ValueError(f"high={high}: expected more than low={low} Hz")
+        self.low, self.high = low, high
+
+    def band(self, sample_rate: int) -> tuple[float, float]:
+        """Return the ends of the band in Hz.
+
+        Raises:
+            ValueError: Where they are not within 0 ... sample_rate / 2.
+        """
+        nyquist = sample_rate / 2
+        high = nyquist if self.high is None else self.high
+        if not self.low < high:
+            raise ValueError(f"low={self.low}: expected less than high={high} Hz")
+        if not high <= nyquist:
+            raise ValueError(f"high={high}: expected at most {nyquist} Hz, half the sample rate")
+        return self.low, high
+
+    @abstractmethod
+    def centres_and_widths(self, n_filters: int, sample_rate: int) -> tuple[PerFilter, PerFilter]:
+        """Return centres (rad/sample) and widths (standard deviations in samples), float64."""
+
+    def edges(self, n_filters: int, sample_rate: int) -> tuple[PerFilter, PerFilter]:
+        """Return lower edges and bandwidths in Hz of neighbouring band-passes, float64.
+
+        Raises:
+            ValueError: Where filters do not lie side by side.
+        """
+        raise ValueError(
+            f"init={type(self).__name__}: filters do not lie side by side, as these must;"
+            " expected Mel, Bark or Linear"
+        )
+
+    def drawn(
+        self, widths: PerFilter, sample_rate: int, generator: torch.Generator
+    ) -> tuple[PerFilter, PerFilter]:
+        """Return random centres and widths; only where the start is `random`.
+
+        Args:
+            widths: Widths of a start that is not random, between which widths are drawn.
+            sample_rate: Hz.
+            generator: Of random numbers.
+        """
+        raise NotImplementedError(f"{type(self).__name__} is not random")
 
 
-def edges(scale: Scale, filters: int, low: float, high: float) -> tuple[Tensor, Tensor]:
-    """Lower edges and bands (filters,) in Hz of neighbouring band-passes, equally wide on the scale, as SincNet begins.
+class Spaced(Init):
+    """Space filters evenly on a scale.
 
-    They go from `low` to 100 Hz below `high`, since a sinc filter adds 50 Hz to its lower edge and to its band.
-    Source: Ravanelli & Bengio, arXiv 1808.00158.
+    A filter's amplitude falls to one half where that of the square root of the mel triangle between
+    its neighbours does: the analytic form of LEAF's start.
     """
-    to, back = SCALES[scale if scale in ("mel", "bark") else "linear"]
-    ends = to(torch.tensor([low, high - 100], dtype=torch.float64))
-    hz = back(torch.linspace(ends[0].item(), ends[1].item(), filters + 1, dtype=torch.float64))
-    return hz[:-1], hz[1:] - hz[:-1]
+
+    @abstractmethod
+    def scale(self, hz: Tensor) -> Tensor:
+        """Return frequencies on the scale."""
+
+    @abstractmethod
+    def hz(self, scaled: Tensor) -> Tensor:
+        """Return the frequencies of places on the scale."""
+
+    def centres_and_widths(self, n_filters: int, sample_rate: int) -> tuple[Tensor, Tensor]:
+        """Return centres and widths; neighbours of the outer filters are the ends of the band."""
+        low, high = self.band(sample_rate)
+        hz = self._points(low, high, n_filters + 2)
+        return 2 * math.pi * hz[1:-1] / sample_rate, sample_rate / 2 / (hz[2:] - hz[:-2])
+
+    def edges(self, n_filters: int, sample_rate: int) -> tuple[Tensor, Tensor]:
+        """Return lower edges and bandwidths as SincNet starts.
+
+        They end 100 Hz below the upper end of the band, since a sinc filter adds 50 Hz to its lower
+        edge and to its bandwidth. Source: Ravanelli & Bengio, arXiv 1808.00158.
+        """
+        low, high = self.band(sample_rate)
+        if not low < high - 100:
+            raise ValueError(f"high={high}: expected more than 100 Hz above low={low}")
+        hz = self._points(low, high - 100, n_filters + 1)
+        return hz[:-1], hz[1:] - hz[:-1]
+
+    def _points(self, low: float, high: float, count: int) -> Tensor:
+        ends = self.scale(torch.tensor([low, high], dtype=torch.float64))
+        first, last = ends.tolist()
+        return self.hz(torch.linspace(first, last, count, dtype=torch.float64))
 
 
-def drawn(
-    widths: Tensor, low: float, high: float, sample_rate: int, generator: torch.Generator
-) -> tuple[Tensor, Tensor]:
-    """Random centres and widths (filters,): centres even in Hz, sorted; widths even in their logarithm over those given."""
-    spread = torch.rand(2, len(widths), generator=generator, dtype=torch.float64)
-    centres = (low + (high - low) * spread[0]).sort().values
-    narrow, wide = widths.max().log(), widths.min().log()
-    return 2 * math.pi * centres / sample_rate, (narrow + (wide - narrow) * spread[1]).exp()
+class Mel(Spaced):
+    """Space filters evenly in mel. Source of the scale: O'Shaughnessy, as in HTK."""
+
+    def scale(self, hz: Tensor) -> Tensor:
+        return 2595 * torch.log10(1 + hz / 700)
+
+    def hz(self, scaled: Tensor) -> Tensor:
+        return 700 * (10 ** (scaled / 2595) - 1)
+
+
+class Bark(Spaced):
+    """Space filters evenly in Bark. Source: Traunmüller, J. Acoust. Soc. Am. 88 (1990)."""
+
+    def scale(self, hz: Tensor) -> Tensor:
+        return 26.81 * hz / (1960 + hz) - 0.53
+
+    def hz(self, scaled: Tensor) -> Tensor:
+        return 1960 * (scaled + 0.53) / (26.28 - scaled)
+
+
+class Linear(Spaced):
+    """Space filters evenly in Hz."""
+
+    def scale(self, hz: Tensor) -> Tensor:
+        return hz
+
+    def hz(self, scaled: Tensor) -> Tensor:
+        return scaled
+
+
+class Constant(Init):
+    """Put all filters in the middle of the band, as wide as `Linear` ones."""
+
+    def centres_and_widths(self, n_filters: int, sample_rate: int) -> tuple[Tensor, Tensor]:
+        low, high = self.band(sample_rate)
+        _, widths = Linear(low, high).centres_and_widths(n_filters, sample_rate)
+        middle = torch.full((n_filters,), (low + high) / 2, dtype=torch.float64)
+        return 2 * math.pi * middle / sample_rate, widths
+
+
+class Random(Mel):
+    """Draw centres evenly in Hz, in order, and widths evenly in their logarithm.
+
+    Widths lie between the narrowest and the widest of `Mel`, which is also the start until `drawn`
+    is called.
+    """
+
+    random = True
+
+    def edges(self, n_filters: int, sample_rate: int) -> tuple[Tensor, Tensor]:
+        return Init.edges(self, n_filters, sample_rate)
+
+    def drawn(
+        self, widths: Tensor, sample_rate: int, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        low, high = self.band(sample_rate)
+        uniform = torch.rand(2, len(widths), generator=generator, dtype=torch.float64)
+        centres = (low + (high - low) * uniform[0]).sort().values
+        longest, shortest = widths.max().log(), widths.min().log()
+        drawn = (longest + (shortest - longest) * uniform[1]).exp()
+        return 2 * math.pi * centres / sample_rate, drawn

@@ -1,49 +1,123 @@
-"""Windows that turn filtered samples into frames, other than a Gaussian for each filter."""
+"""Pooling: windows that turn filtered samples into frames."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float
 
-class SharedWindow(nn.Module):
-    """One window (taps,) for all filters, every tap of it learned. Source: Zeghidour et al., arXiv 1711.01161."""
+    PerFilter = Float[Tensor, " filters"]
 
-    def __init__(self, window: Tensor, filters: int):
+
+class Pooling(nn.Module, ABC):
+    """Windows over the energies of filters.
+
+    Args:
+        n_filters: How many filters there are.
+        taps: Samples of a window.
+
+    Attributes:
+        tapwise: Whether each tap is a parameter.
+        maximum: Whether a frame is the largest sample under its window, and not a weighted sum.
+    """
+
+    tapwise = False
+    maximum = False
+
+    def __init__(self, n_filters: int, taps: int):
         super().__init__()
-        self.window = nn.Parameter(window)
-        self.filters = filters
+        self.n_filters, self.taps = n_filters, taps
 
-    def at_bound(self) -> Tensor:
-        """Which windows (filters,) lie at a bound: none, there are no bounds."""
-        return torch.zeros(self.filters, dtype=torch.bool, device=self.window.device)
+    @abstractmethod
+    def forward(self) -> Float[Tensor, "filters taps"]:
+        """Return the windows."""
 
-    def in_samples(self) -> Tensor:
-        """The window's spread in samples (filters,): the standard deviation of the size of its taps."""
+    def in_samples(self) -> dict[str, PerFilter]:
+        """Return the lengths that are learned, as standard deviations in samples, by name."""
+        return {}
+
+    def at_bound(self) -> Bool[Tensor, " filters"]:
+        """Return which windows lie at a bound of a parameter, or beyond."""
+        return torch.zeros(self.n_filters, dtype=torch.bool, device=self().device)
+
+
+class GaussianLowpass(Pooling):
+    """A Gaussian for each filter, its width learned.
+
+    Widths are standard deviations as shares of half the window, kept in [2 / taps, 0.5]. The
+    windows are not normalised, so that the level depends on the sample rate, as in the source:
+    Zeghidour et al., arXiv 2101.08596, and its code.
+
+    Args:
+        n_filters: How many.
+        taps: Samples of a window.
+        width: Start of every width.
+    """
+
+    def __init__(self, n_filters: int, taps: int, width: float = 0.4):
+        super().__init__(n_filters, taps)
+        if not 2 / taps <= width <= 0.5:
+            raise ValueError(f"width={width}: expected {2 / taps:.3g} (2 / {taps} taps) to 0.5")
+        self.widths = nn.Parameter(torch.full((n_filters,), float(width)))
+
+    def bounded(self) -> PerFilter:
+        """Return the widths within their bounds."""
+        return self.widths.clamp(2 / self.taps, 0.5)
+
+    def forward(self) -> Float[Tensor, "filters taps"]:
+        half = (self.taps - 1) / 2
+        t = torch.arange(self.taps, device=self.widths.device, dtype=self.widths.dtype)
+        place = (t - half) / half
+        return torch.exp(-0.5 * (place / self.bounded()[:, None]) ** 2)
+
+    def in_samples(self) -> dict[str, PerFilter]:
+        return {"pooling": self.bounded() * (self.taps - 1) / 2}
+
+    def at_bound(self) -> Bool[Tensor, " filters"]:
+        return (self.widths <= 2 / self.taps) | (self.widths >= 0.5)
+
+
+class SharedWindow(Pooling):
+    """One window for all filters, every tap of it learned, from a squared Hann window on.
+
+    Source: time-domain filterbanks, Zeghidour et al., arXiv 1711.01161.
+    """
+
+    tapwise = True
+
+    def __init__(self, n_filters: int, taps: int):
+        super().__init__(n_filters, taps)
+        hann = torch.hann_window(taps, periodic=False, dtype=torch.float64)
+        self.window = nn.Parameter(hann.square().float())
+
+    def forward(self) -> Float[Tensor, "filters taps"]:
+        return self.window.expand(self.n_filters, -1)
+
+    def in_samples(self) -> dict[str, PerFilter]:
+        """Return the standard deviation of the size of the taps."""
         share = self.window.abs() / self.window.abs().sum()
         t = torch.arange(len(share), device=share.device, dtype=share.dtype)
         spread = (share * (t - (share * t).sum()).square()).sum().sqrt()
-        return spread.expand(self.filters)
-
-    def forward(self) -> Tensor:
-        """Windows (filters, taps), all the same."""
-        return self.window.expand(self.filters, -1)
+        return {"pooling": spread.expand(self.n_filters)}
 
 
-class Largest(nn.Module):
-    """No weights: the largest sample under a window of so many taps. Source: Ravanelli & Bengio, arXiv 1808.00158."""
+class Largest(Pooling):
+    """The largest sample under a window, as SincNet has it; nothing is learned.
 
-    def __init__(self, filters: int, taps: int):
-        super().__init__()
-        self.register_buffer("ones", torch.ones(filters, taps), persistent=False)
+    Source: Ravanelli & Bengio, arXiv 1808.00158.
+    """
 
-    def at_bound(self) -> Tensor:
-        """Which windows (filters,) lie at a bound: none, nothing is learned."""
-        return torch.zeros(len(self.ones), dtype=torch.bool, device=self.ones.device)
+    maximum = True
+    ones: Tensor
 
-    def forward(self) -> Tensor:
-        """Windows (filters, taps) of ones."""
+    def __init__(self, n_filters: int, taps: int):
+        super().__init__(n_filters, taps)
+        self.register_buffer("ones", torch.ones(n_filters, taps), persistent=False)
+
+    def forward(self) -> Float[Tensor, "filters taps"]:
         return self.ones
-
-
-def squared_hann(taps: int) -> Tensor:
-    """The square of a symmetric Hann window (taps,), time-domain filterbanks' first low-pass."""
-    return torch.hann_window(taps, periodic=False, dtype=torch.float64).square().float()

@@ -1,55 +1,80 @@
-"""Sinc filters: real band-passes, one lower edge and one band each."""
+"""Sinc filters: real band-passes, one lower edge and one bandwidth each."""
+
+from __future__ import annotations
 
 from math import pi
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
-LEAST = 50  # Hz, added to every lower edge and to every band
-UNIT = 4096  # Hz, of the parameters: in Hz, plain SGD's steps would be lost in rounding; a power of two rounds nothing
+from fewshot_audio.frontends.filterbank.filters import Filters
+from fewshot_audio.frontends.filterbank.init import Init, Mel
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float
+
+    PerFilter = Float[Tensor, " filters"]
+
+LEAST = 50  # Hz, added to every lower edge and to every bandwidth
+UNIT = 4096  # Hz of the parameters: in Hz, plain SGD's steps would be lost in rounding
 
 
-class Sinc(nn.Module):
-    """Filters of an odd number of `taps` by lower edge and band (filters,), given in Hz, both learned, under a Hamming window.
+class Sinc(Filters):
+    """Real band-passes under a Hamming window, lower edge and bandwidth learned.
 
-    A lower edge is 50 Hz plus the size of its parameter; the upper one another 50 Hz and the size of the band's above it, at
-    most half the rate. Each filter's largest tap is 1, before the window. Source: Ravanelli & Bengio, arXiv 1808.00158, as in
-    the code of Zeghidour et al., arXiv 2101.08596.
+    The lower edge is 50 Hz plus the size of its parameter. The upper edge is 50 Hz plus the size of
+    the bandwidth's parameter above it, and at most half the sample rate. Before the window the
+    largest tap of each filter is 1. Source: Ravanelli & Bengio, arXiv 1808.00158, as in the code of
+    Zeghidour et al., arXiv 2101.08596.
+
+    Args:
+        n_filters: How many.
+        sample_rate: Hz.
+        window_ms: Length of the impulse responses, rounded up to an odd number of taps.
+        init: Where they start, side by side.
     """
 
-    def __init__(self, low: Tensor, band: Tensor, taps: int, sample_rate: int):
-        super().__init__()
-        self.low, self.band = nn.Parameter(low / UNIT), nn.Parameter(band / UNIT)
-        self.taps, self.sample_rate = taps, sample_rate
+    is_complex = False
 
-    def edges(self) -> tuple[Tensor, Tensor]:
-        """Lower and upper edges (filters,) in Hz."""
+    def __init__(
+        self,
+        n_filters: int,
+        sample_rate: int,
+        window_ms: float = 25.0,
+        init: Init | None = None,
+    ):
+        super().__init__(n_filters, sample_rate, window_ms)
+        self.taps += 1 - self.taps % 2
+        low, band = (Mel(low=50) if init is None else init).edges(n_filters, sample_rate)
+        self.low, self.band = nn.Parameter(low.float() / UNIT), nn.Parameter(band.float() / UNIT)
+
+    def edges(self) -> tuple[PerFilter, PerFilter]:
+        """Return lower and upper edges in Hz."""
         low = LEAST + UNIT * self.low.abs()
         return low, (low + LEAST + UNIT * self.band.abs()).clamp(max=self.sample_rate / 2)
 
-    def at_bound(self) -> Tensor:
-        """Which filters (filters,) end at half the rate."""
-        return self.edges()[1] >= self.sample_rate / 2
-
-    def in_hz(self, sample_rate: int) -> tuple[Tensor, Tensor]:
-        """Centres and bandwidths (filters,) in Hz."""
-        low, high = self.edges()
-        return (low + high) / 2, high - low
-
-    def forward(self) -> Tensor:
-        """Impulse responses (filters, taps); the middle tap is number taps // 2."""
+    def forward(self) -> Float[Tensor, "filters taps"]:
         low, high = (each[:, None] for each in self.edges())
         t = torch.arange(self.taps, device=low.device, dtype=low.dtype)
         seconds = (t - self.taps // 2) / self.sample_rate
-        passes = _low_pass(high, seconds) - _low_pass(low, seconds)
+        band_pass = _low_pass(high, seconds) - _low_pass(low, seconds)
         window = 0.54 - 0.46 * torch.cos(2 * pi * t / self.taps)
-        largest = passes.amax(1, keepdim=True)
-        return (
-            passes / torch.where(largest == 0, 1.0, largest) * window
-        )  # 0 where both edges lie at half the rate
+        largest = band_pass.amax(1, keepdim=True)  # 0 where both edges are at half the rate
+        return band_pass / torch.where(largest == 0, 1.0, largest) * window
+
+    def in_hz(self) -> tuple[PerFilter, PerFilter]:
+        low, high = self.edges()
+        return (low + high) / 2, high - low
+
+    def at_bound(self) -> Bool[Tensor, " filters"]:
+        """Return which filters end at half the sample rate."""
+        return self.edges()[1] >= self.sample_rate / 2
 
 
-def _low_pass(hz: Tensor, seconds: Tensor) -> Tensor:
-    """Ideal low-passes (filters, taps) up to some frequencies; in the reference's order, whose rounding shows at high ones."""
+def _low_pass(
+    hz: Float[Tensor, "filters 1"], seconds: Float[Tensor, " taps"]
+) -> Float[Tensor, "filters taps"]:
+    """Return ideal low-passes, computed in the reference's order, whose rounding shows."""
     turns = 2 * pi * hz * seconds
     return 2 * hz * torch.where(turns == 0, 1.0, turns.sin() / torch.where(turns == 0, 1.0, turns))

@@ -1,106 +1,145 @@
-"""The energies of filters in blocks, each from the bins of its band."""
+"""The energies of filters in blocks, each filter from the bins of its band alone.
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+The bins of a band, moved to begin with bin 0, are the spectrum of few samples: the filtered block
+at a lower rate. Squared, and summed under a window at that rate, they give the energies of frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from fewshot_audio.frontends.filterbank.engines.overlap_save import (
-    AT_ONCE,
+from fewshot_audio.frontends.filterbank.engines.blockwise import (
     at_once,
     doubled,
-    mattering,
-    of_responses,
-    opposite,
     parts,
+    without_zeros,
+)
+from fewshot_audio.frontends.filterbank.engines.overlap_save import (
+    AT_ONCE,
+    gradient_of_responses,
+    opposite,
     whole,
 )
 
-TILE = 48  # blocks whose bands are filtered together, more than at the full rate: less to call
+if TYPE_CHECKING:
+    from jaxtyping import Complex, Float, Int
+
+    Response = Complex[Tensor, "filters count"] | Float[Tensor, "filters count"]
+    Bands = Complex[Tensor, "filters blocks count"]
+
+TILE = 48  # blocks whose bands are filtered together; more than at the full rate: less to call
 
 
-class BandEnergies(torch.autograd.Function):
-    """Spectra (blocks, size // 2 + 1) and groups of filters to energies (blocks, frames, filters), group after group.
+class Group(NamedTuple):
+    """Filters whose bands have equally many bins, `count`, so that they are filtered together."""
 
-    Of each group come the first bin of each filter, and responses (filters, count), windows (filters, frames, count).
-    """
+    numbers: Int[Tensor, " filters"]
+    begins: Int[Tensor, " filters"]  # the first bins of their bands
+    responses: Response  # frequency responses in their bands
+    windows: Float[Tensor, "filters frames count"]  # of `count` samples to each frame
+
+
+def energies_of_bands(
+    half: Complex[Tensor, "blocks half"], groups: list[Group]
+) -> Float[Tensor, "blocks frames filters"]:
+    """Return the energies of filters in blocks, group after group."""
+    tensors = []
+    for group in groups:
+        tensors += [group.responses, group.windows]
+    return _BandEnergies.apply(half, [group.begins for group in groups], *tensors)
+
+
+class _BandEnergies(torch.autograd.Function):
+    """Takes the first bins of each group, then by turns responses and windows of each group."""
 
     @staticmethod
-    def forward(ctx: Any, half: Tensor, begins: list[Tensor], *groups: Tensor) -> Tensor:
-        ctx.save_for_backward(half, *groups)
+    def forward(ctx: Any, half: Tensor, begins: list[Tensor], *tensors: Tensor) -> Tensor:
+        ctx.save_for_backward(half, *tensors)
         ctx.begins = begins
-        found = half.real.new_empty(
-            sum(map(len, begins)), groups[1].shape[1], len(half)
-        )  # (filters, frames, blocks)
-        for some, rows in zip(
-            half.split(at_once(half, TILE)), found.split(at_once(half, TILE), 2), strict=True
-        ):
-            spectrum, done = _more_than_whole(some), 0
-            for begin, response, pool in _some(spectrum, begins, groups):
-                squares = parts(
-                    torch.fft.ifft(
-                        _inside(spectrum, begin, response).mul_(response), norm="forward"
-                    )
-                ).square_()
-                rows[done : done + len(begin)] = torch.bmm(doubled(pool), squares.transpose(1, 2))
+        filters = sum(len(begin) for begin in begins)
+        energies = half.real.new_empty(filters, tensors[1].shape[1], len(half))
+        for blocks in _tiles(half):
+            spectrum, done = _extended(half[blocks]), 0
+            for begin, response, window in _some(spectrum, begins, tensors):
+                products = _in_band(spectrum, begin, response).mul_(response)
+                squares = parts(torch.fft.ifft(products, norm="forward")).square_()
+                sums = torch.bmm(doubled(window), squares.transpose(1, 2))
+                energies[done : done + len(begin), :, blocks] = sums
                 done += len(begin)
-        return found.permute(2, 1, 0)
+        return energies.permute(2, 1, 0)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        half, *groups = ctx.saved_tensors
-        gradient, half = mattering(gradient, half)
-        found = [torch.zeros_like(tensor) for tensor in groups]
-        for some, wanted in zip(
-            half.split(at_once(half, TILE)), gradient.split(at_once(half, TILE)), strict=True
-        ):
-            spectrum, done = _more_than_whole(some), 0
-            steps = zip(
-                _some(spectrum, ctx.begins, groups), _some(spectrum, ctx.begins, found), strict=True
+        half, *tensors = ctx.saved_tensors
+        gradient, half = without_zeros(gradient, half)
+        gradients = [torch.zeros_like(tensor) for tensor in tensors]
+        for blocks in _tiles(half):
+            spectrum, done = _extended(half[blocks]), 0
+            both = zip(
+                _some(spectrum, ctx.begins, tensors),
+                _some(spectrum, ctx.begins, gradients),
+                strict=True,
             )
-            for (begin, response, pool), (_, of_response, of_pool) in steps:
-                out = (
-                    wanted[:, :, done : done + len(begin)].permute(2, 0, 1).contiguous()
-                )  # (filters, blocks, frames)
+            for (begin, response, window), (_, of_response, of_window) in both:
+                out = gradient[blocks, :, done : done + len(begin)].permute(2, 0, 1).contiguous()
                 done += len(begin)
-                inside = _inside(spectrum, begin, response)
-                filtered = torch.fft.ifft(inside * response, norm="forward")
-                of_pool += (
-                    torch.bmm(out.transpose(1, 2), parts(filtered).square())
-                    .unflatten(2, (-1, 2))
-                    .sum(3)
-                )
-                filtered *= torch.bmm(out, pool)
-                symmetric = not response.is_complex()
-                of_response += (
-                    2
-                    * of_responses(torch.fft.fft(filtered), opposite(inside, symmetric), symmetric)[
-                        :, None
-                    ]
-                )
-        return None, None, *found
+                _accumulate(spectrum, begin, response, window, out, of_response, of_window)
+        return None, None, *gradients
+
+
+def _accumulate(
+    spectrum: Tensor,
+    begin: Tensor,
+    response: Tensor,
+    window: Tensor,
+    out: Float[Tensor, "filters blocks frames"],
+    of_response: Tensor,
+    of_window: Tensor,
+) -> None:
+    """Add to the gradients of some filters' responses and windows, given that of their energies."""
+    symmetric = not response.is_complex()
+    band = _in_band(spectrum, begin, response)
+    filtered = torch.fft.ifft(band * response, norm="forward")
+    of_doubled = torch.bmm(out.transpose(1, 2), parts(filtered).square())
+    of_window += of_doubled.unflatten(2, (-1, 2)).sum(3)
+    filtered *= torch.bmm(out, window)
+    against = opposite(band, symmetric)
+    of_response += 2 * gradient_of_responses(torch.fft.fft(filtered), against, symmetric)[:, None]
+
+
+def _tiles(half: Tensor) -> Iterator[slice]:
+    """Yield some blocks at a time."""
+    size = at_once(half, TILE)
+    for first in range(0, len(half), size):
+        yield slice(first, first + size)
 
 
 def _some(
-    spectrum: Tensor, begins: list[Tensor], groups: Sequence[Tensor]
+    spectrum: Tensor, begins: list[Tensor], tensors: tuple[Tensor, ...] | list[Tensor]
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """Some filters of a group at a time: first bins, responses (filters, 1, count) and windows, all views."""
-    for begin, response, pool in zip(begins, groups[::2], groups[1::2], strict=True):
+    """Yield views of some filters of a group at a time.
+
+    First bins, responses (filters, 1, count) and windows (filters, frames, count).
+    """
+    for begin, response, window in zip(begins, tensors[::2], tensors[1::2], strict=True):
         size = max(1, at_once(spectrum, AT_ONCE) // (len(spectrum) * response.shape[1]))
         for first in range(0, len(begin), size):
             some = slice(first, first + size)
-            yield begin[some], response[some, None], pool[some]
+            yield begin[some], response[some, None], window[some]
 
 
-def _more_than_whole(half: Tensor) -> Tensor:
-    """Spectra of real blocks to all their bins and the first half of them again, so that no band has to be broken."""
+def _extended(half: Tensor) -> Complex[Tensor, "blocks bins"]:
+    """Return all bins of blocks, and the first half of them again, so that no band is broken."""
     spectrum = whole(half)
     return torch.cat([spectrum, spectrum[:, : spectrum.shape[1] // 2]], 1)
 
 
-def _inside(spectrum: Tensor, begins: Tensor, response: Tensor) -> Tensor:
-    """The bins of each filter's band (filters, blocks, count)."""
+def _in_band(spectrum: Tensor, begins: Tensor, response: Tensor) -> Bands:
+    """Return the bins of each filter's band."""
     return spectrum.unfold(1, response.shape[2], 1).transpose(0, 1)[begins]

@@ -1,4 +1,8 @@
-"""Overlap-save blocks: every filter at the full rate, by the FFT, recomputed in the backward pass."""
+"""Overlap-save blocks: every filter at the full rate, by the FFT."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -8,53 +12,63 @@ from fewshot_audio.frontends.filterbank.engines.overlap_save import energies_of_
 from fewshot_audio.frontends.filterbank.framing import Placement
 
 
-class Blocks(Engine):
-    """As the plain engine but for rounding, several times faster, and without memory of filtered waveforms.
+class BlockSize(NamedTuple):
+    """The size of overlap-save blocks."""
 
-    Its shapes do not depend on data or parameters. `symmetric` tells that filters read backwards are their own conjugates, as
-    Gabor filters with a middle tap are: their responses are real.
+    samples: int  # of a block, a power of two
+    frames: int  # whose windows lie in a block, clear of what filtering wraps round
+
+
+def block_size(placement: Placement) -> BlockSize:
+    """Return the size of the blocks for a placement of frames."""
+    filtered = 2 * placement.taps - 1  # reach of a filter and a window
+    least = max(3 * filtered, filtered + placement.over_an_edge * placement.hop)
+    samples = 1 << (least - 1).bit_length()
+    return BlockSize(samples, (samples - 2 * placement.taps + 1) // placement.hop + 1)
+
+
+class Blocks(Engine):
+    """Filter blocks of the waveform by the FFT, and filter them anew in the backward pass.
+
+    It differs from `Conv` by rounding alone, is several times faster, and keeps no filtered
+    waveforms in memory. Its shapes do not depend on data or parameters.
     """
 
     def __init__(self, placement: Placement, symmetric: bool = False):
-        super().__init__(placement)
+        super().__init__(placement, symmetric)
         self.turn = placement.taps // 2 if symmetric else 0
-        self.size, self.frames = sizes(placement)
+        self.size = block_size(placement)
 
     def prepare(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, ...]:
-        placement, step = self.placement, self.frames * self.placement.hop
-        count = -(-placement.frames(waveforms.shape[1]) // self.frames)
-        first = placement.first(lengths)
+        """Return spectra (clips, blocks, bins) and the samples within the clip, from and to."""
+        step = self.size.frames * self.placement.hop
+        count = -(-self.placement.frames(waveforms.shape[1]) // self.size.frames)
+        first = self.placement.first(lengths)
         bounds = torch.stack([torch.zeros_like(lengths), lengths], 1)
-        half = spectra(
-            waveforms, bounds, first - (placement.taps - 1) // 2, self.size, step, count, self.turn
-        )
-        begin = first[:, None] + torch.arange(count, device=first.device) * step
-        return half, torch.stack([-begin, lengths[:, None] - begin], 2)
+        begin = first - (self.placement.taps - 1) // 2
+        half = spectra(waveforms, bounds, begin, self.size.samples, step, count, self.turn)
+        of_block = first[:, None] + torch.arange(count, device=first.device) * step
+        return half, torch.stack([-of_block, lengths[:, None] - of_block], 2)
 
     def crop(
         self, prepared: tuple[Tensor, ...], starts: Tensor, frames: int
     ) -> tuple[tuple[Tensor, ...], Tensor]:
-        total = prepared[0].shape[1]
-        count = min(total, (self.frames - 1 + frames - 1) // self.frames + 1)  # however they lie
-        first = (starts // self.frames).clamp(max=total - count)
+        per_block, total = self.size.frames, prepared[0].shape[1]
+        count = min(total, (per_block - 1 + frames - 1) // per_block + 1)  # wherever they begin
+        first = (starts // per_block).clamp(max=total - count)
         blocks = first[:, None] + torch.arange(count, device=first.device)
         clips = torch.arange(len(first), device=first.device)[:, None]
-        return tuple(each[clips, blocks] for each in prepared), starts - first * self.frames
+        return tuple(each[clips, blocks] for each in prepared), starts - first * per_block
 
     def energies(self, filters: Tensor, windows: Tensor, *prepared: Tensor) -> Tensor:
         half, valid = prepared
-        blocks = half.flatten(0, 1), valid.flatten(0, 1)
-        found = energies_of_blocks(
-            *blocks, filters, windows, self.placement.hop, self.frames, self.turn > 0
+        energies = energies_of_blocks(
+            half.flatten(0, 1),
+            valid.flatten(0, 1),
+            filters,
+            windows,
+            self.placement.hop,
+            self.size.frames,
+            self.symmetric,
         )
-        return found.unflatten(0, half.shape[:2]).flatten(1, 2)
-
-
-def sizes(placement: Placement) -> tuple[int, int]:
-    """Samples of a block, a power of two, and the whole frames that come from it."""
-    least = max(
-        3 * (2 * placement.taps - 1),
-        2 * placement.taps - 1 + placement.over_an_edge * placement.hop,
-    )
-    size = 1 << (least - 1).bit_length()
-    return size, (size - 2 * placement.taps + 1) // placement.hop + 1
+        return energies.unflatten(0, half.shape[:2]).flatten(1, 2)

@@ -1,5 +1,12 @@
-"""Real filters with a leaky rectifier behind them: blocks at the full rate."""
+"""Engines of real filters with a leaky rectifier behind them, in blocks at the full rate.
 
+A rectified signal has no band, so nothing can be decimated. Source: the SincNet of Zeghidour et
+al., arXiv 2101.08596.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -9,14 +16,15 @@ from torch.nn.functional import leaky_relu
 
 from fewshot_audio.frontends.filterbank.engines.base import Engine
 from fewshot_audio.frontends.filterbank.engines.blocks import Blocks
-from fewshot_audio.frontends.filterbank.engines.overlap_save import (
+from fewshot_audio.frontends.filterbank.engines.blockwise import (
+    Bounds,
+    as_bounds,
     at_once,
     framed,
-    listed,
-    mattering,
     shifted,
     unshifted,
     within,
+    without_zeros,
 )
 from fewshot_audio.frontends.filterbank.framing import Placement
 
@@ -26,15 +34,13 @@ leaky_relu_backward = torch.ops.aten.leaky_relu_backward
 
 
 class Rectified(Engine):
-    """Filters by the FFT, rectifies, and takes the sum under the window of each frame, or its `largest` sample.
+    """Filter by the FFT, rectify, and sum under the window of each frame."""
 
-    The rectified signal has no band, so nothing is decimated. With `largest` not for torch.compile or torch.export.
-    Source: the SincNet of Zeghidour et al., arXiv 2101.08596.
-    """
+    takes_complex = False
 
-    def __init__(self, placement: Placement, largest: bool):
-        super().__init__(placement)
-        self.blocks, self.largest = Blocks(placement), largest
+    def __init__(self, placement: Placement, symmetric: bool = False):
+        super().__init__(placement, symmetric)
+        self.blocks = Blocks(placement)
 
     def prepare(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, ...]:
         return self.blocks.prepare(waveforms, lengths)
@@ -46,67 +52,92 @@ class Rectified(Engine):
 
     def energies(self, filters: Tensor, windows: Tensor, *prepared: Tensor) -> Tensor:
         half, valid = prepared
-        blocks, frames = (
-            (half.flatten(0, 1), valid.flatten(0, 1)),
-            (self.placement.hop, self.blocks.frames),
-        )
-        if self.largest and torch.compiler.is_compiling():
+        energies = self.of_blocks(half.flatten(0, 1), valid.flatten(0, 1), filters, windows)
+        return energies.unflatten(0, half.shape[:2]).flatten(1, 2)
+
+    def of_blocks(self, half: Tensor, valid: Tensor, filters: Tensor, windows: Tensor) -> Tensor:
+        """Return the energies (blocks, frames, filters) of blocks."""
+        frames = self.blocks.size.frames
+        return _Sums.apply(half, valid, filters, windows, self.placement.hop, frames)
+
+
+class RectifiedMaximum(Rectified):
+    """Filter by the FFT, rectify, and take the largest sample of each frame.
+
+    Not for torch.compile or torch.export.
+    """
+
+    takes_maximum = True
+
+    def of_blocks(self, half: Tensor, valid: Tensor, filters: Tensor, windows: Tensor) -> Tensor:
+        if torch.compiler.is_compiling():
             raise NotImplementedError("the largest sample's gradient is lost in a traced graph")
-        if self.largest:
-            found = leaky_relu(
-                _Largest.apply(*blocks, filters, *frames), SLOPE
-            )  # which keeps the order of samples
-        else:
-            found = _Sums.apply(*blocks, filters, windows, *frames)
-        return found.unflatten(0, half.shape[:2]).flatten(1, 2)
+        frames = self.blocks.size.frames
+        largest = _Largest.apply(half, valid, filters, self.placement.hop, frames)
+        return leaky_relu(largest, SLOPE)  # which keeps the order of samples
+
+
+def _responses(filters: Tensor, half: Tensor) -> Iterator[tuple[slice, Tensor]]:
+    """Yield some filters at a time: their numbers and their responses (filters, 1, bins)."""
+    size = 2 * (half.shape[1] - 1)
+    for numbers in _slices(len(filters), at_once(half, FILTERS)):
+        yield numbers, torch.fft.rfft(filters[numbers], size).conj()[:, None]
+
+
+def _tiles(half: Tensor, bounds: Bounds) -> Iterator[tuple[slice, Tensor, Bounds]]:
+    """Yield some blocks at a time: their numbers, spectra and bounds."""
+    for blocks in _slices(len(half), at_once(half, TILE)):
+        yield blocks, half[blocks], bounds[blocks]
+
+
+def _slices(count: int, size: int) -> list[slice]:
+    return [slice(begin, begin + size) for begin in range(0, count, size)]
 
 
 class _Largest(torch.autograd.Function):
-    """Spectra (blocks, bins) to the largest filtered sample (blocks, frames, filters) of each frame, 0 where there is none.
+    """The largest filtered sample (blocks, frames, filters) of each frame, 0 where there is none.
 
-    Its gradient is that of one sample, so the backward pass looks at the few stretches of waveform behind them.
+    Its gradient is that of one sample, so the backward pass looks only at the stretches of waveform
+    that these samples were filtered from.
     """
 
     @staticmethod
     def forward(
         ctx: Any, half: Tensor, valid: Tensor, filters: Tensor, hop: int, frames: int
     ) -> Tensor:
-        size, taps = 2 * (half.shape[1] - 1), filters.shape[1]
+        taps = filters.shape[1]
         places = torch.empty(len(half), frames, len(filters), dtype=torch.int32, device=half.device)
-        found, bounds = half.real.new_empty(places.shape), listed(valid)
-        for numbers in _split(len(filters), at_once(half, FILTERS)):
-            response = torch.fft.rfft(filters[numbers], size).conj()[:, None]
-            for some in _split(len(half), at_once(half, TILE)):
-                filtered = within(torch.fft.irfft(half[some] * response), bounds[some], -torch.inf)
+        largest = half.real.new_empty(places.shape)
+        all_bounds = as_bounds(valid)
+        for numbers, response in _responses(filters, half):
+            for blocks, spectrum, bounds in _tiles(half, all_bounds):
+                filtered = within(torch.fft.irfft(spectrum * response), bounds, -torch.inf)
                 values, indices = framed(filtered, taps, hop, frames).max(3)
-                found[some, :, numbers], places[some, :, numbers] = (
-                    values.permute(1, 2, 0),
-                    indices.permute(1, 2, 0),
-                )
-        nothing = found == -torch.inf  # frames beyond a clip's end
+                largest[blocks, :, numbers] = values.permute(1, 2, 0)
+                places[blocks, :, numbers] = indices.permute(1, 2, 0)
+        beyond = largest == -torch.inf  # frames beyond the end of a clip
         places += torch.arange(frames, device=half.device, dtype=torch.int32)[:, None] * hop
-        ctx.save_for_backward(half, places, nothing)
+        ctx.save_for_backward(half, places, beyond)
         ctx.taps = taps
-        return found.masked_fill_(nothing, 0.0)
+        return largest.masked_fill_(beyond, 0.0)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        half, places, nothing = ctx.saved_tensors
-        gradient, half, places = mattering(gradient.masked_fill(nothing, 0.0), half, places)
-        found = gradient.new_zeros(gradient.shape[2], ctx.taps)
-        for spectrum, place, wanted in zip(half, places, gradient, strict=True):
-            stretches = torch.fft.irfft(spectrum).unfold(0, ctx.taps, 1)[
-                place.T
-            ]  # (filters, frames, taps)
-            found += stretches.mul_(wanted.T[:, :, None]).sum(1)
-        return None, None, found, None, None
+        half, places, beyond = ctx.saved_tensors
+        gradient, half, places = without_zeros(gradient.masked_fill(beyond, 0.0), half, places)
+        of_filters = gradient.new_zeros(gradient.shape[2], ctx.taps)
+        for spectrum, place, out in zip(half, places, gradient, strict=True):
+            stretches = torch.fft.irfft(spectrum).unfold(0, ctx.taps, 1)
+            of_largest = stretches[place.T]  # (filters, frames, taps)
+            of_filters += of_largest.mul_(out.T[:, :, None]).sum(1)
+        return None, None, of_filters, None, None
 
 
 class _Sums(torch.autograd.Function):
-    """Spectra (blocks, bins) to sums (blocks, frames, filters) of rectified samples under windows (filters, taps).
+    """Sums (blocks, frames, filters) of rectified samples under windows (filters, taps).
 
-    Saves nothing for the backward pass but its inputs.
+    Nothing but the arguments is kept for the backward pass.
     """
 
     @staticmethod
@@ -121,49 +152,34 @@ class _Sums(torch.autograd.Function):
     ) -> Tensor:
         ctx.save_for_backward(half, valid, filters, windows)
         ctx.hop, ctx.frames = hop, frames
-        size, taps = 2 * (half.shape[1] - 1), windows.shape[1]
-        found, bounds = half.real.new_empty(len(half), frames, len(filters)), listed(valid)
-        for numbers in _split(len(filters), at_once(half, FILTERS)):
-            response = torch.fft.rfft(filters[numbers], size).conj()[:, None]
-            for some in _split(len(half), at_once(half, TILE)):
-                rectified = leaky_relu(torch.fft.irfft(half[some] * response), SLOPE, inplace=True)
-                under = (
-                    framed(within(rectified, bounds[some]), taps, hop, frames)
-                    * windows[numbers, None, None]
-                )
-                found[some, :, numbers] = under.sum(3).permute(1, 2, 0)
-        return found
+        sums = half.real.new_empty(len(half), frames, len(filters))
+        all_bounds = as_bounds(valid)
+        for numbers, response in _responses(filters, half):
+            for blocks, spectrum, bounds in _tiles(half, all_bounds):
+                rectified = leaky_relu(torch.fft.irfft(spectrum * response), SLOPE, inplace=True)
+                under = framed(within(rectified, bounds), windows.shape[1], hop, frames)
+                weighted = under * windows[numbers, None, None]
+                sums[blocks, :, numbers] = weighted.sum(3).permute(1, 2, 0)
+        return sums
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         half, valid, filters, windows = ctx.saved_tensors
-        gradient, half, valid = mattering(gradient, half, valid)
-        size, taps = 2 * (half.shape[1] - 1), windows.shape[1]
-        of_filters, of_windows, bounds = (
-            torch.zeros_like(filters),
-            torch.zeros_like(windows),
-            listed(valid),
-        )
-        for numbers in _split(len(filters), at_once(half, FILTERS)):
-            response = torch.fft.rfft(filters[numbers], size).conj()[:, None]
-            spread = shifted(windows[numbers], size, ctx.hop, ctx.frames)
-            of_response, of_spread = torch.zeros_like(response[:, 0]), torch.zeros_like(spread)
-            for some in _split(len(half), at_once(half, TILE)):
-                out = gradient[some, :, numbers].permute(2, 0, 1)  # (filters, blocks, frames)
-                filtered = torch.fft.irfft(half[some] * response)
-                of_filtered = within(
-                    leaky_relu_backward(out @ spread, filtered, SLOPE, False), bounds[some]
-                )
-                of_response += (torch.fft.rfft(of_filtered).conj() * half[some]).sum(1)
-                of_spread += out.transpose(1, 2) @ within(
-                    leaky_relu(filtered, SLOPE, inplace=True), bounds[some]
-                )
+        gradient, half, valid = without_zeros(gradient, half, valid)
+        of_filters, of_windows = torch.zeros_like(filters), torch.zeros_like(windows)
+        size, all_bounds = 2 * (half.shape[1] - 1), as_bounds(valid)
+        for numbers, response in _responses(filters, half):
+            rows = shifted(windows[numbers], size, ctx.hop, ctx.frames)
+            of_response, of_rows = torch.zeros_like(response[:, 0]), torch.zeros_like(rows)
+            for blocks, spectrum, bounds in _tiles(half, all_bounds):
+                out = gradient[blocks, :, numbers].permute(2, 0, 1)  # (filters, blocks, frames)
+                filtered = torch.fft.irfft(spectrum * response)
+                of_filtered = leaky_relu_backward(out @ rows, filtered, SLOPE, False)
+                of_products = torch.fft.rfft(within(of_filtered, bounds)).conj()
+                of_response += (of_products * spectrum).sum(1)
+                rectified = within(leaky_relu(filtered, SLOPE, inplace=True), bounds)
+                of_rows += out.transpose(1, 2) @ rectified
             of_filters[numbers] = torch.fft.irfft(of_response)[:, : filters.shape[1]]
-            of_windows[numbers] = unshifted(of_spread, taps, ctx.hop)
+            of_windows[numbers] = unshifted(of_rows, windows.shape[1], ctx.hop)
         return None, None, of_filters, of_windows, None, None
-
-
-def _split(count: int, size: int) -> list[slice]:
-    """So many in parts of at most `size`."""
-    return [slice(begin, begin + size) for begin in range(0, count, size)]

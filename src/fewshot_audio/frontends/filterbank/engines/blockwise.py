@@ -1,0 +1,101 @@
+"""Tools for blocks of samples: frames in them, weights of their parts, and reuse of memory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
+
+Buffers = dict[tuple[torch.Size, ...], Tensor]
+Bounds = list[list[int]] | Tensor  # (blocks, 2): the first valid sample of a block, and the end
+
+
+def at_once(like: Tensor, on_cpu: int) -> int:
+    """Return how much to do together: a GPU has no small cache to fill, but launches to save."""
+    return 64 * on_cpu if like.is_cuda else on_cpu
+
+
+def without_zeros(gradient: Tensor, *of_blocks: Tensor) -> tuple[Tensor, ...]:
+    """Return a gradient and what belongs to its blocks without those whose gradient is 0.
+
+    A patch is only part of a clip. All blocks are kept where all gradients are 0.
+    """
+    if torch.compiler.is_compiling():  # where no shape may depend on values
+        return gradient, *of_blocks
+    some = gradient.flatten(1).any(1)
+    if some.all() or not some.any():
+        return gradient, *of_blocks
+    return tuple(each[some] for each in (gradient, *of_blocks))
+
+
+def product(buffers: Buffers, one: Tensor, other: Tensor) -> Tensor:
+    """Return one * other, written over the last product of such shapes.
+
+    Fresh memory costs as much time as multiplying.
+    """
+    if torch.compiler.is_compiling():  # whose graphs may not write into what they did not make
+        return one * other
+    shapes = one.shape, other.shape
+    buffers[shapes] = torch.mul(one, other, out=buffers.get(shapes))
+    return buffers[shapes]
+
+
+def as_bounds(valid: Int[Tensor, "blocks 2"]) -> Bounds:
+    """Return bounds for `within`: numbers, or a tensor on a GPU and while a graph is traced."""
+    return valid if valid.is_cuda or torch.compiler.is_compiling() else valid.tolist()
+
+
+def within(samples: Tensor, bounds: Bounds, otherwise: float = 0.0) -> Tensor:
+    """Overwrite samples (..., blocks, size) outside of the bounds of their block.
+
+    By numbers little is written; by a tensor it takes one launch on a GPU.
+    """
+    size = samples.shape[-1]
+    if isinstance(bounds, Tensor):
+        places = torch.arange(size, device=samples.device)
+        return torch.where((places >= bounds[:, :1]) & (places < bounds[:, 1:]), samples, otherwise)
+    for block, (begin, end) in enumerate(bounds):
+        if begin > 0:
+            samples.select(-2, block).narrow(-1, 0, min(begin, size)).fill_(otherwise)
+        if end < size:
+            samples.select(-2, block).narrow(-1, max(end, 0), size - max(end, 0)).fill_(otherwise)
+    return samples
+
+
+def parts(filtered: Tensor) -> Tensor:
+    """Return complex samples (..., size) as real and imaginary parts by turns (..., 2 * size)."""
+    return torch.view_as_real(filtered).flatten(-2)
+
+
+def doubled(weights: Tensor) -> Tensor:
+    """Return the weights (..., size) of complex samples as weights of `parts` (..., 2 * size)."""
+    return weights[..., None].expand(*weights.shape, 2).flatten(-2)
+
+
+def framed(samples: Tensor, taps: int, hop: int, frames: int) -> Tensor:
+    """Return samples (..., size) as overlapping frames (..., frames, taps), a view."""
+    return samples[..., : (frames - 1) * hop + taps].unfold(-1, taps, hop)
+
+
+def shifted(
+    windows: Float[Tensor, "filters taps"], size: int, hop: int, frames: int
+) -> Float[Tensor, "filters frames size"]:
+    """Return rows of zeros that hold the windows, in each frame a hop later."""
+    after = size - windows.shape[1]
+    rows = [pad(windows, (frame * hop, after - frame * hop)) for frame in range(frames)]
+    return torch.stack(rows, 1)
+
+
+def unshifted(
+    rows: Float[Tensor, "filters frames size"], taps: int, hop: int
+) -> Float[Tensor, "filters taps"]:
+    """Return sums over frames of what lies where `shifted` puts the windows: its transpose."""
+    total = torch.zeros_like(rows[:, 0, :taps])
+    for frame, row in enumerate(rows.unbind(1)):
+        total = total + row[:, frame * hop : frame * hop + taps]
+    return total

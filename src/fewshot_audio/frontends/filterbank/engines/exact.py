@@ -1,0 +1,28 @@
+"""The engine whose bands are so wide that its errors are like those of rounding."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from fewshot_audio.frontends.filterbank.engines.bands import Bands
+
+SHARE = 1e-11  # of a filter's power that may be left out
+SHARE_BRIEF = 1e-12  # the same under brief windows
+BRIEF = 1 / 4  # sum of a brief window, as a share of its taps
+WINDOW_SHARE = 1e-7  # of a window's power that may be left out
+
+
+class Exact(Bands):
+    """Filter at the rate of each filter's band, so wide that errors are like those of rounding.
+
+    They are at most 1e-5 of the largest value after compression, also of spectra as steep as brown
+    noise.
+    """
+
+    window_share = WINDOW_SHARE
+    double_windows = True  # rounding would let a loud frame of a block into its quiet ones
+
+    def share_outside(self, filters: Tensor, windows: Tensor) -> Tensor:
+        brief = windows.sum(1) < BRIEF * windows.shape[1]
+        return torch.where(brief, SHARE_BRIEF, SHARE)

@@ -1,0 +1,168 @@
+"""The engine whose bands are as narrow as a tolerance lets them be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from fewshot_audio.frontends.filterbank.engines.bands import Bands
+from fewshot_audio.frontends.filterbank.engines.exact import Exact
+from fewshot_audio.frontends.filterbank.framing import Placement
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
+
+    Errors = Float[Tensor, "clips frames filters"]
+
+SHARES = 10.0 ** -torch.arange(3, 9, 0.25)  # of a filter's power that may lie outside of its band
+LADDER = torch.cat([SHARES, torch.zeros(1)])  # the last one is the whole band, without an error
+UNCALIBRATED = SHARES[12]
+CALIBRATED_ON = 8  # clips
+
+
+class Fast(Bands):
+    """Filter at the rate of each filter's band, chosen for a tolerance on a run's own clips.
+
+    The error of a filter is the root mean square of the errors of its energies in some clips, as
+    shares of its mean energy in each clip. `calibrate` chooses the narrowest bands whose errors are
+    within the tolerance.
+
+    Args:
+        placement: Where frames lie.
+        symmetric: As for every engine.
+        tolerance: The largest error of a filter.
+    """
+
+    window_share = 1e-3
+    double_windows = False
+
+    def __init__(self, placement: Placement, symmetric: bool = False, tolerance: float = 1e-3):
+        if not tolerance >= 0:
+            raise ValueError(f"tolerance={tolerance}: expected at least 0")
+        super().__init__(placement, symmetric)
+        self.tolerance = tolerance
+        self.reference = Exact(placement, symmetric)
+        self.rungs: Tensor | None = None  # places on the ladder that were chosen, for each filter
+        self.measured: dict[str, float] = {}
+
+    def exact(self) -> Exact:
+        return self.reference
+
+    def share_outside(self, filters: Tensor, windows: Tensor) -> Tensor:
+        return UNCALIBRATED.expand(len(filters)) if self.shares is None else self.shares
+
+    def calibrate(self, filters: Tensor, windows: Tensor, floor: float, *prepared: Tensor) -> None:
+        """Choose the band of each filter."""
+        clips = spaced(len(prepared[0]), CALIBRATED_ON)
+        spectra = prepared[0][clips.to(prepared[0].device)]
+        errors_of = self._measure(filters, windows, floor, spectra)
+        search = BandSearch(len(filters), self.tolerance, self.rungs)
+        worst = self.measured.get("worst error", 0.0)
+        measures_chosen = self.rungs is not None
+        numbers = search.undecided()
+        while len(numbers):
+            self.shares = LADDER[search.trial[numbers]]
+            errors = errors_of(numbers.to(filters.device))
+            summary = torch.stack([_root_mean_square(errors), errors.amax((0, 1))]).float().cpu()
+            if measures_chosen:  # the first trial is of the bands that served until now
+                worst, measures_chosen = max(worst, summary[0].max().item()), False
+            search.record(numbers, summary)
+            numbers = search.undecided()
+        self.rungs, self.shares = search.high, LADDER[search.high]
+        error, largest = search.errors.amax(1).tolist()
+        self.measured = {
+            "clips": len(clips),
+            "first error": self.measured.get("first error", error),
+            "error": error,
+            "largest error": largest,
+            "worst error": max(error, worst),
+            "whole bands": int(
+                (self.plan(filters, windows).samples > self.size.samples // 2).sum()
+            ),
+        }
+
+    def check(self, filters: Tensor, windows: Tensor, floor: float, *prepared: Tensor) -> None:
+        everyone = torch.arange(len(filters), device=filters.device)
+        errors = self._measure(filters, windows, floor, prepared[0])(everyone)
+        self.measured |= {
+            "error on test clips": _root_mean_square(errors).max().item(),
+            "largest error on test clips": errors.max().item(),
+        }
+
+    def report(self) -> dict[str, float]:
+        """Return the errors of the filter with the largest ones, as shares of its mean energy.
+
+        "error" and "largest error", the root mean square and the largest one with the bands now
+        chosen; "first error", with those chosen first; "worst error", the largest root mean square
+        that training brought about before bands were chosen anew; both also on test clips.
+        """
+        return {"tolerance": self.tolerance} | self.measured if self.measured else {}
+
+    def _measure(
+        self, filters: Tensor, windows: Tensor, floor: float, spectra: Tensor
+    ) -> Callable[[Int[Tensor, " some"]], Errors]:
+        """Return a function from the numbers of filters to their errors, as shares.
+
+        It takes the shares that are set for these filters when it is called.
+        """
+        everywhere = torch.tensor([0, self.size.samples], device=spectra.device)
+        everywhere = everywhere.expand(*spectra.shape[:2], 2)
+        true, _ = self.reference.without_ends(filters, windows, spectra, everywhere)
+        scale = true.mean(1, keepdim=True).clamp(min=floor)  # of each clip, as PCEN takes it
+
+        def errors(some: Tensor) -> Tensor:
+            energies, _ = self.without_ends(filters[some], windows[some], spectra, everywhere)
+            return (energies - true[..., some]).abs() / scale[..., some]
+
+        return errors
+
+
+class BandSearch:
+    """Find the first rung of the ladder, for each filter, whose error is within the tolerance.
+
+    By bisection, as narrower bands have larger errors. Few filters change much between two
+    calibrations: so where a rung was chosen before, it is tried first, and then its neighbour.
+
+    Args:
+        n_filters: How many filters.
+        tolerance: The largest error.
+        chosen: The rungs that were chosen before, None for the first time.
+    """
+
+    def __init__(self, n_filters: int, tolerance: float, chosen: Int[Tensor, " filters"] | None):
+        self.tolerance = tolerance
+        self.low = torch.zeros(n_filters, dtype=torch.long)
+        self.high = torch.full_like(self.low, len(SHARES))
+        self.errors = torch.zeros(2, n_filters)  # root mean square and largest, of rung `high`
+        self.neighbour_next = chosen is not None
+        self.trial = (self.low + self.high) // 2 if chosen is None else chosen
+
+    def undecided(self) -> Int[Tensor, " undecided"]:
+        """Return the numbers of the filters whose rung is still open."""
+        return (self.low < self.high).nonzero()[:, 0]
+
+    def record(
+        self, numbers: Int[Tensor, " undecided"], errors: Float[Tensor, "2 undecided"]
+    ) -> None:
+        """Take the errors of filters on the rungs of `trial`, and set the next ones."""
+        within, trial = errors[0] <= self.tolerance, self.trial[numbers]
+        self.high[numbers] = torch.where(within, trial, self.high[numbers])
+        self.low[numbers] = torch.where(within, self.low[numbers], trial + 1)
+        self.errors[:, numbers] = torch.where(within, errors, self.errors[:, numbers])
+        if self.neighbour_next:
+            self.trial = torch.where(self.high <= self.trial, self.high - 1, self.low)
+        else:
+            self.trial = (self.low + self.high) // 2
+        self.neighbour_next = False
+
+
+def spaced(count: int, most: int) -> Int[Tensor, " some"]:
+    """Return at most so many of `count` numbers, evenly spaced."""
+    return torch.linspace(0, count - 1, min(most, count)).round().long()
+
+
+def _root_mean_square(errors: Errors) -> Float[Tensor, " filters"]:
+    return errors.square().mean((0, 1)).sqrt()

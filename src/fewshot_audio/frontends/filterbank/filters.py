@@ -1,0 +1,190 @@
+"""Filters: their contract, Gabor filters, and filters whose every tap is learned."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from math import log, pi, sqrt
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from fewshot_audio.frontends.checks import check_positive
+from fewshot_audio.frontends.filterbank.framing import taps_of
+from fewshot_audio.frontends.filterbank.init import Init, Mel
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Complex, Float
+
+    PerFilter = Float[Tensor, " filters"]
+
+FWHM = 2 * sqrt(2 * log(2))  # of a Gaussian, in standard deviations
+WIDTH = FWHM / (2 * pi)  # standard deviation in samples of a filter as wide as the sample rate
+MEL_LEVEL = pi**0.75  # gives a Gabor filter the energy that its mel triangle has as area
+
+
+class Filters(nn.Module, ABC):
+    """Filters that are learned, as impulse responses.
+
+    Args:
+        n_filters: How many.
+        sample_rate: Hz.
+        window_ms: Length of the impulse responses.
+
+    Attributes:
+        taps: Samples of the impulse responses; the middle one is taps // 2.
+        is_complex: Whether they are complex.
+        tapwise: Whether each tap is a parameter.
+        symmetric: Whether they read backwards are their own conjugates.
+        random: Whether `initialise` draws their start.
+    """
+
+    is_complex = True
+    tapwise = False
+    symmetric = False
+    random = False
+
+    def __init__(self, n_filters: int, sample_rate: int, window_ms: float):
+        check_positive(n_filters=n_filters)
+        super().__init__()
+        self.n_filters, self.sample_rate = n_filters, sample_rate
+        self.taps = taps_of(sample_rate, window_ms)
+
+    @abstractmethod
+    def forward(self) -> Complex[Tensor, "filters taps"] | Float[Tensor, "filters taps"]:
+        """Return the impulse responses."""
+
+    @abstractmethod
+    def in_hz(self) -> tuple[PerFilter, PerFilter]:
+        """Return centres and bandwidths in Hz.
+
+        A bandwidth is the full width at half of the largest amplitude.
+        """
+
+    def at_bound(self) -> Bool[Tensor, " filters"]:
+        """Return which filters lie at a bound of a parameter, or beyond."""
+        return torch.zeros(self.n_filters, dtype=torch.bool, device=next(self.parameters()).device)
+
+    def initialise(self, generator: torch.Generator) -> None:
+        """Draw a random start, if it is random."""
+
+    def project(self) -> None:
+        """Bring parameters beyond their bounds back, where they have gradients again."""
+
+
+class Gabor(Filters):
+    """Gaussians around a centre frequency, centre and width learned.
+
+    Centres are kept in [0, pi] rad/sample, widths (standard deviations in samples) between 4 and
+    `taps` times sqrt(2 ln 2) / pi, so that bandwidths lie between sample_rate / taps and
+    sample_rate / 4. Source: Zeghidour et al., arXiv 2101.08596, and its code.
+
+    Args:
+        n_filters: How many.
+        sample_rate: Hz.
+        window_ms: Length of the impulse responses.
+        init: Where they start.
+        width_unit: Samples that the parameters of widths count in, a power of two. Plain SGD's
+            steps are width_unit^2 times as large in samples.
+    """
+
+    def __init__(
+        self,
+        n_filters: int,
+        sample_rate: int,
+        window_ms: float = 25.0,
+        init: Init | None = None,
+        width_unit: float = 1.0,
+    ):
+        check_positive(width_unit=width_unit)
+        super().__init__(n_filters, sample_rate, window_ms)
+        self.init = Mel() if init is None else init
+        self.random, self.width_unit = self.init.random, width_unit
+        self.symmetric = self.taps % 2 == 1
+        centres, widths = self.init.centres_and_widths(n_filters, sample_rate)
+        self.centres = nn.Parameter(centres.float())
+        self.widths = nn.Parameter(widths.float() / width_unit)
+
+    def bounded(self) -> tuple[PerFilter, PerFilter]:
+        """Return centres (rad/sample) and widths (samples) within their bounds."""
+        widths = (self.width_unit * self.widths).clamp(4 * WIDTH, self.taps * WIDTH)
+        return self.centres.clamp(0, pi), widths
+
+    def forward(self) -> Complex[Tensor, "filters taps"]:
+        centres, widths = (each[:, None] for each in self.bounded())
+        t = torch.arange(self.taps // 2 + 1, device=centres.device, dtype=centres.dtype)
+        envelope = torch.exp(-(t**2) / (2 * widths**2)) / (sqrt(2 * pi) * widths)
+        real, imaginary = envelope * torch.cos(centres * t), envelope * torch.sin(centres * t)
+        real = torch.cat([real[:, 1:].flip(1), real], 1)
+        imaginary = torch.cat([-imaginary[:, 1:].flip(1), imaginary], 1)
+        return torch.complex(real[:, : self.taps], imaginary[:, : self.taps])
+
+    def in_hz(self) -> tuple[PerFilter, PerFilter]:
+        centres, widths = self.bounded()
+        bandwidths = FWHM * self.sample_rate / (2 * pi * widths)
+        return centres * self.sample_rate / (2 * pi), bandwidths
+
+    def at_bound(self) -> Bool[Tensor, " filters"]:
+        widths = self.width_unit * self.widths
+        narrow, wide = widths >= self.taps * WIDTH, widths <= 4 * WIDTH
+        return narrow | wide | (self.centres <= 0) | (self.centres >= pi)
+
+    @torch.no_grad()
+    def initialise(self, generator: torch.Generator) -> None:
+        if not self.random:
+            return
+        widths = self.bounded()[1].double()
+        centres, widths = self.init.drawn(widths, self.sample_rate, generator)
+        self.centres.copy_(centres)
+        self.widths.copy_(widths / self.width_unit)
+
+    @torch.no_grad()
+    def project(self) -> None:
+        centres, widths = self.bounded()
+        self.centres.copy_(centres)
+        self.widths.copy_(widths / self.width_unit)
+
+
+class Free(Filters):
+    """Complex filters whose every tap is learned, from Gabor filters on.
+
+    Source: time-domain filterbanks, Zeghidour et al., arXiv 1711.01161.
+
+    Args:
+        n_filters: How many.
+        sample_rate: Hz.
+        window_ms: Length of the impulse responses.
+        init: Where the Gabor filters lie that they start as; not random.
+    """
+
+    tapwise = True
+
+    def __init__(
+        self,
+        n_filters: int,
+        sample_rate: int,
+        window_ms: float = 25.0,
+        init: Init | None = None,
+    ):
+        super().__init__(n_filters, sample_rate, window_ms)
+        if init is not None and init.random:
+            raise ValueError("init=Random: expected another start; only Gabor filters draw theirs")
+        gabor = Gabor(n_filters, sample_rate, window_ms, init)().detach()
+        self.real = nn.Parameter(gabor.real * MEL_LEVEL)
+        self.imaginary = nn.Parameter(gabor.imag * MEL_LEVEL)
+
+    def forward(self) -> Complex[Tensor, "filters taps"]:
+        return torch.complex(self.real, self.imaginary)
+
+    def in_hz(self) -> tuple[PerFilter, PerFilter]:
+        """Return mean and spread of the power over positive frequencies.
+
+        The bandwidth is that of a Gaussian with the same spread.
+        """
+        bins = 8 * self.taps
+        power = torch.fft.fft(self(), bins).abs().square()[:, : 4 * self.taps]
+        hz = torch.arange(power.shape[1], device=power.device) * (self.sample_rate / bins)
+        share = power / power.sum(1, keepdim=True)
+        centre = (share * hz).sum(1)
+        variance = (share * (hz - centre[:, None]).square()).sum(1)
+        return centre, FWHM * sqrt(2) * variance.sqrt()

@@ -11,13 +11,15 @@ import torch
 
 from benchmarks.measure import job, machine, noise_material, seconds, train_and_score
 from benchmarks.study import length
-from fewshot_audio import processes as process
+from fewshot_audio.records import FINISHED
+from fewshot_audio.runner import environment
 from fewshot_audio.runner.identity import run_specs
-from fewshot_audio.runner.store import FINISHED, Store
+from fewshot_audio.runner.store import Store
 from fewshot_audio.training.loop import calibrate, initialise
 from fewshot_audio.training.network import Network
 from fewshot_audio.training.optimizers import make_optimizer
-from fewshot_audio.training.run import JobData, draw, train
+from fewshot_audio.training.prepare import JobData, prepare_run
+from fewshot_audio.training.run import train
 from fewshot_audio.types import Job
 
 CLASSES, FRAMES, TEST = 10, 173, 45  # clips of 4 s; clips per class to test
@@ -32,83 +34,85 @@ def fit(
     threads: int,
     accelerator: str,
 ) -> dict[str, Any]:
-    """Seconds of one run by part for each model, n and stack, and of a plain torch loop that makes the same updates.
+    """Measure one run by part for each model, n and stack, and a plain loop of the same updates.
 
-    Runs per hour are of runs as long as the study's, as these of some `epochs` let expect. The overhead is what draw, Lightning
-    and store add to the plain loop, round by round; its median is the result.
+    Runs per hour are of runs as long as the study's, extrapolated from short ones. The overhead is
+    what preparing, Lightning and the store add to the plain loop, round by round; its median is
+    the result.
+
+    Args:
+        models: Names of the models.
+        sizes: Clips per class.
+        stacks: Runs trained together.
+        epochs: Epochs of a run.
+        rounds: Times of which the median is taken.
+        threads: Threads of torch.
+        accelerator: "cpu" or "gpu".
     """
-    process.set_up(threads, keep_memory=False)
-    material = noise_material(CLASSES, max(sizes), TEST, FRAMES, 128)
-    found = []
+    environment.set_up(threads, keep_memory=False)
+    data = noise_material(CLASSES, max(sizes), TEST, FRAMES, 128)
+    results = []
     for model, n, stack in product(models, sizes, stacks):
         settings = f"n_per_class={n}", f"repeats={stack}"
-        train(
-            job(model, *settings, "method.max_epochs=1"),
-            material,
-            n,
-            range(1, min(2, stack) + 1),
-            accelerator,
-        )  # the first is slower
-        wanted = job(model, *settings, f"method.max_epochs={epochs}")
-        parts = _summary(
-            [_round(wanted, material, n, stack, accelerator) for _ in range(rounds)],
-            length(model) / epochs,
-        )
-        found.append({"model": model, "n_per_class": n, "stack": stack, **parts})
+        first = job(model, *settings, "method.max_epochs=1")  # slower than the others
+        train(first, data, n, range(1, min(2, stack) + 1), accelerator)
+        short = job(model, *settings, f"method.max_epochs={epochs}")
+        times = [_round(short, data, n, stack, accelerator) for _ in range(rounds)]
+        parts = _summary(times, length(model) / epochs)
+        results.append({"model": model, "n_per_class": n, "stack_size": stack, **parts})
     about = {
         "epochs": epochs,
         "rounds": rounds,
         "test_clips": CLASSES * TEST,
         "accelerator": accelerator,
     }
-    return {"bench": "fit", **about, "machine": machine(threads), "runs": found}
+    return {"bench": "fit", **about, "machine": machine(threads), "runs": results}
 
 
 def lines(result: dict[str, Any]) -> Iterator[str]:
-    """A result for people."""
+    """Yield a result for people."""
     for run in result["runs"]:
         parts = "  ".join(f"{name} {value:.3f} s" for name, value in run["seconds"].items())
         overhead = f"  overhead {run['overhead']:.1%}" if "overhead" in run else ""
+        name = f"{run['model']:9}n {run['n_per_class']:<4}stack {run['stack_size']:<3}"
         per_hour = f"{run['runs_per_hour']:.1f} runs per hour of {length(run['model'])} epochs"
-        yield f"{run['model']:9}n {run['n_per_class']:<4}stack {run['stack']:<3}{parts}{overhead}  {per_hour}"
+        yield f"{name}{parts}{overhead}  {per_hour}"
 
 
 def _round(
-    wanted: Job, material: JobData, n_per_class: int, stack: int, accelerator: str
+    settings: Job, data: JobData, n_per_class: int, stack: int, accelerator: str
 ) -> dict[str, float]:
-    """Seconds of one run by part, and, where it is alone, of the plain loop."""
-    fields = train_and_score(wanted, material, n_per_class, range(1, stack + 1), accelerator)[0]
-    spec, *_ = run_specs(wanted, material.bank.key, None)
+    """Return seconds of one run by part, and, where it is alone, of the plain loop."""
+    fields = train_and_score(settings, data, n_per_class, range(1, stack + 1), accelerator)[0]
+    spec, *_ = run_specs(settings, data.dataset.fold(1), data.features.key, None)
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder))
         store.prepare()
-        line = {"key": spec.key, "status": FINISHED, "identity": spec.identity, **fields}
-        stored = seconds(lambda: store.append(store.file_of(spec), [line]))
+        record = {"key": spec.key, "status": FINISHED, "identity": spec.identity, **fields}
+        times = {"store": seconds(lambda: store.append(store.file_of(spec), [record]))}
     device = torch.device(fields["device"].split()[0])
-    plain = (
-        {"plain loop": seconds(lambda: _plain_loop(wanted, material, n_per_class, device))}
-        if stack == 1
-        else {}
-    )
-    return {**fields["seconds"], "store": stored, **plain}
+    if stack == 1:
+        times["plain loop"] = seconds(lambda: _plain_loop(settings, data, n_per_class, device))
+    return {**fields["seconds"], **times}
 
 
-def _plain_loop(wanted: Job, material: JobData, n_per_class: int, device: torch.device) -> Network:
-    """The same updates as a run's, in as few lines of torch as they take."""
-    run = draw(wanted, material, n_per_class, 1)
-    network, method, data = run.network, run.method, run.method.data.to(device)
+def _plain_loop(settings: Job, data: JobData, n_per_class: int, device: torch.device) -> Network:
+    """Make the same updates as a run, in as few lines of torch as they take."""
+    run = prepare_run(settings, data, n_per_class, 1)
+    network, method, clips = run.network, run.method, run.method.data.to(device)
     initialise(network, method)
     network.to(device)
-    calibrate(network, data)
-    optimiser = make_optimizer(network.train(), wanted.optimizer)
+    calibrate(network, clips)
+    optimizer = make_optimizer(network.train(), settings.optimizer)
     for _ in range(method.max_epochs):
         for batch in method.batches(network.classifier.dropout_sizes):
-            here = batch.to(device)
-            optimiser.zero_grad()
-            method.loss(network, data.patches(here), data.labels[here.clips], here.noise).backward()
-            torch.nn.utils.clip_grad_norm_(network.parameters(), wanted.optimizer.max_grad_norm)
-            optimiser.step()
-        if method.stop_reason(network, data):
+            batch = batch.to(device)
+            optimizer.zero_grad()
+            labels = clips.labels[batch.clips]
+            method.loss(network, clips.patches(batch), labels, batch.noise).backward()
+            torch.nn.utils.clip_grad_norm_(network.parameters(), settings.optimizer.max_grad_norm)
+            optimizer.step()
+        if method.stop_reason(network, clips):
             break
     if device.type == "cuda":
         torch.cuda.synchronize()
@@ -116,12 +120,14 @@ def _plain_loop(wanted: Job, material: JobData, n_per_class: int, device: torch.
 
 
 def _summary(rounds: list[dict[str, float]], times_as_long: float) -> dict[str, Any]:
+    """Return medians by part, runs per hour, and the overhead where there is a plain loop."""
     parts = {part: round(statistics.median(each[part] for each in rounds), 4) for part in rounds[0]}
     whole = {**parts, "train": times_as_long * parts["train"], "plain loop": 0}
-    found = {"seconds": parts, "runs_per_hour": round(3600 / sum(whole.values()), 1)}
+    summary = {"seconds": parts, "runs_per_hour": round(3600 / sum(whole.values()), 1)}
     if "plain loop" in parts:
         ratios = [
-            (each["draw"] + each["train"] + each["store"]) / each["plain loop"] for each in rounds
+            (each["prepare"] + each["train"] + each["store"]) / each["plain loop"]
+            for each in rounds
         ]
-        found["overhead"] = round(statistics.median(ratios) - 1, 4)
-    return found
+        summary["overhead"] = round(statistics.median(ratios) - 1, 4)
+    return summary

@@ -1,4 +1,4 @@
-"""Peak memory with a bank of the size of TUT Acoustic Scenes."""
+"""Peak memory with a feature cache of the size of TUT Acoustic Scenes."""
 
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -11,68 +11,80 @@ import numpy as np
 
 from benchmarks.measure import machine, peak, train_and_score
 from fewshot_audio import config
-from fewshot_audio import processes as process
 from fewshot_audio.datasets import tut2017 as tut_asc
 from fewshot_audio.datasets.splits import FewShotSplits
 from fewshot_audio.datasets.synthetic import write_tut_asc_names
+from fewshot_audio.features.base import Transform
 from fewshot_audio.features.cache import FeatureCache, open_cache
-from fewshot_audio.training.run import JobData
+from fewshot_audio.features.resample import resample
+from fewshot_audio.runner import environment
+from fewshot_audio.training.prepare import JobData
 from fewshot_audio.types import Dataset, Sampling
 
 FRAMES = 431  # of a clip of 10 s
 
 
 @dataclass(frozen=True)
-class Noise:
-    """Any samples to noise of a fixed size: a bank of any size without its audio."""
+class Noise(Transform):
+    """Noise of a fixed size for any samples: features of any size without the audio."""
 
     sample_rate: int
     frames: int
 
-    columns = 128
+    resample = staticmethod(resample)
+
+    @property
+    def n_columns(self) -> int:
+        """Bands."""
+        return 128
 
     def __call__(self, samples: np.ndarray) -> np.ndarray:
+        """Return noise that depends on the samples."""
         seed = int(np.abs(samples).sum() * 1e6)
-        return np.random.default_rng(seed).random((self.frames, self.columns), dtype=np.float32)
+        return np.random.default_rng(seed).random((self.frames, 128), dtype=np.float32)
 
 
 def memory(
     models: Sequence[str], sizes: Sequence[int], epochs: int, threads: int
 ) -> dict[str, Any]:
-    """Peak memory (MiB) of building a bank of TUT Acoustic Scenes' size from noise, and of one run of each model and n with it.
+    """Measure the peak memory (MiB) of building a feature cache of noise, and of runs with it.
 
-    Each is a process of its own; pages of the memory-mapped bank that it touches are counted.
+    Each is a process of its own; pages of the memory-mapped features that it touches are counted.
+
+    Args:
+        models: Names of the models.
+        sizes: Clips per class.
+        epochs: Epochs of a run.
+        threads: Threads of torch.
     """
     with tempfile.TemporaryDirectory() as folder:
         write_tut_asc_names(Path(folder) / "data", 0.05)
-        found = {"bank": peak(_build_noise_bank, folder)}
+        peaks = {"features": peak(_build_features, folder)}
         for name, n in product(models, sizes):
-            found[f"{name}, n {n}"] = peak(_run_on_noise_bank, folder, name, n, epochs, threads)
-        size = next(Path(folder).glob("cache/*/rows.npy")).stat().st_size
-    about = {"epochs": epochs, "bank_mib": round(size / 2**20)}
-    return {"bench": "memory", **about, "machine": machine(threads), "peak_mib": found}
+            peaks[f"{name}, n {n}"] = peak(_run_on_noise, folder, name, n, epochs, threads)
+        size = next(Path(folder).glob("cache/*/features.npy")).stat().st_size
+    about = {"epochs": epochs, "features_mib": round(size / 2**20)}
+    return {"bench": "memory", **about, "machine": machine(threads), "peak_mib": peaks}
 
 
 def lines(result: dict[str, Any]) -> Iterator[str]:
-    """A result for people."""
+    """Yield a result for people."""
     for name, peak_mib in result["peak_mib"].items():
         yield f"{name:16}{peak_mib:7d} MiB"
 
 
-def _noise_bank(folder: str) -> tuple[Dataset, FeatureCache]:
-    dataset = tut_asc.tut_acoustic_scenes("tut_asc", Path(folder) / "data", ())
-    return dataset, open_cache(dataset, Noise(44100, FRAMES), Path(folder) / "cache", 1, False)
+def _noise_features(folder: str) -> tuple[Dataset, FeatureCache]:
+    dataset = tut_asc.tut_acoustic_scenes("tut_asc", Path(folder) / "data")
+    return dataset, open_cache(dataset, Noise(44100, FRAMES), Path(folder) / "cache", 1)
 
 
-def _build_noise_bank(folder: str) -> None:
-    _noise_bank(folder)
+def _build_features(folder: str) -> None:
+    _noise_features(folder)
 
 
-def _run_on_noise_bank(
-    folder: str, model: str, n_per_class: int, epochs: int, threads: int
-) -> None:
-    process.set_up(threads, keep_memory=False)
-    dataset, bank = _noise_bank(folder)
+def _run_on_noise(folder: str, model: str, n_per_class: int, epochs: int, threads: int) -> None:
+    environment.set_up(threads, keep_memory=False)
+    dataset, features = _noise_features(folder)
     settings = [
         "dataset=tut_asc",
         f"dataset.root={dataset.root}",
@@ -81,7 +93,5 @@ def _run_on_noise_bank(
         "repeats=1",
     ]
     job = config.job(config.composed([*settings, f"n_per_class={n_per_class}"]))
-    material = JobData(
-        dataset, FewShotSplits(dataset, dataset.fold(1), 0, Sampling("clip"), None), bank
-    )
-    train_and_score(job, material, n_per_class, [1], "cpu")
+    splits = FewShotSplits(dataset, dataset.fold(1), 0, Sampling("clip"), None)
+    train_and_score(job, JobData(dataset, splits, features), n_per_class, [1], "cpu")

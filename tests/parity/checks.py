@@ -15,7 +15,7 @@ NEAR_ZERO = 1e-4
 
 @dataclass(frozen=True)
 class Check:
-    """One quantity: its norm in ours and in the reference, the largest deviations, and whether they are within tolerance."""
+    """One quantity: its norms, the largest deviations, and whether these are within tolerance."""
 
     name: str
     ours: float
@@ -29,9 +29,9 @@ class Check:
 def outputs(
     arrays: Arrays, name: str, ours: Tensor, tolerance: float, floor: float = 1.0
 ) -> Iterator[Check]:
-    """A check of outputs by their largest deviation, as a share of the largest output, or of `floor` where that is more.
+    """Yield a check of outputs by their largest deviation, if the file holds them.
 
-    None where the file does not hold them.
+    The deviation is a share of the largest output, or of `floor` where that is more.
     """
     if name in arrays:
         theirs = torch.from_numpy(arrays[name])
@@ -46,28 +46,32 @@ def outputs(
 
 
 def relative(name: str, ours: Tensor, theirs: Tensor, tolerance: float) -> Check:
-    """A check by the norm of the deviation as a share of the reference's."""
+    """Return a check by the norm of the deviation as a share of the reference's."""
     return check(
         name, ours, theirs, f"{tolerance:.2g} relative", lambda _, share: share <= tolerance
     )
 
 
 def near_zero(name: str, ours: Tensor, theirs: Tensor) -> Check:
-    """A check of values near zero by their largest deviation."""
+    """Return a check of values near zero by their largest deviation."""
     return check(
         name, ours, theirs, f"{NEAR_ZERO:g} near zero", lambda absolute, _: absolute <= NEAR_ZERO
     )
 
 
 def shown(name: str, ours: Tensor, theirs: Tensor) -> Check:
-    """A quantity that is not judged."""
+    """Return a quantity that is not judged."""
     return check(name, ours, theirs, "", lambda *_: True)
 
 
 def check(
     name: str, ours: Tensor, theirs: Tensor, tolerance: str, judge: Callable[[float, float], bool]
 ) -> Check:
-    """A check whose verdict depends on the largest deviation and on its norm's share. DataError where shapes differ."""
+    """Return a check whose verdict depends on the largest deviation and on its norm's share.
+
+    Raises:
+        DataError: Shapes differ.
+    """
     if ours.shape != theirs.shape:
         raise DataError(
             f"{name}: shape {tuple(theirs.shape)} in the file, {tuple(ours.shape)} in ours"
@@ -89,12 +93,12 @@ def check(
 
 
 def text(checks: list[Check]) -> str:
-    """Checks as lines: name, ours, reference, largest absolute and relative deviation, tolerance, verdict."""
+    """Return checks as lines: name, norms, deviations, tolerance, verdict."""
     width = max(len(check.name) for check in checks)
-    head = f"{'':{width}}  {'ours':>11}  {'reference':>11}  {'absolute':>9}  {'relative':>9}  {'tolerance':16}"
-    rows = [
-        f"{c.name:{width}}  {c.ours:11.5g}  {c.reference:11.5g}  {c.absolute:9.1e}  {c.relative:9.1e}  {c.tolerance:16}  "
-        f"{'ok' if c.ok and c.tolerance else '' if c.ok else 'MISS'}".rstrip()
-        for c in checks
-    ]
-    return "\n".join([head.rstrip(), *rows])
+    columns = f"{'ours':>11}  {'reference':>11}  {'absolute':>9}  {'relative':>9}  tolerance"
+    rows = [f"{'':{width}}  {columns}"]
+    for c in checks:
+        verdict = "MISS" if not c.ok else "ok" if c.tolerance else ""
+        numbers = f"{c.ours:11.5g}  {c.reference:11.5g}  {c.absolute:9.1e}  {c.relative:9.1e}"
+        rows.append(f"{c.name:{width}}  {numbers}  {c.tolerance:16}  {verdict}".rstrip())
+    return "\n".join(rows)

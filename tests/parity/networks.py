@@ -8,8 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fewshot_audio.frontends.log_fixed import LogFixed
-from fewshot_audio.frontends.log_learn import LogLearn
+from fewshot_audio.frontends.log import LogFixed, LogLearn
 from fewshot_audio.models.vgg import VGG
 from fewshot_audio.training.methods.base import Generators, Method, TrainingSet
 from fewshot_audio.training.methods.prototypical import Prototypical
@@ -27,7 +26,10 @@ NEAR_ZERO_REACH = 0.01  # biases and shifts start at zero and a few small update
 
 
 def supervised(arrays: Arrays) -> tuple[str, list[Check]]:
-    """A supervised graph's file to what it is and its checks. Ours in float64: only the reference's rounding shows."""
+    """Return what a supervised graph's file is, in words, and its checks.
+
+    Ours is in float64, so that only the reference's rounding shows.
+    """
     arrays = _double(arrays)
     network = network_of(arrays)
     method = Supervised(
@@ -45,7 +47,7 @@ def supervised(arrays: Arrays) -> tuple[str, list[Check]]:
 
 
 def prototypical(arrays: Arrays) -> tuple[str, list[Check]]:
-    """A prototypical graph's file to what it is and its checks, in float64 as well."""
+    """Return what a prototypical graph's file is, in words, and its checks, in float64 as well."""
     arrays = _double(arrays)
     network = network_of(arrays)
     support, queries = (
@@ -79,7 +81,11 @@ def prototypical(arrays: Arrays) -> tuple[str, list[Check]]:
 
 
 def _double(arrays: Arrays) -> Arrays:
-    """A file's numbers in float64 and int64, costs and gradient norms as lists. DataError where nothing says how many updates."""
+    """Return a file's numbers in float64 and int64, costs and gradient norms as lists.
+
+    Raises:
+        DataError: There are values after training, but nothing says how many updates.
+    """
     wide = {
         name: value.astype(np.float64 if value.dtype.kind == "f" else np.int64)
         for name, value in arrays.items()
@@ -97,16 +103,11 @@ def _steps(arrays: Arrays) -> int:
 
 
 def _settings() -> dict:
-    return {
-        "max_epochs": 1,
-        "test_hop": 1,
-        "reestimate_batch_norm": False,
-        "score_in_bfloat16": False,
-    }
+    return {"max_epochs": 1, "test_hop": 1}
 
 
 def network_of(arrays: Arrays) -> Network:
-    """The network that a file's variables belong to, with its initial values."""
+    """Return the network that a file's variables belong to, with its initial values."""
     variables = _variables(arrays, "init/")
     pairs = pairs_of(variables)
     frontends = [LogLearn(0, 0, "e") for _ in pairs] or [
@@ -132,18 +133,22 @@ def _variables(arrays: Arrays, prefix: str) -> dict[str, np.ndarray]:
 def _title(arrays: Arrays, network: Network, classes: int) -> str:
     pairs = len(pairs_of(_variables(arrays, "init/")))
     frontend = f"log-learn with {pairs} (a, b)" if pairs else "log-EPS"
-    return f"{type(network.classifier).__name__}, {classes} classes, {frontend}, {_steps(arrays)} updates"
+    name = type(network.classifier).__name__
+    return f"{name}, {classes} classes, {frontend}, {_steps(arrays)} updates"
 
 
 def _training(
     arrays: Arrays, network: Network, method: Method, patches: Tensor, labels: Tensor
 ) -> Iterator[Check]:
-    """Make the file's updates on one batch; compare costs, gradient norms before clipping, and variables after."""
+    """Make the file's updates on one batch.
+
+    Compare costs, gradient norms before clipping, and variables after.
+    """
     ours = _updates(
         network, patches, method, labels, arrays["learning_rate"].item(), _steps(arrays)
     )
-    for name, found, judged in zip(SERIES, ours, (JUDGED_COSTS, 1), strict=True):
-        for step, (one, reference) in enumerate(zip(found, arrays.get(name, ()), strict=False), 1):
+    for name, series, judged in zip(SERIES, ours, (JUDGED_COSTS, 1), strict=True):
+        for step, (one, reference) in enumerate(zip(series, arrays.get(name, ()), strict=False), 1):
             values = (f"{name}, step {step}", torch.tensor(one), torch.tensor(reference))
             yield relative(*values, 1e-4) if step <= judged else shown(*values)
     tolerance = 1e-2 if isinstance(network.classifier, VGG) else 1e-3  # VGG amplifies rounding
@@ -151,18 +156,19 @@ def _training(
     before = {name: theirs for name, _, theirs in twins(network, _variables(arrays, "init/"))}
     for name, ours, theirs in twins(network, after) if after else ():
         values = (f"after/{name}", ours.detach(), theirs)
-        found = (
-            near_zero(*values)
-            if theirs.abs().max() <= NEAR_ZERO_REACH
-            else relative(*values, tolerance)
-        )
-        yield replace(found, ok=found.ok and _moved_alike(ours.detach(), theirs, before[name]))
+        if theirs.abs().max() <= NEAR_ZERO_REACH:
+            check = near_zero(*values)
+        else:
+            check = relative(*values, tolerance)
+        yield replace(check, ok=check.ok and _moved_alike(ours.detach(), theirs, before[name]))
 
 
 def _moved_alike(ours: Tensor, theirs: Tensor, before: Tensor) -> bool:
-    """Whether training moved a variable the same way: within half of the update and float32's rounding of the value.
+    """Return whether training moved a variable the same way.
 
-    Five small updates change most variables by less than the tolerance on their values, so that alone would see no wrong sign.
+    That is within half of the update and float32's rounding of the value. Five small updates
+    change most variables by less than the tolerance on their values, so that the tolerance alone
+    would see no wrong sign.
     """
     rounding = 4 * torch.finfo(torch.float32).eps * theirs.norm() + SMALLEST_UPDATE
     return bool((ours - theirs).norm() <= (theirs - before).norm() / 2 + rounding)

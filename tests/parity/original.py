@@ -1,4 +1,4 @@
-"""The study's TensorFlow 1 graphs: which of our networks one is, and its weights in our layout. The one place that knows both."""
+"""The study's TensorFlow 1 graphs: which network one is, and its weights in our layout."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -23,7 +23,11 @@ KINDS = {
 
 
 def classifier_of(variables: Variables) -> Classifier:
-    """The untrained network that a graph's variables belong to, told by the shapes of its kernels. DataError for another."""
+    """Return the untrained network that a graph's variables belong to, by its kernels' shapes.
+
+    Raises:
+        DataError: It is none of the study's.
+    """
     layers = _layers(variables)
     kernels = [
         [variables[layer["kernel"]].shape for layer in layers[kind]]
@@ -37,23 +41,30 @@ def classifier_of(variables: Variables) -> Classifier:
     if windows == [(5, 5)] * 3:
         return SBCNN(outputs[-1], input_norm=bool(norms))
     if windows == [(3, 3)] * 5 and len(norms) == 6:
-        return VGG(outputs[-1], kernels[0][0][-1], None, norm_frames=norms[0] > 1)
+        return VGG(outputs[-1], width=kernels[0][0][-1], norm_frames=norms[0] > 1)
     if windows == [(WIDTH, HEIGHT)]:
         return Timbre(outputs[-1])
     raise DataError(
-        f"convolutions of {windows} (frames, bands) and {len(norms)} batch norms belong to none of SB-CNN, VGG and TIMBRE"
+        f"convolutions of {windows} (frames, bands) and {len(norms)} batch norms belong to none of "
+        "SB-CNN, VGG and TIMBRE"
     )
 
 
 def pairs_of(variables: Variables) -> list[str]:
-    """The scopes of a graph's (a, b) pairs of log-learn: none, one, or that of the supports, then that of the queries."""
+    """Return the scopes of a graph's (a, b) pairs of log-learn.
+
+    There are none, one, or that of the supports and then that of the queries.
+    """
     return sorted({name.rpartition("/")[0] for name in variables if _is_pair(name)})
 
 
 def twins(network: nn.Module, variables: Variables) -> Iterator[tuple[str, Tensor, Tensor]]:
-    """Each TensorFlow variable's name, the tensor of ours that stands for it, and its value in our layout.
+    """Yield each variable's name, the tensor of ours that stands for it, its value in our layout.
 
-    Layers of a kind are matched in the order of the numbers in their names. ValueError where there are more of one.
+    Layers of a kind are matched in the order of the numbers in their names.
+
+    Raises:
+        ValueError: There are more layers of a kind in one network than in the other.
     """
     frontends = [each for each in (network.support_frontend, network.frontend) if each is not None]
     for scope, frontend in zip(pairs_of(variables), frontends, strict=bool(pairs_of(variables))):
@@ -83,7 +94,7 @@ def _is_pair(name: str) -> bool:
 
 
 def _layers(variables: Variables) -> dict[type[nn.Module], list[dict[str, str]]]:
-    """The graph's layers of each kind in their order, each as its variables' full names."""
+    """Return the graph's layers of each kind in their order, each as its variables' names."""
     layers: dict[str, dict[str, str]] = {}
     for name in variables:
         if not _is_pair(name):
@@ -97,7 +108,7 @@ def _layers(variables: Variables) -> dict[type[nn.Module], list[dict[str, str]]]
 
 
 def _number(layer: str) -> int:
-    """The number in a layer's name: 2 of 2CNN, 1 of dense_1, 0 of dense."""
+    """Return the number in a layer's name: 2 of 2CNN, 1 of dense_1, 0 of dense."""
     digits = re.search(r"\d+", layer.rpartition("/")[2])
     return int(digits[0]) if digits else 0
 
@@ -110,7 +121,11 @@ def _tensors(module: nn.Module) -> list[tuple[str, Tensor]]:
 
 
 def _layout(value: Tensor, module: nn.Module, variable: str, channels: int) -> Tensor:
-    """HWIO convolution kernels to OIHW; dense kernels to (out, in), their inputs from channels last to channels first."""
+    """Return a kernel in torch's layout.
+
+    HWIO convolution kernels become OIHW; dense kernels become (out, in), with their inputs from
+    channels last to channels first.
+    """
     if variable != "kernel":
         return value
     if isinstance(module, nn.Conv2d):

@@ -1,0 +1,1 @@
+"""Classifiers: patches of spectrograms to logits or embeddings."""

@@ -1,67 +1,167 @@
-"""The contract of a classifier: patches in, logits out."""
+"""The contract of a model, and what lets an ordinary module keep it."""
 
 from abc import ABC, abstractmethod
 
 import torch
 from torch import Tensor, nn
 
-FRAMES = 128  # of a patch; the study's models are built for 128 frames x 128 bands
-BANDS = 128
+from fewshot_audio.types import ConfigError
+
+KERNEL_LAYERS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
 
 
 class Classifier(nn.Module, ABC):
-    """Patches (batch, 128 frames, 128 bands) to logits (batch, classes), or to embeddings (batch, size) where it `embeds`."""
+    """A model that offers more than `forward`.
+
+    Any `nn.Module` from patches (batch, frames, bands) to logits (batch, n_classes) or to
+    embeddings (batch, size) is a model. A subclass of this one may also define dropout whose
+    random numbers are arguments, a fast `forward_dense`, new weights for every run, and what
+    weight decay acts on.
+    """
+
+    n_frames: int = 128
+    """Frames of a patch."""
 
     dropout_sizes: tuple[int, ...] = ()
     """Features that each dropout layer sees per patch, first layer first."""
 
     embeds: bool = False
+    """Whether the outputs are embeddings instead of one logit per class."""
 
     @abstractmethod
     def forward(self, patches: Tensor, noise: tuple[Tensor, ...] = ()) -> Tensor:
-        """Patches (batch, 128, 128) to logits (batch, classes); `noise` holds each dropout's uniform numbers, none for none."""
+        """Return the outputs of a batch of patches.
 
-    @abstractmethod
-    def forward_dense(self, maps: Tensor, hop: int) -> Tensor:
-        """Maps (clips, frames >= 128, 128) to logits (clips, patches, classes) of the patches that start every `hop` frames.
+        Args:
+            patches: Patches (batch, n_frames, bands).
+            noise: Uniform random numbers (batch, size) of each dropout layer; none: no dropout.
 
-        Equal to `forward` of each patch in evaluation mode, up to float32 rounding.
+        Returns:
+            Logits (batch, n_classes) or embeddings (batch, size).
         """
 
+    def forward_dense(self, spectrograms: Tensor, hop: int) -> Tensor:
+        """Return the outputs of all patches that start every `hop` frames.
+
+        Equal to `forward` of each patch in evaluation mode, up to the rounding of float32.
+
+        Args:
+            spectrograms: Spectrograms (clips, at least n_frames, bands).
+            hop: Frames between the starts of two patches.
+
+        Returns:
+            Outputs (clips, patches, size).
+        """
+        return patchwise(self, spectrograms, self.n_frames, hop)
+
     def initialise(self, generator: torch.Generator) -> None:
-        """Glorot-uniform kernels drawn from the generator, zero biases, as the study's TensorFlow layers start."""
-        for layer in self.modules():
-            if isinstance(layer, nn.Conv2d | nn.Linear):
-                nn.init.xavier_uniform_(layer.weight, generator=generator)
-                nn.init.zeros_(layer.bias)
+        """Draw new weights; unless this is defined, those of the constructor are kept."""
 
     def kernels(self) -> list[Tensor]:
-        """The convolution and dense kernels: what weight decay acts on."""
-        return [
-            layer.weight for layer in self.modules() if isinstance(layer, nn.Conv2d | nn.Linear)
-        ]
+        """Return the weights of convolutions and dense layers: what weight decay acts on."""
+        return [layer.weight for layer in self.modules() if isinstance(layer, KERNEL_LAYERS)]
+
+
+class PlainClassifier(Classifier):
+    """An ordinary module as a model: it draws its own random numbers and keeps its own weights."""
+
+    def __init__(self, module: nn.Module, n_frames: int, embeds: bool):
+        super().__init__()
+        self.module = module
+        self.n_frames = n_frames
+        self.embeds = embeds
+
+    def forward(self, patches: Tensor, noise: tuple[Tensor, ...] = ()) -> Tensor:
+        """Return the module's outputs (batch, size)."""
+        return self.module(patches)
+
+    def initialise(self, generator: torch.Generator) -> None:
+        """Draw new weights if the module's class defines how."""
+        initialise = getattr(self.module, "initialise", None)
+        if callable(initialise):
+            initialise(generator)
+
+
+def as_classifier(module: nn.Module, n_classes: int, n_frames: int, n_bands: int) -> Classifier:
+    """Return a module as a model of patches of that size.
+
+    An ordinary module whose outputs are not one number per class is taken to give embeddings.
+
+    Raises:
+        ConfigError: The module does not take such patches, or its outputs are not (batch, size).
+    """
+    if isinstance(module, Classifier):
+        module.n_frames = n_frames
+        return module
+    name, patches = type(module).__name__, torch.zeros(2, n_frames, n_bands)
+    size = f"patches of {n_frames} frames and {n_bands} bands"
+    training = module.training
+    try:
+        with torch.no_grad():
+            outputs = module.eval()(patches)
+    except (RuntimeError, ValueError, TypeError, IndexError, AssertionError) as error:
+        reason = str(error).partition("\n")[0]
+        raise ConfigError(
+            f"model: {name} does not take {size} ({reason}); change patch_frames or n_bands, "
+            "or choose another model"
+        ) from error
+    module.train(training)
+    if not isinstance(outputs, Tensor) or outputs.dim() != 2 or len(outputs) != 2:
+        shape = tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__
+        raise ConfigError(
+            f"model: {name} gives {shape} for 2 {size}; expected logits (2, {n_classes}) "
+            "or embeddings (2, size)"
+        )
+    return PlainClassifier(module, n_frames, embeds=outputs.shape[1] != n_classes)
+
+
+def glorot_uniform(module: nn.Module, generator: torch.Generator) -> None:
+    """Draw Glorot-uniform kernels and set biases to zero, as TensorFlow's layers start."""
+    for layer in module.modules():
+        if isinstance(layer, KERNEL_LAYERS):
+            nn.init.xavier_uniform_(layer.weight, generator=generator)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
 
 
 def batch_norm(channels: int) -> nn.BatchNorm2d:
-    """Batch norm with TensorFlow's defaults: momentum 0.99 of the old value, epsilon 1e-3."""
+    """Return batch norm as TensorFlow has it: epsilon 1e-3, momentum 0.99 of the old value."""
     return nn.BatchNorm2d(channels, eps=1e-3, momentum=0.01)
 
 
 def dropout(features: Tensor, noise: Tensor | None, rate: float) -> Tensor:
-    """Features (batch, size) with those zeroed whose uniform number (batch, size) is below the rate, the rest scaled up.
+    """Return features with those zeroed whose random number is below the rate, the rest scaled up.
 
-    The noise is an argument so that a run's dropout depends on its own generator alone, also in a stack of runs.
+    The noise is an argument so that a run's dropout depends on its own generator alone, also in
+    a stack of runs.
+
+    Args:
+        features: Features (batch, size).
+        noise: Uniform random numbers (batch, size), None for no dropout.
+        rate: Share of the features that are zeroed.
     """
-    return features if noise is None else features * (noise >= rate) / (1 - rate)
+    if noise is None:
+        return features
+    return features * (noise >= rate) / (1 - rate)
 
 
-def patch_starts(frames: int, hop: int) -> range:
-    """First frames of the patches of a map with that many frames."""
-    return range(0, max(frames, FRAMES) - FRAMES + 1, hop)
+def patch_starts(frames: int, n_frames: int, hop: int) -> range:
+    """Return the first frames of the patches of a spectrogram with that many frames."""
+    return range(0, max(frames, n_frames) - n_frames + 1, hop)
 
 
-def patchwise(classifier: Classifier, maps: Tensor, hop: int, at_once: int = 256) -> Tensor:
-    """Maps (clips, frames, bands) to logits (clips, patches, classes), one forward pass per patch: the plain way to sweep."""
-    patches = maps.unfold(1, FRAMES, hop).transpose(2, 3)  # (clips, patches, frames, bands), a view
-    logits = [classifier(chunk) for chunk in patches.flatten(0, 1).split(at_once)]
-    return torch.cat(logits).unflatten(0, patches.shape[:2])
+def patchwise(
+    model: nn.Module, spectrograms: Tensor, n_frames: int, hop: int, batch_size: int = 256
+) -> Tensor:
+    """Return the outputs (clips, patches, size) of a model by one forward pass per patch.
+
+    Args:
+        model: Patches (batch, n_frames, bands) to outputs (batch, size).
+        spectrograms: Spectrograms (clips, at least n_frames, bands).
+        n_frames: Frames of a patch.
+        hop: Frames between the starts of two patches.
+        batch_size: Patches that pass together.
+    """
+    patches = spectrograms.unfold(1, n_frames, hop).transpose(2, 3)  # a view
+    outputs = [model(chunk) for chunk in patches.flatten(0, 1).split(batch_size)]
+    return torch.cat(outputs).unflatten(0, patches.shape[:2])

@@ -1,4 +1,7 @@
-"""VGG: five small convolutional blocks, and their exact sweep over overlapping patches."""
+"""VGG: five small convolutional blocks, and their exact dense scoring."""
+
+from collections.abc import Iterable
+from typing import cast
 
 import torch
 from pydantic import PositiveInt
@@ -6,20 +9,25 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fewshot_audio.models.base import (
-    FRAMES,
     Classifier,
     batch_norm,
     dropout,
+    glorot_uniform,
     patch_starts,
     patchwise,
 )
+from fewshot_audio.types import ConfigError
 
 BLOCKS = 5
+SHRINKS = 2**BLOCKS  # times that a patch is smaller after all blocks
 SPARSE = 32  # frames between patches from which on they are cheaper one by one
 
 
 class Block(nn.Module):
-    """Maps (batch, channels, frames, bands) to (batch, width, frames / 2, bands / 2): 3x3 same, ELU, batch norm, max-pool 2x2."""
+    """3x3 convolution of the same size, ELU, batch norm, max-pool 2x2.
+
+    Takes (batch, channels, frames, bands), returns (batch, width, frames / 2, bands / 2).
+    """
 
     def __init__(self, channels: int, width: int):
         super().__init__()
@@ -27,75 +35,112 @@ class Block(nn.Module):
         self.norm = batch_norm(width)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the block's output."""
         return F.max_pool2d(self.norm(F.elu(self.conv(x))), 2)
 
     def valid(self, x: Tensor, dilation: int) -> Tensor:
-        """The same at stride 1 over frames that lie `dilation` apart, without padding in time: 3 dilations fewer frames."""
+        """Return the same at every frame, over frames that lie `dilation` apart.
+
+        There is no padding in time, so the output has 3 dilations fewer frames.
+        """
         x = F.conv2d(x, self.conv.weight, self.conv.bias, padding=(0, 1), dilation=(dilation, 1))
         return F.max_pool2d(self.norm(F.elu(x)), 2, stride=(1, 2), dilation=(dilation, 1))
 
 
 class VGG(Classifier):
-    """Batch norm on the input, five blocks of `width` filters, dropout 0.5, one dense layer.
+    """Batch norm on the input, five blocks, dropout 0.5, one dense layer.
 
-    Its outputs are one logit per class, or an embedding of `embedding` dimensions. The input norm has one channel, or, with
-    `norm_frames`, one for each of a patch's 128 frames. Source: Pons, Serrà & Serra, arXiv 1810.10274, model VGG; wider
-    and with an embedding it is the network of its prototypical networks, whose code normalises frames.
+    Source: Pons, Serrà & Serra, arXiv 1810.10274, model VGG; wider and with an embedding it is
+    the network of its prototypical networks, whose code normalises frames.
+
+    Args:
+        n_classes: Number of classes.
+        n_bands: Bands of a patch, at least 32.
+        n_frames: Frames of a patch, at least 32.
+        width: Filters of each block.
+        embedding: Dimensions of the embedding that replaces the logits; None: logits.
+        norm_frames: Whether the input's batch norm has one channel per frame instead of one.
+
+    Raises:
+        ConfigError: A patch is too small to be halved five times.
     """
 
     def __init__(
-        self, classes: int, width: PositiveInt, embedding: PositiveInt | None, norm_frames: bool
+        self,
+        n_classes: int,
+        n_bands: int = 128,
+        n_frames: int = 128,
+        width: PositiveInt = 32,
+        embedding: PositiveInt | None = None,
+        norm_frames: bool = False,
     ):
         super().__init__()
+        if min(n_frames, n_bands) < SHRINKS:
+            raise ConfigError(
+                f"model: VGG needs patches of at least {SHRINKS} frames and {SHRINKS} bands, found "
+                f"{n_frames} frames and {n_bands} bands; change patch_frames or n_bands, or choose "
+                "another model"
+            )
+        features = width * (n_frames // SHRINKS) * (n_bands // SHRINKS)
+        self.n_frames = n_frames
         self.embeds = embedding is not None
         self.norm_frames = norm_frames
-        self.input_norm = batch_norm(FRAMES if norm_frames else 1)
+        self.input_norm = batch_norm(n_frames if norm_frames else 1)
         self.blocks = nn.ModuleList(Block(1 if i == 0 else width, width) for i in range(BLOCKS))
-        self.output = nn.Linear(16 * width, embedding or classes)
-        self.dropout_sizes = (16 * width,)
-        self.to(memory_format=torch.channels_last)  # two thirds of the time on CPU
+        self.output = nn.Linear(features, embedding or n_classes)
+        self.dropout_sizes = (features,)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # two thirds of the time on CPU
 
     def forward(self, patches: Tensor, noise: tuple[Tensor, ...] = ()) -> Tensor:
-        x = (
-            self.input_norm(patches[:, :, None]).transpose(1, 2)
-            if self.norm_frames
-            else self.input_norm(patches[:, None])
-        )
+        """Return logits (batch, n_classes) or embeddings (batch, embedding)."""
+        if self.norm_frames:
+            x = self.input_norm(patches[:, :, None]).transpose(1, 2)
+        else:
+            x = self.input_norm(patches[:, None])
         for block in self.blocks:
             x = block(x)
         return self.output(dropout(x.flatten(1), noise[0] if noise else None, 0.5))
 
-    def forward_dense(self, maps: Tensor, hop: int) -> Tensor:
+    def forward_dense(self, spectrograms: Tensor, hop: int) -> Tensor:
         """Share what overlapping patches have in common, where that is possible and pays."""
-        if self.norm_frames or hop >= SPARSE:
-            return patchwise(self, maps, hop)
-        return self._sweep_shared(maps, hop)
+        whole = self.n_frames % SHRINKS == 0 and self.n_frames >= 3 * SHRINKS
+        if not whole or self.norm_frames or hop >= SPARSE:
+            return patchwise(self, spectrograms, self.n_frames, hop)
+        return self._forward_shared(spectrograms, hop)
 
-    def _sweep_shared(self, maps: Tensor, hop: int) -> Tensor:
+    def initialise(self, generator: torch.Generator) -> None:
+        """Draw Glorot-uniform kernels."""
+        glorot_uniform(self, generator)
+
+    def _forward_shared(self, spectrograms: Tensor, hop: int) -> Tensor:
         """Share between patches all that their zero padding in time does not reach.
 
-        After each block only a patch's first and last frame differ from an unpadded map of the whole clip. So the inner
-        frames come from one dilated pass over the clip, and the two edge frames are made patch by patch.
+        After each block only a patch's first and last frame differ from those of the whole clip
+        without padding. So the inner frames come from one dilated pass over the clip, and the two
+        edge frames are made patch by patch.
         """
-        shared = self.input_norm(maps[:, None])
-        starts = torch.arange(0, len(patch_starts(maps.shape[1], 1)), hop, device=maps.device)
-        first, last = shared[:, :, starts], shared[:, :, starts + FRAMES - 1]
+        shared = self.input_norm(spectrograms[:, None])
+        count = len(patch_starts(spectrograms.shape[1], self.n_frames, 1))
+        starts = torch.arange(0, count, hop, device=shared.device)
+        first, last = shared[:, :, starts], shared[:, :, starts + self.n_frames - 1]
         shift = 0  # shared[t] holds the frame that starts at t + shift
-        for depth, block in enumerate(self.blocks):
-            step, size = 2**depth, FRAMES // 2**depth
+        for depth, block in enumerate(cast("Iterable[Block]", self.blocks)):
+            step, size = 2**depth, self.n_frames // 2**depth
             inner = [shared[:, :, starts + step * j - shift] for j in (1, 2, size - 3, size - 2)]
             zero = torch.zeros_like(first)
             first = _edge(block, [zero, first, inner[0], inner[1]])
             last = _edge(block, [inner[2], inner[3], last, zero])
             shared, shift = block.valid(shared, step), shift + step
-        inner = [shared[:, :, starts + 2**BLOCKS * j - shift] for j in (1, 2)]
-        features = torch.stack(
-            [first, *inner, last], 3
-        )  # (clips, width, patches, 4 frames, 4 bands)
+        frames_left = self.n_frames // SHRINKS
+        inner = [shared[:, :, starts + SHRINKS * j - shift] for j in range(1, frames_left - 1)]
+        features = torch.stack([first, *inner, last], 3)  # (clips, width, patches, frames, bands)
         return self.output(features.transpose(1, 2).flatten(2))
 
 
 def _edge(block: Block, frames: list[Tensor]) -> Tensor:
-    """Four neighbouring frames of each patch, each (clips, channels, patches, bands), to the one frame that they give."""
+    """Return the one frame that four neighbouring frames of each patch give.
+
+    Each is (clips, channels, patches, bands).
+    """
     x = torch.stack(frames, 3).transpose(1, 2)  # (clips, patches, channels, 4, bands)
     return block.valid(x.flatten(0, 1), 1).squeeze(2).unflatten(0, x.shape[:2]).transpose(1, 2)

@@ -1,0 +1,1 @@
+"""Training of runs, alone or as a stack, and their scores."""

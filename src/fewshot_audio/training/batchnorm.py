@@ -2,29 +2,42 @@
 
 import torch
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from fewshot_audio.training.methods.base import Method, TrainingSet
 from fewshot_audio.training.network import Network
+from fewshot_audio.training.randomness import own_randomness
 
 PASSES = 10  # over the training patches
 
 
-def reestimate(network: Network, method: Method, data: TrainingSet) -> None:
-    """Replace each batch norm's running statistics by the mean over batches as in training, the weights frozen.
+def batch_norms(module: nn.Module) -> list[_BatchNorm]:
+    """Return the batch norms of a module."""
+    return [each for each in module.modules() if isinstance(each, _BatchNorm)]
 
-    The running averages of 199 updates with momentum 0.99 still hold 13.5 % of their start (0, 1); these hold none of it.
+
+def reestimate(network: Network, method: Method, data: TrainingSet) -> None:
+    """Replace each batch norm's running statistics by the mean over batches as in training.
+
+    The running averages of 199 updates with momentum 0.99 still hold 13.5 % of their start (0, 1);
+    these hold none of it. The weights stay; the network is in evaluation mode afterwards.
+
+    Args:
+        network: The trained network.
+        method: How it was trained; its batches go on where training ended.
+        data: The clips that it was trained on, on the network's device.
     """
-    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    norms = batch_norms(network)
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()
-        norm.momentum = None  # the plain mean over all batches from here on
+        norm.momentum = None  # the plain mean over all batches from now on
     network.train()
-    with torch.no_grad():
+    with torch.no_grad(), own_randomness(method.generators, network.device):
         for _ in range(PASSES):
             for batch in method.batches(network.classifier.dropout_sizes):
-                here = batch.to(network.device)
-                method.loss(network, data.patches(here), data.labels[here.clips], here.noise)
+                batch = batch.to(network.device)
+                method.loss(network, data.patches(batch), data.labels[batch.clips], batch.noise)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
     network.eval()

@@ -1,7 +1,6 @@
-"""From patches to clips to an accuracy."""
+"""From the features of clips to their scores."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
@@ -10,91 +9,71 @@ from torch import Tensor
 
 from fewshot_audio.training.methods.base import Method, TrainingSet
 from fewshot_audio.training.network import Network
+from fewshot_audio.training.randomness import own_randomness
 
 FRAMES_AT_ONCE = {"cpu": 700}  # a few clips: what stays in a processor's cache
 FRAMES_AT_ONCE_ELSEWHERE = 40_000
-NO_ANSWER = -1
-
-
-@dataclass(frozen=True)
-class Score:
-    """Answers for a test set: `confusion[label][answer]`; clips without a finite score have no answer and count as wrong."""
-
-    correct: int
-    clips: int
-    unscored_clips: int
-    confusion: tuple[tuple[int, ...], ...]
-
-    @property
-    def accuracy(self) -> float:
-        """The share of clips answered correctly."""
-        return self.correct / self.clips
-
-    def metrics(self) -> dict[str, float]:
-        """Return the metrics by name."""
-        return {"accuracy": self.accuracy}
 
 
 @torch.inference_mode()
-def filtered(network: Network, rows: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
-    """A bank's rows of clips to what `score` takes: their maps where the frontend needs whole clips, else the rows."""
+def dense_inputs(network: Network, rows: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
+    """Return what `score_clips` takes of clips.
+
+    These are their spectrograms where the frontend needs whole clips, else their features.
+
+    Args:
+        network: The network, in any mode; in evaluation mode afterwards if it computes.
+        rows: Features (rows, columns) of each clip.
+    """
     if network.frontend.pointwise:
         return rows
     network.eval()
-    maps: list[np.ndarray] = [np.empty(0)] * len(rows)
+    spectrograms: list[np.ndarray] = [np.empty(0)] * len(rows)
     for numbers, batch in _batches(rows, network.frontend.frames, network.device):
-        for number, each in zip(numbers, network.ready(batch).cpu().numpy(), strict=True):
-            maps[number] = each
-    return maps
+        outputs = network.dense_inputs(batch).cpu().numpy()
+        for number, spectrogram in zip(numbers, outputs, strict=True):
+            spectrograms[number] = spectrogram
+    return spectrograms
 
 
 @torch.inference_mode()
-def score(
-    network: Network,
-    method: Method,
-    data: TrainingSet,
-    maps: Sequence[np.ndarray],
-    labels: Sequence[int],
-    classes: int,
-) -> Score:
-    """Score what `filtered` gave of clips (frames, bands), of any lengths, by all their patches, where the network is.
+def score_clips(
+    network: Network, method: Method, data: TrainingSet, inputs: Sequence[np.ndarray]
+) -> Tensor:
+    """Score clips by all their patches, where the network is.
 
-    `data` is what the method trained on, on the network's device.
+    Args:
+        network: The trained network; in evaluation mode afterwards.
+        method: How it was trained.
+        data: The clips that it was trained on, on the network's device.
+        inputs: What `dense_inputs` returned of clips, of any lengths (frames, bands).
+
+    Returns:
+        Scores (clips, n_classes) on the CPU: the mean of each clip's patches.
     """
     network.eval()
-    scorer = method.scorer(network, data)
-    answers = np.full(len(maps), NO_ANSWER)
-    for numbers, batch in _batches(maps, int, network.device):
-        with torch.autocast(network.device.type, torch.bfloat16, enabled=method.score_in_bfloat16):
-            outputs = network.forward_dense(batch, method.test_hop)
-        answers[numbers] = best(scorer(outputs.float()).mean(1)).cpu().numpy()
-    return tally(np.asarray(labels), answers, classes)
-
-
-def best(scores: Tensor) -> Tensor:
-    """Clips' scores (clips, classes) to the class with the largest (clips,), -1 where one is not finite."""
-    return torch.where(scores.isfinite().all(1), scores.argmax(1), NO_ANSWER)
-
-
-def tally(truth: np.ndarray, answers: np.ndarray, classes: int) -> Score:
-    """Labels and answers (clips,) to the score."""
-    answered = answers != NO_ANSWER
-    confusion = np.zeros((classes, classes), int)
-    np.add.at(confusion, (truth[answered], answers[answered]), 1)
-    table = tuple(tuple(row) for row in confusion.tolist())
-    return Score(int((truth == answers).sum()), len(truth), int((~answered).sum()), table)
+    device = network.device
+    scores: list[Tensor] = [torch.empty(0)] * len(inputs)
+    with own_randomness(method.generators, device):
+        scorer = method.scorer(network, data)
+        for numbers, batch in _batches(inputs, int, device):
+            with torch.autocast(device.type, torch.bfloat16, enabled=method.score_in_bfloat16):
+                outputs = network.forward_dense(batch, method.test_hop)
+            for number, each in zip(numbers, scorer(outputs.float()).mean(1).cpu(), strict=True):
+                scores[number] = each
+    return torch.stack(scores)
 
 
 def _batches(
     rows: Sequence[np.ndarray], frames: Callable[[int], int], device: torch.device
 ) -> Iterator[tuple[list[int], Tensor]]:
-    """Clips of one length at a time, in order of length, as their numbers, their rows on the device."""
+    """Yield clips of one length at a time, in order of length: their numbers and their rows."""
     at_once = FRAMES_AT_ONCE.get(device.type, FRAMES_AT_ONCE_ELSEWHERE)
     lengths = [len(each) for each in rows]
-    for length, group in groupby(
-        sorted(range(len(rows)), key=lengths.__getitem__), key=lengths.__getitem__
-    ):
+    by_length = sorted(range(len(rows)), key=lengths.__getitem__)
+    for length, group in groupby(by_length, key=lengths.__getitem__):
         numbers = list(group)
         size = max(1, at_once // frames(length))
-        for some in (numbers[i : i + size] for i in range(0, len(numbers), size)):
-            yield some, torch.from_numpy(np.stack([rows[i] for i in some])).to(device)
+        for first in range(0, len(numbers), size):
+            chunk = numbers[first : first + size]
+            yield chunk, torch.from_numpy(np.stack([rows[number] for number in chunk])).to(device)

@@ -1,45 +1,61 @@
 """What a run trains: a frontend, then a classifier; and how patches are cut."""
 
-from copy import deepcopy
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, arange, nn
 
-from fewshot_audio.components import build
+from fewshot_audio.components import build, build_for, locate
 from fewshot_audio.frontends.base import Frontend
-from fewshot_audio.models.base import BANDS, FRAMES, Classifier
+from fewshot_audio.models.base import Classifier, as_classifier
+from fewshot_audio.training.randomness import isolated
 from fewshot_audio.types import ConfigError, Job
 
 
 @dataclass(frozen=True)
 class Patches:
-    """Patches still to be cut: what a frontend prepared of all clips, the frames of each, whose patches, from which frame."""
+    """Patches that are still to be cut.
+
+    Args:
+        inputs: What a frontend prepared of all clips.
+        lengths: Frames of each clip (clips,).
+        clips: Numbers of the clips that the patches are of (batch,).
+        starts: First frames of the patches (batch,).
+        n_frames: Frames of a patch.
+    """
 
     inputs: tuple[Tensor, ...]
     lengths: Tensor
     clips: Tensor
     starts: Tensor
+    n_frames: int = 128
 
     def __getitem__(self, part: slice) -> "Patches":
-        return Patches(self.inputs, self.lengths, self.clips[part], self.starts[part])
+        return Patches(
+            self.inputs, self.lengths, self.clips[part], self.starts[part], self.n_frames
+        )
 
     def through(self, frontend: Frontend) -> Tensor:
-        """The patches (batch, 128, bands) of the frontend's maps; one that needs whole clips sees each of the batch's once."""
+        """Return the patches (batch, n_frames, bands) of the frontend's spectrograms.
+
+        A frontend that needs whole clips sees each clip of the batch once.
+        """
         if frontend.pointwise:
-            return frontend(cut(self.inputs[0], self.lengths, self.clips, self.starts))
+            patches = cut(self.inputs[0], self.lengths, self.clips, self.starts, self.n_frames)
+            return frontend(patches)
         clips, numbers = self.clips.unique(return_inverse=True)
         inputs, starts = tuple(each[clips] for each in self.inputs), self.starts
         if len(clips) == len(starts):  # one patch of each
-            inputs, of_clips = frontend.crop(inputs, starts[numbers.argsort()], FRAMES)
-            starts = of_clips[numbers]
-        return cut(frontend(*inputs), self.lengths[clips], numbers, starts)
+            inputs, clip_starts = frontend.crop(inputs, starts[numbers.argsort()], self.n_frames)
+            starts = clip_starts[numbers]
+        return cut(frontend(*inputs), self.lengths[clips], numbers, starts, self.n_frames)
 
 
 class Network(nn.Module):
-    """Patches to outputs (batch, size): logits or embeddings.
+    """A frontend, then a classifier: patches to logits or embeddings (batch, size).
 
-    `support_frontend` is what the support of a prototypical network passes through, None where all share one.
+    `support_frontend` is what the support of a prototypical network passes through, None where
+    support and queries share one.
     """
 
     def __init__(self, frontend: Frontend, classifier: Classifier):
@@ -54,15 +70,21 @@ class Network(nn.Module):
         return next(self.parameters()).device
 
     def frontends(self) -> list[Frontend]:
-        """Its frontend, and that of the support where there is one."""
-        return [self.frontend, *([] if self.support_frontend is None else [self.support_frontend])]
+        """Return its frontend, and that of the support where there is one."""
+        if self.support_frontend is None:
+            return [self.frontend]
+        return [self.frontend, self.support_frontend]
 
     def forward(
         self, patches: Patches | Tensor, noise: tuple[Tensor, ...] = (), support: bool = False
     ) -> Tensor:
-        """Patches, of a support or others, and the dropout's uniform numbers to outputs (batch, size).
+        """Return the outputs (batch, size) of patches.
 
-        Patches may be given as they are cut (batch, 128, bands): from the bank, or from maps where a frontend needs whole clips.
+        Args:
+            patches: Patches, or the same already cut (batch, n_frames, bands): from the features,
+                or from spectrograms where the frontend needs whole clips.
+            noise: Uniform random numbers of the classifier's dropout.
+            support: Whether the patches are a support.
         """
         frontend = self.frontends()[-1] if support else self.frontend
         if isinstance(patches, Patches):
@@ -71,68 +93,78 @@ class Network(nn.Module):
             patches = frontend(patches)
         return self.classifier(patches, noise)
 
-    def ready(self, rows: Tensor) -> Tensor:
-        """A bank's rows of clips of one length to what `sweep` takes: their maps where a frontend needs whole clips."""
+    def dense_inputs(self, rows: Tensor) -> Tensor:
+        """Return what `forward_dense` takes of features (clips, rows, columns) of one length.
+
+        These are spectrograms where the frontend needs whole clips, else the features themselves.
+        """
         return rows if self.frontend.pointwise else self.frontend.spectrogram(rows)
 
-    def forward_dense(self, ready: Tensor, hop: int) -> Tensor:
-        """What `ready` gave of clips to the outputs (clips, patches, size) of patches every `hop` frames."""
-        repeated = ready[
-            :, arange(max(ready.shape[1], FRAMES), device=ready.device) % ready.shape[1]
-        ]
-        return self.classifier.forward_dense(
-            self.frontend(repeated) if self.frontend.pointwise else repeated, hop
-        )
+    def forward_dense(self, inputs: Tensor, hop: int) -> Tensor:
+        """Return the outputs (clips, patches, size) of patches every `hop` frames.
+
+        Args:
+            inputs: What `dense_inputs` returned of clips (clips, frames, bands).
+            hop: Frames between the starts of two patches.
+        """
+        frames = max(inputs.shape[1], self.classifier.n_frames)
+        repeated = inputs[:, arange(frames, device=inputs.device) % inputs.shape[1]]
+        if self.frontend.pointwise:
+            repeated = self.frontend(repeated)
+        return self.classifier.forward_dense(repeated, hop)
 
     def learned_scalars(self) -> dict[str, float]:
-        """The scalars of the frontends that training has set."""
-        support = {} if self.support_frontend is None else self.support_frontend.learned_scalars()
-        return self.frontend.learned_scalars() | {
-            f"support {name}": value for name, value in support.items()
-        }
+        """Return the scalars of the frontends that training has set."""
+        scalars = dict(self.frontend.learned_scalars())
+        if self.support_frontend is not None:
+            for name, value in self.support_frontend.learned_scalars().items():
+                scalars[f"support {name}"] = value
+        return scalars
 
 
-def build_network(job: Job, classes: int, device: str = "cpu") -> Network:
-    """A job's untrained network, its classifier on a device ("meta": without values). ConfigError on a setting that cannot be."""
-    with torch.device(device):
-        classifier: Classifier = build(job.model, classes=classes)
-    network = Network(build(job.frontend), classifier)
-    if network.frontend.bands != BANDS:
-        raise ConfigError(
-            f"frontend.filters={network.frontend.bands}: the models take maps of {BANDS} bands"
-        )
-    return network
+def build_network(job: Job, n_classes: int, device: str = "cpu", seed: int = 0) -> Network:
+    """Build a job's untrained network.
 
+    Args:
+        job: The settings.
+        n_classes: Number of classes.
+        device: "cpu", or "meta" for a classifier without values, where its class allows that.
+        seed: What weights depend on that a module draws in its constructor.
 
-@torch.no_grad()
-def check_maps(frontend: Frontend, name: str) -> None:
-    """ConfigError where a frontend of mel maps does not give 128 bands, or is said to be pointwise and is not."""
-    if frontend.reads != "mel":
-        return
-    frontend, rows = (
-        deepcopy(frontend).eval(),
-        torch.rand(1, 8, BANDS, generator=torch.Generator().manual_seed(0)),
-    )
-    try:
-        maps, frames = frontend.spectrogram(rows), frontend.frames(rows.shape[1])
-    except RuntimeError:  # its runs will tell, each with its traceback
-        return
-    if maps.shape != (1, frames, BANDS):
-        raise ConfigError(
-            f"frontend={name}: maps of shape {tuple(maps.shape)}, expected (clips, frames, {BANDS}): (1, {frames}, {BANDS})"
-        )
-    if frontend.pointwise and not torch.allclose(
-        frontend.spectrogram(rows[:, 3:]), maps[:, 3:], equal_nan=True
-    ):
-        raise ConfigError(
-            f"frontend={name}: a value of its map depends on other values; set pointwise = False in its class"
-        )
-
-
-def cut(maps: Tensor, lengths: Tensor, clips: Tensor, starts: Tensor) -> Tensor:
-    """Patches (batch, 128, bands) of maps (all clips, frames, bands), from frame `starts` of the clips numbered `clips`.
-
-    A map with fewer than 128 frames is repeated from its start.
+    Raises:
+        ConfigError: A setting is impossible, or the parts do not fit each other.
     """
-    frames = (starts[:, None] + arange(FRAMES, device=maps.device)) % lengths[clips][:, None]
-    return maps[clips[:, None], frames]
+    shape = {"n_bands": job.mel.n_bands, "n_frames": job.patch_frames}
+    target = locate(job.model.target)
+    if not (isinstance(target, type) and issubclass(target, Classifier)):
+        device = "cpu"
+    with isolated(seed):
+        with torch.device(device):
+            module = build_for(job.model, n_classes=n_classes, **shape)
+            classifier = as_classifier(module, n_classes=n_classes, **shape)
+        frontend = build(job.frontend)
+    bands = job.mel.n_bands
+    if frontend.reads == "waveform":
+        bands = frontend.n_bands
+    if bands != job.mel.n_bands:
+        raise ConfigError(
+            f"frontend={job.frontend.name} gives {bands} bands, the model takes "
+            f"n_bands={job.mel.n_bands}; set n_bands={bands}, or the frontend's bands"
+        )
+    return Network(frontend, classifier)
+
+
+def cut(
+    spectrograms: Tensor, lengths: Tensor, clips: Tensor, starts: Tensor, n_frames: int
+) -> Tensor:
+    """Cut patches (batch, n_frames, bands); a clip with fewer frames is repeated from its start.
+
+    Args:
+        spectrograms: Spectrograms of all clips (clips, frames, bands).
+        lengths: Frames of each clip (clips,).
+        clips: Numbers of the clips that the patches are of (batch,).
+        starts: First frames of the patches (batch,).
+        n_frames: Frames of a patch.
+    """
+    frames = starts[:, None] + arange(n_frames, device=spectrograms.device)
+    return spectrograms[clips[:, None], frames % lengths[clips][:, None]]

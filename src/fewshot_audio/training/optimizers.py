@@ -3,36 +3,59 @@
 from typing import Any
 
 import torch
-from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
-from fewshot_audio.components import build
+from fewshot_audio.components import build, defaults_of
 from fewshot_audio.training.network import Network
-from fewshot_audio.types import OptimizerSettings
+from fewshot_audio.types import ConfigError, OptimizerSettings
 
 
 def make_optimizer(network: Network, settings: OptimizerSettings) -> torch.optim.Optimizer:
-    """Return the optimizer of a network, with a parameter group for the classifier and one for each frontend."""
-    return build(settings.optimizer, params=parameter_groups(network, settings))
+    """Return the optimizer of a network, with groups for its classifier and each frontend.
+
+    Raises:
+        ConfigError: torch's optimizer does not take these options.
+    """
+    optimizer = build(settings.optimizer, params=parameter_groups(network, settings))
+    unknown = sorted(set(settings.frontend) - set(optimizer.defaults))
+    if unknown:
+        raise ConfigError(
+            f"optimizer.frontend: {', '.join(unknown)} is no option of {settings.optimizer.name}; "
+            f"there are {', '.join(sorted(optimizer.defaults))}"
+        )
+    return optimizer
 
 
 def make_scheduler(
     optimizer: torch.optim.Optimizer, settings: OptimizerSettings
 ) -> LRScheduler | None:
-    """Return the learning-rate schedule of an optimizer, None where there is none."""
+    """Return the learning-rate schedule of an optimizer, None where there is none.
+
+    Raises:
+        ConfigError: torch's schedule does not take these options, or needs more than epochs.
+    """
     if settings.scheduler is None:
         return None
-    return build(settings.scheduler, optimizer=optimizer)
+    scheduler = build(settings.scheduler, optimizer=optimizer)
+    if isinstance(scheduler, ReduceLROnPlateau):
+        raise ConfigError(
+            "optimizer.scheduler: ReduceLROnPlateau needs a metric after each epoch; choose a "
+            "schedule that depends on epochs alone, as CosineAnnealingLR does"
+        )
+    return scheduler
 
 
 def parameter_groups(network: Network, settings: OptimizerSettings) -> list[dict[str, Any]]:
-    """Return the classifier's parameters and those of the frontends, these with options of their own.
+    """Return the classifier's parameters and those of the frontends, these with their own options.
 
     A frontend's rate is the optimizer's times the frontend's `learning_rate_factor`, unless
     `settings.frontend` sets one.
     """
-    lr = settings.optimizer.arguments.get("lr")
+    rate = settings.optimizer.arguments.get("lr", defaults_of(settings.optimizer.target).get("lr"))
     groups: list[dict[str, Any]] = [{"params": list(network.classifier.parameters())}]
     for frontend in network.frontends():
-        scaled = {} if lr is None else {"lr": lr * frontend.learning_rate_factor}
-        groups.append({"params": list(frontend.parameters()), **scaled, **settings.frontend})
+        options = dict(settings.frontend)
+        if isinstance(rate, int | float):
+            options.setdefault("lr", rate * frontend.learning_rate_factor)
+        groups.append({"params": list(frontend.parameters()), **options})
     return [group for group in groups if group["params"]]

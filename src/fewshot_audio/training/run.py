@@ -1,64 +1,30 @@
-"""Runs from their draws to their scores, one or a stack of them."""
+"""Runs from their few-shot splits to their scores, one or a stack of them."""
 
-import gc
-import time
+import logging
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
+from functools import cache
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
 
-from fewshot_audio.components import build
-from fewshot_audio.datasets.splits import FewShotSplits, class_counts, split_digest
-from fewshot_audio.features.cache import FeatureCache
-from fewshot_audio.training.batchnorm import reestimate
-from fewshot_audio.training.evaluate import filtered, score
-from fewshot_audio.training.loop import TrainingHistory, finite, fit, training_set
-from fewshot_audio.training.methods.base import Generators, Method, TrainingSet
-from fewshot_audio.training.network import Network, build_network, cut
-from fewshot_audio.training.stack import bytes_of_run
-from fewshot_audio.types import Clip, Dataset, FewShotSplit, Job
+from fewshot_audio.datasets.splits import class_counts, split_digest
+from fewshot_audio.training.batchnorm import batch_norms, reestimate
+from fewshot_audio.training.evaluate import dense_inputs, score_clips
+from fewshot_audio.training.history import TrainingHistory
+from fewshot_audio.training.loop import fit, training_set
+from fewshot_audio.training.methods.base import Method, TrainingSet
+from fewshot_audio.training.metrics import ClipScores, json_ready
+from fewshot_audio.training.network import Network, cut
+from fewshot_audio.training.prepare import JobData, Prepared, Stopwatch, prepare_run, targets_of
+from fewshot_audio.training.stack_limits import runs_that_fit, why_not_stacked
+from fewshot_audio.training.validation import Validation
+from fewshot_audio.types import Job
 
-CHECKED = 8  # test clips
-FREE_SHARE = 0.8  # of a GPU's free memory that a stack may take
-
-
-@dataclass(frozen=True)
-class JobData:
-    """What all runs of a job share."""
-
-    dataset: Dataset
-    draws: FewShotSplits
-    bank: FeatureCache
-
-
-class Stopwatch:
-    """Seconds by part."""
-
-    def __init__(self):
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def part(self, name: str, shared_by: int = 1) -> Iterator[None]:
-        """Count the block's time under a name, or the share of one of those who share it."""
-        start = time.perf_counter()
-        yield
-        self.seconds[name] = round((time.perf_counter() - start) / shared_by, 4)
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A run before its training."""
-
-    task: FewShotSplit
-    network: Network
-    method: Method
-    watch: Stopwatch
+log = logging.getLogger(__name__)
+CHECKED = 8  # test clips that a frontend sees for its report
 
 
 @dataclass(frozen=True)
@@ -66,159 +32,178 @@ class Trained:
     """A run between its training, in a stack of so many, and its scores."""
 
     run: Prepared
-    course: TrainingHistory
+    history: TrainingHistory
     stack: int
 
 
 def train(
-    job: Job, material: JobData, n_per_class: int, repeats: Sequence[int], accelerator: str
+    job: Job,
+    data: JobData,
+    n_per_class: int | None,
+    repeats: Sequence[int],
+    accelerator: str,
 ) -> list[Trained]:
-    """Sampling runs of one n and train them together as one stack."""
-    runs = [draw(job, material, n_per_class, repeat) for repeat in repeats]
+    """Train runs of one n as a stack, or one after the other where their networks need that.
+
+    Args:
+        job: The settings.
+        data: The job's data.
+        n_per_class: Training clips per class; None: all.
+        repeats: Numbers of the runs.
+        accelerator: Lightning's name: "cpu", "gpu" or "auto".
+    """
+    runs = [prepare_run(job, data, n_per_class, repeat) for repeat in repeats]
+    if len(runs) > 1 and _must_train_alone(runs):
+        return [trained for run in runs for trained in _train([run], data, accelerator)]
+    return _train(runs, data, accelerator)
+
+
+def _train(runs: Sequence[Prepared], data: JobData, accelerator: str) -> list[Trained]:
     training = Stopwatch()
+    networks, methods = [run.network for run in runs], [run.method for run in runs]
     with training.part("train", len(runs)):
-        courses = fit(
-            [run.network for run in runs],
-            [run.method for run in runs],
-            job.optimizer,
-            accelerator,
-        )
+        optimizer, validation = runs[0].job.optimizer, _validation(runs[0], data)
+        histories = fit(networks, methods, optimizer, accelerator, validation)
     for run in runs:
         run.watch.seconds |= training.seconds
-    return [Trained(run, course, len(runs)) for run, course in zip(runs, courses, strict=True)]
+    pairs = zip(runs, histories, strict=True)
+    return [Trained(run, history, len(runs)) for run, history in pairs]
 
 
-def max_stack_size(job: Job, material: JobData, n_per_class: int, accelerator: str) -> int:
-    """How many runs of one n a stack may hold: on a GPU what its free memory takes; 1 where a stack is no faster, on a CPU."""
+def _validation(run: Prepared, data: JobData) -> Validation | None:
+    """Return what chooses the epoch whose weights are kept, None where the last one's are."""
+    if run.method.keep_best is None:
+        return None
+    clips = data.dataset.fold(run.job.fold).valid
+    return Validation(
+        [data.features[clip.path] for clip in clips],
+        targets_of(clips, data.dataset),
+        run.method.keep_best,
+        run.job.metrics,
+    )
+
+
+def _must_train_alone(runs: Sequence[Prepared]) -> bool:
+    """Return whether the runs cannot be a stack; the reason is logged once."""
+    job = runs[0].job
+    reason = why_not_stacked([run.network for run in runs[:2]], job.mel.n_bands)
+    if reason is not None:
+        _log_once(f"model={job.model.name}: its runs train one by one, because {reason}")
+    return reason is not None
+
+
+@cache
+def _log_once(message: str) -> None:
+    log.warning(message)
+
+
+def max_stack_size(job: Job, data: JobData, n_per_class: int | None, accelerator: str) -> int:
+    """Return how many runs of one n a stack may hold.
+
+    On a GPU it is what its free memory takes; on a CPU, where a stack is no faster, 1.
+    """
     if accelerator == "cpu" or not torch.cuda.is_available():
         return 1
-    run = draw(job, material, n_per_class, 1)
-    try:
-        wanted = bytes_of_run(run.network.to("cuda"), run.method)
-    except torch.OutOfMemoryError:
+    runs = [prepare_run(job, data, n_per_class, 1) for _ in range(2)]
+    if _must_train_alone(runs):
         return 1
-    gc.collect()
-    torch.cuda.empty_cache()  # what earlier stacks held
-    free, _ = torch.cuda.mem_get_info()
-    return max(1, int(FREE_SHARE * free) // wanted)
+    return runs_that_fit(runs[0].network, runs[0].method)
 
 
-def draw(job: Job, material: JobData, n_per_class: int, repeat: int) -> Prepared:
-    """One run's draw, its untrained network and its method."""
-    watch = Stopwatch()
-    with watch.part("prepare"):
-        task = material.draws.task(n_per_class, repeat)
-        rows = [torch.from_numpy(material.bank[clip.path].copy()) for clip in task.train]
-        random = Generators.named(job.seed, material.dataset.name, job.fold, n_per_class, repeat)
-        made = prepared(job, len(material.dataset.classes), rows, _labels(task.train), random)
-    return Prepared(task, *made, watch)
+def scored(trained: Trained, data: JobData) -> dict[str, Any]:
+    """Score a trained run; return the fields of its record that describe the result."""
+    run, dataset = trained.run, data.dataset
+    network, method, watch = run.network, run.method, run.watch
+    training_clips = method.data.to(network.device)
+    result = _results(run, data, training_clips)
+    with watch.part("measure"):
+        statistics = patch_statistics(network, method, training_clips)
+    return {
+        **result,
+        "class_names": dataset.classes,
+        **asdict(trained.history),
+        "learned": json_ready(network.learned_scalars()),
+        "patch_statistics": statistics,
+        **_diagnostics(network),
+        "frontend_input": network.frontend.reads,
+        "parameters": sum(each.numel() for each in network.parameters() if each.requires_grad),
+        "few_shot_split": split_digest(run.split),
+        **class_counts(run.split, len(dataset.classes)),
+        "notes": (*dataset.notes, *data.splits.notes),
+        "seconds": watch.seconds,
+        "device": _device_name(network.device),
+    }
 
 
-def scored(trained: Trained, material: JobData) -> dict[str, Any]:
-    """A trained run's scores and what else describes its result: fields of its line."""
-    run = trained.run
-    network, method, watch, classes = (
-        run.network,
-        run.method,
-        run.watch,
-        len(material.dataset.classes),
-    )
-    data = method.data.to(network.device)
-    rows = [material.bank[clip.path] for clip in run.task.test]
-    with watch.part("filter"):
-        maps = filtered(network, rows)
-        check(network, rows)
-    scores = partial(score, network, method, data, labels=_labels(run.task.test), classes=classes)
+def _results(run: Prepared, data: JobData, training_clips: TrainingSet) -> dict[str, Any]:
+    """Return the fields that hold metrics and counts of test clips."""
+    network, method, watch = run.network, run.method, run.watch
+    rows = [data.features[clip.path] for clip in run.split.test]
+    targets = targets_of(run.split.test, data.dataset)
     stored = {}
+    with watch.part("filter"):
+        inputs = dense_inputs(network, rows)
+        check_frontend(network, rows)
     if method.reestimate_batch_norm:
         with watch.part("score stored"):
-            stored = {"metrics_stored_batch_norm": scores(maps=maps).metrics()}
+            result = ClipScores(score_clips(network, method, training_clips, inputs), targets)
+            stored = {"metrics_stored_batch_norm": result.metrics(run.job.metrics)}
         with watch.part("reestimate"):
-            reestimate(network, method, data)
-            if any(isinstance(module, nn.BatchNorm2d) for module in network.frontend.modules()):
-                maps = filtered(network, rows)  # its own statistics are new too
+            reestimate(network, method, training_clips)
+            if batch_norms(network.frontend):
+                inputs = dense_inputs(network, rows)  # its own statistics are new too
     with watch.part("score"):
-        result = scores(maps=maps)
-    with watch.part("measure"):
-        said = {"patch_statistics": measured(network, method, data), **_reports(network)}
+        result = ClipScores(score_clips(network, method, training_clips, inputs), targets)
+        metrics = result.metrics(run.job.metrics)
     return {
-        "metrics": result.metrics(),
-        "test_clips": result.clips,
-        "unscored_clips": result.unscored_clips,
-        "class_names": material.dataset.classes,
+        "metrics": metrics,
         **stored,
-        "confusion_matrix": result.confusion,
-        **asdict(trained.course),
-        "learned": {
-            name: values[-1] for name, values in trained.course.history.items() if name != "epoch"
-        },
-        **said,
-        "frontend_input": network.frontend.reads,
-        "parameters": sum(
-            parameter.numel() for parameter in network.parameters() if parameter.requires_grad
-        ),
-        "few_shot_split": split_digest(run.task),
-        **class_counts(run.task, classes),
-        "notes": material.dataset.notes,
-        "seconds": watch.seconds,
-        "device": " ".join(
-            [
-                str(network.device),
-                *([torch.cuda.get_device_name()] if network.device.type == "cuda" else []),
-            ]
-        ),
+        "test_clips": len(rows),
+        "unscored_clips": result.unscored_clips,
+        "confusion_matrix": result.confusion_matrix(),
     }
+
+
+def _device_name(device: torch.device) -> str:
+    return f"{device} {torch.cuda.get_device_name()}" if device.type == "cuda" else str(device)
 
 
 @torch.no_grad()
-def check(network: Network, rows: Sequence[np.ndarray]) -> None:
-    """Let a frontend that needs whole clips see a few of a bank's rows of test clips, for its report."""
+def check_frontend(network: Network, rows: Sequence[np.ndarray]) -> None:
+    """Let a frontend that needs whole clips see a few test clips, for its diagnostics."""
     if network.frontend.pointwise:
         return
-    some = np.linspace(0, len(rows) - 1, min(CHECKED, len(rows))).round().astype(int)
-    data = training_set(
-        network.frontend, [torch.from_numpy(rows[i].copy()) for i in some], [0] * len(some)
-    )
+    chosen = np.linspace(0, len(rows) - 1, min(CHECKED, len(rows))).round().astype(int)
+    clips = [torch.from_numpy(rows[number].copy()) for number in chosen]
+    data = training_set(network.frontend, clips, [0] * len(clips))
     network.frontend.check(*data.to(network.device).inputs)
 
 
-def _reports(network: Network) -> dict[str, Any]:
-    """What the frontends report, if they do."""
-    reports = [each.report() for each in network.frontends()]
+def _diagnostics(network: Network) -> dict[str, Any]:
+    """Return what the frontends report, if they do."""
     names = ("frontend_diagnostics", "support_frontend_diagnostics")
-    return {name: finite(report) for name, report in zip(names, reports, strict=False) if report}
+    reports = [frontend.report() for frontend in network.frontends()]
+    pairs = zip(names, reports, strict=False)
+    return {name: json_ready(report) for name, report in pairs if report}
 
 
-def prepared(
-    job: Job, classes: int, rows: list[Tensor], labels: list[int], random: Generators
-) -> tuple[Network, Method]:
-    """A job's untrained network and what trains it on clips. ConfigError where the two do not fit each other."""
-    network = build_network(job, classes)
-    method: Method = build(
-        job.method, data=training_set(network.frontend, rows, labels), generators=random
-    )
-    method.adapt(network)
-    return network, method
+def patch_statistics(
+    network: Network, method: Method, data: TrainingSet
+) -> dict[str, float | None]:
+    """Return what a pointwise frontend says of the patches of one more epoch, as means over them.
 
-
-def measured(network: Network, method: Method, data: TrainingSet) -> dict[str, float | None]:
-    """What the frontend says of the patches of one more epoch, a support's among them: means over patches."""
+    The patches of a support are among them.
+    """
     sums: Counter[str] = Counter()
     if not network.frontend.pointwise:
         return {}
+    count = 0
     for batch in method.batches(network.classifier.dropout_sizes):
-        here = batch.to(network.device)
-        said = network.frontend.patch_statistics(
-            cut(data.inputs[0], data.lengths, here.clips, here.starts)
+        patches = data.patches(batch.to(network.device))
+        cut_patches = cut(
+            patches.inputs[0], patches.lengths, patches.clips, patches.starts, patches.n_frames
         )
-        sums.update(
-            {name: value * len(batch.clips) for name, value in said.items()}
-            | {"patches": len(batch.clips)}
-        )
-    return {
-        name: finite(total / sums["patches"]) for name, total in sums.items() if name != "patches"
-    }
-
-
-def _labels(clips: tuple[Clip, ...]) -> list[int]:
-    return [clip.label for clip in clips]
+        statistics = network.frontend.patch_statistics(cut_patches)
+        sums.update({name: value * len(batch.clips) for name, value in statistics.items()})
+        count += len(batch.clips)
+    return {name: json_ready(total / count) for name, total in sums.items()}

@@ -1,47 +1,54 @@
-"""Runs that train together: network after network, or all of them as one by torch.func."""
+"""Runs that train together: one network by itself, or all of them as one by torch.func."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import replace
 from itertools import chain
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.graph import saved_tensors_hooks
 from torch.func import functional_call, stack_module_state, vmap
 from torch.nn.utils import clip_grad_norm_
-from torch.nn.utils.rnn import pad_sequence
 
-from fewshot_audio.training.methods.base import Batch, Generators, Method, TrainingSet
-from fewshot_audio.training.network import Network, Patches, cut
-
-COPIES = 3  # of a run's weights: their own, its network's, the gradients
-WORKSPACE = 2.5  # bytes that an update needs for each that its forward pass keeps
+from fewshot_audio.training.batchnorm import batch_norms
+from fewshot_audio.training.joined_sets import JoinedSets
+from fewshot_audio.training.methods.base import Batch, Method, TrainingSet
+from fewshot_audio.training.network import Network, Patches
 
 
 class Update(NamedTuple):
-    """The next update of some runs of a stack, whose batches have one size: their numbers, their batches (runs, batch, ...)."""
+    """The next update of some runs of a stack, whose batches have one size.
+
+    Args:
+        runs: Their numbers.
+        batch: Their batches (runs, batch, ...).
+    """
 
     runs: tuple[int, ...]
     batch: Batch
 
     def to(self, device: torch.device) -> "Update":
-        """The same on a device."""
+        """Return the same on a device."""
         return Update(self.runs, self.batch.to(device))
 
 
 class Stack(nn.Module, ABC):
-    """Networks on one device and the methods that train them, run by run; each run learns what it would learn alone."""
+    """Networks on one device and the methods that train them; each run learns as if alone.
 
-    networks: Sequence[Network]  # with the weights of now
+    Attributes:
+        networks: The networks, with the weights of now.
+        methods: How each of them is trained.
+        data: The clips that each is trained on, on the device.
+    """
+
+    networks: Sequence[Network]
     methods: Sequence[Method]
-    data: Sequence[TrainingSet]  # on the device
+    data: Sequence[TrainingSet]
 
     @abstractmethod
     def losses(self, update: Update) -> Tensor:
-        """The loss of each of the update's runs (runs,)."""
+        """Return the loss of each of the update's runs (runs,)."""
 
     @abstractmethod
     def gradients(self, max_norm: float | None) -> None:
@@ -53,7 +60,7 @@ class Stack(nn.Module, ABC):
 
 
 def make_stack(networks: Sequence[Network], methods: Sequence[Method]) -> Stack:
-    """Networks of one kind, on one device, and their methods to what trains them together."""
+    """Return what trains networks of one kind, on one device, together."""
     return (StackedRuns if len(networks) > 1 else SingleRun)(networks, methods)
 
 
@@ -63,74 +70,96 @@ class SingleRun(Stack):
     def __init__(self, networks: Sequence[Network], methods: Sequence[Method]):
         super().__init__()
         (network,), (method,) = networks, methods
-        self.networks, self.methods, self.data = (
-            nn.ModuleList([network]),
-            methods,
-            [method.data.to(network.device)],
-        )
+        self.network = network
+        self.networks, self.methods = (network,), methods
+        self.data = [method.data.to(network.device)]
 
     def losses(self, update: Update) -> Tensor:
-        batch, (data,) = update.batch.of(0), self.data
-        return self.methods[0].loss(
-            self.networks[0], data.patches(batch), data.labels[batch.clips], batch.noise
-        )[None]
+        """Return the loss (1,)."""
+        batch, data = update.batch.of(0), self.data[0]
+        patches, labels = data.patches(batch), data.labels[batch.clips]
+        return self.methods[0].loss(self.network, patches, labels, batch.noise)[None]
 
     def gradients(self, max_norm: float | None) -> None:
+        """Clip the gradients."""
         if max_norm is not None:
-            clip_grad_norm_(self.networks.parameters(), max_norm)
+            clip_grad_norm_(self.network.parameters(), max_norm)
 
     def release(self) -> None:
-        pass
+        """Do nothing: the weights are the network's own."""
 
 
 class StackedRuns(Stack):
-    """One network whose parameters and buffers hold those of all, (runs, ...) each, under torch.vmap.
+    """One network whose parameters and buffers hold those of all, (runs, ...), under torch.vmap.
 
-    Until `release` the networks look into it: a network's parameters are views of one run's slice. Each
-    run has an optimizer of its own on these, so a run that is not in an update keeps its weights and its
+    Until `release` the networks' parameters and buffers are views of one run's slice. Each run has
+    an optimizer of its own on these, so a run that is not in an update keeps its weights and its
     optimizer's state; it keeps its statistics too.
     """
 
     def __init__(self, networks: Sequence[Network], methods: Sequence[Method]):
         super().__init__()
         self.networks, self.methods = tuple(networks), methods
-        self.all = _stacked(networks)
+        self.all = stacked(networks)
         for run, network in enumerate(networks):
-            for mine, theirs in zip(_tensors(network), _tensors(self.all), strict=True):
-                mine.data = theirs.data[run]
+            for own, shared in zip(_tensors(network), _tensors(self.all), strict=True):
+                own.data = shared.data[run]
         sets = [method.data.to(networks[0].device) for method in methods]
-        self.joined = Joined(sets) if networks[0].frontend.pointwise else None
+        self.joined = JoinedSets(sets) if networks[0].frontend.pointwise else None
         self.data = self.joined.sets if self.joined else sets
 
     def losses(self, update: Update) -> Tensor:
-        patches, labels = self.joined.patches(update) if self.joined else self._mapped(update)
-        runs = torch.tensor(update.runs, device=labels.device)
+        """Return the losses; a run that is not in the update keeps its batch norms' statistics."""
+        if self.joined is None:
+            patches, labels = self._patches(update)
+        else:
+            patches, labels = self.joined.patches(update.runs, update.batch)
         parameters, buffers = dict(self.all.named_parameters()), dict(self.all.named_buffers())
-        everyone = len(runs) == len(self.data)
-        mine = buffers if everyone else {name: each[runs] for name, each in buffers.items()}
-        weights = (
-            parameters if everyone else {name: each[runs] for name, each in parameters.items()}
-        )
-        losses = vmap(self._loss)(weights, mine, patches, labels, update.batch.noise)
-        if not everyone:
-            for name, each in buffers.items():
-                each[runs] = mine[name]
+        if len(update.runs) == len(self.data):
+            return vmap(self._loss)(parameters, buffers, patches, labels, update.batch.noise)
+        runs = torch.tensor(update.runs, device=labels.device)
+        some = {name: each[runs] for name, each in buffers.items()}
+        weights = {name: each[runs] for name, each in parameters.items()}
+        losses = vmap(self._loss)(weights, some, patches, labels, update.batch.noise)
+        for name, each in buffers.items():
+            each[runs] = some[name]
         return losses
 
-    def _mapped(self, update: Update) -> tuple[Tensor, Tensor]:
-        """Patches (runs, batch, 128, bands) of maps, whose frontends see whole clips run by run, and labels (runs, batch)."""
-        named = self.all.named_parameters()
+    def gradients(self, max_norm: float | None) -> None:
+        """Clip each run's gradients by their own norm."""
+        gradients = [each.grad for each in self.all.parameters() if each.grad is not None]
+        if max_norm is not None:
+            norms = [each.reshape(len(each), -1).norm(dim=1) for each in gradients]
+            norm = torch.stack(norms).norm(dim=0)
+            factors = (max_norm / (norm + 1e-6)).clamp(max=1)  # as clip_grad_norm_
+            for each in gradients:
+                each.mul_(factors.view(-1, *[1] * (each.dim() - 1)))
+        for run, network in enumerate(self.networks):
+            for own, shared in zip(network.parameters(), self.all.parameters(), strict=True):
+                own.grad = None if shared.grad is None else shared.grad[run]
+
+    def release(self) -> None:
+        """Copy each network's weights."""
+        for network in self.networks:
+            for tensor in _tensors(network):
+                tensor.data = tensor.data.clone()
+
+    def _patches(self, update: Update) -> tuple[Tensor, Tensor]:
+        """Return patches of spectrograms (runs, batch, n_frames, bands) and labels (runs, batch).
+
+        Each run's frontends see whole clips, run by run.
+        """
         weights = {
             f"network.{name}": each.unbind()
-            for name, each in named
+            for name, each in self.all.named_parameters()
             if not name.startswith("classifier.")
         }
         patches, labels = [], []
         for place, run in enumerate(update.runs):
             batch, data = update.batch.of(place), self.data[run]
-            mine = {name: each[run] for name, each in weights.items()}
-            given = data.patches(batch), self.methods[run].supports
-            patches.append(functional_call(_Maps(self.networks[run]), mine, given))
+            own = {name: each[run] for name, each in weights.items()}
+            inputs = data.patches(batch), self.methods[run].supports
+            patches.append(functional_call(_Frontends(self.networks[run]), own, inputs))
             labels.append(data.labels[batch.clips])
         return torch.stack(patches), torch.stack(labels)
 
@@ -140,57 +169,14 @@ class StackedRuns(Stack):
         buffers: Mapping[str, Tensor],
         patches: Tensor,
         labels: Tensor,
-        noise: tuple,
+        noise: tuple[Tensor, ...],
     ) -> Tensor:
-        """One run's loss, as vmap sees it: each tensor without the dimension of runs."""
+        """Return one run's loss, as vmap sees it: each tensor without the dimension of runs."""
         tensors = {f"network.{name}": each for name, each in {**parameters, **buffers}.items()}
         return functional_call(_Loss(self.all, self.methods[0]), tensors, (patches, labels, noise))
 
-    def gradients(self, max_norm: float | None) -> None:
-        every = [each for each in self.all.parameters() if each.grad is not None]
-        if max_norm is not None:
-            norms = [each.grad.reshape(len(each), -1).norm(dim=1) for each in every]
-            norm = torch.stack(norms).norm(dim=0)
-            factors = (max_norm / (norm + 1e-6)).clamp(max=1)  # as clip_grad_norm_
-            for each in every:
-                each.grad.mul_(factors.view(-1, *[1] * (each.dim() - 1)))
-        for run, network in enumerate(self.networks):
-            for mine, theirs in zip(network.parameters(), self.all.parameters(), strict=True):
-                mine.grad = None if theirs.grad is None else theirs.grad[run]
 
-    def release(self) -> None:
-        for mine in (each for network in self.networks for each in _tensors(network)):
-            mine.data = mine.data.clone()
-
-
-class Joined:
-    """Training sets of maps in one array, padded to the longest, from which the patches of several runs are cut at once."""
-
-    def __init__(self, sets: Sequence[TrainingSet]):
-        counts = [len(each.labels) for each in sets]
-        self.maps = pad_sequence(
-            [each for part in sets for each in part.inputs[0]], batch_first=True
-        )
-        self.lengths, self.labels = (
-            torch.cat([each.lengths for each in sets]),
-            torch.cat([each.labels for each in sets]),
-        )
-        self.before = (
-            torch.tensor([0, *counts[:-1]]).cumsum(0).to(self.labels.device)
-        )  # clips of the runs before
-        parts = zip(
-            *(each.split(counts) for each in (self.maps, self.lengths, self.labels)), strict=True
-        )
-        self.sets = [TrainingSet((maps,), lengths, labels) for maps, lengths, labels in parts]
-
-    def patches(self, update: Update) -> tuple[Tensor, Tensor]:
-        """An update's patches (runs, batch, 128, bands) and labels (runs, batch)."""
-        clips = update.batch.clips + self.before[list(update.runs), None]
-        found = cut(self.maps, self.lengths, clips.flatten(), update.batch.starts.flatten())
-        return found.unflatten(0, clips.shape), self.labels[clips]
-
-
-class _Maps(nn.Module):
+class _Frontends(nn.Module):
     """A network's frontends as a module, so that functional_call can lend them other weights."""
 
     def __init__(self, network: Network):
@@ -198,11 +184,11 @@ class _Maps(nn.Module):
         self.network = network
 
     def forward(self, patches: Patches, supports: int) -> Tensor:
-        parts = (
-            (patches[:supports], self.network.frontends()[-1]),
-            (patches[supports:], self.network.frontend),
-        )
-        return torch.cat([part.through(frontend) for part, frontend in parts if len(part.clips)])
+        queries = patches[supports:].through(self.network.frontend)
+        if supports == 0:
+            return queries
+        support = patches[:supports].through(self.network.frontends()[-1])
+        return torch.cat([support, queries])
 
 
 class _Loss(nn.Module):
@@ -216,46 +202,26 @@ class _Loss(nn.Module):
         return self.method.loss(self.network, patches, labels, noise)
 
 
-def _stacked(networks: Sequence[Network]) -> Network:
-    """A network like each of these, whose tensors are theirs, (runs, ...)."""
-    found = deepcopy(networks[0])
-    for norm in (module for module in found.modules() if isinstance(module, nn.BatchNorm2d)):
-        norm.forward = torch.backends.cudnn.flags(enabled=False)(
-            norm.forward
-        )  # cuDNN's wants layouts that vmap does not give it
+def stacked(networks: Sequence[Network]) -> Network:
+    """Return a network like each of these, whose parameters and buffers are theirs, (runs, ...)."""
+    joint = deepcopy(networks[0])
+    without_cudnn = torch.backends.cudnn.flags(enabled=False)
+    for norm in batch_norms(joint):  # cuDNN's wants layouts that vmap does not give it
+        norm.forward = without_cudnn(norm.forward)  # type: ignore[method-assign]
     parameters, buffers = stack_module_state(list(networks))
-    for name, tensor in (parameters | buffers).items():
-        module, _, leaf = name.rpartition(".")
-        fresh = (
-            nn.Parameter(tensor.detach(), tensor.requires_grad) if name in parameters else tensor
-        )
-        setattr(found.get_submodule(module), leaf, fresh)
-    return found
+    for name, tensor in parameters.items():
+        parameter = nn.Parameter(tensor.detach(), requires_grad=tensor.requires_grad)
+        _set(joint, name, parameter)
+    for name, tensor in buffers.items():
+        _set(joint, name, tensor)
+    return joint
+
+
+def _set(network: Network, name: str, tensor: Tensor) -> None:
+    module, _, leaf = name.rpartition(".")
+    setattr(network.get_submodule(module), leaf, tensor)
 
 
 def _tensors(network: Network) -> Iterator[Tensor]:
-    """All parameters and buffers, in one order for all networks of a kind."""
+    """Yield all parameters and buffers, in one order for all networks of a kind."""
     return chain(network.parameters(), network.buffers())
-
-
-def bytes_of_run(network: Network, method: Method) -> int:
-    """What one more run of a stack takes on a network's device: its data, its weights, and what an update keeps for its
-    backward pass, found by one forward pass on random numbers of no run."""
-    spare, trial = replace(method, generators=Generators.named("memory")), deepcopy(network).train()
-    data = method.data.to(network.device)
-    batch = next(spare.batches(network.classifier.dropout_sizes)).to(network.device)
-    kept: dict[int, int] = {}
-
-    def keep(tensor: Tensor) -> Tensor:
-        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
-        return tensor
-
-    with saved_tensors_hooks(keep, lambda tensor: tensor):
-        loss = spare.loss(trial, data.patches(batch), data.labels[batch.clips], batch.noise)
-    del loss
-    weights = sum(each.nbytes for each in trial.parameters())
-    return (
-        sum(each.nbytes for each in data.inputs)
-        + COPIES * weights
-        + round(WORKSPACE * sum(kept.values()))
-    )

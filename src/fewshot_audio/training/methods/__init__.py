@@ -1,0 +1,1 @@
+"""How networks are trained: supervised, with several labels per clip, prototypical."""

@@ -1,100 +1,112 @@
-"""The contract of a way to fit: batches in, a loss out, and how patches make a clip's score."""
+"""The contract of a training method: batches, a loss, and how patches make a clip's score."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from pydantic import PositiveInt
 from torch import Tensor
 
-from fewshot_audio.seeding import seed_for
 from fewshot_audio.training.network import Network, Patches
+from fewshot_audio.training.randomness import Generators
 
 
 class Batch(NamedTuple):
-    """Which clips (batch,), from which frame (batch,), and the dropout's uniform numbers (batch, size) each."""
+    """The patches of an update, of one run or of several.
+
+    Args:
+        clips: Numbers of the clips (batch,), or (runs, batch).
+        starts: First frames of the patches, of the same shape.
+        noise: Uniform random numbers (batch, size), or (runs, batch, size), of each dropout layer.
+    """
 
     clips: Tensor
     starts: Tensor
     noise: tuple[Tensor, ...]
 
     def to(self, device: torch.device) -> "Batch":
-        """The same on a device."""
-        return Batch(
-            self.clips.to(device),
-            self.starts.to(device),
-            tuple(each.to(device) for each in self.noise),
-        )
+        """Return the same on a device."""
+        noise = tuple(each.to(device) for each in self.noise)
+        return Batch(self.clips.to(device), self.starts.to(device), noise)
 
     @classmethod
     def of_runs(cls, batches: Sequence["Batch"]) -> "Batch":
-        """Batches of one size as one, (runs, batch, ...)."""
-        clips, starts, noise = zip(*batches, strict=True)
-        return cls(
-            torch.stack(clips),
-            torch.stack(starts),
-            tuple(torch.stack(each) for each in zip(*noise, strict=True)),
-        )
+        """Return batches of one size as one (runs, batch, ...)."""
+        clips = torch.stack([batch.clips for batch in batches])
+        starts = torch.stack([batch.starts for batch in batches])
+        layers = zip(*(batch.noise for batch in batches), strict=True)
+        return cls(clips, starts, tuple(torch.stack(layer) for layer in layers))
 
     def of(self, place: int) -> "Batch":
-        """One run's batch of several."""
-        return Batch(
-            self.clips[place], self.starts[place], tuple(each[place] for each in self.noise)
-        )
+        """Return the batch of one of the runs."""
+        noise = tuple(each[place] for each in self.noise)
+        return Batch(self.clips[place], self.starts[place], noise)
 
 
 class TrainingSet(NamedTuple):
-    """The clips that a run trains on: what its frontend prepared of them, frames (clips,), labels (clips,)."""
+    """The clips that a run trains on.
+
+    Args:
+        inputs: What the frontend prepared of them.
+        lengths: Frames of each clip (clips,).
+        labels: Labels (clips,), or for several labels per clip 0 and 1 (clips, n_classes).
+        n_frames: Frames of a patch.
+    """
 
     inputs: tuple[Tensor, ...]
     lengths: Tensor
     labels: Tensor
+    n_frames: int = 128
 
     def patches(self, batch: Batch) -> Patches:
-        """A batch on the same device to its patches."""
-        return Patches(self.inputs, self.lengths, batch.clips, batch.starts)
+        """Return the patches of a batch on the same device."""
+        return Patches(self.inputs, self.lengths, batch.clips, batch.starts, self.n_frames)
 
     def to(self, device: torch.device) -> "TrainingSet":
-        """The same on a device."""
+        """Return the same on a device."""
         return TrainingSet(
             tuple(each.to(device) for each in self.inputs),
             self.lengths.to(device),
             self.labels.to(device),
+            self.n_frames,
         )
 
 
-@dataclass(frozen=True)
-class Generators:
-    """A run's generators, one per use, on the CPU so that every device sees the same numbers."""
-
-    init: torch.Generator
-    patches: torch.Generator
-    dropout: torch.Generator
-    support: torch.Generator
-
-    @classmethod
-    def named(cls, *names: str | int) -> "Generators":
-        """Independent generators that depend on the names alone."""
-        uses = ("init", "patches", "dropout", "support")
-        return cls(*(torch.Generator().manual_seed(seed_for(use, *names)) for use in uses))
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Method(ABC):
-    """One run's way to train a network on few clips and to score others with it."""
+    """How one run trains a network on its clips, and scores others with it.
 
-    data: TrainingSet  # on the CPU
+    Args:
+        data: The clips that train, on the CPU.
+        generators: The run's random numbers.
+        max_epochs: Largest number of epochs; None: until `stop_reason` gives one.
+        test_hop: Frames between the patches of a clip that is scored.
+        reestimate_batch_norm: Whether batch norm's statistics are estimated anew after training.
+        score_in_bfloat16: Whether clips pass through the classifier in bfloat16 when scored.
+        keep_best: Metric on the clips that validate; the weights of the epoch at which it is best
+            are kept. None: those of the last epoch.
+    """
+
+    multi_label: ClassVar[bool] = False
+    """Whether it trains on clips with several labels."""
+
+    data: TrainingSet
     generators: Generators
-    max_epochs: PositiveInt | None  # None: until `stop_reason`
-    test_hop: PositiveInt  # frames between the patches of a clip to score
-    reestimate_batch_norm: bool  # the batch norms' statistics, after training
-    score_in_bfloat16: bool  # test clips through the classifier in bfloat16
+    max_epochs: PositiveInt | None
+    test_hop: PositiveInt
+    reestimate_batch_norm: bool = False
+    score_in_bfloat16: bool = False
+    keep_best: str | None = None
 
     @abstractmethod
     def adapt(self, network: Network) -> None:
-        """Add to an untrained network what this method needs. ConfigError where the method cannot train it."""
+        """Add to an untrained network what this method needs.
+
+        Raises:
+            ConfigError: The method cannot train this network.
+        """
 
     @property
     def supports(self) -> int:
@@ -103,24 +115,39 @@ class Method(ABC):
 
     @abstractmethod
     def batches(self, dropout_sizes: tuple[int, ...]) -> Iterator[Batch]:
-        """The next epoch's batches."""
+        """Yield the batches of the next epoch."""
 
     @abstractmethod
     def loss(
         self, network: Network, patches: Patches | Tensor, labels: Tensor, noise: tuple[Tensor, ...]
     ) -> Tensor:
-        """A batch's patches, labels (batch,) and dropout noise to the scalar that is minimised."""
+        """Return the scalar that is minimised.
+
+        Args:
+            network: The network in training mode.
+            patches: The patches of a batch.
+            labels: Their labels (batch,) or (batch, n_classes).
+            noise: The batch's random numbers for dropout.
+        """
 
     @abstractmethod
     def stop_reason(self, network: Network, data: TrainingSet) -> str | None:
-        """Why training ends after the epoch that is over, None while it goes on. Called once per epoch.
+        """Return why training ends after this epoch, None while it goes on.
 
-        `data` is the method's own, on the network's device, here and below.
+        Called once per epoch.
+
+        Args:
+            network: The network in training mode, as it must be left.
+            data: The method's own clips, on the network's device.
         """
 
     @abstractmethod
     def scorer(self, network: Network, data: TrainingSet) -> Callable[[Tensor], Tensor]:
-        """A network in evaluation mode to the function from its outputs (..., size) to patch scores (..., classes).
+        """Return the function from outputs (..., size) to patch scores (..., n_classes).
 
-        A clip's answer is the class with the largest mean over its patches.
+        A clip's score is the mean over its patches.
+
+        Args:
+            network: The network in evaluation mode.
+            data: The method's own clips, on the network's device.
         """

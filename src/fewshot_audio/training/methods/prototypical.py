@@ -1,4 +1,4 @@
-"""Prototypical networks as in the study: distances to the mean embedding of a few fixed patches per class."""
+"""Prototypical networks: distances to the mean embedding of a few fixed patches per class."""
 
 from collections.abc import Callable, Iterator
 from copy import deepcopy
@@ -12,33 +12,40 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from fewshot_audio.models.base import patch_starts
-from fewshot_audio.training.evaluate import best
 from fewshot_audio.training.methods.base import Batch, Method, TrainingSet
+from fewshot_audio.training.metrics import ClipScores
 from fewshot_audio.training.network import Network, Patches
 
-AT_ONCE = 32  # patches embedded together when the training clips are scored
+BATCH = 32  # patches embedded together when the training clips are scored
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Prototypical(Method):
-    """Each class is the mean embedding of its support; a query's logits are minus its mean squared distances to them.
+    """A query's logits are minus its mean squared distances to the prototypes of the classes.
 
-    The support, one patch of up to `support` clips per class, is drawn once and serves in training and test; every update has
-    new queries, `queries` patches per class. After each epoch the training clips are scored; training ends once the number
-    of epochs without a new best, counted over the whole run, exceeds `patience`. A clip's score is the mean of its patches'
-    log-probabilities. Source: Snell, Swersky & Zemel, arXiv 1703.05175, as configured in Pons, Serrà & Serra, arXiv 1810.10274.
+    A class's prototype is the mean embedding of its support: one patch of up to `support` clips,
+    drawn once, the same in training and test. After each epoch the training clips are scored;
+    training ends once the number of epochs without a new best, counted over the whole run, exceeds
+    `patience`. A clip's score is the mean of its patches' log-probabilities. Source: Snell,
+    Swersky & Zemel, arXiv 1703.05175, as configured in Pons, Serrà & Serra, arXiv 1810.10274.
+
+    Args:
+        support: Clips per class.
+        queries: Patches per class, new in every update.
+        train_hop: Frames between the patches of a training clip.
+        patience: Epochs without a new best accuracy on the training clips.
+        own_frontend: Whether the support passes through a frontend of its own.
     """
 
-    support: PositiveInt  # clips per class
-    queries: PositiveInt  # patches per class
-    train_hop: PositiveInt  # frames between the patches of a training clip
-    patience: NonNegativeInt  # epochs
-    own_frontend: bool  # supports pass through a frontend of their own
-    accuracies: list[float] = field(
-        default_factory=list, init=False
-    )  # on the training clips, epoch by epoch
+    support: PositiveInt
+    queries: PositiveInt
+    train_hop: PositiveInt
+    patience: NonNegativeInt
+    own_frontend: bool = False
+    accuracies: list[float] = field(default_factory=list, init=False)  # of training clips, by epoch
 
     def adapt(self, network: Network) -> None:
+        """Add a frontend for the support where it has its own."""
         if self.own_frontend:
             network.support_frontend = deepcopy(network.frontend)
 
@@ -46,7 +53,7 @@ class Prototypical(Method):
     def windows(self) -> tuple[Tensor, Tensor]:
         """Clip (patches,) and first frame (patches,) of every patch of the training clips."""
         starts = [
-            torch.tensor(patch_starts(frames, self.train_hop))
+            torch.tensor(patch_starts(frames, self.data.n_frames, self.train_hop))
             for frames in self.data.lengths.tolist()
         ]
         clips = [torch.full_like(each, clip) for clip, each in enumerate(starts)]
@@ -56,9 +63,8 @@ class Prototypical(Method):
     def windows_of_classes(self) -> list[Tensor]:
         """The numbers of each class's patches."""
         labels = self.data.labels[self.windows[0]]
-        return [
-            (labels == label).nonzero()[:, 0] for label in range(int(self.data.labels.max()) + 1)
-        ]
+        n_classes = int(self.data.labels.max()) + 1
+        return [(labels == label).nonzero()[:, 0] for label in range(n_classes)]
 
     @cached_property
     def support_windows(self) -> Tensor:
@@ -74,77 +80,79 @@ class Prototypical(Method):
 
     @property
     def supports(self) -> int:
+        """How many patches the support has."""
         return self.support_windows.numel()
 
     def batches(self, dropout_sizes: tuple[int, ...]) -> Iterator[Batch]:
+        """Yield batches that hold the support, then new queries."""
         per_update = sum(min(self.queries, len(windows)) for windows in self.windows_of_classes)
         for _ in range(len(self.windows[0]) // per_update):
-            order = [
-                windows[
-                    torch.randperm(len(windows), generator=self.generators.patches)[: self.queries]
-                ]
-                for windows in self.windows_of_classes
-            ]
-            windows = torch.cat([self.support_windows.flatten(), *order])
+            chosen = [self.support_windows.flatten()]
+            for windows in self.windows_of_classes:
+                order = torch.randperm(len(windows), generator=self.generators.patches)
+                chosen.append(windows[order[: self.queries]])
+            numbers = torch.cat(chosen)
             noise = tuple(
-                torch.rand(len(windows), size, generator=self.generators.dropout)
+                torch.rand(len(numbers), size, generator=self.generators.dropout)
                 for size in dropout_sizes
             )
-            yield Batch(self.windows[0][windows], self.windows[1][windows], noise)
+            yield Batch(self.windows[0][numbers], self.windows[1][numbers], noise)
 
     def loss(
         self, network: Network, patches: Patches | Tensor, labels: Tensor, noise: tuple[Tensor, ...]
     ) -> Tensor:
-        """The batch holds the support, then the queries; each has batch statistics of its own, as in the original."""
-        support = network(
-            patches[: self.supports], tuple(each[: self.supports] for each in noise), support=True
-        )
-        queries = network(patches[self.supports :], tuple(each[self.supports :] for each in noise))
-        return cross_entropy(
-            -distances(queries, prototypes(support, len(self.support_windows))),
-            labels[self.supports :],
-        )
+        """Return the queries' mean cross-entropy.
+
+        Support and queries have batch statistics of their own, as in the original.
+        """
+        count = self.supports
+        support_noise = tuple(each[:count] for each in noise)
+        query_noise = tuple(each[count:] for each in noise)
+        support = network(patches[:count], support_noise, support=True)
+        queries = network(patches[count:], query_noise)
+        centres = prototypes(support, len(self.support_windows))
+        return cross_entropy(-distances(queries, centres), labels[count:])
 
     def stop_reason(self, network: Network, data: TrainingSet) -> str | None:
+        """Count the epochs without a new best accuracy on the training clips."""
         self.accuracies.append(self._training_accuracy(network, data))
         bests = len(set(accumulate(self.accuracies, max)))
         without = len(self.accuracies) - bests
         return f"{without} epochs without a new best" if without > self.patience else None
 
     def scorer(self, network: Network, data: TrainingSet) -> Callable[[Tensor], Tensor]:
+        """Return the log-probabilities of embeddings."""
         with torch.inference_mode():
             support = network(self._patches(data, self.support_windows.flatten()), support=True)
             centres = prototypes(support, len(self.support_windows))
         return lambda embeddings: (-distances(embeddings, centres)).log_softmax(-1)
 
     def _training_accuracy(self, network: Network, data: TrainingSet) -> float:
-        """The share of training clips answered correctly; the network is in training mode again afterwards."""
+        """Return the accuracy on the training clips; leave the network in training mode."""
         network.eval()
         scorer = self.scorer(network, data)
         with torch.inference_mode():
-            chunks = torch.arange(len(self.windows[0])).split(AT_ONCE)
-            scores = torch.cat(
-                [scorer(network(self._patches(data, chunk))).cpu() for chunk in chunks]
-            )
+            chunks = torch.arange(len(self.windows[0])).split(BATCH)
+            outputs = [scorer(network(self._patches(data, chunk))).cpu() for chunk in chunks]
+            scores = torch.cat(outputs)
         network.train()
-        clips = scores.new_zeros(len(self.data.labels), scores.shape[1]).index_add(
-            0, self.windows[0], scores
-        )
+        sums = scores.new_zeros(len(self.data.labels), scores.shape[1])
+        sums = sums.index_add(0, self.windows[0], scores)
         counts = torch.bincount(self.windows[0])
-        return (best(clips / counts[:, None]) == self.data.labels).double().mean().item()
+        answers = ClipScores(sums / counts[:, None], self.data.labels).answers
+        return (answers == self.data.labels).double().mean().item()
 
-    def _patches(self, data: TrainingSet, windows: Tensor) -> Patches:
-        """The patches of these numbers, of the training set wherever it is."""
-        return data.patches(
-            Batch(self.windows[0][windows], self.windows[1][windows], ()).to(data.labels.device)
-        )
+    def _patches(self, data: TrainingSet, numbers: Tensor) -> Patches:
+        """Return the patches with these numbers, of the training set wherever it is."""
+        batch = Batch(self.windows[0][numbers], self.windows[1][numbers], ())
+        return data.patches(batch.to(data.labels.device))
 
 
-def prototypes(embeddings: Tensor, classes: int) -> Tensor:
-    """A support's embeddings (classes * clips, size), class by class, to their means (classes, size)."""
-    return embeddings.unflatten(0, (classes, -1)).mean(1)
+def prototypes(embeddings: Tensor, n_classes: int) -> Tensor:
+    """Return the means (n_classes, size) of a support's embeddings (n_classes * clips, size)."""
+    return embeddings.unflatten(0, (n_classes, -1)).mean(1)
 
 
 def distances(embeddings: Tensor, centres: Tensor) -> Tensor:
-    """Embeddings (..., size) and prototypes (classes, size) to mean squared differences (..., classes)."""
+    """Return mean squared differences (..., n_classes) to prototypes (n_classes, size)."""
     return (embeddings[..., None, :] - centres).square().mean(-1)

@@ -1,4 +1,4 @@
-"""Prototypical training against a plain loop, a simulation of its stopping rule, and scores by hand."""
+"""Prototypical training: a plain loop, a simulation of its stopping rule, scores by hand."""
 
 import math
 from dataclasses import replace
@@ -10,13 +10,12 @@ from torch.nn.functional import elu, max_pool2d
 
 from defaults import SGD, clipped
 from fewshot_audio import config
-from fewshot_audio.frontends.log_fixed import LogFixed
-from fewshot_audio.frontends.log_learn import LogLearn
+from fewshot_audio.frontends.log import LogFixed, LogLearn
 from fewshot_audio.models.base import patchwise
 from fewshot_audio.models.vgg import VGG
 from fewshot_audio.runner import execute as work
 from fewshot_audio.runner.store import Store
-from fewshot_audio.training.evaluate import score
+from fewshot_audio.training.evaluate import score_clips
 from fewshot_audio.training.loop import fit, training_set
 from fewshot_audio.training.methods.base import Generators
 from fewshot_audio.training.methods.prototypical import Prototypical
@@ -39,8 +38,6 @@ def method(data, **changes):
     settings = {
         "max_epochs": 2,
         "test_hop": 42,
-        "reestimate_batch_norm": False,
-        "score_in_bfloat16": False,
     }
     own = {"support": 2, "queries": 2, "train_hop": 42, "patience": 200, "own_frontend": False}
     return Prototypical(
@@ -49,7 +46,9 @@ def method(data, **changes):
 
 
 def network(frontend=None, frames=False):
-    return Network(frontend or LogFixed(1, 1e-6, 10), VGG(3, 4, 5, frames))
+    return Network(
+        frontend or LogFixed(1, 1e-6, 10), VGG(3, width=4, embedding=5, norm_frames=frames)
+    )
 
 
 def test_the_support_is_one_patch_of_different_clips_and_stays_the_same(data):
@@ -126,8 +125,12 @@ def embed(net, patches, noise):
 
 def test_a_fit_is_the_plain_loop(data):
     ours, plain = network(), network()
-    (course,) = fit([ours], [method(data, max_epochs=1)], clipped(0.5), "cpu")
-    assert (course.epochs, course.updates, course.stop_reason) == (1, 4, "1 epochs, the number set")
+    (history,) = fit([ours], [method(data, max_epochs=1)], clipped(0.5), "cpu")
+    assert (history.epochs, history.updates, history.stop_reason) == (
+        1,
+        4,
+        "1 epochs, the number set",
+    )
     settings = method(data)
     plain.classifier.initialise(settings.generators.init)
     for batch in settings.batches(plain.classifier.dropout_sizes):
@@ -181,10 +184,10 @@ def test_training_ends_as_the_original_s_does(data, monkeypatch, seed):
 
 
 def test_training_ends_by_itself_and_says_why(data):
-    (course,) = fit([network()], [method(data, max_epochs=None, patience=3)], SGD, "cpu")
-    assert course.stop_reason == "4 epochs without a new best"
-    assert course.epochs >= 5
-    assert course.updates == 4 * course.epochs
+    (history,) = fit([network()], [method(data, max_epochs=None, patience=3)], SGD, "cpu")
+    assert history.stop_reason == "4 epochs without a new best"
+    assert history.epochs >= 5
+    assert history.updates == 4 * history.epochs
 
 
 def by_hand(net, data, settings, maps):
@@ -204,7 +207,7 @@ def by_hand(net, data, settings, maps):
             whole = torch.from_numpy(
                 np.tile(each, (128 // len(each) + 1, 1))[:128] if len(each) < 128 else each
             )
-            embedded = patchwise(net.classifier, net.frontend(whole[None]), 42)[0]
+            embedded = patchwise(net.classifier, net.frontend(whole[None]), 128, 42)[0]
             scores = torch.exp(-((embedded[:, None] - centres) ** 2).mean(2))
             found.append((scores / scores.sum(1, keepdim=True)).log().mean(0))
     return torch.stack(found)
@@ -224,18 +227,8 @@ def test_clips_are_scored_by_the_mean_log_probability_of_patches_at_hop_42(data,
         for scale in (1, 2, 3)
     ]
     expected = by_hand(net, data, settings, maps)
-    scorer = settings.scorer(net, data)
-    with torch.inference_mode():
-        found = torch.stack(
-            [
-                scorer(net.forward_dense(torch.from_numpy(each)[None], 42)).mean(1)[0]
-                for each in maps
-            ]
-        )
-    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
-    labels = expected.argmax(1).tolist()
-    assert score(net, settings, data, maps, labels, 3).correct == len(maps)
-    assert score(net, settings, data, maps, [(label + 1) % 3 for label in labels], 3).correct == 0
+    scores = score_clips(net, settings, data, maps)
+    torch.testing.assert_close(scores, expected, atol=1e-5, rtol=1e-4)
 
 
 def test_the_accuracy_on_the_training_clips_is_that_of_their_patches(data):
@@ -253,8 +246,8 @@ def test_supports_may_have_a_frontend_of_their_own(data):
     shared, own = network(LogLearn(7, 1, "e")), network(LogLearn(7, 1, "e"))
     for net, settings in ((shared, method(data)), (own, method(data, own_frontend=True))):
         settings.adapt(net)
-        (course,) = fit([net], [settings], SGD, "cpu")
-        assert course.history["alpha"][0] == pytest.approx(1096.633, abs=1e-3)
+        (history,) = fit([net], [settings], SGD, "cpu")
+        assert history.history["alpha"][0] == pytest.approx(1096.633, abs=1e-3)
     assert (
         sum(p.numel() for p in own.parameters()) == sum(p.numel() for p in shared.parameters()) + 2
     )
@@ -285,7 +278,7 @@ def test_a_job_trains_and_stores_it_like_any_other(synthetic_root, machine, mode
     ]
     job = config.job(config.composed([*data, *quick, "frontend=log_learn"]))
     assert work.run(job, machine).failed == ()
-    (line,) = Store(machine.results).lines()
+    (line,) = Store(machine.results).records()
     assert (line["epochs"], line["stop_reason"]) == (2, "2 epochs, the number set")
     assert line["updates"] >= 2
     assert ("support alpha" in line["learned"]) == (model == "proto_original")
@@ -294,6 +287,6 @@ def test_a_job_trains_and_stores_it_like_any_other(synthetic_root, machine, mode
     assert line["clips_per_class"] == [2] * 5
     again = replace(machine, results=tmp_path / "again")
     work.run(job, again)
-    (other,) = Store(again.results).lines()
-    same = ("key", "accuracy", "confusion_matrix", "learned", "path", "patch_statistics")
+    (other,) = Store(again.results).records()
+    same = ("key", "metrics", "confusion_matrix", "learned", "history", "patch_statistics")
     assert {name: line[name] for name in same} == {name: other[name] for name in same}

@@ -1,0 +1,81 @@
+"""What can be said of a job's settings before anything trains."""
+
+from copy import deepcopy
+
+import torch
+
+from fewshot_audio.components import build
+from fewshot_audio.frontends.base import Frontend
+from fewshot_audio.training.methods.base import Method
+from fewshot_audio.training.metrics import check_metrics
+from fewshot_audio.training.network import build_network
+from fewshot_audio.training.optimizers import make_optimizer, make_scheduler
+from fewshot_audio.types import ConfigError, Dataset, Job
+
+
+def check_job(job: Job, dataset: Dataset) -> tuple[str, ...]:
+    """Check that a job's settings can train on a dataset, without training.
+
+    Returns:
+        What a user must know of the frontend's settings.
+
+    Raises:
+        ConfigError: A setting is impossible, or two of them do not fit each other.
+    """
+    network = build_network(job, len(dataset.classes), "meta")
+    check_spectrograms(network.frontend, job.frontend.name, job.mel.n_bands)
+    method: Method = build(job.method, data=None, generators=None)
+    method.adapt(network)
+    check_labels(job, method, dataset)
+    check_metrics(job.metrics, len(dataset.classes), method.keep_best, method.multi_label)
+    if method.keep_best is not None and not dataset.fold(job.fold).valid:
+        raise ConfigError(
+            f"method.keep_best={method.keep_best}: {dataset.name}, fold {job.fold}, has no clips "
+            "that validate; choose a dataset with a valid split, or method.keep_best=null for the "
+            "weights of the last epoch"
+        )
+    make_scheduler(make_optimizer(network, job.optimizer), job.optimizer)
+    return network.frontend.notes
+
+
+def check_labels(job: Job, method: Method, dataset: Dataset) -> None:
+    """Raise ConfigError where a method does not take as many labels as clips have."""
+    if dataset.multi_label and not method.multi_label:
+        raise ConfigError(
+            f"method={job.method.name}: {dataset.name} has several labels per clip; choose "
+            "method=multilabel metrics=multilabel"
+        )
+    if method.multi_label and not dataset.multi_label:
+        raise ConfigError(
+            f"method={job.method.name}: {dataset.name} has one label per clip; choose "
+            "method=supervised metrics=multiclass"
+        )
+
+
+@torch.no_grad()
+def check_spectrograms(frontend: Frontend, name: str, n_bands: int = 128) -> None:
+    """Check what a frontend makes of mel spectrograms.
+
+    Raises:
+        ConfigError: It gives another number of bands, or is said to be pointwise and is not.
+    """
+    if frontend.reads != "mel":
+        return
+    frontend = deepcopy(frontend).eval()
+    rows = torch.rand(1, 8, n_bands, generator=torch.Generator().manual_seed(0))
+    try:
+        output, frames = frontend.spectrogram(rows), frontend.frames(rows.shape[1])
+    except RuntimeError:  # each of its runs will fail, with a traceback
+        return
+    if output.shape != (1, frames, n_bands):
+        raise ConfigError(
+            f"frontend={name}: spectrograms of shape {tuple(output.shape)}, expected (clips, "
+            f"frames, n_bands): (1, {frames}, {n_bands}); change n_bands or the frontend"
+        )
+    if not frontend.pointwise:
+        return
+    if not torch.allclose(frontend.spectrogram(rows[:, 3:]), output[:, 3:], equal_nan=True):
+        raise ConfigError(
+            f"frontend={name}: a value of its output depends on other values; set "
+            "pointwise = False in its class"
+        )

@@ -1,0 +1,65 @@
+"""Training on one random patch per clip and epoch."""
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from pydantic import NonNegativeFloat, PositiveInt
+from torch import Tensor
+
+from fewshot_audio.training.methods.base import Batch, Method, TrainingSet
+from fewshot_audio.training.network import Network, Patches
+from fewshot_audio.types import ConfigError
+
+
+@dataclass(frozen=True, kw_only=True)
+class RandomPatches(Method):
+    """One random patch per clip and epoch, reshuffled; weight decay on kernels in the loss.
+
+    Args:
+        batch_size: Patches of an update.
+        weight_decay: Factor of half the sum of squares of all kernels, in the loss.
+    """
+
+    batch_size: PositiveInt
+    weight_decay: NonNegativeFloat
+
+    @abstractmethod
+    def cost(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        """Return the mean cost of a batch's outputs (batch, n_classes)."""
+
+    def adapt(self, network: Network) -> None:
+        """Check that there is an end to training and one output per class."""
+        if self.max_epochs is None:
+            raise ConfigError(
+                "method.max_epochs=null: this method ends after a number of epochs; give it, as in "
+                "method.max_epochs=199"
+            )
+        if network.classifier.embeds:
+            raise ConfigError(
+                "this model gives embeddings, not one output per class: train it with "
+                "method=prototypical"
+            )
+
+    def batches(self, dropout_sizes: tuple[int, ...]) -> Iterator[Batch]:
+        """Yield batches that hold each clip once, from a random frame that leaves a patch."""
+        random, count = self.generators, len(self.data.labels)
+        choices = (self.data.lengths - self.data.n_frames).clamp(min=0) + 1
+        uniform = torch.rand(count, generator=random.patches, dtype=torch.float64)
+        starts = (uniform * choices).long()
+        for clips in torch.randperm(count, generator=random.patches).split(self.batch_size):
+            noise = tuple(
+                torch.rand(len(clips), size, generator=random.dropout) for size in dropout_sizes
+            )
+            yield Batch(clips, starts[clips], noise)
+
+    def loss(
+        self, network: Network, patches: Patches | Tensor, labels: Tensor, noise: tuple[Tensor, ...]
+    ) -> Tensor:
+        """Return the cost and the weight decay."""
+        penalty = sum(kernel.square().sum() for kernel in network.classifier.kernels())
+        return self.cost(network(patches, noise), labels) + self.weight_decay / 2 * penalty
+
+    def stop_reason(self, network: Network, data: TrainingSet) -> None:
+        """Go on to the last epoch."""

@@ -1,0 +1,110 @@
+"""Runs before their training: which clips, which network, which method."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from fewshot_audio.components import build
+from fewshot_audio.datasets.splits import FewShotSplits
+from fewshot_audio.features.cache import FeatureCache
+from fewshot_audio.training.checks import check_labels
+from fewshot_audio.training.loop import training_set
+from fewshot_audio.training.methods.base import Method
+from fewshot_audio.training.network import Network, build_network
+from fewshot_audio.training.randomness import Generators
+from fewshot_audio.types import Clip, Dataset, FewShotSplit, Job
+
+
+@dataclass(frozen=True)
+class JobData:
+    """What all runs of a job share.
+
+    Args:
+        dataset: The clips.
+        splits: Which of them train.
+        features: The features of each clip.
+    """
+
+    dataset: Dataset
+    splits: FewShotSplits
+    features: FeatureCache
+
+
+class Stopwatch:
+    """Seconds by part."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def part(self, name: str, shared_by: int = 1) -> Iterator[None]:
+        """Count the block's time under a name, or the share of one of those who share it."""
+        start = time.perf_counter()
+        yield
+        self.seconds[name] = round((time.perf_counter() - start) / shared_by, 4)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A run before its training."""
+
+    job: Job
+    split: FewShotSplit
+    network: Network
+    method: Method
+    watch: Stopwatch
+
+
+def prepare_run(job: Job, data: JobData, n_per_class: int | None, repeat: int) -> Prepared:
+    """Return one run's split, its untrained network and its method."""
+    watch = Stopwatch()
+    with watch.part("prepare"):
+        split = data.splits.split(n_per_class, repeat)
+        rows = [torch.from_numpy(data.features[clip.path].copy()) for clip in split.train]
+        names = job.seed, data.dataset.name, job.fold, n_per_class, repeat
+        generators = Generators.named(*names)
+        labels = targets_of(split.train, data.dataset)
+        n_classes = len(data.dataset.classes)
+        network, method = prepared(job, n_classes, rows, labels, generators)
+        check_labels(job, method, data.dataset)
+    return Prepared(job, split, network, method, watch)
+
+
+def prepared(
+    job: Job,
+    n_classes: int,
+    rows: list[Tensor],
+    labels: list[int] | Tensor,
+    generators: Generators,
+) -> tuple[Network, Method]:
+    """Return a job's untrained network and what trains it on clips.
+
+    Args:
+        job: The settings.
+        n_classes: Number of classes.
+        rows: Features (rows, columns) of each training clip.
+        labels: Labels (clips,), or for several labels per clip 0 and 1 (clips, n_classes).
+        generators: The run's random numbers.
+
+    Raises:
+        ConfigError: Network and method do not fit each other.
+    """
+    network = build_network(job, n_classes, seed=generators.init.initial_seed())
+    data = training_set(network.frontend, rows, labels, job.patch_frames)
+    method: Method = build(job.method, data=data, generators=generators)
+    method.adapt(network)
+    return network, method
+
+
+def targets_of(clips: Sequence[Clip], dataset: Dataset) -> Tensor:
+    """Return the labels (clips,) of clips, or 0 and 1 (clips, n_classes) for several per clip."""
+    if not dataset.multi_label:
+        return torch.tensor([clip.label for clip in clips])
+    targets = torch.zeros(len(clips), len(dataset.classes))
+    for number, clip in enumerate(clips):
+        targets[number, list(clip.labels)] = 1
+    return targets

@@ -1,0 +1,114 @@
+"""Which runs can train as a stack, and how many."""
+
+import gc
+from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+from torch.autograd.graph import saved_tensors_hooks
+from torch.func import functional_call, vmap
+
+from fewshot_audio.training.methods.base import Method
+from fewshot_audio.training.network import Network
+from fewshot_audio.training.randomness import Generators, isolated
+from fewshot_audio.training.stack import stacked
+
+COPIES = 3  # of a run's weights: their own, its network's, the gradients
+WORKSPACE = 2.5  # bytes that an update needs for each that its forward pass keeps
+FREE_SHARE = 0.8  # of a GPU's free memory that a stack may take
+PROBE = 3  # patches
+
+
+def why_not_stacked(networks: Sequence[Network], n_bands: int) -> str | None:
+    """Return why networks of one kind cannot train as a stack exactly; None where they can.
+
+    The first two are tried in training mode on random patches, alone and under torch.func.vmap:
+    they must draw no random numbers of their own, and outputs and statistics must be the same.
+
+    Args:
+        networks: Untrained networks on the CPU, which stay as they are.
+        n_bands: Bands of a patch.
+    """
+    names = dict(networks[0].named_parameters(remove_duplicate=False))
+    if len(names) > len(list(networks[0].parameters())):
+        return "it uses one weight in several places"
+    random = torch.Generator().manual_seed(0)
+    classifier = networks[0].classifier
+    patches = torch.rand(2, PROBE, classifier.n_frames, n_bands, generator=random)
+    noise = tuple(torch.rand(2, PROBE, n, generator=random) for n in classifier.dropout_sizes)
+    with torch.no_grad(), isolated(0):
+        alone = [deepcopy(network).train() for network in networks[:2]]
+        before = torch.get_rng_state()
+        outputs = [
+            network(patches[run], tuple(each[run] for each in noise))
+            for run, network in enumerate(alone)
+        ]
+        if not torch.equal(before, torch.get_rng_state()):
+            return "it draws random numbers while it trains"
+        return _difference_of_stack(networks[:2], alone, torch.stack(outputs), patches, noise)
+
+
+def _difference_of_stack(
+    networks: Sequence[Network],
+    alone: Sequence[Network],
+    expected: Tensor,
+    patches: Tensor,
+    noise: tuple[Tensor, ...],
+) -> str | None:
+    """Return in what a stack differs from networks that have seen the patches alone."""
+    try:
+        joint = stacked([deepcopy(network).train() for network in networks])
+        tensors = {**dict(joint.named_parameters()), **dict(joint.named_buffers())}
+        outputs = vmap(lambda *inputs: functional_call(joint, inputs[0], inputs[1:]))(
+            tensors, patches, noise
+        )
+    except Exception as error:  # of any kind: vmap refuses operations in many ways
+        return f"torch.func.vmap cannot run it ({str(error).splitlines()[0]})"
+    for name, buffer in alone[1].named_buffers():
+        if not _close(tensors[name][1], buffer):
+            return f"its {name} is another one under torch.func.vmap"
+    return None if _close(outputs, expected) else "its outputs are others under torch.func.vmap"
+
+
+def _close(ours: Tensor, expected: Tensor) -> bool:
+    """Return whether tensors are equal up to the rounding of float32."""
+    tolerance = 1e-3 * expected.abs().max().item() if expected.numel() else 0
+    return torch.allclose(ours.double(), expected.double(), atol=tolerance, equal_nan=True)
+
+
+def runs_that_fit(network: Network, method: Method) -> int:
+    """Return how many runs like this one the free memory of the GPU takes."""
+    try:
+        run_bytes = bytes_of_run(network.to("cuda"), method)
+    except torch.OutOfMemoryError:
+        return 1
+    gc.collect()
+    torch.cuda.empty_cache()  # what earlier stacks held
+    free, _ = torch.cuda.mem_get_info()
+    return max(1, int(FREE_SHARE * free) // run_bytes)
+
+
+def bytes_of_run(network: Network, method: Method) -> int:
+    """Return what one more run of a stack takes on a network's device.
+
+    It is the run's data, its weights, and what an update keeps for its backward pass, which one
+    forward pass on random numbers of no run shows.
+    """
+    spare = replace(method, generators=Generators.named("memory"))
+    trial = deepcopy(network).train()
+    data = method.data.to(network.device)
+    batch = next(spare.batches(network.classifier.dropout_sizes)).to(network.device)
+    kept: dict[int, int] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    with saved_tensors_hooks(keep, lambda tensor: tensor), isolated(0, network.device):
+        loss = spare.loss(trial, data.patches(batch), data.labels[batch.clips], batch.noise)
+    del loss
+    weights = sum(each.nbytes for each in trial.parameters())
+    inputs = sum(each.nbytes for each in data.inputs)
+    return inputs + COPIES * weights + round(WORKSPACE * sum(kept.values()))

@@ -1,0 +1,130 @@
+"""Metrics against scikit-learn and closed forms."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from sklearn import metrics as reference
+
+from fewshot_audio import config
+from fewshot_audio.training.metrics import ClipScores, check_metrics
+from fewshot_audio.types import Component, ConfigError
+
+
+def chosen(name):
+    return config.job(config.composed(["dataset=synthetic", f"metrics={name}"])).metrics
+
+
+def random_scores(clips, n_classes):
+    return torch.rand(clips, n_classes, generator=torch.Generator().manual_seed(clips))
+
+
+def test_one_label_per_clip():
+    scores = random_scores(60, 4)
+    labels = torch.arange(60) % 3 + (torch.arange(60) % 7 == 0).long()
+    clip_scores = ClipScores(scores, labels)
+    metrics, answers = clip_scores.metrics(chosen("multiclass")), scores.argmax(1)
+    assert metrics["accuracy"] == reference.accuracy_score(labels, answers)
+    expected = reference.balanced_accuracy_score(labels, answers)
+    assert metrics["balanced_accuracy"] == pytest.approx(expected, rel=1e-6)
+    expected = reference.f1_score(labels, answers, average="macro")
+    assert metrics["macro_f1"] == pytest.approx(expected, rel=1e-6)
+    expected = reference.recall_score(labels, answers, average=None)
+    assert metrics["recall"] == pytest.approx(expected.tolist(), rel=1e-6)
+    assert clip_scores.confusion_matrix() == reference.confusion_matrix(labels, answers).tolist()
+
+
+def test_several_labels_per_clip():
+    scores, random = random_scores(50, 4), np.random.default_rng(0)
+    targets = torch.from_numpy(random.random((50, 4)) < [0.1, 0.5, 0.3, 0.6]).float()
+    metrics = ClipScores(scores, targets).metrics(chosen("multilabel"))
+    auc = reference.roc_auc_score(targets, scores, average="macro")
+    assert metrics["macro_auc"] == pytest.approx(auc, rel=1e-5)
+    expected = reference.average_precision_score(targets, scores, average="macro")
+    assert metrics["map"] == pytest.approx(expected, rel=1e-5)
+    expected = reference.roc_auc_score(targets, scores, average=None)
+    assert metrics["auc"] == pytest.approx(expected.tolist(), rel=1e-5)
+    assert "accuracy" not in metrics
+    assert ClipScores(scores, targets).confusion_matrix() == []
+
+
+def test_d_prime_of_normal_scores_is_the_distance_of_their_means():
+    """Scores of both kinds of clip at the quantiles of normals one apart: d' is 1."""
+    uniform = (torch.arange(2000, dtype=torch.float64) + 0.5) / 2000
+    normal = torch.special.ndtri(uniform)
+    scores = torch.cat([normal, normal + 1]).float()[:, None].repeat(1, 2)
+    targets = torch.cat([torch.zeros(2000), torch.ones(2000)])[:, None].repeat(1, 2)
+    metrics = ClipScores(torch.sigmoid(scores), targets).metrics(chosen("multilabel"))
+    assert metrics["d_prime"] == pytest.approx(1, abs=2e-3)
+    assert metrics["macro_auc"] == pytest.approx(0.5 * (1 + math.erf(0.5)), abs=1e-3)
+
+
+def test_a_clip_without_a_finite_score_counts_as_wrong():
+    scores = torch.tensor([[math.nan, 1.0, 2.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+    clip_scores = ClipScores(scores, torch.tensor([0, 0, 1]))
+    metrics = clip_scores.metrics(chosen("multiclass"))
+    assert clip_scores.answers.tolist() == [-1, 0, 1]
+    assert clip_scores.unscored_clips == 1
+    assert metrics["accuracy"] == 2 / 3
+    assert metrics["recall"][:2] == [0.5, 1.0]
+    assert clip_scores.confusion_matrix() == [[1, 0, 0], [0, 1, 0], [0, 0, 0]]
+
+
+def test_a_clip_without_a_finite_score_ranks_worst_for_several_labels():
+    scores = torch.tensor([[0.9, 0.1], [0.1, 0.9], [math.nan, 0.5]])
+    targets = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
+    metrics = ClipScores(scores, targets).metrics(chosen("multilabel"))
+    assert metrics["auc"] == [0.5, 0.5]
+
+
+def test_classes_that_no_test_clip_or_every_one_has_are_left_out():
+    scores = random_scores(20, 4)
+    targets = torch.zeros(20, 4)
+    targets[::2, 1], targets[:, 2], targets[::3, 3] = 1, 1, 1
+    metrics = ClipScores(scores, targets).metrics(chosen("multilabel"))
+    kept = [1, 3]
+    expected = reference.roc_auc_score(targets[:, kept], scores[:, kept], average=None)
+    assert [metrics["auc"][0], metrics["auc"][2]] == [None, None]
+    assert [metrics["auc"][k] for k in kept] == pytest.approx(expected.tolist(), rel=1e-5)
+    assert metrics["macro_auc"] == pytest.approx(expected.mean(), rel=1e-5)
+    nothing = ClipScores(scores, torch.zeros(20, 4)).metrics(chosen("multilabel"))
+    assert set(nothing.values()) == {None}
+
+
+def test_accuracy_is_a_quotient_in_double_precision():
+    scores = torch.eye(10)
+    labels = torch.tensor([0, *[0] * 9])
+    assert ClipScores(scores, labels).metrics({})["accuracy"] == 1 / 10
+
+
+def component(target, **arguments):
+    return {"m": Component("metrics.m", "m", target, arguments)}
+
+
+@pytest.mark.parametrize(
+    ("metrics", "keep_best", "text"),
+    [
+        ({}, "macro_f", "keep_best=macro_f: no metric"),
+        (chosen("multiclass"), "recall", "gives one number"),
+        (
+            component("torchmetrics.classification.MulticlassAccuracy", average="x"),
+            None,
+            "metrics.m",
+        ),
+        (
+            component("torchmetrics.classification.MulticlassConfusionMatrix"),
+            None,
+            r"values of shape \(5, 5\)",
+        ),
+        (component("torchmetrics.classification.MulticlassAccuracy", topk=2), None, "topk"),
+    ],
+)
+def test_metrics_that_cannot_be_are_said_before_training(metrics, keep_best, text):
+    with pytest.raises(ConfigError, match=text):
+        check_metrics(metrics, 5, keep_best, multi_label=False)
+
+
+def test_the_metrics_of_the_configuration_can_be_computed():
+    check_metrics(chosen("multiclass"), 5, "macro_f1", multi_label=False)
+    check_metrics(chosen("multilabel"), 5, "macro_auc", multi_label=True)

@@ -1,0 +1,98 @@
+"""Models as somebody else would write them, without a word of this project in them."""
+
+import torch
+from torch import nn
+
+
+class WithDropout(nn.Module):
+    """A convolution, batch norm, nn.Dropout and no biases."""
+
+    def __init__(self, n_classes):
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(1, 4, 5, stride=4, bias=False),
+            nn.BatchNorm2d(4),
+            nn.ReLU(),
+            nn.Dropout2d(0.2),
+            nn.AdaptiveAvgPool2d(4),
+            nn.Flatten(),
+            nn.Dropout(0.5),
+            nn.Linear(64, n_classes, bias=False),
+        )
+
+    def forward(self, patches):
+        return self.body(patches[:, None])
+
+
+class WithNorms(nn.Module):
+    """GroupNorm and LayerNorm; the size of its head follows from the number of bands."""
+
+    def __init__(self, n_classes, n_bands):
+        super().__init__()
+        self.norm = nn.LayerNorm(n_bands)
+        self.conv = nn.Conv1d(n_bands, 8, 9, stride=4, bias=False)
+        self.group_norm = nn.GroupNorm(2, 8)
+        self.head = nn.Sequential(nn.Linear(8, 16), nn.GELU(), nn.Linear(16, n_classes))
+
+    def forward(self, patches):
+        x = self.group_norm(self.conv(self.norm(patches).transpose(1, 2)))
+        return self.head(torch.relu(x).amax(2))
+
+
+class Pretrained(nn.Module):
+    """Frozen weights that are given, and a head with a start of its own."""
+
+    def __init__(self, n_classes, n_bands, n_frames):
+        super().__init__()
+        values = torch.linspace(-1, 1, 8 * n_bands).reshape(8, n_bands)
+        self.encoder = nn.Linear(n_bands, 8)
+        self.encoder.load_state_dict({"weight": values, "bias": torch.ones(8)})
+        self.encoder.requires_grad_(False)
+        self.head = nn.Linear(8 * n_frames, n_classes)
+        nn.init.zeros_(self.head.weight)
+
+    def forward(self, patches):
+        return self.head(torch.tanh(self.encoder(patches)).flatten(1))
+
+
+class OwnStart(nn.Module):
+    """A start of its own, drawn from the generator of the run."""
+
+    def __init__(self, n_classes, n_bands):
+        super().__init__()
+        self.head = nn.Linear(n_bands, n_classes)
+
+    def initialise(self, generator):
+        nn.init.normal_(self.head.weight, std=3, generator=generator)
+
+    def forward(self, patches):
+        return self.head(patches.mean(1))
+
+
+class Recurrent(nn.Module):
+    """A GRU, which torch.func.vmap cannot run."""
+
+    def __init__(self, n_classes, n_bands):
+        super().__init__()
+        self.rnn = nn.GRU(n_bands, 8, batch_first=True)
+        self.head = nn.Linear(8, n_classes)
+
+    def forward(self, patches):
+        return self.head(self.rnn(patches)[0][:, -1])
+
+
+class FixedHead(nn.Module):
+    """A head for patches of 128 frames and 64 bands alone."""
+
+    def __init__(self, n_classes):
+        super().__init__()
+        self.head = nn.Linear(128 * 64, n_classes)
+
+    def forward(self, patches):
+        return self.head(patches.flatten(1))
+
+
+def tied(n_classes, n_bands):
+    """A function that makes a module with one layer used twice."""
+    layer = nn.Linear(n_bands, n_bands)
+    return nn.Sequential(layer, nn.ReLU(), layer, nn.Flatten(), nn.LazyLinear(n_classes))

@@ -1,19 +1,19 @@
-"""Build the bank that a job reads: python scripts/prepare.py dataset=us8k dataset.root=..."""
+"""Build the feature cache that a job reads: scripts/prepare.py dataset=us8k dataset.root=..."""
 
-from fewshot_audio import cli as command
-from fewshot_audio import config
+from omegaconf import DictConfig
+
+from fewshot_audio import cli, config
 
 
-def main(cfg) -> bool:
-    """Build the bank where it is not there yet."""
-    from fewshot_audio.runner import (
-        plan as job,  # here, because the processes that build a bank import this file too
-    )
+def main(cfg: DictConfig) -> bool:
+    """Build the cache where it is not there yet."""
+    from fewshot_audio.runner.plan import prepare  # imports torch; builders import this file too
 
-    bank = job.prepare(config.job(cfg), config.machine(cfg))
-    print(f"bank {bank.key}: {len(bank.spans)} clips, {bank.rows.nbytes / 2**20:.0f} MiB")
+    cache = prepare(config.job(cfg), config.machine(cfg))
+    size = cache.features.nbytes / 2**20
+    print(f"feature cache {cache.key}: {len(cache.spans)} clips, {size:.0f} MiB")
     return True
 
 
 if __name__ == "__main__":
-    command.command(main)
+    cli.command(main)

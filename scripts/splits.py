@@ -1,19 +1,18 @@
-"""Write a job's draws as CSV: python scripts/splits.py dataset=us8k dataset.root=... fold=1 splits=splits.csv"""
+"""Write few-shot splits as CSV: scripts/splits.py dataset=us8k dataset.root=... splits=FILE.csv."""
 
-from fewshot_audio import cli as command
-from fewshot_audio import config
+from omegaconf import DictConfig
+
+from fewshot_audio import cli, config
 
 
-def main(cfg) -> bool:
-    """Write the seeded draws of one dataset and fold to the file that splits= names."""
-    from fewshot_audio.runner import (
-        plan as job,  # here, because the processes that build a bank import this file too
-    )
+def main(cfg: DictConfig) -> bool:
+    """Write the seeded splits of every fold to the file that splits= names."""
+    from fewshot_audio.runner.plan import export_splits  # imports torch, which --help does not need
 
-    settings = config.job(cfg)
-    print(f"{settings.splits}: {job.export_splits(settings)} draws")
+    job = config.job(cfg)
+    print(f"{job.splits}: {export_splits(job)} few-shot splits")
     return True
 
 
 if __name__ == "__main__":
-    command.command(main)
+    cli.command(main)

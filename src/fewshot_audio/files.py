@@ -1,18 +1,24 @@
-"""Files: written whole, hashed, found."""
+"""Files and folders: written whole, hashed, listed, locked."""
 
 import contextlib
 import hashlib
+import logging
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
+from filelock import BaseFileLock, Timeout
+
 from fewshot_audio.types import DataError
+
+log = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """A path to write to beside the final one; renamed onto it when the block succeeds, removed when it fails."""
+    """Yield a draft beside a file; rename it onto the file unless the block fails."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     os.close(handle)
@@ -27,14 +33,44 @@ def atomic_write(path: Path) -> Iterator[Path]:
         draft.unlink(missing_ok=True)
 
 
+def acquire(lock: BaseFileLock, message: str) -> AbstractContextManager:
+    """Acquire a file lock; log a message first where another process holds it.
+
+    Returns:
+        A context manager that releases the lock at its end.
+    """
+    try:
+        return lock.acquire(timeout=0)
+    except Timeout:
+        log.info(message)
+        return lock.acquire()
+
+
 def sha256(path: Path) -> str:
-    """A file to the hexadecimal SHA-256 of its bytes."""
+    """Return the SHA-256 of a file's bytes as hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def list_files(root: Path, folders: Iterable[str]) -> set[str]:
+    """Return what lies in some folders below a root, as paths relative to it.
+
+    One listing per folder is much faster than a look at every file on a network drive.
+    """
+    paths = set()
+    for folder in folders:
+        prefix = f"{folder}/" if folder else ""
+        if (root / folder).is_dir():
+            paths |= {prefix + name for name in os.listdir(root / folder)}
+    return paths
+
+
 def find_root(root: Path, name: str, marker: str) -> Path:
-    """A folder, or its parent, to the folder that holds `marker`. DataError where neither does."""
+    """Return the folder that holds `marker`: the given one, or the folder `name` in it.
+
+    Raises:
+        DataError: Neither holds it.
+    """
     if not root.is_dir():
         raise DataError(
             f"dataset.root={root}: no such folder; give the folder {name} or the one that holds it"
@@ -42,7 +78,7 @@ def find_root(root: Path, name: str, marker: str) -> Path:
     for folder in (root, root / name):
         if (folder / marker).exists():
             return folder
-    found = ", ".join(sorted(entry.name for entry in root.iterdir())[:5]) or "nothing"
+    entries = ", ".join(sorted(entry.name for entry in root.iterdir())[:5]) or "nothing"
     raise DataError(
-        f"dataset.root={root}: expected {marker} in it or in its folder {name}, found {found}"
+        f"dataset.root={root}: expected {marker} in it or in its folder {name}, found {entries}"
     )

@@ -1,24 +1,26 @@
-"""Synthetic recordings with real structure, written as files in both official layouts."""
+"""Synthetic recordings, written as files in the layouts of both official datasets."""
 
 import csv
-from functools import partial
+import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import soundfile
 from filelock import FileLock
-from scipy.signal import butter, sosfilt
 
-from fewshot_audio.datasets import tut2017 as tut_asc
-from fewshot_audio.datasets import urbansound8k as us8k
+from fewshot_audio.datasets import tut2017, urbansound8k
 from fewshot_audio.datasets.listing import Tolerable
-from fewshot_audio.files import sha256
+from fewshot_audio.datasets.sounds import CLASSES, recording
+from fewshot_audio.datasets.verify import Report, compare, table
+from fewshot_audio.files import find_root, sha256
 from fewshot_audio.seeding import seed_for
 from fewshot_audio.types import DataError, Dataset
 
-# no FLOAT: its header holds the time of writing
-FORMATS = (
+Layout = Literal["us8k", "tut_asc"]
+MANIFEST = "manifest.tsv"
+FORMATS = (  # rate (Hz), channels, format; no FLOAT, because its header holds the time of writing
     (44100, 2, "PCM_24"),
     (44100, 1, "PCM_16"),
     (22050, 1, "PCM_16"),
@@ -27,175 +29,135 @@ FORMATS = (
 )
 
 
-def tone(random: np.random.Generator, t: np.ndarray) -> np.ndarray:
-    """A steady tone between 300 and 3000 Hz with three harmonics."""
-    f = 300 * 10 ** random.uniform()
-    return sum(np.sin(2 * np.pi * k * f * t + random.uniform(0, 6)) / k for k in (1, 2, 3))
-
-
-def chirp(random: np.random.Generator, t: np.ndarray) -> np.ndarray:
-    """Sweeps over two octaves, up or down, repeated every 0.3 to 0.8 s."""
-    period, low = random.uniform(0.3, 0.8), 300 * 4 ** random.uniform()
-    phase = (t / period) % 1 if random.uniform() < 0.5 else 1 - (t / period) % 1
-    return np.sin(2 * np.pi * np.cumsum(low * 4**phase) * (t[1] - t[0]))
-
-
-def noise_band(random: np.random.Generator, t: np.ndarray) -> np.ndarray:
-    """Noise, an octave wide, centred between 500 and 4000 Hz."""
-    centre, rate = 500 * 8 ** random.uniform(), 1 / (t[1] - t[0])
-    band = butter(
-        2, [centre / 1.4, min(centre * 1.4, 0.45 * rate)], "bandpass", fs=rate, output="sos"
-    )
-    return sosfilt(band, random.standard_normal(len(t)))
-
-
-def clicks(random: np.random.Generator, t: np.ndarray) -> np.ndarray:
-    """Short decaying clicks, 3 to 12 a second, at irregular times."""
-    rate = 1 / (t[1] - t[0])
-    impulses = (random.uniform(size=len(t)) < random.uniform(3, 12) / rate) * random.uniform(
-        0.5, 1, len(t)
-    )
-    impulses[0] = 1
-    decay = np.exp(-np.arange(int(0.01 * rate)) / (0.002 * rate)) * random.standard_normal(
-        int(0.01 * rate)
-    )
-    return np.convolve(impulses, decay)[: len(t)]
-
-
-def warble(random: np.random.Generator, t: np.ndarray) -> np.ndarray:
-    """A tone between 300 and 3000 Hz, its frequency swinging by a fifth 4 to 9 times a second."""
-    f, swing = 300 * 10 ** random.uniform(), random.uniform(4, 9)
-    return np.sin(
-        2 * np.pi * np.cumsum(f * (1 + 0.2 * np.sin(2 * np.pi * swing * t))) * (t[1] - t[0])
-    )
-
-
-CLASSES = {
-    "chirp": chirp,
-    "clicks": clicks,
-    "noise_band": noise_band,
-    "tone": tone,
-    "warble": warble,
-}
-
-
 def synthetic(
     name: str,
     root: Path,
-    layout: Literal["us8k", "tut_asc"],
-    groups: int,
-    clips_per_class: int,
-    validation: Literal["next", "none"],
-    tolerate: tuple[Tolerable, ...],
+    layout: Layout = "us8k",
+    groups: int = 4,
+    clips_per_class: int = 8,
+    validation: urbansound8k.Validation = "next",
+    tolerate: tuple[Tolerable, ...] = (),
 ) -> Dataset:
-    """A dataset of five classes below `root` in one of the two layouts, written there first where nothing is.
+    """Return a dataset of five classes of sounds, written below the root on first use.
 
-    `groups` folds, or locations of both parts, of `clips_per_class` clips each; every file is a function of its name.
+    Every file is a function of its name, so the dataset is the same wherever it is written.
+
+    Args:
+        name: Name of the dataset in results.
+        root: Folder in which the folder of the layout is written.
+        layout: The official dataset whose layout it has.
+        groups: Folds (us8k), or locations per class and part (tut_asc).
+        clips_per_class: Clips of each class in each group.
+        validation: As for UrbanSound8K.
+        tolerate: As for both official datasets.
+
+    Raises:
+        DataError: The folder holds data that was written with other arguments.
     """
-    write_once(
-        root / layout, partial(_WRITERS[layout], groups=groups, clips_per_class=clips_per_class)
-    )
+    folder = root / layout
+    _write_once(folder, layout, groups, clips_per_class)
     if layout == "us8k":
-        rows = us8k.read_rows(root / layout / us8k.CSV)
-        return us8k.from_rows(name, root / layout, rows, None, validation, tolerate)
-    rows = {
-        part: tut_asc.read_rows(root / layout / tut_asc.folder(part) / "meta.txt")
-        for part in tut_asc.PARTS
+        rows = urbansound8k.read_rows(folder / urbansound8k.CSV)
+        return urbansound8k.from_rows(name, folder, rows, None, validation, tolerate)
+    parts = {
+        part: tut2017.read_rows(folder / tut2017.folder(part) / "meta.txt")
+        for part in tut2017.PARTS
     }
-    return tut_asc.from_rows(name, root / layout, rows, tolerate)
+    return tut2017.from_rows(name, folder, parts, tolerate)
 
 
-def write_once(root: Path, write) -> None:
-    """Call `write(folder)` beside the root and rename; nothing where the same was written before."""
-    root.parent.mkdir(parents=True, exist_ok=True)
-    receipt, wanted = root / "written_by.txt", repr(sorted(write.keywords.items()))
-    with FileLock(root.parent / f".{root.name}.lock"):
-        if root.exists():
-            if not receipt.is_file() or receipt.read_text() != wanted:
+def verify(root: Path, full: bool, workers: int) -> Report:
+    """Compare the files of either layout with the manifest that was written with them."""
+    root = find_root(root, "us8k", MANIFEST)
+    rows = table((root / MANIFEST).read_text())
+    manifest = {path: (int(size), digest) for path, size, digest in rows}
+    folders = sorted({os.path.dirname(path) for path in manifest})
+    differences = compare(root, manifest, folders, full, workers)
+    return Report("synthetic", str(root), full, len(manifest), *differences, "")
+
+
+def _write_once(folder: Path, layout: Layout, groups: int, clips_per_class: int) -> None:
+    """Write the files beside the folder and rename, unless the same were written before."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    receipt = folder / "written_by.txt"
+    arguments = repr([("clips_per_class", clips_per_class), ("groups", groups)])
+    with FileLock(folder.parent / f".{folder.name}.lock"):
+        if folder.exists():
+            if not receipt.is_file() or receipt.read_text() != arguments:
                 raise DataError(
-                    f"{root} holds other data than asked for ({wanted}); remove it or give another dataset.root"
+                    f"{folder} holds other data than {arguments}; remove it or give another "
+                    "dataset.root"
                 )
             return
-        draft = root.with_name(f".{root.name}.draft")
+        draft = folder.with_name(f".{folder.name}.draft")
         draft.mkdir(exist_ok=True)
-        write(draft)
-        write_manifest(draft)
-        (draft / receipt.name).write_text(wanted)
-        draft.rename(root)
+        _WRITERS[layout](draft, groups, clips_per_class)
+        _write_manifest(draft)
+        (draft / receipt.name).write_text(arguments)
+        draft.rename(folder)
 
 
-def write_manifest(root: Path) -> None:
-    """Write manifest.tsv (path, bytes, sha256) for every WAV file below the root."""
-    rows = [
-        (file.relative_to(root).as_posix(), str(file.stat().st_size), sha256(file))
-        for file in sorted(root.rglob("*.wav"))
-    ]
-    (root / "manifest.tsv").write_text(
-        "".join("\t".join(row) + "\n" for row in [("path", "bytes", "sha256"), *rows])
-    )
-
-
-def write_us8k(root: Path, groups: int, clips_per_class: int) -> None:
-    """Folds 1 ... groups in the layout of UrbanSound8K; every second clip shares its recording with the one before."""
-    rows = []
-    for fold in range(1, groups + 1):
+def _write_us8k(root: Path, n_folds: int, clips_per_class: int) -> None:
+    """Write the layout of UrbanSound8K; clips share their recording two by two."""
+    header = ("slice_file_name", "fsID", "start", "end", "salience", "fold", "classID", "class")
+    rows: list[tuple] = [header]
+    for fold in range(1, n_folds + 1):
         for label, name in enumerate(CLASSES):
             for i in range(clips_per_class):
-                recording = 100_000 + fold * 1000 + label * 100 + i // 2
-                file = f"{recording}-{label}-0-{i}.wav"
+                group = 100_000 + fold * 1000 + label * 100 + i // 2
+                file = f"{group}-{label}-0-{i}.wav"
                 _write_clip(root / "audio" / f"fold{fold}" / file, name)
-                rows.append((file, recording, 0, 4, 1, fold, label, name))
-    path = root / us8k.CSV
+                rows.append((file, group, 0, 4, 1, fold, label, name))
+    path = root / urbansound8k.CSV
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="", encoding="utf-8") as out:
-        csv.writer(out).writerows(
-            [
-                ("slice_file_name", "fsID", "start", "end", "salience", "fold", "classID", "class"),
-                *rows,
-            ]
-        )
+    with path.open("w", newline="", encoding="utf-8") as metadata:
+        csv.writer(metadata).writerows(rows)
 
 
-def write_tut_asc(root: Path, groups: int, clips_per_class: int) -> None:
-    """Both parts in the layout of TUT Acoustic Scenes 2017, with `groups` locations per scene."""
-    for part in tut_asc.PARTS:
+def _write_tut_asc(root: Path, n_locations: int, clips_per_class: int) -> None:
+    """Write both parts in the layout of TUT Acoustic Scenes 2017."""
+    for part in tut2017.PARTS:
         rows = []
         for label, name in enumerate(CLASSES):
-            for i in range(groups * clips_per_class):
+            for i in range(n_locations * clips_per_class):
                 location = f"{part[0]}{label}{i // clips_per_class:02d}"
-                file = f"audio/{location}_{i}.wav"
-                _write_clip(root / tut_asc.folder(part) / file, name)
-                rows.append(f"{file}\t{name}\t{location}\n")
-        (root / tut_asc.folder(part) / "meta.txt").write_text("".join(rows), encoding="utf-8")
+                path = f"audio/{location}_{i}.wav"
+                _write_clip(root / tut2017.folder(part) / path, name)
+                rows.append((path, name, location))
+        _write_meta(root / tut2017.folder(part), rows)
+
+
+_WRITERS = {"us8k": _write_us8k, "tut_asc": _write_tut_asc}
 
 
 def write_tut_asc_names(root: Path, seconds: float) -> None:
-    """All 6,300 clips of TUT Acoustic Scenes 2017 by their published names, each a short noise: a dataset of its size."""
+    """Write all 6,300 clips of TUT Acoustic Scenes 2017 by their names, each a short noise."""
     random = np.random.default_rng(0)
-    for part in tut_asc.PARTS:
-        rows = tut_asc.official_rows(part)
-        (root / tut_asc.folder(part) / "audio").mkdir(parents=True, exist_ok=True)
-        (root / tut_asc.folder(part) / "meta.txt").write_text(
-            "".join("\t".join(row) + "\n" for row in rows), encoding="utf-8"
-        )
-        for path, *_ in rows:
+    for part in tut2017.PARTS:
+        rows = tut2017.official_rows(part)
+        (root / tut2017.folder(part) / "audio").mkdir(parents=True, exist_ok=True)
+        _write_meta(root / tut2017.folder(part), rows)
+        for path, _, _ in rows:
             noise = 0.1 * random.standard_normal((int(44100 * seconds), 2)).clip(-9, 9)
-            soundfile.write(root / tut_asc.folder(part) / path, noise, 44100, subtype="PCM_24")
+            soundfile.write(root / tut2017.folder(part) / path, noise, 44100, subtype="PCM_24")
 
 
-_WRITERS = {"us8k": write_us8k, "tut_asc": write_tut_asc}
+def _write_meta(folder: Path, rows: Sequence[tuple[str, str, str]]) -> None:
+    lines = "".join("\t".join(row) + "\n" for row in rows)
+    (folder / "meta.txt").write_text(lines, encoding="utf-8")
 
 
 def _write_clip(path: Path, name: str) -> None:
-    """One clip of a class: random length (0.4 to 4 s), level (-30 to 0 dB), background noise and file format."""
     random = np.random.default_rng(seed_for("synthetic", path.name, path.parent.name))
-    rate, channels, subtype = FORMATS[random.integers(len(FORMATS))]
-    t = np.arange(int(random.uniform(0.4, 4.0) * rate)) / rate
-    signal = CLASSES[name](random, t)
-    signal = signal / np.abs(signal).max() + 10 ** random.uniform(
-        -2.5, -1
-    ) * random.standard_normal(len(t))
-    signal = 0.5 * 10 ** random.uniform(-1.5, 0) * signal / np.abs(signal).max()
-    pan = random.uniform(0.5, 1, channels)
+    rate, n_channels, subtype = FORMATS[random.integers(len(FORMATS))]
     path.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(path, signal[:, None] * pan, rate, subtype=subtype)
+    soundfile.write(path, recording(name, random, rate, n_channels), rate, subtype=subtype)
+
+
+def _write_manifest(root: Path) -> None:
+    """Write path, bytes and SHA-256 of every WAV file below the root."""
+    lines = ["path\tbytes\tsha256\n"]
+    for file in sorted(root.rglob("*.wav")):
+        path = file.relative_to(root).as_posix()
+        lines.append(f"{path}\t{file.stat().st_size}\t{sha256(file)}\n")
+    (root / MANIFEST).write_text("".join(lines))

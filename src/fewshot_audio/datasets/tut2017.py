@@ -1,89 +1,171 @@
 """TUT Acoustic Scenes 2017: the development set trains, the evaluation set tests."""
 
-from collections.abc import Sequence
-from importlib.resources import files
+import hashlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from fewshot_audio.datasets.listing import SHOWN, Tolerable, present, shorten
+import soundfile
+
+from fewshot_audio.datasets.listing import Tolerable, clips_on_disk, shorten
+from fewshot_audio.datasets.verify import (
+    Report,
+    check_files,
+    compare,
+    complaint,
+    shipped_table,
+    shipped_text,
+)
 from fewshot_audio.files import find_root
 from fewshot_audio.types import Clip, DataError, Dataset, Fold
 
 PARTS = ("development", "evaluation")
+FORMAT = (44100, 2, "PCM_24", 441000)  # rate (Hz), channels, format, frames of each file
 Row = tuple[str, str, str]  # path, scene, location
 
 
 def folder(part: str) -> str:
-    """The name of a part's folder."""
+    """Return the name of a part's folder."""
     return f"TUT-acoustic-scenes-2017-{part}"
 
 
-def tut_acoustic_scenes(name: str, root: Path, tolerate: tuple[Tolerable, ...]) -> Dataset:
-    """The official dataset: `root` holds both parts' folders. DataError where lists or files are not as published.
+def tut_acoustic_scenes(name: str, root: Path, tolerate: tuple[Tolerable, ...] = ()) -> Dataset:
+    """Read TUT Acoustic Scenes 2017 (Mesaros, Heittola & Virtanen, 2016, 2017).
 
-    One fold: 4,680 development clips train, 1,620 evaluation clips test. Source: Mesaros, Heittola & Virtanen (2016, 2017).
+    One fold of 15 classes: 4,680 development clips train, 1,620 evaluation clips test.
+
+    Args:
+        name: Name of the dataset in results.
+        root: The folder that holds both parts' folders, or the one that holds it.
+        tolerate: "missing" leaves out clips without a file, "silent" accepts clips of zeros.
+
+    Raises:
+        DataError: Lists or files are not as published.
     """
-    root = find_root(root, "TUT-acoustic-scenes-2017", folder("development"))
+    root = _find_root(root)
     return from_rows(name, root, read_official(root), tolerate)
 
 
+def verify(root: Path, full: bool, workers: int) -> Report:
+    """Compare a download with the published lists.
+
+    No hash of single files is published: the full check reads format and length of each file, and
+    the MD5 of the archives that lie beside them.
+    """
+    root = _find_root(root)
+    paths = [f"{folder(part)}/{row[0]}" for part in PARTS for row in official_rows(part)]
+    folders = [f"{folder(part)}/audio" for part in PARTS]
+    manifest = dict.fromkeys(paths, (None, None))
+    missing, changed, extra = compare(root, manifest, folders, full=False, workers=workers)
+    notes = [
+        "no hash of single files is published: the full check reads format and length, "
+        "and the archives beside them"
+    ]
+    if full:
+        present = [path for path in paths if path not in set(missing)]
+        archives = {row[2]: (int(row[3]), row[4]) for row in shipped_table("tut_asc_archives.tsv")}
+        here = [archive for archive in archives if (root / archive).exists()]
+        changed += tuple(check_files(root, present, _format_error, workers))
+        changed += tuple(
+            check_files(root, here, lambda path: _archive_error(path, archives), workers)
+        )
+        notes.append(f"archives checked: {len(here)} of {len(archives)}")
+    labels = complaint(read_official, root)
+    return Report(
+        "tut_asc", str(root), full, len(paths), missing, changed, extra, labels, tuple(notes)
+    )
+
+
 def read_official(root: Path) -> dict[str, list[Row]]:
-    """Both parts' lists below the root to their rows. DataError where they are not as published."""
+    """Return the rows of both parts' lists. DataError where they are not as published."""
     rows = {part: read_rows(root / folder(part) / "meta.txt") for part in PARTS}
     for part in PARTS:
-        _check_official(rows[part], official_rows(part), root / folder(part) / "meta.txt")
+        _check_rows(rows[part], official_rows(part), root / folder(part) / "meta.txt")
     return rows
 
 
 def read_rows(path: Path) -> list[Row]:
-    """A meta.txt (path, scene, location; tab-separated) to its rows. DataError where it is missing or a column is."""
+    """Return the rows of a meta.txt. DataError where the file or a column is missing."""
     if not path.is_file():
         raise DataError(f"{path} is missing; it comes with the part's .meta.zip")
-    rows = [
-        tuple(line.split("\t")[:3])
-        for line in path.read_text(encoding="utf-8").splitlines()
-        if line.strip()
-    ]
-    for number, row in enumerate(rows, 1):
-        if len(row) < 3:
+    rows: list[Row] = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if not line.strip():
+            continue
+        columns = line.split("\t")
+        if len(columns) < 3:
             raise DataError(
-                f"{path}:{number}: expected path, scene and location between tabs, found {len(row)} columns"
+                f"{path}:{len(rows) + 1}: expected path, scene and location between tabs, "
+                f"found {len(columns)} columns"
             )
+        rows.append((columns[0], columns[1], columns[2]))
     return rows
 
 
 def official_rows(part: str) -> list[Row]:
-    """The published list of a part, as shipped with this package."""
-    text = (
-        files("fewshot_audio.datasets")
-        .joinpath(f"manifests/tut_asc_{part}.tsv")
-        .read_text(encoding="utf-8")
-    )
-    return [tuple(line.split("\t")) for line in text.splitlines()]
+    """Return the published list of a part, as shipped with this package."""
+    rows = []
+    for line in shipped_text(f"tut_asc_{part}.tsv").splitlines():
+        path, scene, location = line.split("\t")
+        rows.append((path, scene, location))
+    return rows
 
 
 def from_rows(
-    name: str, root: Path, rows: dict[str, Sequence[Row]], tolerate: tuple[Tolerable, ...]
+    name: str, root: Path, rows: Mapping[str, Sequence[Row]], tolerate: tuple[Tolerable, ...]
 ) -> Dataset:
-    """Rows of both parts to a dataset of one fold."""
+    """Return the dataset of one fold that the rows of both parts describe."""
     classes = tuple(sorted({scene for part in PARTS for _, scene, _ in rows[part]}))
     clips = [
-        Clip(f"{folder(part)}/{path}", classes.index(scene), 1, location)
+        Clip(f"{folder(part)}/{path}", (classes.index(scene),), 1, location)
         for part in PARTS
         for path, scene, location in rows[part]
     ]
-    found, notes = present(root, clips, tolerate)
-    found = sorted(found, key=lambda clip: clip.path)
+    present, notes = clips_on_disk(root, clips, tolerate)
+    present = sorted(present, key=lambda clip: clip.path)
     train, test = (
-        tuple(clip for clip in found if clip.path.startswith(folder(part) + "/")) for part in PARTS
+        tuple(clip for clip in present if clip.path.startswith(folder(part) + "/"))
+        for part in PARTS
     )
-    return Dataset(name, root, classes, (Fold(1, train, test),), notes)
+    return Dataset(
+        name,
+        root,
+        classes,
+        (Fold(1, train, test),),
+        notes,
+        leak_unit="location",
+        allow_silent="silent" in tolerate,
+    )
 
 
-def _check_official(rows: Sequence[Row], official: Sequence[Row], path: Path) -> None:
-    """DataError unless every row, apart from the order, is the published one."""
+def _find_root(root: Path) -> Path:
+    return find_root(root, "TUT-acoustic-scenes-2017", folder("development"))
+
+
+def _check_rows(rows: Sequence[Row], official: Sequence[Row], path: Path) -> None:
+    """Raise DataError unless every row, apart from the order, is the published one."""
     wrong = sorted(set(rows) ^ set(official))
     if wrong or len(rows) != len(official):
         raise DataError(
-            f"{path}: {len(rows)} clips, {len(official)} expected; {len(wrong)} rows differ from the official list:\n"
-            + shorten([" ".join(row) for row in wrong], SHOWN)
+            f"{path}: {len(rows)} clips, {len(official)} expected; "
+            f"{len(wrong)} rows differ from the official list:\n"
+            + shorten([" ".join(row) for row in wrong])
         )
+
+
+def _format_error(path: Path) -> str | None:
+    try:
+        info = soundfile.info(path)
+    except soundfile.LibsndfileError as error:
+        return f"cannot be read ({error})"
+    actual = (info.samplerate, info.channels, info.subtype, info.frames)
+    if actual == FORMAT:
+        return None
+    return f"{actual}, not {FORMAT} (rate, channels, format, frames)"
+
+
+def _archive_error(path: Path, published: Mapping[str, tuple[int, str]]) -> str | None:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "md5").hexdigest()
+    if (path.stat().st_size, digest) == published[path.name]:
+        return None
+    return "not the published archive"

@@ -3,16 +3,18 @@
 import csv
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from fewshot_audio.datasets.listing import Tolerable, present
+from fewshot_audio.datasets.listing import Tolerable, clips_on_disk
+from fewshot_audio.datasets.verify import Report, compare, complaint, shipped_table
 from fewshot_audio.files import find_root
 from fewshot_audio.types import Clip, ConfigError, DataError, Dataset, Fold
 
 CSV = "metadata/UrbanSound8K.csv"
 COLUMNS = ("slice_file_name", "fsID", "fold", "classID", "class")
+FILE_NAME = re.compile(r"\d+-\d+-\d+-\d+\.\w+")
 OFFICIAL_FOLDS = {1: 873, 2: 888, 3: 925, 4: 990, 5: 936, 6: 823, 7: 838, 8: 806, 9: 816, 10: 837}
 OFFICIAL_CLASSES = {
     "air_conditioner": 1000,
@@ -26,73 +28,91 @@ OFFICIAL_CLASSES = {
     "siren": 929,
     "street_music": 1000,
 }
+Validation = Literal["next", "none"]
+Row = dict[str, str]
 
 
 def urbansound8k(
     name: str,
     root: Path,
-    folds: tuple[int, ...] | None,
-    validation: Literal["next", "none"],
-    tolerate: tuple[Tolerable, ...],
+    folds: tuple[int, ...] | None = None,
+    validation: Validation = "next",
+    tolerate: tuple[Tolerable, ...] = (),
 ) -> Dataset:
-    """The official dataset below `root`; ConfigError or DataError where labels, folds or files are not as published.
+    """Read UrbanSound8K: 8,732 clips of 10 classes in 10 folds (Salamon, Jacoby & Bello, 2014).
 
-    `folds` keeps a part of the ten. Fold k tests; with `validation="next"` the fold after it (cyclic) is left out, as the
-    study did. `tolerate=["missing"]` leaves out clips whose file is absent. Source: Salamon, Jacoby & Bello (2014).
+    Args:
+        name: Name of the dataset in results.
+        root: The folder UrbanSound8K, or the one that holds it.
+        folds: A part of the ten folds; None: all.
+        validation: "next": fold k tests, the fold after it (cyclic) validates and the others
+            train, as in the study. "none": all but fold k train.
+        tolerate: "missing" leaves out clips without a file, "silent" accepts clips of zeros.
+
+    Raises:
+        ConfigError: `folds` names folds that do not exist, or none is left to train on.
+        DataError: Labels, folds or files are not as published.
     """
     root = find_root(root, "UrbanSound8K", CSV)
     return from_rows(name, root, read_official(root), folds, validation, tolerate)
 
 
-def read_official(root: Path) -> list[dict[str, str]]:
-    """The metadata below the root to its rows. DataError where labels, folds or counts are not as published."""
+def verify(root: Path, full: bool, workers: int) -> Report:
+    """Compare a download with path, size and, in full, SHA-256 of all published files."""
+    root = find_root(root, "UrbanSound8K", CSV)
+    manifest = {
+        f"audio/{path}": (int(size), digest) for path, size, digest in shipped_table("us8k.tsv")
+    }
+    folders = [f"audio/fold{fold}" for fold in OFFICIAL_FOLDS]
+    differences = compare(root, manifest, folders, full, workers)
+    labels = complaint(read_official, root)
+    return Report("us8k", str(root), full, len(manifest), *differences, labels)
+
+
+def read_official(root: Path) -> list[Row]:
+    """Return the rows of the metadata. DataError where labels or counts are not as published."""
     rows = read_rows(root / CSV)
-    _check_official(rows, root / CSV)
+    _check_counts(rows, root / CSV)
+    _check_labels(rows, root / CSV)
     return rows
 
 
-def read_rows(path: Path) -> list[dict[str, str]]:
-    """The metadata CSV to its rows. DataError when a column is missing or a row is damaged."""
+def read_rows(path: Path) -> list[Row]:
+    """Return the rows of a metadata CSV. DataError where a column is missing or a row damaged."""
     with path.open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file)
-        absent = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
+        columns = reader.fieldnames or ()
+        absent = [column for column in COLUMNS if column not in columns]
         if absent:
             raise DataError(
-                f"{path}: column {', '.join(absent)} is missing; found {', '.join(reader.fieldnames or ())}"
+                f"{path}: column {', '.join(absent)} is missing; found {', '.join(columns)}"
             )
         rows = list(reader)
     for number, row in enumerate(rows, 2):
-        whole = (
-            all(row[column] for column in COLUMNS)
-            and row["fold"].isdecimal()
-            and row["classID"].isdecimal()
-        )
-        if not (whole and re.fullmatch(r"\d+-\d+-\d+-\d+\.\w+", row["slice_file_name"])):
-            raise DataError(
-                f"{path}:{number}: damaged row {','.join(str(row[column]) for column in COLUMNS)}; download it again"
-            )
+        if not _is_whole(row):
+            values = ",".join(str(row[column]) for column in COLUMNS)
+            raise DataError(f"{path}:{number}: damaged row {values}; download it again")
     return rows
+
+
+def _is_whole(row: Row) -> bool:
+    if not all(row[column] for column in COLUMNS):
+        return False
+    numbers = row["fold"].isdecimal() and row["classID"].isdecimal()
+    return numbers and FILE_NAME.fullmatch(row["slice_file_name"]) is not None
 
 
 def from_rows(
     name: str,
     root: Path,
-    rows: Iterable[dict[str, str]],
+    rows: Sequence[Row],
     folds: tuple[int, ...] | None,
-    validation: Literal["next", "none"],
+    validation: Validation,
     tolerate: tuple[Tolerable, ...],
 ) -> Dataset:
-    """Metadata rows to a dataset with the split rule of the study."""
+    """Return the dataset that rows of the metadata describe; arguments as for `urbansound8k`."""
     classes = {int(row["classID"]): row["class"] for row in rows}
-    clips = [
-        Clip(
-            f"audio/fold{r['fold']}/{r['slice_file_name']}",
-            int(r["classID"]),
-            int(r["fold"]),
-            r["fsID"],
-        )
-        for r in rows
-    ]
+    clips = [_clip(row) for row in rows]
     notes = []
     if folds is not None:
         known = sorted({clip.fold for clip in clips})
@@ -100,57 +120,71 @@ def from_rows(
             raise ConfigError(f"dataset.folds={list(folds)}: expected some of {known}")
         clips = [clip for clip in clips if clip.fold in folds]
         notes.append(f"only folds {', '.join(str(fold) for fold in sorted(folds))} of {len(known)}")
-    clips, absent = present(root, clips, tolerate)
-    split = _split(clips, validation)
+    clips, absent = clips_on_disk(root, clips, tolerate)
     if validation == "none":
         notes.append("no validation fold is left out")
     return Dataset(
-        name, root, tuple(classes[i] for i in range(len(classes))), split, (*notes, *absent)
+        name,
+        root,
+        tuple(classes[i] for i in range(len(classes))),
+        _split(clips, validation),
+        (*notes, *absent),
+        allow_silent="silent" in tolerate,
     )
 
 
-def _split(clips: list[Clip], validation: str) -> tuple[Fold, ...]:
-    """Fold k tests, the next (cyclic) is left out where asked, the others train."""
+def _clip(row: Row) -> Clip:
+    path = f"audio/fold{row['fold']}/{row['slice_file_name']}"
+    return Clip(path, (int(row["classID"]),), int(row["fold"]), row["fsID"])
+
+
+def _split(clips: Iterable[Clip], validation: Validation) -> tuple[Fold, ...]:
+    """Let each fold test once; the next (cyclic) may validate, the others train."""
+    clips = sorted(clips, key=lambda clip: clip.path)
     by_fold = defaultdict(list)
-    for clip in sorted(clips, key=lambda clip: clip.path):
+    for clip in clips:
         by_fold[clip.fold].append(clip)
     numbers = sorted(by_fold)
     folds = []
     for i, number in enumerate(numbers):
-        out = {number, numbers[(i + 1) % len(numbers)]} if validation == "next" else {number}
-        train = [clip for other in numbers if other not in out for clip in by_fold[other]]
-        folds.append(
-            Fold(number, tuple(sorted(train, key=lambda clip: clip.path)), tuple(by_fold[number]))
-        )
+        following = numbers[(i + 1) % len(numbers)]
+        valid = by_fold[following] if validation == "next" and following != number else []
+        held_out = {number, following} if validation == "next" else {number}
+        train = [clip for clip in clips if clip.fold not in held_out]
+        folds.append(Fold(number, tuple(train), tuple(by_fold[number]), tuple(valid)))
     if not folds[0].train:
         raise ConfigError(
-            f"folds {numbers}: with one to test and the next left out for validation none is left to train on; "
+            f"folds {numbers}: with one to test and the next to validate none is left to train on; "
             "add folds, or set dataset.validation=none"
         )
     return tuple(folds)
 
 
-def _check_official(rows: list[dict[str, str]], path: Path) -> None:
-    """DataError unless the counts per fold and class are the published ones and file names agree with their labels."""
+def _check_counts(rows: Sequence[Row], path: Path) -> None:
+    """Raise DataError unless clips per fold and per class are as published."""
     folds = Counter(int(row["fold"]) for row in rows)
     classes = Counter(row["class"] for row in rows)
-    for what, found, official in (
-        ("fold", folds, OFFICIAL_FOLDS),
-        ("class", classes, OFFICIAL_CLASSES),
-    ):
-        wrong = [
-            f"{k}: {found.get(k, 0)}, not {official.get(k, 0)}"
-            for k in official | found
-            if found.get(k) != official.get(k)
-        ]
-        if wrong:
-            raise DataError(
-                f"{path}: clips per {what} differ from the official ones ({'; '.join(map(str, wrong))})"
-            )
-    order = list(OFFICIAL_CLASSES)
+    _check_count("fold", folds, OFFICIAL_FOLDS, path)
+    _check_count("class", classes, OFFICIAL_CLASSES, path)
+
+
+def _check_count(unit: str, counts: Mapping, official: Mapping, path: Path) -> None:
+    wrong = []
+    for key in [*official, *(key for key in counts if key not in official)]:
+        if counts.get(key) != official.get(key):
+            wrong.append(f"{key}: {counts.get(key, 0)}, not {official.get(key, 0)}")
+    if wrong:
+        raise DataError(
+            f"{path}: clips per {unit} differ from the official ones ({'; '.join(wrong)})"
+        )
+
+
+def _check_labels(rows: Iterable[Row], path: Path) -> None:
+    """Raise DataError unless each file name agrees with its label."""
+    names = list(OFFICIAL_CLASSES)
     for row in rows:
-        named = row["slice_file_name"].split("-")[1]
-        if row["classID"] != named or order[int(named)] != row["class"]:
+        label = row["slice_file_name"].split("-")[1]
+        if row["classID"] != label or names[int(label)] != row["class"]:
             raise DataError(
                 f"{path}: {row['slice_file_name']} is labelled {row['classID']} {row['class']}"
             )

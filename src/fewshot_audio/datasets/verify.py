@@ -1,211 +1,146 @@
-"""A dataset on disk against its manifest. Only reads."""
+"""Comparison of a dataset on disk with its manifest. Only reads.
+
+The module of a dataset function may hold `verify(root, full, workers) -> Report`, made of the parts
+below; scripts/verify.py finds it there.
+"""
 
 import csv
-import hashlib
+import importlib
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import soundfile
 from tqdm import tqdm
 
-from fewshot_audio.datasets import tut2017 as tut_asc
-from fewshot_audio.datasets import urbansound8k as us8k
-from fewshot_audio.datasets.listing import shorten
-from fewshot_audio.files import find_root, sha256
-from fewshot_audio.types import FewshotAudioError
+from fewshot_audio.datasets.listing import LIST_ALL, shorten
+from fewshot_audio.files import list_files, sha256
+from fewshot_audio.types import ConfigError, FewshotAudioError
 
-SHOWN = 10  # names of each kind in the report for people; --json has all
 Check = Callable[[Path], str | None]  # a file to what is wrong with it
-TUT_FORMAT = (44100, 2, "PCM_24", 441000)
+Manifest = Mapping[str, tuple[int | None, str | None]]  # path to size (bytes) and SHA-256
+Differences = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]  # missing, changed, extra
 
 
 @dataclass(frozen=True)
 class Report:
-    """What a verification found; paths are relative to the root."""
+    """Result of a verification.
+
+    Args:
+        dataset: Name of the dataset.
+        root: Folder that was checked; paths are relative to it.
+        full: Whether the files were read, not only listed.
+        expected: Number of files in the manifest.
+        missing: Paths without a file.
+        changed: Paths with what is wrong, as "a.wav: 5 bytes, not 8".
+        extra: Paths that the manifest does not hold; they do no harm.
+        labels: What is wrong with classes, folds and counts; empty: nothing.
+        notes: What else a reader should know.
+    """
 
     dataset: str
     root: str
     full: bool
     expected: int
     missing: tuple[str, ...]
-    changed: tuple[str, ...]  # path: what is wrong
+    changed: tuple[str, ...]
     extra: tuple[str, ...]
-    labels: str  # what is wrong with classes, folds and counts, empty for nothing
+    labels: str
     notes: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is missing or changed; extra files do no harm."""
+        """Whether nothing is missing, changed or wrongly labelled."""
         return not (self.missing or self.changed or self.labels)
 
     def text(self) -> str:
-        """The report for people."""
-        lines = [
-            f"{self.dataset} in {self.root}, {'full' if self.full else 'quick'} check: {self.expected} files expected"
-        ]
-        for name in ("missing", "changed", "extra"):
-            found = getattr(self, name)
-            lines += [f"{name}: {len(found)}"] + ([shorten(found, SHOWN)] if found else [])
+        """Return the report for people, with the first names of each kind."""
+        check = "full" if self.full else "quick"
+        lines = [f"{self.dataset} in {self.root}, {check} check: {self.expected} files expected"]
+        for kind in ("missing", "changed", "extra"):
+            paths = getattr(self, kind)
+            lines.append(f"{kind}: {len(paths)}")
+            if paths:
+                lines.append(shorten(paths, LIST_ALL))
         lines.append(f"classes, folds and counts: {self.labels or 'as published'}")
-        lines += self.notes
-        return "\n".join(
-            [
-                *lines,
-                "all is well"
-                if self.ok
-                else "this is not the published dataset: download again what is named",
-            ]
+        lines.extend(self.notes)
+        if self.ok:
+            lines.append("all is well")
+        else:
+            lines.append("this is not the published dataset: download again what is named")
+        return "\n".join(lines)
+
+
+def find_verifier(target: str) -> Callable[[Path, bool, int], Report]:
+    """Return the function `verify` of the module that a dataset function is in.
+
+    Args:
+        target: Dotted name of the dataset function, as in the `_target_` of its yaml.
+
+    Raises:
+        ConfigError: The module cannot be imported or has no `verify`.
+    """
+    module_name = target.rpartition(".")[0]
+    try:
+        module = importlib.import_module(module_name)
+    except (ImportError, ValueError) as error:
+        raise ConfigError(
+            f"{target} cannot be found ({error}); expected package.module.function"
+        ) from error
+    if not hasattr(module, "verify"):
+        raise ConfigError(
+            f"{target} cannot be verified: {module_name} has no function "
+            "verify(root, full, workers) that returns a fewshot_audio.datasets.verify.Report"
         )
+    return module.verify
 
 
-def verify_us8k(root: Path, full: bool, workers: int) -> Report:
-    """UrbanSound8K against path, bytes and, in full, SHA-256 of all 8,732 published files."""
-    root = find_root(root, "UrbanSound8K", us8k.CSV)
-    manifest = {
-        f"audio/{path}": (int(size), digest) for path, size, digest in _rows(_shipped("us8k.tsv"))
-    }
-    found = _compare(
-        root, manifest, [f"audio/fold{fold}" for fold in us8k.OFFICIAL_FOLDS], full, workers
-    )
-    return Report(
-        "us8k", str(root), full, len(manifest), *found, _complaint(us8k.read_official, root)
-    )
+def compare(
+    root: Path, manifest: Manifest, folders: Iterable[str], full: bool, workers: int
+) -> Differences:
+    """Compare the files in some folders with a manifest: sizes always, hashes in full.
 
-
-def verify_tut_asc(root: Path, full: bool, workers: int) -> Report:
-    """TUT Acoustic Scenes 2017 against the published lists; in full, format and length of each file and MD5 of archives."""
-    root = find_root(root, "TUT-acoustic-scenes-2017", tut_asc.folder("development"))
-    names = [
-        f"{tut_asc.folder(part)}/{path}"
-        for part in tut_asc.PARTS
-        for path, _, _ in tut_asc.official_rows(part)
-    ]
-    folders = [f"{tut_asc.folder(part)}/audio" for part in tut_asc.PARTS]
-    missing, changed, extra = _compare(
-        root, dict.fromkeys(names, (None, None)), folders, False, workers
-    )
-    notes = (
-        "no hash of single files is published: the full check reads format and length, and the archives beside them",
-    )
-    if full:
-        gone = set(missing)
-        wrong = _each(root, [name for name in names if name not in gone], _tut_format, workers)
-        archives, seen = _archives(root, workers)
-        changed, notes = (*changed, *wrong, *archives), (*notes, f"archives checked: {seen}")
-    labels = _complaint(tut_asc.read_official, root)
-    return Report("tut_asc", str(root), full, len(names), missing, changed, extra, labels, notes)
-
-
-def verify_synthetic(root: Path, full: bool, workers: int) -> Report:
-    """A synthetic dataset, in either layout, against the manifest that was written with it."""
-    root = find_root(root, "us8k", "manifest.tsv")
-    manifest = {
-        path: (int(size), digest)
-        for path, size, digest in _rows((root / "manifest.tsv").read_text())
-    }
-    folders = sorted({os.path.dirname(path) for path in manifest})
-    return Report(
-        "synthetic",
-        str(root),
-        full,
-        len(manifest),
-        *_compare(root, manifest, folders, full, workers),
-        "",
-    )
-
-
-VERIFIERS = {"us8k": verify_us8k, "tut_asc": verify_tut_asc, "synthetic": verify_synthetic}
-
-
-def _compare(
-    root: Path,
-    manifest: Mapping[str, tuple[int | None, str | None]],
-    folders: Iterable[str],
-    full: bool,
-    workers: int,
-) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
-    """Missing, changed and extra paths; sizes always, hashes in full."""
-    present = {
-        f"{folder}/{name}"
-        for folder in folders
-        if (root / folder).is_dir()
-        for name in os.listdir(root / folder)
-    }
+    Returns:
+        Missing, changed and extra paths; hidden files do not count as extra.
+    """
+    present = list_files(root, folders)
     missing = sorted(manifest.keys() - present)
-    there = sorted(manifest.keys() & present)
-    extra = sorted(
-        path for path in present - manifest.keys() if not os.path.basename(path).startswith(".")
-    )
+    extra = [
+        path
+        for path in sorted(present - manifest.keys())
+        if not os.path.basename(path).startswith(".")
+    ]
 
-    def differs(path: Path) -> str | None:
+    def difference(path: Path) -> str | None:
         size, digest = manifest[path.relative_to(root).as_posix()]
         actual = path.stat().st_size
         if size is not None and actual != size:
             return f"{actual} bytes, not {size}"
-        return (
-            "other content of the same size"
-            if full and digest is not None and sha256(path) != digest
-            else None
-        )
+        if full and digest is not None and sha256(path) != digest:
+            return "other content of the same size"
+        return None
 
-    return tuple(missing), tuple(_each(root, there, differs, workers)), tuple(extra)
+    changed = check_files(root, sorted(manifest.keys() & present), difference, workers)
+    return tuple(missing), tuple(changed), tuple(extra)
 
 
-def _each(root: Path, paths: list[str], check: Check, workers: int) -> list[str]:
-    """What a check says of each file, those without complaint left out."""
+def check_files(root: Path, paths: Sequence[str], check: Check, workers: int) -> list[str]:
+    """Return what a check says of each file, without the files that it has nothing against."""
+    complaints = []
     with ThreadPoolExecutor(workers) as pool:
-        said = tqdm(
-            pool.map(lambda path: check(root / path), paths),
-            "checking",
-            len(paths),
-            unit="file",
-            leave=False,
-        )
-        return [
-            f"{path}: {complaint}" for path, complaint in zip(paths, said, strict=True) if complaint
-        ]
+        results = pool.map(lambda path: check(root / path), paths)
+        progress = tqdm(results, "checking", len(paths), unit="file", leave=False)
+        for path, result in zip(paths, progress, strict=True):
+            if result:
+                complaints.append(f"{path}: {result}")
+    return complaints
 
 
-def _tut_format(path: Path) -> str | None:
-    try:
-        info = soundfile.info(path)
-    except soundfile.LibsndfileError as error:
-        return f"cannot be read ({error})"
-    found = (info.samplerate, info.channels, info.subtype, info.frames)
-    return (
-        None
-        if found == TUT_FORMAT
-        else f"{found}, not {TUT_FORMAT} (rate, channels, format, frames)"
-    )
-
-
-def _archives(root: Path, workers: int) -> tuple[list[str], str]:
-    """Complaints about the downloaded archives that lie in the root, and how many of all were there."""
-    published = {
-        name: (int(size), digest)
-        for _, _, name, size, digest in _rows(_shipped("tut_asc_archives.tsv"))
-    }
-    there = [name for name in published if (root / name).exists()]
-
-    def differs(path: Path) -> str | None:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "md5").hexdigest()
-        return (
-            None
-            if (path.stat().st_size, digest) == published[path.name]
-            else "not the published archive"
-        )
-
-    return _each(root, there, differs, workers), f"{len(there)} of {len(published)}"
-
-
-def _complaint(read: Callable[[Path], Any], root: Path) -> str:
-    """What a dataset's reader finds wrong below a root."""
+def complaint(read: Callable[[Path], Any], root: Path) -> str:
+    """Return the error that a dataset's reader raises below a root, or an empty text."""
     try:
         read(root)
     except FewshotAudioError as error:
@@ -213,10 +148,17 @@ def _complaint(read: Callable[[Path], Any], root: Path) -> str:
     return ""
 
 
-def _shipped(name: str) -> str:
-    return files("fewshot_audio.datasets").joinpath(f"manifests/{name}").read_text(encoding="utf-8")
-
-
-def _rows(text: str) -> list[list[str]]:
-    """A tab-separated text with a header to its rows."""
+def table(text: str) -> list[list[str]]:
+    """Return the rows of a tab-separated text without its header."""
     return list(csv.reader(text.splitlines(), delimiter="\t"))[1:]
+
+
+def shipped_text(name: str) -> str:
+    """Return a manifest that is shipped with this package."""
+    manifests = files("fewshot_audio.datasets").joinpath("manifests")
+    return manifests.joinpath(name).read_text(encoding="utf-8")
+
+
+def shipped_table(name: str) -> list[list[str]]:
+    """Return the rows of a manifest that is shipped with this package, without its header."""
+    return table(shipped_text(name))

@@ -1,4 +1,4 @@
-"""The hash of every clip's file, remembered while the file's size and time stay the same."""
+"""SHA-256 of audio files, remembered while a file's size and time stay the same."""
 
 import json
 import os
@@ -12,20 +12,21 @@ from fewshot_audio.files import atomic_write, sha256
 from fewshot_audio.seeding import seed_for
 
 
-def digest_files(root: Path, paths: Iterable[str], cache: Path, workers: int) -> dict[str, str]:
-    """Paths below a root to their SHA-256; only files that are new or changed since the last call are read."""
-    memory = cache / f"digests-{seed_for(str(root.resolve())):016x}.json"
+def digest_files(root: Path, paths: Iterable[str], folder: Path, workers: int) -> dict[str, str]:
+    """Return the SHA-256 of files by their paths below a root.
+
+    Only files that are new or changed since the last call are read; hashes are remembered in the
+    folder, one file per root.
+    """
+    memory = folder / f"digests-{seed_for(str(root.resolve())):016x}.json"
     known = _recall(memory)
-    stamps = {
-        path: _stamp(os.path.join(root, path)) for path in paths
-    }  # twice as fast as with Path
+    stamps = {path: _stamp(os.path.join(root, path)) for path in paths}  # twice as fast as Path
     stale = [path for path, stamp in stamps.items() if known.get(path, [None])[:2] != stamp]
     if stale:
         with ThreadPoolExecutor(workers) as pool:  # hashing releases the interpreter's lock
             hashes = pool.map(lambda path: sha256(root / path), stale)
-            for path, digest in zip(
-                stale, tqdm(hashes, "hashing", len(stale), unit="file", leave=False), strict=True
-            ):
+            progress = tqdm(hashes, "hashing", len(stale), unit="file", leave=False)
+            for path, digest in zip(stale, progress, strict=True):
                 known[path] = [*stamps[path], digest]
         with atomic_write(memory) as draft:
             draft.write_text(json.dumps(known))
@@ -35,7 +36,7 @@ def digest_files(root: Path, paths: Iterable[str], cache: Path, workers: int) ->
 def _recall(memory: Path) -> dict[str, list]:
     try:
         return json.loads(memory.read_text())
-    except (FileNotFoundError, json.JSONDecodeError):  # a cache: nothing is lost when it is
+    except (FileNotFoundError, json.JSONDecodeError):  # nothing is lost but time
         return {}
 
 

@@ -1,0 +1,90 @@
+"""Contract of features: what a cache holds of each clip."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from fewshot_audio.types import Mel
+
+
+class Transform(ABC):
+    """Features of a clip that no frontend learns; a frozen dataclass of its settings.
+
+    The class's name and its settings that are not defaults are part of a cache's key.
+
+    Attributes:
+        sample_rate: Rate of the samples that it takes, in Hz.
+    """
+
+    sample_rate: int
+
+    @property
+    @abstractmethod
+    def n_columns(self) -> int:
+        """Columns of the features."""
+
+    @abstractmethod
+    def resample(self, samples: np.ndarray, rate: int, target: int) -> np.ndarray:
+        """Return samples (samples,) at `rate` Hz as float32 samples at `target` Hz."""
+
+    @abstractmethod
+    def __call__(self, samples: np.ndarray) -> np.ndarray:
+        """Return the features, float32 (frames, columns), of samples (samples,)."""
+
+
+@dataclass(frozen=True)
+class BaseMel(Transform):
+    """Power mel spectrogram on Slaney's scale; a subclass computes it.
+
+    Args:
+        sample_rate: Rate of the samples in Hz.
+        n_fft: Samples of a frame.
+        hop: Samples between frames.
+        pad_mode: Padding of the first and last frame: "reflect" or "constant".
+        n_bands: Bands.
+    """
+
+    sample_rate: int
+    n_fft: int
+    hop: int
+    pad_mode: Literal["reflect", "constant"]
+    n_bands: int = 128
+
+    @property
+    def n_columns(self) -> int:
+        """Bands."""
+        return self.n_bands
+
+
+@dataclass(frozen=True)
+class BaseWaveform(Transform):
+    """The waveform itself, for frontends that learn from it; a subclass resamples.
+
+    Args:
+        sample_rate: Rate of the samples in Hz.
+    """
+
+    sample_rate: int
+
+    @property
+    def n_columns(self) -> int:
+        """One."""
+        return 1
+
+    def __call__(self, samples: np.ndarray) -> np.ndarray:
+        """Return the samples as float32 (samples, 1)."""
+        return samples.astype(np.float32)[:, None]
+
+
+class Features(ABC):
+    """A way to compute features; a choice of conf/features."""
+
+    @abstractmethod
+    def mel(self, settings: Mel) -> Transform:
+        """Return the transform to power mel spectrograms (frames, bands)."""
+
+    @abstractmethod
+    def waveform(self, sample_rate: int) -> Transform:
+        """Return the transform to waveforms (samples, 1) at a rate in Hz."""

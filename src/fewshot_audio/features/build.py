@@ -1,0 +1,162 @@
+"""Building of a feature cache: in parts, by several processes, so that a killed build goes on."""
+
+import json
+import multiprocessing
+import os
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+from tqdm import tqdm
+
+from fewshot_audio.features.audio import decode
+from fewshot_audio.features.base import Transform
+from fewshot_audio.files import atomic_write, sha256
+from fewshot_audio.processes import begin_worker
+from fewshot_audio.types import DataError, Dataset
+
+INDEX, FEATURES, PARTS = "index.json", "features.npy", "part-*.npz"
+CLIPS_PER_PART = 32  # what a killed build loses at most, per process
+SILENT = "is silent (every sample is zero)"
+Problems = dict[str, str]  # what is wrong, by path
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some clips of a dataset, and the file that their features are written to."""
+
+    root: Path
+    paths: tuple[str, ...]
+    file: Path
+
+    def is_whole(self) -> bool:
+        """Return whether the file is there, whole, and of these clips."""
+        try:
+            paths = _read(self.file, "paths").tolist()
+            return len(_read(self.file, "features")) > 0 and paths == list(self.paths)
+        except (FileNotFoundError, ValueError, KeyError, zipfile.BadZipFile, zlib.error):
+            return False
+
+
+def build_cache(
+    dataset: Dataset, transform: Transform, folder: Path, workers: int, settings: dict[str, Any]
+) -> Problems:
+    """Compute the features of all clips and write them with their index; the index comes last.
+
+    Nothing is joined while a file cannot be decoded. Silent clips are in the index.
+
+    Returns:
+        What is wrong with files that cannot be decoded or are silent, by path.
+    """
+    for draft in folder.glob(".*"):  # left by a killed process
+        draft.unlink()
+    parts = _parts(dataset, folder)
+    problems = _build_parts(parts, transform, workers, f"features of {dataset.name}")
+    if any(reason != SILENT for reason in problems.values()):
+        return problems
+    if problems and not dataset.allow_silent:
+        return problems
+    _join(parts, transform.n_columns, folder, settings)
+    return problems
+
+
+def _parts(dataset: Dataset, folder: Path) -> list[Part]:
+    paths = [clip.path for clip in dataset.clips]
+    parts: list[Part] = []
+    for start in range(0, len(paths), CLIPS_PER_PART):
+        file = folder / f"part-{len(parts):05d}.npz"
+        parts.append(Part(dataset.root, tuple(paths[start : start + CLIPS_PER_PART]), file))
+    return parts
+
+
+def _build_parts(parts: Sequence[Part], transform: Transform, workers: int, title: str) -> Problems:
+    """Write the parts that are not there yet, and return the problems of all."""
+    missing = [part for part in parts if not part.is_whole()]
+    for part in missing:
+        part.file.unlink(missing_ok=True)  # damaged, or of other clips
+    problems: Problems = {}
+    total = sum(len(part.paths) for part in parts)
+    with tqdm(desc=title, total=total, unit="clip", leave=False) as bar:
+        bar.update(total - sum(len(part.paths) for part in missing))
+        jobs = [(part, transform) for part in missing]
+        for part, of_part in zip(missing, _in_parallel(_build, jobs, workers), strict=True):
+            problems |= of_part
+            bar.update(len(part.paths))
+    for part in parts:
+        if part.file.exists():
+            problems |= dict.fromkeys(_read(part.file, "silent").tolist(), SILENT)
+    return problems
+
+
+def _in_parallel(function: Callable, jobs: Sequence[tuple], workers: int) -> Iterator[Any]:
+    """Yield the function's result for each job, in order; in this process where one is enough."""
+    count = min(workers, len(jobs))
+    if count <= 1:
+        for job in jobs:
+            yield function(*job)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(count, context, _start_builder) as pool:
+        try:
+            yield from pool.map(function, *zip(*jobs, strict=True))
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _start_builder() -> None:
+    """Use one thread in a new builder, and end with the process that it works for."""
+    os.environ["OMP_NUM_THREADS"] = "1"  # of torch, which is not imported yet
+    threadpool_limits(1)
+    begin_worker()
+
+
+def _build(part: Part, transform: Transform) -> Problems:
+    """Write a part and return its problems; it is not written where a file cannot be decoded."""
+    features, problems, silent = [], {}, []
+    for path in part.paths:
+        try:
+            samples, rate = decode(part.root / path)
+        except DataError as error:
+            problems[path] = str(error)
+            continue
+        if not samples.any():
+            silent.append(path)
+        features.append(transform(transform.resample(samples, rate, transform.sample_rate)))
+    if not problems:
+        with atomic_write(part.file) as draft, draft.open("wb") as file:
+            np.savez(
+                file,
+                paths=part.paths,
+                counts=[len(frames) for frames in features],
+                silent=np.array(silent, dtype=str),
+                features=np.concatenate(features),
+            )
+    return problems | dict.fromkeys(silent, SILENT)
+
+
+def _join(parts: Sequence[Part], n_columns: int, folder: Path, settings: dict[str, Any]) -> None:
+    """Join the parts into one array, then write the index, which says that the cache is whole."""
+    silent, counts = [], []
+    for part in parts:
+        silent += _read(part.file, "silent").tolist()
+        counts += _read(part.file, "counts").tolist()
+    header = {"descr": "<f4", "fortran_order": False, "shape": (sum(counts), n_columns)}
+    with atomic_write(folder / FEATURES) as draft, draft.open("wb") as file:
+        # written, not memory-mapped: a full disk must raise an error
+        np.lib.format.write_array_header_1_0(file, header)
+        for part in parts:
+            file.write(_read(part.file, "features").astype("<f4", copy=False).tobytes())
+    index = {**settings, "counts": counts, "silent": silent, "sha256": sha256(folder / FEATURES)}
+    with atomic_write(folder / INDEX) as draft:
+        draft.write_text(json.dumps(index))
+
+
+def _read(file: Path, name: str) -> np.ndarray:
+    with file.open("rb") as handle, np.load(handle) as part:
+        return part[name]

@@ -1,0 +1,77 @@
+"""Decoding: every format, bad files, real originals."""
+
+import numpy as np
+import pytest
+import scipy.io.wavfile
+import soundfile
+
+from fewshot_audio.features.audio import decode, load
+from fewshot_audio.types import DataError
+
+STEPS = {
+    "PCM_U8": 2**-7,
+    "PCM_16": 2**-15,
+    "PCM_24": 2**-23,
+    "PCM_32": 2**-23,
+    "FLOAT": 1e-7,
+    "DOUBLE": 1e-7,
+}
+
+
+@pytest.mark.parametrize("subtype", STEPS)
+@pytest.mark.parametrize("channels", [1, 2])
+def test_every_format_is_the_mean_of_its_channels(tmp_path, subtype, channels):
+    samples = np.random.default_rng(0).uniform(-0.9, 0.9, (2000, channels))
+    soundfile.write(tmp_path / "a.wav", samples, 22050, subtype=subtype)
+    decoded, rate = decode(tmp_path / "a.wav")
+    assert rate == 22050
+    assert decoded.dtype == np.float32
+    np.testing.assert_allclose(decoded, samples.mean(1), atol=1.01 * STEPS[subtype])
+
+
+def bad_file(tmp_path, kind):
+    path = tmp_path / f"{kind}.wav"
+    if kind == "missing":
+        return path
+    if kind == "empty":
+        path.touch()
+        return path
+    samples = np.full(1000, 0.1, np.float32)
+    if kind == "nan":
+        samples[500] = np.nan
+    soundfile.write(path, samples[: 0 if kind == "zero" else None], 44100, subtype="FLOAT")
+    content = path.read_bytes()
+    if kind == "truncated":
+        path.write_bytes(content[:-1000])
+    if kind == "corrupt":
+        path.write_bytes(b"JUNK" + content[4:])
+    return path
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("missing", "missing"),
+        ("empty", r"is empty \(0 bytes\)"),
+        ("zero", "has no samples"),
+        ("nan", "holds NaN or infinite samples"),
+        ("truncated", "is truncated .3000 of 4000 bytes"),
+        ("corrupt", "cannot be read"),
+    ],
+)
+def test_bad_file_says_what_is_wrong(tmp_path, kind, reason):
+    with pytest.raises(DataError, match=reason):
+        decode(bad_file(tmp_path, kind))
+
+
+@pytest.mark.real
+def test_official_originals(shared):
+    """Against SciPy's reader, which puts 24 bits into the upper part of 32."""
+    paths = sorted((shared / "us8k_originals").glob("*.wav"))
+    assert len(paths) == 10
+    for path in paths:
+        rate, samples = scipy.io.wavfile.read(path)
+        expected = samples.astype(np.float64) / np.iinfo(samples.dtype).max
+        expected = expected.mean(1) if expected.ndim == 2 else expected
+        np.testing.assert_allclose(load(path, rate), expected, atol=1e-4, err_msg=path.name)
+        assert len(load(path, 44100)) == -(-len(samples) * 44100 // rate), path.name

@@ -1,4 +1,4 @@
-"""How often 95 % intervals hold the truth, of made-up folds and runs."""
+"""How often 95 % intervals hold the truth, of synthetic folds and runs."""
 
 from collections.abc import Iterator
 from itertools import product
@@ -19,7 +19,7 @@ FOLDS, RUNS, BETWEEN = (
 
 
 def intervals(rounds: int) -> dict[str, Any]:
-    """Shares of so many simulations in which intervals over folds hold the true mean: Student's, and the bootstrap's."""
+    """Return the shares of simulations in which intervals over folds hold the true mean."""
     cases = [
         {"folds": folds, "runs": runs, "between": between, **_covered(folds, runs, between, rounds)}
         for folds, runs, between in product(FOLDS, RUNS, BETWEEN)

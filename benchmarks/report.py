@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -12,10 +12,12 @@ import numpy as np
 
 from benchmarks.measure import machine, seconds
 from fewshot_audio import config
-from fewshot_audio.report import results
-from fewshot_audio.report.figures import drawings, pictured
+from fewshot_audio.records import SCHEMA
+from fewshot_audio.report.build import make_tables, report_folder
+from fewshot_audio.report.export import table_files
 from fewshot_audio.report.page import page
-from fewshot_audio.report.write import texts
+from fewshot_audio.report.records import Runs, read_runs
+from fewshot_audio.report.selection import select
 from fewshot_audio.runner.identity import digest_of
 from fewshot_audio.types import ReportSettings
 
@@ -26,45 +28,52 @@ PARTS = ("centre", "bandwidth", "pooling, ms", "alpha", "delta", "root", "smooth
 
 
 def report(lines: int) -> dict[str, Any]:
-    """Seconds to make all tables, and the page with its figures, from the whole study's grid with at least so many lines."""
+    """Return the seconds that reading, all tables, and all of a report take.
+
+    Args:
+        lines: Of records at least, in the whole study's grid.
+    """
     cfg = config.composed([])
-    asked, wanted = config.reporting(cfg), config.reports(cfg)
+    settings, components = config.reporting(cfg), config.reports(cfg)
     times = -(-lines // 9900)
     with tempfile.TemporaryDirectory() as folder:
-        asked = replace(asked, results=Path(folder))
-        size = write_grid(asked.results, asked.schedule, times)
-        found: list[results.Results] = []
-        read = seconds(lambda: found.append(results.read(asked.results, ())))
-        tables = seconds(lambda: _tables(found[0], wanted, asked))
-        whole = seconds(lambda: _page(found[0], wanted, asked))
-    spent = {"read_s": read, "tables_s": tables, "page_s": whole}
+        settings = replace(settings, results=Path(folder))
+        size = write_grid(settings.results, cfg.protocol.repeats, times)
+        read: list[Runs] = []
+        spent = {"read_s": seconds(lambda: read.append(read_runs([settings.results])))}
+        spent["tables_s"] = seconds(lambda: _tables(read[0], components, settings))
+        spent["page_s"] = seconds(lambda: _page(components, settings))
     return {
         "bench": "report",
-        "lines": len(found[0].found.runs),
+        "lines": len(read[0].table),
         "mib": round(size / 2**20, 1),
         "machine": machine(1),
         **spent,
     }
 
 
-def _tables(read: results.Results, wanted, asked: ReportSettings) -> list[dict[str, str]]:
-    made, _ = results.tables(read, wanted, asked)
-    return [texts(table, []) for table in made]
+def _tables(runs: Runs, components, settings: ReportSettings) -> list[dict[str, str]]:
+    tables, _ = make_tables(select(runs.table, settings), components)
+    return [table_files(table, []) for table in tables]
 
 
-def _page(read: results.Results, wanted, asked: ReportSettings) -> str:
-    made, _ = results.tables(read, wanted, asked)
-    pairs = results.pairs(read, wanted)
-    _, pictures = pictured(drawings(read.found.runs, pairs, read.lines(), None, asked))
-    return page(
-        "How long?", [results.study(read, made, pictures, pairs, asked, "python benchmarks report")]
-    )
+def _page(components, settings: ReportSettings) -> str:
+    command = "python -m benchmarks report"
+    folder = report_folder(settings.results, (), components, settings, False, command)
+    return page("How long?", [folder.study(command)])
 
 
-def write_grid(folder: Path, schedule: dict[int, int], times: int, seed: int = 0) -> int:
-    """Write made-up results of the whole study, so many times the schedule's repeats, as runs leave them; their bytes.
+def write_grid(folder: Path, schedule: Mapping[int, int], times: int, seed: int = 0) -> int:
+    """Write synthetic records of the whole study, and return their size in bytes.
 
-    Accuracy is a level of dataset, model and n, an effect of the fold, one of the draw that arms share, and noise.
+    Accuracy is a level of dataset, model and n, an effect of the fold, one of the few-shot split
+    that frontends share, and noise.
+
+    Args:
+        folder: A results folder.
+        schedule: Repeats by n per class.
+        times: How many times as many repeats.
+        seed: Of the numbers.
     """
     random, size = np.random.default_rng(seed), 0
     (folder / "runs").mkdir(parents=True)
@@ -93,22 +102,25 @@ def _line(dataset, fold, model, frontend, n, repeat, rest: str, random: np.rando
     }
     identity |= {
         "frontend": {"name": frontend, **({"sample_rate": 44100} if frontend == "leaf" else {})},
-        "bank": frontend == "leaf",
+        "features": str(frontend == "leaf"),
     }
     shared = np.random.default_rng([fold, n, repeat, len(dataset)]).normal(size=2) * [0.03, 0.02]
     level = 0.2 + 0.1 * np.log(n) / np.log(10) + shared.sum() + 0.02 * random.normal()
     head = {
+        "schema": SCHEMA,
         "key": digest_of(identity),
         "status": "finished",
         "identity": identity,
-        "accuracy": float(np.clip(level, 0, 1)),
+        "metrics": {"accuracy": float(np.clip(level, 0, 1))},
+        "few_shot_split": f"{dataset}-{fold}-{n}-{repeat}",
     }
-    return json.dumps({**head, "draw": f"{dataset}-{fold}-{n}-{repeat}"})[:-1] + rest
+    return json.dumps(head)[:-1] + rest
 
 
 def _rest(classes: int, frontend: str, random: np.random.Generator) -> str:
     """What else a line of a frontend holds, as the end of its JSON."""
     rest: dict[str, Any] = {
+        "class_names": [f"class {place}" for place in range(classes)],
         "confusion_matrix": [[7] * classes] * classes,
         "parameters": 42764,
         "notes": [],
@@ -121,7 +133,7 @@ def _rest(classes: int, frontend: str, random: np.random.Generator) -> str:
     }
     if frontend == "log_learn":
         alpha = (1096 + random.normal(size=len(EPOCHS)).cumsum()).tolist()
-        rest["path"] = {
+        rest["history"] = {
             "epoch": EPOCHS,
             "alpha": alpha,
             "beta": [1.3] * len(EPOCHS),

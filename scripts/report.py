@@ -1,78 +1,81 @@
-"""Write tables, figures and a page from the store: python scripts/report.py, or with +report=accuracy that table alone."""
+"""Write tables, figures and a page from the records of runs.
 
+python scripts/report.py                                    all of it, of every folder in results/
+python scripts/report.py +report=difference                 one table alone
+python scripts/report.py report.compare=optimizer.lr        rows are the values of a setting
+"""
+
+import gc
+import os
 import shlex
 import sys
+from collections.abc import Iterable
 
-from fewshot_audio import cli as command
-from fewshot_audio import config
-from fewshot_audio.report import render
-from fewshot_audio.report import results as shown
+from omegaconf import DictConfig
+
+from fewshot_audio import cli, config
+from fewshot_audio.components import TARGET
+from fewshot_audio.report.build import FolderReport, is_own, report_folder
 from fewshot_audio.report.published import check_used
-from fewshot_audio.report.write import HEAD, notes_on, readme, texts, write
+from fewshot_audio.report.records import results_folders
 from fewshot_audio.types import NoRunsError, StoreError
 
-QUESTION = "Does learning the compression, or the whole frontend, beat the fixed log-mel when only few clips per class exist?"
+QUESTION = (
+    "Does learning the compression, or the whole frontend, beat the fixed log-mel when only few "
+    "clips per class exist?"
+)
 COMMAND = shlex.join(["python", "scripts/report.py", *sys.argv[1:]])
 
 
-def main(cfg) -> bool:
-    """Whether every table that was asked for could be made, of every results folder at or just below results=."""
-    asked, alone = config.reporting(cfg), cfg.get("report") is not None
-    complete, studies, tables = True, [], []
-    for folder in shown.folders(asked.results, asked.also):
+def main(cfg: DictConfig) -> bool:
+    """Report every results folder at or just below results=; whether all tables could be made."""
+    gc.freeze()  # statsmodels collects garbage in each call
+    settings, components = config.reporting(cfg), config.reports(cfg)
+    alone = TARGET in cfg.report
+    complete, reports = True, []
+    for folder in results_folders(settings.results, settings.also):
+        also = settings.also if folder == settings.results else ()
         try:
-            results = shown.read(folder, asked.also if folder == asked.results else ())
-        except StoreError as error:  # others may be whole
-            print(f"error: {folder}: {error}", file=sys.stderr)
+            report = report_folder(folder, also, components, settings, alone, COMMAND)
+        except StoreError as error:  # other folders may be whole
+            complain(f"error: {folder}: {error}")
             complete = complete and isinstance(error, NoRunsError)
             continue
-        made, errors = shown.tables(results, config.reports(cfg), asked)
-        failed = [
-            each for each in errors if alone or not isinstance(each, NoRunsError)
-        ]  # not all have every table
-        print(
-            *(f"error: {error}" for error in failed),
-            sep="\n",
-            end="\n" * bool(failed),
-            file=sys.stderr,
-        )
-        complete, tables = complete and not failed, tables + made
-        studies.append(report(results, made, config.reports(cfg), asked, alone))
-    check_used(asked.published, tables)
-    if studies and "page" in asked.show and not alone:
+        for failure in report.errors:
+            if alone or not isinstance(failure, NoRunsError):  # not every folder has every table
+                complain(f"error: {failure}")
+                complete = False
+        for note in report.selection.notes:
+            complain(f"warning: {folder}: {note}")
+        if not is_own(folder / "README.md"):
+            complain(f"{folder}/README.md: not made by this script, left as it is")
+        report.write()
+        reports.append(report)
+    check_used(settings.published, [table for report in reports for table in report.tables])
+    if reports and "page" in settings.show and not alone:
         from fewshot_audio.report.page import page
 
-        print(*write({"report.html": page(QUESTION, studies)}, asked.results))
-    return complete and bool(studies)
+        write_page = page(QUESTION, [report.study(COMMAND) for report in reports])
+        (settings.results / "report.html").write_text(write_page, encoding="utf-8")
+    show(reports)
+    return complete and bool(reports)
 
 
-def owned(file):
-    """Whether a README was written here, or none is there; says so where it is somebody's own."""
-    found = not file.exists() or file.read_text(errors="replace").startswith(HEAD)
-    if not found:
-        print(f"{file}: not made by this script, left as it is", file=sys.stderr)
-    return found
+def complain(message: str) -> None:
+    """Print to the standard error."""
+    print(message, file=sys.stderr)
 
 
-def report(results, tables, wanted, asked, alone):
-    """Write a folder's tables, and its figures unless one table is wanted `alone`; its section of the page."""
-    notes, files, pictures = notes_on(results.found.runs), {}, []
-    paired = shown.pairs(results, wanted)
-    for table in tables:
-        files |= texts(table, notes)
-        print(f"\n{table.title}\n\n{render.markdown(table, notes)}", end="")
-    if "figures" in asked.show and not alone:
-        from fewshot_audio.report.figures import drawings, pictured  # tables need no matplotlib
-
-        drawn, pictures = pictured(
-            drawings(results.found.runs, paired, results.lines(), results.clip(), asked)
-        )
-        files |= drawn
-    if not alone and owned(results.folder / "README.md"):
-        files["README.md"] = readme([table.name for table in tables], results.found, notes, COMMAND)
-    print(f"\n{results.folder}: {len(write(files, results.folder))} files in tables/ and figures/")
-    return shown.study(results, tables, pictures, paired, asked, COMMAND)
+def show(reports: Iterable[FolderReport]) -> None:
+    """Print the tables, all files being written; who reads them may stop, as `head` does."""
+    try:
+        for report in reports:
+            print(report.text())
+            print(f"{report.folder}: {len(report.files)} files in tables/ and figures/")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":
-    command.command(main)
+    cli.command(main)

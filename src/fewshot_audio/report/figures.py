@@ -2,165 +2,176 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from fewshot_audio.report.drawing import Drawing, save
-from fewshot_audio.report.layout import interval_is
+from fewshot_audio.records import FINISHED, Record
+from fewshot_audio.report import differences
+from fewshot_audio.report.classes import answers
+from fewshot_audio.report.export import unbroken
 from fewshot_audio.report.page import Picture
-from fewshot_audio.report.pairs import BY, compared
-from fewshot_audio.report.plots import accuracy_by_n, completeness
-from fewshot_audio.report.plots_differences import forest
-from fewshot_audio.report.plots_frontends import filters, learned_scalars, maps
-from fewshot_audio.report.records import ARM
-from fewshot_audio.report.render import unbroken
+from fewshot_audio.report.plots.accuracy import accuracy_by_n
+from fewshot_audio.report.plots.completeness import completeness
+from fewshot_audio.report.plots.confusion import confusion
+from fewshot_audio.report.plots.differences import forest
+from fewshot_audio.report.plots.filters import filters
+from fewshot_audio.report.plots.learned import RUN, learned_scalars
+from fewshot_audio.report.plots.spectrograms import NAME as SPECTROGRAMS
+from fewshot_audio.report.plots.spectrograms import spectrograms
+from fewshot_audio.report.plots.style import Drawing, save
+from fewshot_audio.report.records import ALL_CLIPS
+from fewshot_audio.report.selection import Selection
 from fewshot_audio.report.statistics import summary
-from fewshot_audio.report.tables import by_fold
-from fewshot_audio.runner.store import FINISHED, Line
-from fewshot_audio.types import ReportSettings, Statistics
+from fewshot_audio.report.table import named
+from fewshot_audio.report.tables import BY, means_by_fold
+from fewshot_audio.report.text import interval_name
 
+FIELDS = dict.fromkeys(
+    ("key", "status", "identity", "metrics", "seconds", "history", "frontend_diagnostics"), Any
+)
+ROW = ["dataset", "model", "frontend"]
 SCALARS = ("alpha", "beta", "beta/alpha")
-HERTZ = ("centre", "bandwidth")  # of filters, named without their unit in results
-RUN = [*ARM, "n_per_class", "fold", "repeat"]
+HERTZ = ("centre", "bandwidth")  # of filters, named without their unit in records
 
 
-def pictured(drawn: Sequence[Drawing]) -> tuple[dict[str, bytes], list[Picture]]:
-    """Figures to their files below the results folder, and to the page's pictures."""
-    files, pictures = {}, []
-    for each in drawn:
-        saved = save(each)
+def pictures(drawings: Sequence[Drawing]) -> tuple[dict[str, bytes], list[Picture]]:
+    """Return figures' files by their names in the results folder, and the page's pictures."""
+    files: dict[str, bytes] = {}
+    shown = []
+    for drawing in drawings:
+        saved = save(drawing)
         files |= {f"figures/{name}": content for name, content in saved.items()}
-        pictures.append(
-            Picture(
-                each.name, each.title, unbroken(each.caption), each.alt, saved[f"{each.name}.png"]
-            )
-        )
-    return files, pictures
+        caption, png = unbroken(drawing.caption), saved[f"{drawing.name}.png"]
+        shown.append(Picture(drawing.name, drawing.title, caption, drawing.alt, png))
+    return files, shown
 
 
-def drawings(
-    runs: pd.DataFrame,
-    pairs: pd.DataFrame,
-    lines: Iterable[Line],
-    clip: pd.DataFrame | None,
-    asked: ReportSettings,
+def draw(
+    selection: Selection, pairs: pd.DataFrame, records: Iterable[Record], folder: Path
 ) -> list[Drawing]:
-    """Finished runs, their pairs, the store's lines and a clip's maps to the figures that there are data for."""
-    values = runs.assign(arm=runs["frontend"], value=runs["accuracy"])
-    learned = list(unique(lines))
-    paths, banks = scalars(learned), filters_of(learned)
-    made = [_accuracy(group, asked.how) for _, group in values.groupby("dataset")]
-    made += [_forest(group, asked.how) for _, group in pairs.groupby("dataset")]
-    made += [learned_scalars(group) for _, group in paths.groupby("dataset")]
-    made += [filters(group) for _, group in banks.groupby(["dataset", "frontend"])]
-    made += [] if clip is None else [maps(clip)]
-    return [*made, completeness(grid(runs, asked.schedule))]
+    """Draw the figures that there are data for.
 
-
-def _accuracy(values: pd.DataFrame, how: Statistics) -> Drawing:
-    cells = summary(values, BY, how)
-    classes = values["classes"].dropna().unique()
-    return accuracy_by_n(
-        cells,
-        by_fold(values),
-        1 / classes[0] if len(classes) == 1 else None,
-        interval_is(cells, how),
-    )
-
-
-def _forest(pairs: pd.DataFrame, how: Statistics) -> Drawing:
-    cells = compared(pairs, how)
-    return forest(cells, how.margin, interval_is(cells, how))
-
-
-def grid(runs: pd.DataFrame, schedule: Mapping[int, int]) -> pd.DataFrame:
-    """Runs to finished and wanted ones of each arm and n.
-
-    Wanted are the schedule's repeats, or as many as any arm has where that is more, on every fold that the dataset has runs of.
+    Args:
+        selection: The runs.
+        pairs: Their pairs, of all differences that tables show.
+        records: The records of the runs, with `FIELDS`.
+        folder: Where a clip's spectrograms are, if scripts/maps.py wrote them.
     """
-    done = runs.groupby([*ARM, "n_per_class"]).size().rename("finished").reset_index()
-    folds, most = (
-        runs.groupby("dataset")["fold"].nunique(),
-        runs.groupby(["dataset", "n_per_class"])["repeat"].max(),
-    )
-    ns = pd.DataFrame({"n_per_class": sorted({*schedule, *runs["n_per_class"]})})
-    cells = (
-        done[ARM]
-        .drop_duplicates()
-        .merge(ns, how="cross")
-        .merge(done, how="left")
-        .fillna({"finished": 0})
-    )
-    where = zip(cells["dataset"], cells["n_per_class"], strict=True)
-    cells["wanted"] = [
-        folds[dataset] * max(schedule.get(n, 0), most.get((dataset, n), 0)) for dataset, n in where
-    ]
-    return cells.astype({"finished": int})
+    runs = selection.runs
+    learned = list(_learned(records, runs))
+    clip = folder / f"figures/{SPECTROGRAMS}.csv"
+    drawn = [_accuracy(selection, group) for _, group in runs.groupby("dataset")]
+    drawn += [_forest(selection, group) for _, group in pairs.groupby("dataset")]
+    drawn += [learned_scalars(group) for _, group in scalars(learned).groupby("dataset")]
+    drawn += [filters(group) for _, group in medians(learned).groupby(["dataset", "frontend"])]
+    drawn += [confusion(group) for _, group in answers(runs).groupby(["dataset", "model"])]
+    drawn += [spectrograms(pd.read_csv(clip))] if clip.exists() else []
+    drawn.append(completeness(grid(runs, selection.settings.schedule)))
+    return [replace(each, data=named(each.data, selection)) for each in drawn]
 
 
-def unique(lines: Iterable[Line]) -> Iterator[tuple[tuple, Line]]:
-    """Lines to the finished runs, once each, as the values of RUN and the line."""
-    seen = set()
-    for line in lines:
-        if line["status"] == FINISHED and line["key"] not in seen:
-            seen.add(line["key"])
-            identity = line["identity"]
-            yield (
-                (
-                    *(identity[part]["name"] for part in ARM),
-                    *(identity[name] for name in RUN[len(ARM) :]),
-                ),
-                line,
-            )
+def _accuracy(selection: Selection, runs: pd.DataFrame) -> Drawing:
+    cells = summary(runs, BY, selection.settings.how)
+    classes = runs["class_names"].map(len).unique()
+    is_known = selection.measure.name in ("accuracy", "balanced_accuracy")
+    chance = 1 / classes[0] if is_known and len(classes) == 1 and classes[0] else None
+    band = interval_name(cells, selection.settings.how)
+    return accuracy_by_n(cells, means_by_fold(runs, BY), selection.measure, chance, band)
 
 
-def scalars(learned: Iterable[tuple[tuple, Line]]) -> pd.DataFrame:
-    """Runs to the paths of alpha, beta and beta/alpha where they were learned: RUN, quantity, epoch, value."""
+def _forest(selection: Selection, pairs: pd.DataFrame) -> Drawing:
+    how = selection.settings.how
+    cells = differences.compare(pairs, how)
+    return forest(cells, selection.measure, how.margin, interval_name(cells, how))
+
+
+def grid(runs: pd.DataFrame, schedule: Mapping[int | None, int]) -> pd.DataFrame:
+    """Return the numbers of finished and planned runs of each row and n.
+
+    Planned are, on every fold that the dataset has runs of, as many as any row has, or as many as
+    the schedule says where that is more.
+
+    Args:
+        runs: Finished runs.
+        schedule: Repeats by n per class, as far as it is known.
+    """
+    repeats_by_n = {ALL_CLIPS if n is None else n: repeats for n, repeats in schedule.items()}
+    plan = runs.groupby(["dataset", "fold", "n_per_class"])[["pool", "repeat"]]
+    most = plan.apply(lambda each: len(each.drop_duplicates())).groupby(["dataset", "n_per_class"])
+    most = most.max()
+    finished = runs.groupby([*ROW, "n_per_class"]).size().rename("finished").reset_index()
     rows = []
-    for run, line in learned:
-        path = line.get("history", {})
-        if all(name in path for name in SCALARS) and len(set(path["alpha"])) > 1:
-            rows += [
-                (*run, name, epoch, value)
-                for name in SCALARS
-                for epoch, value in zip(path["epoch"], path[name], strict=True)
-            ]
+    for row, group in finished.groupby(ROW):
+        counts = dict(zip(group["n_per_class"], group["finished"], strict=True))
+        folds = runs.loc[runs["dataset"] == row[0], "fold"].nunique()
+        ns = {*repeats_by_n, *most[row[0]].index}
+        for n in sorted(ns):
+            planned = max(repeats_by_n.get(n, 0), most[row[0]].get(n, 0))
+            rows.append((*row, n, counts.get(n, 0), folds * planned))
+    return pd.DataFrame(rows, columns=[*ROW, "n_per_class", "finished", "planned"])
+
+
+def _learned(records: Iterable[Record], runs: pd.DataFrame) -> Iterator[tuple[tuple, Record]]:
+    """Yield the chosen runs once each: the values of `RUN`, and the record."""
+    repeats = (runs["pool"] + " " + runs["repeat"].astype(str)).str.strip()
+    if (runs["pool"] == "").all():
+        repeats = runs["repeat"]
+    names = runs.assign(repeat=repeats)[RUN].itertuples(index=False, name=None)
+    left = dict(zip(runs["key"], names, strict=True))
+    for record in records:
+        if record["status"] == FINISHED and record["key"] in left:
+            yield left.pop(record["key"]), record
+
+
+def scalars(learned: Iterable[tuple[tuple, Record]]) -> pd.DataFrame:
+    """Return the histories of alpha, beta and beta/alpha where they were learned.
+
+    Returns:
+        The columns `RUN`, quantity, epoch, value.
+    """
+    rows = []
+    for run, record in learned:
+        history = record.get("history", {})
+        if not all(name in history for name in SCALARS) or len(set(history["alpha"])) == 1:
+            continue
+        for name in SCALARS:
+            for epoch, value in zip(history["epoch"], history[name], strict=True):
+                rows.append((*run, name, epoch, value))
     return pd.DataFrame(rows, columns=[*RUN, "quantity", "epoch", "value"])
 
 
-def filters_of(learned: Iterable[tuple[tuple, Line]]) -> pd.DataFrame:
-    """Runs to their arms' filters: medians over the runs at the largest n, with the 5th and 95th percentiles after training."""
-    found: dict[tuple, list[dict[str, Any]]] = defaultdict(list)
-    for run, line in learned:
-        if bank := line.get("frontend_diagnostics", {}).get("filters"):
-            found[run[: len(ARM) + 1]].append(bank)
-    largest = {run[:-1]: run for run in sorted(found)}
-    banks = [_median_filters(run, found[run]) for run in largest.values()]
-    return pd.concat(banks, ignore_index=True) if banks else pd.DataFrame(columns=ARM)
+def medians(learned: Iterable[tuple[tuple, Record]]) -> pd.DataFrame:
+    """Return the filters of each row, medians over the runs at its largest n.
+
+    Returns:
+        dataset, model, frontend, n_per_class, quantity, index, before, after, low, high, runs; low
+        and high are the 5th and 95th percentiles of after.
+    """
+    by_n: dict[tuple, list[dict[str, Any]]] = defaultdict(list)
+    for run, record in learned:
+        if found := record.get("frontend_diagnostics", {}).get("filters"):
+            by_n[run[: len(ROW) + 1]].append(found)
+    largest = {key[:-1]: key for key in sorted(by_n)}
+    parts = [_median_filters(key, by_n[key]) for key in largest.values()]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=ROW)
 
 
-def _median_filters(run: tuple, banks: list[dict[str, Any]]) -> pd.DataFrame:
+def _median_filters(key: tuple, filters_of_runs: list[dict[str, Any]]) -> pd.DataFrame:
     parts = []
-    for name in banks[0]:
+    names = dict(zip(RUN, key, strict=False))
+    for quantity in filters_of_runs[0]:
         before, after = (
-            np.array([bank[name][side] for bank in banks], dtype=float)
+            np.array([each[quantity][side] for each in filters_of_runs], dtype=float)
             for side in ("before", "after")
         )
         low, median, high = np.percentile(after, [5, 50, 95], axis=0)
         sides = {"before": np.median(before, axis=0), "after": median, "low": low, "high": high}
-        names = dict(zip(RUN, run, strict=False))
-        quantity = f"{name}, Hz" if name in HERTZ else name
-        parts.append(
-            pd.DataFrame(
-                {
-                    **names,
-                    "quantity": quantity,
-                    "index": np.arange(len(median)),
-                    **sides,
-                    "runs": len(banks),
-                }
-            )
-        )
+        label = f"{quantity}, Hz" if quantity in HERTZ else quantity
+        index = np.arange(len(median))
+        columns = {**names, "quantity": label, "index": index, **sides, "runs": len(before)}
+        parts.append(pd.DataFrame(columns))
     return pd.concat(parts)

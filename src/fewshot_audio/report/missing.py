@@ -1,112 +1,99 @@
 """Runs that a table lacks: which they are, and the commands that do them."""
 
-import re
 import shlex
 from typing import Any
 
-import msgspec
 import pandas as pd
 
-from fewshot_audio.report.records import ARM, CELL
-from fewshot_audio.runner.identity import digest_of
+from fewshot_audio.report.records import ALL_CLIPS
+from fewshot_audio.report.selection import FRONTEND, Selection
+from fewshot_audio.report.text import n_text
 from fewshot_audio.types import StoreError
 
-SHOWN = 5  # missing runs named in an error
+ROW = ["dataset", "model", "frontend"]
+RUN = ["dataset", "fold", "model", "frontend", "n_per_class", "pool", "repeat"]
+SHOWN = 5  # missing runs in an error
 COMMANDS = 3
-AGAIN = re.compile(
-    r"(\+?(fold|model|frontend|n_per_class|repeats)=.*|-m|--multirun)$"
-)  # words that are written anew
 
 
-def check_even(runs: pd.DataFrame) -> None:
-    """StoreError, with the missing runs and their commands, where an arm lacks a fold, n and repeat that another arm has."""
-    for dataset, group in runs.groupby("dataset"):
-        arms = group[["model", "frontend"]].drop_duplicates()
-        tasks = group[["fold", "n_per_class", "repeat"]].drop_duplicates()
-        wanted = arms.merge(tasks, how="cross").assign(dataset=dataset)
-        found = wanted.merge(group[CELL], on=CELL, how="left", indicator=True)
-        lacking = found[found["_merge"] == "left_only"]
+def check_even(selection: Selection) -> None:
+    """Check that all frontends have the same folds, n and repeats.
+
+    Raises:
+        StoreError: With the missing runs and the commands that do them.
+    """
+    for dataset, group in selection.runs.groupby("dataset"):
+        rows = group[["model", "frontend"]].drop_duplicates()
+        splits = group[["fold", "n_per_class", "pool", "repeat"]].drop_duplicates()
+        expected = rows.merge(splits, how="cross").assign(dataset=dataset)
+        both = expected.merge(group[RUN], on=RUN, how="left", indicator=True)
+        lacking = both[both["_merge"] == "left_only"]
         if len(lacking):
-            raise StoreError(absence("accuracy", lacking, runs))
+            raise StoreError(absence(selection.measure.label, lacking, selection))
 
 
-def absence(what: str, lacking: pd.DataFrame, runs: pd.DataFrame) -> str:
-    """Missing runs (columns CELL) to a message: the first ones with their keys, and the commands that do them."""
-    arms = list(lacking.groupby(ARM))
-    commands = [
-        f"  {_command(dict(zip(ARM, arm, strict=True)), group, runs)}"
-        for arm, group in arms[:COMMANDS]
-    ]
-    more = (
-        [f"  ... and the like for {len(arms) - COMMANDS} more arms"] if len(arms) > COMMANDS else []
-    )
-    listing = [f"{what}: {len(lacking)} runs are missing:", listed(lacking, runs)]
-    return "\n".join(
-        [*listing, "do them with", *commands, *more, "or print what is there: partial=true"]
-    )
+def absence(what: str, lacking: pd.DataFrame, selection: Selection) -> str:
+    """Return a message about missing runs (columns `RUN`), with the commands that do them."""
+    lines = [f"{what}: {len(lacking)} runs are missing:", listed(lacking, selection.compared)]
+    lines.append("do them with")
+    rows = list(lacking.groupby([*ROW, "pool"], observed=True))
+    for _, group in rows[:COMMANDS]:
+        lines.append(f"  {_command(group, selection)}")
+    if len(rows) > COMMANDS:
+        lines.append(f"  ... and the like for {len(rows) - COMMANDS} more rows")
+    lines.append("or make tables of what there is: partial=true")
+    return "\n".join(lines)
 
 
-def listed(lacking: pd.DataFrame, runs: pd.DataFrame) -> str:
-    """The first of some runs (columns CELL), a line each, with the keys that they would have."""
-    shown = [
-        f"  {' '.join(f'{name}={run[name]}' for name in CELL)} key={_key(run, runs)}"
-        for run in lacking.sort_values(CELL).head(SHOWN).to_dict("records")
-    ]
-    more = [f"  ... and {len(lacking) - SHOWN} more"] if len(lacking) > SHOWN else []
-    return "\n".join(shown + more)
+def listed(lacking: pd.DataFrame, compared: str) -> str:
+    """Return the first of some runs, a line each."""
+    lines = []
+    for run in lacking.sort_values(RUN).head(SHOWN).to_dict("records"):
+        words = [f"dataset={run['dataset']}", f"fold={run['fold']}", f"model={run['model']}"]
+        words += [f"{compared}={run['frontend']}", f"n_per_class={n_text(run['n_per_class'])}"]
+        words += [*run["pool"].split(), f"repeat={run['repeat']}"]
+        lines.append(f"  {' '.join(words)}")
+    if len(lacking) > SHOWN:
+        lines.append(f"  ... and {len(lacking) - SHOWN} more")
+    return "\n".join(lines)
 
 
-def _key(run: dict[str, Any], runs: pd.DataFrame) -> str:
-    """The key that a run would have, by the settings of its arm's other runs, or of its model's and its frontend's."""
-    of_model = msgspec.json.decode(_kin(run, runs, ARM, ["dataset", "model"])["settings"])
-    of_frontend = msgspec.json.decode(_kin(run, runs, ARM, ["dataset", "frontend"])["settings"])
-    settings = of_model | {
-        name: of_frontend[name] for name in ("frontend", "features") if name in of_frontend
-    }
-    numbers = {name: int(run[name]) for name in ("fold", "n_per_class", "repeat")}
-    same_fold = runs[(runs["dataset"] == run["dataset"]) & (runs["fold"] == run["fold"])]
-    return digest_of(settings | numbers | {"split": same_fold["split"].iloc[0]})
-
-
-def _command(arm: dict[str, str], lacking: pd.DataFrame, runs: pd.DataFrame) -> str:
-    """The command that does an arm's missing runs, from one that did runs of the same arm or of its dataset."""
-    known = runs[runs["command"].notna()]
-    kin = _kin(arm, known, ARM, ["dataset", "model"], ["dataset"]) if len(known) else {}
-    words = shlex.split(
-        kin.get("command") or f"python scripts/run.py dataset={arm['dataset']} dataset.root=..."
-    )
-    several = lacking["fold"].nunique() > 1
-    chosen = {
-        name: ",".join(map(str, sorted(lacking[name].unique()))) for name in ("fold", "n_per_class")
-    }
-    repeats = (
-        [f"repeats={max(lacking['repeat'])}"]
-        if any(word.startswith("repeats=") for word in words)
-        else []
-    )
-    others = tuple(
-        f"{name}." for name in ("frontend", "model") if kin.get(name) != arm[name]
-    )  # settings of another choice
+def _command(lacking: pd.DataFrame, selection: Selection) -> str:
+    """Return the command that does the missing runs of one row of a table."""
+    row, compared = lacking.iloc[0], selection.compared
+    like = _most_like(row, selection.runs[selection.runs["command"].notna()])
+    start = f"python scripts/run.py dataset={row['dataset']} dataset.root=..."
+    words = shlex.split(like.get("command") or start)
+    anew = {"fold": ",".join(map(str, sorted(lacking["fold"].unique())))}
+    if compared == FRONTEND:
+        anew["model"] = row["model"]
+    anew[compared] = row["frontend"]
+    anew |= dict(word.split("=", 1) for word in row["pool"].split())
+    ns = sorted(n for n in lacking["n_per_class"].unique() if n != ALL_CLIPS)
+    if ns:
+        anew["n_per_class"] = f"[{','.join(map(n_text, ns))}]"
+    if any(word.startswith("repeats=") for word in words):
+        anew["repeats"] = str(lacking["repeat"].max())
+    dropped = [f"{name}=" for name in (*anew, "repeats", "n_per_class")]
+    for name in (FRONTEND, "model"):  # settings of another choice
+        if compared == FRONTEND and like.get(name) != row[name]:
+            dropped.append(f"{name}.")
     kept = [
-        word for word in words if not AGAIN.match(word) and not word.lstrip("+").startswith(others)
+        word
+        for word in words
+        if word not in ("-m", "--multirun") and not word.lstrip("+").startswith(tuple(dropped))
     ]
-    anew = [f"fold={chosen['fold']}", f"model={arm['model']}", f"frontend={arm['frontend']}"]
-    return shlex.join(
-        [
-            *kept[:2],
-            *["-m"] * several,
-            *kept[2:],
-            *anew,
-            f"n_per_class=[{chosen['n_per_class']}]",
-            *repeats,
-        ]
-    )
+    sweep = ["-m"] if "," in anew["fold"] else []
+    new = [f"{name}={value}" for name, value in anew.items()]
+    return shlex.join([*kept[:2], *sweep, *kept[2:], *new])
 
 
-def _kin(run: dict[str, Any], runs: pd.DataFrame, *choices: list[str]) -> dict[str, Any]:
-    """A run that shares the first of the choices of columns that any run shares, or else any run."""
-    for names in choices:
-        alike = runs[(runs[names] == [run[name] for name in names]).all(axis=1)]
+def _most_like(row: pd.Series, runs: pd.DataFrame) -> dict[str, Any]:
+    """Return a run of the same frontend and model, or the same model, or dataset, or any."""
+    for names in (ROW, ["dataset", "model"], ["dataset"], []):
+        alike = runs
+        for name in names:
+            alike = alike[alike[name] == row[name]]
         if len(alike):
             return alike.iloc[0].to_dict()
-    return runs.iloc[0].to_dict()
+    return {}

@@ -5,7 +5,6 @@ import re
 import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain, count
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -16,7 +15,14 @@ OWN_IDS = ("content", "summary")  # of page.html
 
 @dataclass(frozen=True)
 class Shown:
-    """A table: `html` is a whole <table>…</table>, already escaped; `name` is its id within the study."""
+    """A table.
+
+    Attributes:
+        name: Its id within the study.
+        title: Its heading.
+        caption: What its reader must know.
+        html: A whole <table>…</table>, already escaped.
+    """
 
     name: str
     title: str
@@ -26,7 +32,15 @@ class Shown:
 
 @dataclass(frozen=True)
 class Picture:
-    """A chart as the bytes of a PNG file; `alt` says in words what it shows."""
+    """A figure.
+
+    Attributes:
+        name: Its id within the study.
+        title: Its heading.
+        caption: What its reader must know.
+        alt: What it shows, in words.
+        png: The bytes of a PNG file.
+    """
 
     name: str
     title: str
@@ -37,7 +51,17 @@ class Picture:
 
 @dataclass(frozen=True)
 class Study:
-    """One results folder: a sentence per dataset, what is behind it, and (what it does, command) to get it again."""
+    """A results folder on the page.
+
+    Attributes:
+        title: Its name.
+        verdicts: The answer, a sentence per dataset and pair.
+        tables: What is behind it.
+        pictures: The same as figures.
+        notes: What a reader must know about the data.
+        provenance: Names and values of what made the runs.
+        commands: To get it again: what each does, and the command.
+    """
 
     title: str
     verdicts: Sequence[str]
@@ -66,7 +90,7 @@ class _Placed:
 
 
 def page(question: str, studies: Sequence[Study]) -> str:
-    """A question and its studies to the text of an HTML file that needs no other; the same for the same input."""
+    """Return an HTML file that needs no other, the same for the same question and studies."""
     folder = FileSystemLoader(Path(__file__).parent)
     html = Environment(
         loader=folder,
@@ -84,45 +108,39 @@ def page(question: str, studies: Sequence[Study]) -> str:
 
 
 def _parts(name: str, study: Study) -> list[_Part]:
-    """A study's sections in the order of reading; none for what it does not have."""
-    tables = zip(_ids(table.name for table in study.tables), study.tables, strict=True)
-    pictures = zip(_ids(picture.name for picture in study.pictures), study.pictures, strict=True)
+    """Return a study's sections in the order of reading; none for what it does not have."""
+    parts = []
+    for own, table in zip(_ids(each.name for each in study.tables), study.tables, strict=True):
+        parts.append(_Part("table", f"{name}-table-{own}", table.title, table))
+    pictures = study.pictures
+    for own, picture in zip(_ids(each.name for each in pictures), pictures, strict=True):
+        parts.append(_Part("picture", f"{name}-figure-{own}", picture.title, picture))
     texts = [
         _Part("notes", f"{name}-notes", "Notes on the data", study.notes),
         _Part("provenance", f"{name}-provenance", "Provenance", study.provenance),
         _Part("commands", f"{name}-commands", "How to get it again", study.commands),
     ]
-    return [
-        *(_Part("table", f"{name}-table-{own}", table.title, table) for own, table in tables),
-        *(
-            _Part("picture", f"{name}-figure-{own}", picture.title, picture)
-            for own, picture in pictures
-        ),
-        *(part for part in texts if part.content),
-    ]
+    return parts + [part for part in texts if part.content]
 
 
 def _ids(names: Iterable[str], taken: Iterable[str] = ()) -> list[str]:
-    """Names to ids without a dash, which stands between the levels of an id; a name's second id is numbered."""
-    found: list[str] = []
+    """Return ids of names, each once. They have no dash, which stands between an id's levels."""
+    ids: list[str] = []
     for name in names:
         plain = re.sub(r"\W+", "_", name, flags=re.ASCII)
-        found.append(
-            next(
-                each
-                for each in chain([plain], (f"{plain}_{k}" for k in count(2)))
-                if each not in {*found, *taken}
-            )
-        )
-    return found
+        numbered = plain
+        number = 2
+        while numbered in ids or numbered in taken:
+            numbered = f"{plain}_{number}"
+            number += 1
+        ids.append(numbered)
+    return ids
 
 
 def _table(html: str, name: str) -> Markup:
-    """A table under an id that no other study's table has, named by its heading and described by its caption."""
-    tag = (
-        f'<table id="{name}-cells" aria-labelledby="{name}-title" aria-describedby="{name}-caption"'
-    )
-    return Markup(re.sub(r'^\s*<table(\s+id="[^"]*")?', tag, html))
+    """Return a table under an id of its own, named by its heading, described by its caption."""
+    names = f'id="{name}-cells" aria-labelledby="{name}-title" aria-describedby="{name}-caption"'
+    return Markup(re.sub(r'^\s*<table(\s+id="[^"]*")?', f"<table {names}", html))
 
 
 def _source(png: bytes) -> str:
@@ -130,5 +148,5 @@ def _source(png: bytes) -> str:
 
 
 def _size(png: bytes) -> tuple[int, int]:
-    """Width and height in pixels: the PNG format has them in the header chunk, which is always first."""
+    """Return width and height in pixels, which the PNG format has in its first chunk."""
     return struct.unpack(">II", png[16:24])

@@ -5,55 +5,77 @@ from pathlib import Path
 
 import pandas as pd
 
-from fewshot_audio.report.layout import Table
+from fewshot_audio.report.table import Table
 from fewshot_audio.types import ConfigError
 
-WHERE = ["dataset", "model", "arm", "n_per_class"]
+WHERE = ["dataset", "model", "frontend", "n_per_class"]
 COLUMNS = [*WHERE, "percent"]
+MINUS = "minus"  # optional column: the second frontend of a difference
 
 
 def read(path: Path) -> pd.DataFrame:
-    """A CSV with columns dataset, model, arm, n_per_class, percent to these, and `published` as shares of 1.
+    """Read published numbers.
 
-    `arm` is a frontend, or a difference such as log_learn - log_eps (then percent is points). ConfigError where it is none.
+    Args:
+        path: A CSV with the columns dataset, model, frontend, n_per_class, percent and, where
+            there are differences, minus: log_learn minus log_eps is frontend log_learn with minus
+            log_eps, and percent are points.
+
+    Returns:
+        The columns dataset, model, frontend, minus, n_per_class and published, in shares of 1.
+
+    Raises:
+        ConfigError: If the file is not such a CSV.
     """
     try:
         rows = pd.read_csv(path)
     except (OSError, ValueError) as error:
         raise ConfigError(
-            f"published={path}: cannot be read ({error}); expected a CSV with columns {', '.join(COLUMNS)}"
+            f"published={path}: cannot be read ({error}); "
+            f"expected a CSV with columns {', '.join(COLUMNS)}"
         ) from error
     if absent := [name for name in COLUMNS if name not in rows]:
         raise ConfigError(
             f"published={path}: no column {', '.join(absent)}; expected {', '.join(COLUMNS)}"
         )
+    if MINUS not in rows:
+        rows[MINUS] = None
+    rows[MINUS] = rows[MINUS].fillna("").astype(str)
     numbers = pd.to_numeric(rows["percent"], errors="coerce")
-    if numbers.isna().any() or rows.duplicated(WHERE).any():
-        first = rows[numbers.isna() | rows.duplicated(WHERE)].index[0]
-        raise ConfigError(
-            f"published={path}: line {first + 2} is no number, or says again what another does"
-        )
-    return rows[WHERE].assign(published=numbers / 100)
+    broken = numbers.isna() | rows.duplicated([*WHERE, MINUS])
+    if broken.any():
+        line = rows[broken].index[0] + 2
+        raise ConfigError(f"published={path}: line {line} is no number, or the second for its cell")
+    return rows[[*WHERE, MINUS]].assign(published=numbers / 100)
 
 
 def beside(cells: pd.DataFrame, published: Path | None) -> pd.DataFrame:
-    """Cells, with `published` and `deviation` (ours - published) where the file has numbers for any of them."""
+    """Add `published` and `deviation` (ours − published), where the file has any of the cells."""
     if published is None:
         return cells
-    found = cells.merge(read(published), on=WHERE, how="left")
-    return (
-        found.assign(deviation=found["mean"] - found["published"])
-        if found["published"].notna().any()
-        else cells
-    )
+    numbers = read(published)
+    if "first" in cells:
+        numbers = numbers.rename(columns={"frontend": "first", MINUS: "second"})
+    else:
+        numbers = numbers[numbers[MINUS] == ""].drop(columns=MINUS)
+    names = [name for name in numbers if name != "published"]
+    plain = cells.astype({name: object for name in names if name != "n_per_class"})
+    both = plain.merge(numbers, on=names, how="left")
+    if both["published"].isna().all():
+        return cells
+    return both.assign(deviation=both["mean"] - both["published"])
 
 
 def check_used(published: Path | None, tables: Sequence[Table]) -> None:
-    """ConfigError where published numbers were given and no table has any of their cells."""
-    if published is not None and not any("published" in table.cells for table in tables):
-        first = ", ".join(
-            f"{name} {value}" for name, value in read(published)[WHERE].head(1).iloc[0].items()
-        )
-        raise ConfigError(
-            f"published={published}: none of its rows is a cell of the tables; its first is {first}"
-        )
+    """Check that a table has any of the published numbers' cells.
+
+    Raises:
+        ConfigError: If none has.
+    """
+    if published is None or any("published" in table.cells for table in tables):
+        return
+    first = read(published)[WHERE].iloc[0]
+    words = ", ".join(f"{name} {value}" for name, value in first.items())
+    raise ConfigError(
+        f"published={published}: none of its rows is a cell of the tables; its first is {words}"
+    )

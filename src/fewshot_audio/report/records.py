@@ -1,204 +1,221 @@
-"""The store's lines as one checked table of runs."""
+"""Finished runs of results folders, one row each."""
 
 import gc
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pandas as pd
 
-from fewshot_audio.runner.store import FAILED, FINISHED, Line
+from fewshot_audio.records import FAILED, FINISHED, Record, read_records
 from fewshot_audio.types import StoreError
 
-ARM = ["dataset", "model", "frontend"]
-CELL = ["dataset", "fold", "model", "frontend", "n_per_class", "repeat"]
-COLUMNS = [
-    *CELL,
-    "accuracy",
-    "stored_batch_norm",
-    "few_shot_split",
-    "split",
-    "key",
-    "unscored_clips",
-    "classes",
-    "parameters",
-    "seconds",
-    "drift",
-    "frontend_input",
-]
-COLUMNS += ["settings", "notes", "command", "commit", "versions", "machine"]
-NOT_SETTINGS = ("fold", "split", "n_per_class", "repeat")
-NAMES = [
-    "key",
-    "status",
-    "identity",
+ALL_CLIPS = np.inf  # n per class of a run that trained on all clips
+KEYS = ["dataset", "fold", "model", "frontend", "n_per_class", "repeat"]
+NOT_SETTINGS = ("fold", "split", "n_per_class", "repeat")  # of a run's identity
+RESULT = (  # what two records of one run must agree on
     "metrics",
     "metrics_stored_batch_norm",
     "few_shot_split",
     "test_clips",
     "unscored_clips",
+)
+COLUMNS = [
+    *KEYS,
+    "key",
+    "metrics",
+    "metrics_stored_batch_norm",
+    "few_shot_split",
+    "unscored_clips",
+    "class_names",
+    "confusion_matrix",
     "parameters",
     "seconds",
-]
-NAMES += [
+    "summary",
+    "frontend_input",
+    "settings",
     "notes",
     "command",
     "commit",
-    "dirty",
     "versions",
     "machine",
-    "device",
-    "error",
-    "frontend_input",
 ]
-FIELDS = dict.fromkeys(NAMES, Any) | {
-    "confusion_matrix": list[msgspec.Raw],
-    "frontend_diagnostics": dict[str, msgspec.Raw],
-}
-RESULT = (
-    "metrics",
-    "test_clips",
-    "unscored_clips",
-    "few_shot_split",
-    "metrics_stored_batch_norm",
-)  # what a run done twice must agree on
+FIELDS = dict.fromkeys(
+    (
+        "key",
+        "status",
+        "identity",
+        *RESULT,
+        "class_names",
+        "parameters",
+        "seconds",
+        "notes",
+        "command",
+        "commit",
+        "dirty",
+        "versions",
+        "machine",
+        "device",
+        "error",
+        "frontend_input",
+    ),
+    Any,
+) | {"confusion_matrix": msgspec.Raw, "frontend_diagnostics": dict[str, msgspec.Raw]}
 
 
 @dataclass(frozen=True)
-class Found:
-    """A store's finished runs, one row each with the columns COLUMNS, and why the runs that only failed did (reason: runs)."""
+class Runs:
+    """What results folders hold.
 
-    runs: pd.DataFrame
+    Attributes:
+        table: One row per finished run, with the columns `COLUMNS`.
+        failures: Reasons of the runs that only failed, with their number.
+    """
+
+    table: pd.DataFrame
     failures: Counter[str]
 
 
-def found(lines: Iterable[Line]) -> Found:
-    """Lines to what they hold; accuracies in [0, 1]. A run done twice with one result counts once.
+def load(folder: str | Path, settings: bool = False) -> pd.DataFrame:
+    """Return the finished runs of a results folder as a tidy table.
 
-    StoreError where a run has two different results, where one name stands for two settings, or where the arms of a model
-    were not trained alike.
+    Args:
+        folder: A results folder (with `runs/` in it), or a folder of results folders.
+        settings: Whether to add a column per setting, by its dotted name, as `optimizer.lr`.
+
+    Returns:
+        One row per run: dataset, fold, model, frontend, n_per_class (missing where all clips
+        trained), repeat, a column per metric, seconds, key.
+
+    Raises:
+        StoreError: If there are no runs, or if records are broken or contradict each other.
     """
-    with _no_collection():
-        rows, failed = _rows(lines)
-    table = pd.DataFrame(list(rows.values()), columns=COLUMNS).astype(
-        {"stored_batch_norm": float, "accuracy": float}
-    )
-    table = table.astype(dict.fromkeys(ARM, "category"))  # grouping is faster
-    _check_alike(table, ARM, "stands for different settings", ())
-    complaint = "was not trained alike for every frontend"
-    _check_alike(table, ["dataset", "model"], complaint, ("frontend", "features"))
-    _check_alike(
-        table, ["dataset", "model", "frontend_input"], complaint, ("frontend",)
-    )  # one bank of mel maps, one of waveforms
-    reasons = Counter(reason for key, reason in failed.items() if key not in rows)
-    return Found(table.sort_values(CELL, ignore_index=True), reasons)
+    runs = read_runs(results_folders(Path(folder))).table
+    plain = runs[KEYS].astype({"dataset": str, "model": str, "frontend": str})
+    plain["n_per_class"] = runs["n_per_class"].replace(ALL_CLIPS, np.nan).astype("Int64")
+    parts = [plain, pd.DataFrame(list(runs["metrics"])), runs[["seconds", "key"]]]
+    if settings:
+        parts.append(pd.DataFrame([flat_settings(text) for text in runs["settings"]]))
+    return pd.concat(parts, axis=1)
 
 
-def _rows(lines: Iterable[Line]) -> tuple[dict[str, tuple], dict[str, str]]:
-    """Lines to the rows of finished runs and the reasons of failed ones, by key."""
-    rows: dict[str, tuple] = {}
-    results: dict[str, tuple] = {}
+def results_folders(folder: Path, also: Iterable[Path] = ()) -> list[Path]:
+    """Return the results folders at and just below a folder; it is one itself if others are added.
+
+    Raises:
+        StoreError: If there are none.
+    """
+    below = sorted(runs.parent for runs in folder.glob("*/runs") if runs.is_dir())
+    own = [folder] if list(also) or (folder / "runs").is_dir() else []
+    if not own + below:
+        raise StoreError(
+            f"results={folder}: no runs/ there or in a folder of it; scripts/run.py makes them"
+        )
+    return own + below
+
+
+def records_in(folders: Iterable[Path], fields: Mapping[str, Any]) -> Iterator[Record]:
+    """Yield the records of results folders, of each the given fields."""
+    for folder in folders:
+        for file in sorted((folder / "runs").glob("*.jsonl")):
+            yield from read_records(file, fields)
+
+
+def read_runs(folders: Iterable[Path]) -> Runs:
+    """Read the runs of results folders."""
+    return runs_of(records_in(folders, FIELDS))
+
+
+def runs_of(records: Iterable[Record]) -> Runs:
+    """Return the finished runs among records. A run that is stored twice counts once.
+
+    Raises:
+        StoreError: If a run has two different results.
+    """
+    rows: dict[str, dict[str, Any]] = {}
+    first: dict[str, Record] = {}
     failed: dict[str, str] = {}
-    for line in lines:
-        key = line["key"]
-        if line["status"] == FAILED:
-            failed[key] = str(line.get("error"))
-        elif line["status"] == FINISHED:
-            result = tuple(line.get(name) for name in RESULT)
-            other = results.setdefault(key, (*result, line.get("where")))
-            if other[:-1] != result:
-                raise StoreError(_conflict(key, other, (*result, line.get("where"))))
-            if key not in rows:
-                rows[key] = _row(line)
-    return rows, failed
+    with _without_garbage_collection():
+        for record in records:
+            key = record["key"]
+            if record["status"] == FAILED:
+                failed[key] = str(record.get("error"))
+            elif record["status"] == FINISHED and key in first:
+                _check_same_result(first[key], record)
+            elif record["status"] == FINISHED:
+                first[key] = {name: record.get(name) for name in (*RESULT, "where")}
+                rows[key] = _row(record)
+    table = pd.DataFrame(list(rows.values()), columns=COLUMNS)
+    table = table.astype(dict.fromkeys(("dataset", "model", "frontend"), "category"))
+    reasons = Counter(reason for key, reason in failed.items() if key not in rows)
+    return Runs(table.sort_values(KEYS, ignore_index=True), reasons)
+
+
+def flat_settings(settings: bytes | Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested settings by dotted names."""
+    nested = msgspec.json.decode(settings) if isinstance(settings, bytes) else settings
+    flat: dict[str, Any] = {}
+    for name, value in nested.items():
+        if isinstance(value, Mapping):
+            flat |= flat_settings(value, f"{prefix}{name}.")
+        else:
+            flat[prefix + name] = value
+    return flat
 
 
 @contextmanager
-def _no_collection() -> Iterator[None]:
-    """No garbage collection within the block: it costs as much as reading, and finds nothing in plain JSON."""
-    enabled = gc.isenabled()
+def _without_garbage_collection() -> Iterator[None]:
+    """Collecting garbage costs as much as reading, and plain JSON leaves none."""
+    was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        if enabled:
+        if was_enabled:
             gc.enable()
 
 
-def _check_alike(
-    table: pd.DataFrame, names: list[str], complaint: str, apart_from: tuple[str, ...]
-) -> None:
-    """StoreError where runs of one name differ in their settings, those that may differ apart."""
-    for name, group in table.groupby(names):
-        settings = [msgspec.json.decode(text) for text in group["settings"].unique()]
-        for each in settings[1:]:
-            if differing := _differing(settings[0], each, apart_from):
-                step = "give each its own results folder, or each frontend its own frontend.name"
-                raise StoreError(f"{', '.join(name)} {complaint}: {differing}; {step}")
+def _row(record: Record) -> dict[str, Any]:
+    """Return the columns of a finished run; None for what older records lack."""
+    identity = record["identity"]
+    settings = {name: value for name, value in identity.items() if name not in NOT_SETTINGS}
+    n_per_class, seconds = identity["n_per_class"], record.get("seconds")
+    summary = record.get("frontend_diagnostics", {}).get("summary", {})
+    reads_waveforms = "sample_rate" in identity["frontend"]
+    return {
+        **{name: record.get(name) for name in ("key", "metrics", "few_shot_split", "command")},
+        **{name: identity[name]["name"] for name in ("dataset", "model", "frontend")},
+        "fold": identity["fold"],
+        "n_per_class": ALL_CLIPS if n_per_class is None else n_per_class,
+        "repeat": identity["repeat"],
+        "metrics_stored_batch_norm": record.get("metrics_stored_batch_norm", {}),
+        "unscored_clips": record.get("unscored_clips", 0),
+        "class_names": tuple(record.get("class_names", ())),
+        "confusion_matrix": record.get("confusion_matrix"),
+        "parameters": record.get("parameters"),
+        "seconds": sum(seconds.values()) if seconds else None,
+        "summary": msgspec.json.decode(summary) if isinstance(summary, msgspec.Raw) else summary,
+        "frontend_input": record.get("frontend_input")
+        or ("waveform" if reads_waveforms else "mel"),
+        "settings": msgspec.json.encode(settings, order="sorted"),
+        "notes": tuple(record.get("notes", ())),
+        "commit": f"{record.get('commit')}{' with changes' if record.get('dirty') else ''}",
+        "versions": ", ".join(f"{k} {v}" for k, v in record.get("versions", {}).items()),
+        "machine": ", ".join(filter(None, (record.get("machine"), record.get("device")))),
+    }
 
 
-def _row(line: Line) -> tuple:
-    """A finished run's line to the values of COLUMNS; None for what older lines do not tell.
-
-    What is long may still be raw JSON.
-    """
-    identity = line["identity"]
-    settings = {key: value for key, value in identity.items() if key not in NOT_SETTINGS}
-    classes, summary = (
-        line.get("confusion_matrix"),
-        line.get("frontend_diagnostics", {}).get("summary", {}),
-    )
-    seconds = line.get("seconds")
-    return (
-        identity["dataset"]["name"],
-        identity["fold"],
-        identity["model"]["name"],
-        identity["frontend"]["name"],
-        identity["n_per_class"],
-        identity["repeat"],
-        line["metrics"]["accuracy"],
-        line.get("metrics_stored_batch_norm", {}).get("accuracy"),
-        line.get("few_shot_split"),
-        identity.get("split"),
-        line["key"],
-        line.get("unscored_clips", 0),
-        len(classes) if classes else None,
-        line.get("parameters"),
-        sum(seconds.values()) if seconds else None,
-        msgspec.json.decode(summary) if isinstance(summary, msgspec.Raw) else summary,
-        line.get("frontend_input")
-        or ("waveform" if "sample_rate" in identity["frontend"] else "mel"),
-        msgspec.json.encode(settings, order="sorted"),
-        tuple(line.get("notes", ())),
-        line.get("command"),
-        f"{line.get('commit')}{' with changes' if line.get('dirty') else ''}",
-        ", ".join(f"{name} {version}" for name, version in line.get("versions", {}).items()),
-        ", ".join(filter(None, (line.get("machine"), line.get("device")))),
-    )
-
-
-def _conflict(key: str, *results: tuple) -> str:
-    one, other = (f"{dict(zip(RESULT, each[:-1], strict=True))} in {each[-1]}" for each in results)
-    return f"run {key} has two results: {one} and {other}; remove one of the lines"
-
-
-def _differing(one: dict[str, Any], other: dict[str, Any], apart_from: tuple[str, ...]) -> str:
-    """What differs between two settings, by their names."""
-    one, other = (
-        {key: value for key, value in _named(each) if key.split(".")[0] not in apart_from}
-        for each in (one, other)
-    )
-    names = [key for key in sorted(one | other) if one.get(key) != other.get(key)]
-    return "; ".join(f"{key} {one.get(key)} and {other.get(key)}" for key in names)
-
-
-def _named(settings: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, Any]]:
-    """Nested settings as pairs of a dotted name and a value."""
-    for key, value in settings.items():
-        if isinstance(value, Mapping):
-            yield from _named(value, f"{within}{key}.")
-        else:
-            yield f"{within}{key}", value
+def _check_same_result(one: Record, other: Record) -> None:
+    if any(one.get(name) != other.get(name) for name in RESULT):
+        texts = [
+            f"{ {name: each.get(name) for name in RESULT} } in {each.get('where')}"
+            for each in (one, other)
+        ]
+        raise StoreError(
+            f"run {other['key']} has two results: {' and '.join(texts)}; remove one of the records"
+        )

@@ -1,176 +1,256 @@
-"""Tables of accuracies, of paired differences, of what training did, of costs."""
+"""Tables of a metric, of its paired differences, of what training did, and of costs."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 import pandas as pd
 
-from fewshot_audio.report.layout import (
-    NONE,
-    Table,
-    interval_is,
-    percent,
-    plain,
-    table,
-    with_interval,
-    with_spread,
-)
+from fewshot_audio.report.differences import BY as DIFFERENCE_BY
+from fewshot_audio.report.differences import Pairs, best, compare, pair_all
 from fewshot_audio.report.missing import check_even
-from fewshot_audio.report.pairs import BY, STEP, all_paired, best, compared
 from fewshot_audio.report.published import beside
+from fewshot_audio.report.selection import Selection
 from fewshot_audio.report.statistics import LEVEL, summary
-from fewshot_audio.types import NoRunsError, ReportSettings
+from fewshot_audio.report.table import Table, in_words, pivot, with_difference
+from fewshot_audio.report.text import (
+    NONE,
+    interval_name,
+    n_text,
+    plain,
+    probability,
+)
+from fewshot_audio.types import NoRunsError
 
+BY = ["dataset", "model", "frontend", "n_per_class"]
 TESTS = {"t": "paired t test", "wilcoxon": "exact Wilcoxon test"}
-ARMS_SIDE_BY_SIDE = (["dataset", "model"], ["n_per_class", "arm"])
-ARMS_IN_ROWS = (["dataset", "model", "arm"], ["n_per_class"])
+N = ["n_per_class"]
+TESTED = "mean [interval] (pairs)"
+PROBABILITIES = {
+    "p": "p",
+    "p Holm": "p_holm",
+    "Wilcoxon": "wilcoxon",
+    "Wilcoxon Holm": "wilcoxon_holm",
+    "floor": "floor",
+}
 
 
 def accuracy(
-    runs: pd.DataFrame,
+    selection: Selection,
     name: str,
     title: str,
     frontends: Sequence[str] | None,
     spread: Literal["std", "interval"],
     side_by_side: bool,
-    asked: ReportSettings,
 ) -> Table:
-    """Runs to the mean accuracy of each model, frontend and n, over the folds' means; the best arm marked where tests back it.
+    """Show the mean of the metric for each model, frontend and n, over the folds' means.
 
-    StoreError names the runs that some arms have and others have not, unless `partial`.
+    Args:
+        selection: The runs.
+        name: Of the table.
+        title: Its heading.
+        frontends: Which of them; None: all.
+        spread: What stands beside a mean.
+        side_by_side: Whether frontends are columns, not rows.
+
+    Raises:
+        StoreError: If some frontends have runs that others lack, unless `partial`.
     """
-    chosen = runs if frontends is None else runs[runs["frontend"].isin(frontends)]
-    values = _some(
-        chosen.assign(arm=chosen["frontend"], value=chosen["accuracy"]), name, asked.partial
-    )
-    cells = summary(values, BY, asked.how).merge(
-        best(values, asked.how).assign(marked=True), on=BY, how="left"
-    )
-    kind, test = f"[{interval_is(cells, asked.how)}]", TESTS[asked.how.test]
-    text = [
-        with_spread(cell, percent) if spread == "std" else with_interval(cell, False)
-        for cell in cells.itertuples()
-    ]
+    runs, measure, how = selection.runs, selection.measure, selection.settings.how
+    if frontends is not None:
+        runs = runs[runs["frontend"].isin(frontends)]
+    chosen = with_runs(selection, runs, name, selection.settings.partial)
+    cells = summary(chosen.runs, BY, how)
+    cells = cells.merge(best(chosen).assign(bold=True), on=BY, how="left")
+    beside_mean = f"[{interval_name(cells, how)}]"
+    text = [measure.with_interval(cell, signed=False) for cell in cells.itertuples()]
+    if spread == "std":
+        beside_mean = "± standard deviation over runs"
+        text = [measure.with_spread(cell) for cell in cells.itertuples()]
     caption = (
-        f"Accuracy in %: mean {'± standard deviation over runs' if spread == 'std' else kind} (number of runs). Bold: the "
-        f"best arm, where the {test} on the same draws tells it from every other, after Holm over all comparisons of the table "
-        f"in a dataset (p < {LEVEL})."
+        f"{measure.heading}: mean {beside_mean} (number of runs). Bold: the best "
+        f"{selection.compared}, where the {TESTS[how.test]} on the same few-shot splits tells it "
+        "from every other, after Holm over all comparisons of the table in a dataset "
+        f"(p < {LEVEL})."
     )
-    cells = beside(cells.assign(text=text, marked=cells["marked"].eq(True)), asked.published)
-    return table(
-        name,
-        title,
-        caption,
-        cells,
-        *(ARMS_SIDE_BY_SIDE if side_by_side else ARMS_IN_ROWS),
-        by_fold(values),
-    )
+    cells = cells.assign(text=text, bold=cells["bold"].eq(True))
+    cells = beside(cells, selection.settings.published)
+    rows, columns = (["dataset", "model"], ["n_per_class", "frontend"])
+    if not side_by_side:
+        rows, columns = ["dataset", "model", "frontend"], N
+    by_fold = means_by_fold(chosen.runs, BY)
+    return pivot(selection, name, title, caption, cells, rows, columns, by_fold)
 
 
-def difference(
-    runs: pd.DataFrame,
-    name: str,
-    title: str,
-    pairs: Sequence[tuple[str, str]],
-    asked: ReportSettings,
+def difference(selection: Selection, name: str, title: str, pairs: Pairs) -> Table:
+    """Show the mean of paired differences, first − second of each pair, on the same splits.
+
+    Args:
+        selection: The runs.
+        name: Of the table.
+        title: Its heading.
+        pairs: First and second frontends; None: every other one and the baseline.
+
+    Raises:
+        StoreError: If a run has no partner, unless `partial`, or if partners saw other clips.
+        NoRunsError: If there are no runs of any pair.
+    """
+    how, measure = selection.settings.how, selection.measure
+    values = pair_all(selection, name, pairs, selection.settings.partial)
+    cells = compare(values, how)
+    caption = (
+        f"Difference in {measure.label}{measure.points}, of runs on the same few-shot splits: "
+        f"mean [{interval_name(cells, how)}] (number of pairs). Bold: not zero by the "
+        f"{TESTS[how.test]}, after Holm over the table's cells of a dataset (p < {LEVEL})."
+    )
+    text = [measure.with_interval(cell, signed=True) for cell in cells.itertuples()]
+    cells = cells.assign(text=text).rename(columns={"marked": "bold"})
+    cells = beside(cells, selection.settings.published)
+    rows, by_fold = ["dataset", "model", "difference"], means_by_fold(values, DIFFERENCE_BY)
+    return pivot(selection, name, title, caption, cells, rows, N, by_fold)
+
+
+def against_baseline(
+    selection: Selection, name: str, title: str, apart_from: Sequence[str]
 ) -> Table:
-    """Runs to the mean of paired differences in accuracy, first minus second of each pair, on the same draws.
+    """Show the differences between every frontend and the baseline, but those of other tables.
 
-    StoreError where a run has no partner, unless `partial`, or where partners saw different clips; NoRunsError where no pair
-    has both its arms.
+    Args:
+        selection: The runs.
+        name: Of the table.
+        title: Its heading.
+        apart_from: Frontends that other tables compare with the baseline.
     """
-    values = all_paired(runs, name, pairs, asked.partial)
-    cells = compared(values, asked.how)
+    baseline = str(selection.settings.baseline)
+    frontends = selection.runs["frontend"].cat.categories
+    pairs = [(each, baseline) for each in frontends if each not in (baseline, *apart_from)]
+    return difference(selection, name, title, pairs)
+
+
+def tests(selection: Selection, name: str, title: str, pairs: Pairs) -> Table:
+    """Show what tests say of the differences: p, Wilcoxon, equivalence, and what pairing brought.
+
+    Args:
+        selection: The runs.
+        name: Of the table.
+        title: Its heading.
+        pairs: First and second frontends; None: every other one and the baseline.
+    """
+    how, measure, by = selection.settings.how, selection.measure, DIFFERENCE_BY
+    values = pair_all(selection, name, pairs, selection.settings.partial)
+    over_splits = summary(values, by, replace(how, unit="split"))[[*by, "low", "high"]]
+    cells = compare(values, how).merge(over_splits, on=by, suffixes=("", "_splits"))
     caption = (
-        f"Difference in accuracy, in points, of runs on the same draws: mean [{interval_is(cells, asked.how)}] (number of pairs)."
-        f" Bold: not zero by the {TESTS[asked.how.test]}, after Holm over the table's cells of a dataset (p < {LEVEL})."
+        f"What the differences rest on. Mean [{interval_name(cells, how)}] (number of pairs), bold "
+        "as in the table of differences; over splits: the interval within these folds as they are. "
+        "p: paired t test; Wilcoxon: exact signed-rank test, and the least p it can give (floor); "
+        "Holm: adjusted over the table's cells of a dataset. Equivalent: within "
+        f"± {measure.value(how.margin)}{' points' if measure.is_share else ''} by two one-sided t "
+        f"tests (p < {LEVEL}). Pairing: how many times wider the interval over splits would be, "
+        f"had each {selection.compared} had splits of its own."
     )
-    cells = beside(
-        cells.assign(text=[with_interval(cell) for cell in cells.itertuples()]), asked.published
-    )
-    return table(name, title, caption, cells, *ARMS_IN_ROWS, by_fold(values))
+    text = with_difference(cells)[["dataset", "model", "difference"]]
+    text = text.assign(n=cells["n_per_class"].map(n_text))
+    text[TESTED] = [measure.with_interval(cell, signed=True) for cell in cells.itertuples()]
+    text["over splits"] = [
+        measure.between(cell.low_splits, cell.high_splits) for cell in cells.itertuples()
+    ]
+    for heading, column in PROBABILITIES.items():
+        text[heading] = cells[column].map(probability)
+    text["equivalent"] = cells["equivalence"].map(_equivalent)
+    text["pairing"] = [NONE if pd.isna(times) else f"{times:.1f}×" for times in cells["narrowed"]]
+    bold = (text.notna() & False).assign(**{TESTED: cells["marked"]})
+    return Table(name, in_words(title, selection), caption, cells, text, bold, 4)
 
 
-def batch_norm(runs: pd.DataFrame, name: str, title: str, asked: ReportSettings) -> Table:
-    """Runs with method.reestimate_batch_norm=true to the mean of what re-estimating batch norm's statistics changed, run by run."""
-    chosen = runs[runs["stored_batch_norm"].notna()]
-    values = _some(
-        chosen.assign(
-            arm=chosen["frontend"], value=chosen["accuracy"] - chosen["stored_batch_norm"]
-        ),
-        name,
-        asked.partial,
-    )
-    cells = summary(values, BY, asked.how)
+def batch_norm(selection: Selection, name: str, title: str) -> Table:
+    """Show what re-estimating batch norm's statistics changed, run by run."""
+    how, measure = selection.settings.how, selection.measure
+    runs = selection.runs[selection.runs["stored"].notna()]
+    values = with_runs(selection, runs, name, selection.settings.partial).runs
+    values = values.assign(value=values["value"] - values["stored"])
+    cells = summary(values, BY, how)
     caption = (
-        "Accuracy with re-estimated minus accuracy with stored batch-norm statistics, in points: "
-        f"mean [{interval_is(cells, asked.how)}] (number of runs)."
+        f"{measure.label.capitalize()} with re-estimated minus {measure.label} with stored "
+        f"batch-norm statistics{measure.points}: mean [{interval_name(cells, how)}] "
+        "(number of runs)."
     )
-    cells = cells.assign(text=[with_interval(cell) for cell in cells.itertuples()], marked=False)
-    return table(name, title, caption, cells, *ARMS_IN_ROWS, by_fold(values))
+    text = [measure.with_interval(cell, signed=True) for cell in cells.itertuples()]
+    cells, rows = cells.assign(text=text, bold=False), ["dataset", "model", "frontend"]
+    return pivot(selection, name, title, caption, cells, rows, N, means_by_fold(values, BY))
 
 
-def drift(runs: pd.DataFrame, name: str, title: str, asked: ReportSettings) -> Table:
-    """Runs whose frontend tells how far it has moved to the mean of each number that it tells."""
-    chosen = runs[runs["drift"].map(bool).astype(bool)]
-    runs_of_it = _some(chosen, name, asked.partial)[
-        ["dataset", "model", "frontend", "n_per_class", "fold", "drift"]
-    ]
-    told = [
-        (*run, number, value)
-        for *run, numbers in runs_of_it.itertuples(index=False, name=None)
-        for number, value in numbers.items()
-    ]
-    values = pd.DataFrame(told, columns=[*BY, "fold", "number", "value"])
-    cells = summary(values, [*BY, "number"], asked.how)
-    cells = cells.assign(
-        text=[with_spread(cell, plain) for cell in cells.itertuples()], marked=False
-    )
+def drift(selection: Selection, name: str, title: str) -> Table:
+    """Show the mean of each number by which a frontend reports how far it has moved."""
+    runs = selection.runs[selection.runs["summary"].map(bool).astype(bool)]
+    chosen = with_runs(selection, runs, name, selection.settings.partial)
+    parts = []
+    for *run, numbers in chosen.runs[[*BY, "fold", "summary"]].itertuples(index=False, name=None):
+        parts += [(*run, number, value) for number, value in numbers.items() if value is not None]
+    values = pd.DataFrame(parts, columns=[*BY, "fold", "number", "value"])
+    cells = summary(values, [*BY, "number"], selection.settings.how)
+    text = []
+    for cell in cells.itertuples():
+        spread = "" if pd.isna(cell.spread) else f" ± {plain(cell.spread)}"
+        text.append(f"{plain(cell.mean)}{spread} ({cell.count})")
     caption = (
         "What training did to the filters: mean ± standard deviation over runs (number of runs)."
     )
-    return table(
-        name, title, caption, cells, ["dataset", "model", "arm", "number"], ["n_per_class"]
-    )
+    cells, rows = cells.assign(text=text, bold=False), ["dataset", "model", "frontend", "number"]
+    return pivot(selection, name, title, caption, cells, rows, N)
 
 
-def cost(runs: pd.DataFrame, name: str, title: str, asked: ReportSettings) -> Table:
-    """Runs to the parameters of each arm, its accuracy, and the median seconds of its runs, draw to score."""
-    chosen = _some(
-        runs[runs["seconds"].notna()].rename(columns={"frontend": "arm"}), name, partial=True
-    )
-    cells = chosen.groupby(BY).agg(
+def cost(selection: Selection, name: str, title: str) -> Table:
+    """Show the parameters of each frontend and model, the metric, and the seconds of a run."""
+    measure = selection.measure
+    runs = with_runs(selection, selection.runs, name, partial=True).runs
+    groups = runs.groupby(BY)
+    cells = groups.agg(
         seconds=("seconds", "median"), count=("seconds", "size"), parameters=("parameters", "max")
     )
-    cells["mean"] = chosen.groupby([*BY, "fold"])["accuracy"].mean().groupby(BY).mean()
-    cells = cells.reset_index().assign(marked=False)
-    cells["text"] = [
-        f"{100 * cell.mean:.1f} %, {plain(cell.seconds)} s ({cell.count})"
+    cells["mean"] = runs.groupby([*BY, "fold"])["value"].mean().groupby(BY).mean()
+    cells = cells.reset_index()
+    unit = " %" if measure.is_share else ""
+    text = [
+        f"{measure.value(cell.mean)}{unit}, {plain(cell.seconds)} s ({cell.count})"
         for cell in cells.itertuples()
     ]
-    counts = cells.groupby(["dataset", "model", "arm"])["parameters"].transform("max")
-    cells = cells.assign(
-        parameters=[NONE if pd.isna(count) else f"{count:,.0f}" for count in counts]
-    )
+    most = cells.groupby(["dataset", "model", "frontend"])["parameters"].transform("max")
+    counts = [NONE if pd.isna(count) else f"{count:,.0f}" for count in most]
     caption = (
-        "Learned parameters; accuracy, the mean of the folds' means; seconds of a run from its draw to its score: median (number "
-        "of runs), on the machines that did them (provenance), with whatever else they did."
+        f"Learned parameters; {measure.label}, the mean of the folds' means; seconds of a run from "
+        "its few-shot split to its score: median (number of runs), on the machines that did them "
+        "(provenance), with whatever else they did."
     )
-    return table(
-        name, title, caption, cells, ["dataset", "model", "arm", "parameters"], ["n_per_class"]
-    )
+    cells = cells.assign(text=text, bold=False, parameters=counts)
+    rows = ["dataset", "model", "frontend", "parameters"]
+    return pivot(selection, name, title, caption, cells, rows, N)
 
 
-def _some(runs: pd.DataFrame, name: str, partial: bool) -> pd.DataFrame:
-    """The runs themselves, checked for gaps unless `partial`; NoRunsError where there are none."""
+def means_by_fold(values: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+    """Return mean, standard deviation (spread) and count of each cell in each fold."""
+    cells = values.groupby([*by, "fold"])["value"].agg(["mean", "std", "count"]).reset_index()
+    return cells.rename(columns={"std": "spread"})
+
+
+def with_runs(selection: Selection, runs: pd.DataFrame, name: str, partial: bool) -> Selection:
+    """Choose these runs, checked for gaps unless `partial`.
+
+    Raises:
+        NoRunsError: If there are none.
+    """
     if runs.empty:
-        raise NoRunsError(f"table {name}: the store has no finished runs for it; {STEP}")
+        raise NoRunsError(
+            f"table {name}: there are no finished runs for it; scripts/run.py makes them"
+        )
+    frontends = runs["frontend"].cat.remove_unused_categories()
+    chosen = replace(selection, runs=runs.assign(frontend=frontends))
     if not partial:
-        check_even(runs)
-    return runs
+        check_even(chosen)
+    return chosen
 
 
-def by_fold(values: pd.DataFrame) -> pd.DataFrame:
-    """Mean, standard deviation and count of each cell in each fold."""
-    found = values.groupby([*BY, "fold"])["value"].agg(["mean", "std", "count"]).reset_index()
-    return found.rename(columns={"std": "spread"})
+def _equivalent(p: float) -> str:
+    if pd.isna(p):
+        return NONE
+    return "yes" if p < LEVEL else "not shown"

@@ -58,7 +58,7 @@ def narrow_table():
 
 
 def wide_table():
-    """Two arms below each of seven n."""
+    """Two frontends below each of seven n."""
     leading = "".join(f'<th scope="col" rowspan="2">{name}</th>' for name in ("dataset", "model"))
     groups = "".join(
         f'<th scope="colgroup" colspan="2">n = {n}</th>' for n in (1, 2, 5, 10, 20, 50, 100)
@@ -251,6 +251,7 @@ def opened(browser, address, size=SIZES[1], init="", **options):
     context.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("column", "upward", "downward"),
     [
@@ -284,6 +285,7 @@ def test_headings_sort_by_mouse_and_keyboard(browser, address, column, upward, d
         ]
 
 
+@pytest.mark.slow
 def test_a_table_with_groups_of_columns_sorts_by_its_last_headings(browser, address):
     with opened(browser, address) as tab:
         table = tab.locator("#us8k_two_folds-table-all-cells")
@@ -322,6 +324,7 @@ LAYOUT = """() => {
 }"""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", SIZES, ids=str)
 def test_all_is_drawn_and_nothing_overlaps_or_leaves_the_screen(browser, address, size):
     with opened(browser, address, size) as tab:
@@ -331,6 +334,7 @@ def test_all_is_drawn_and_nothing_overlaps_or_leaves_the_screen(browser, address
     assert found == {"sideways": 0, "over": [], "out": [], "regions": 0, "pictures": [900] * 3}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", SIZES, ids=str)
 def test_row_headings_stay_beside_the_columns_scrolled_to(browser, address, size):
     with opened(browser, address, size) as tab:
@@ -346,6 +350,7 @@ def test_row_headings_stay_beside_the_columns_scrolled_to(browser, address, size
         assert cell["x"] + cell["width"] == pytest.approx(frame["x"] + frame["width"], abs=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("size", "scheme"), [*product(SIZES, ["light", "dark"])], ids=str)
 def test_axe_finds_nothing(browser, address, size, scheme):
     axe = pytest.importorskip(
@@ -358,6 +363,7 @@ def test_axe_finds_nothing(browser, address, size, scheme):
         assert tab.evaluate("getComputedStyle(document.body).colorScheme") == scheme
 
 
+@pytest.mark.slow
 def test_commands_are_copied_or_else_selected(browser, address):
     wanted = study().commands[0][1]
     with opened(browser, address, permissions=["clipboard-read", "clipboard-write"]) as tab:
@@ -371,6 +377,7 @@ def test_commands_are_copied_or_else_selected(browser, address):
         assert tab.evaluate("getSelection().toString()") == wanted
 
 
+@pytest.mark.slow
 def test_on_paper_there_is_nothing_to_press_and_nothing_is_cut_off(browser, address):
     with opened(
         browser, address, (1016, 900)
@@ -399,6 +406,7 @@ def test_on_paper_there_is_nothing_to_press_and_nothing_is_cut_off(browser, addr
         ) == 3  # one wide table in each study
 
 
+@pytest.mark.slow
 def test_without_scripts_the_tables_are_plain(browser, address):
     with opened(browser, address, java_script_enabled=False) as tab:
         assert tab.locator("tbody tr").count() == 3 * (4 + 4)

@@ -1,4 +1,4 @@
-"""What a figure is and what all figures share: style, the looks of arms, panels, legends, files."""
+"""What a figure is and what all figures share: style, looks, panels, legends, files."""
 
 import io
 import itertools
@@ -7,6 +7,7 @@ import textwrap
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 from matplotlib import rc_context
@@ -15,6 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from fewshot_audio.report.export import csv
 from fewshot_audio.types import NoRunsError, StoreError
 
 WIDTH = 7.2  # inches, two columns of a journal: sizes of text below are those in print
@@ -23,7 +25,7 @@ MARGIN = 0.8  # inches, of a panel beside its axes
 LABEL = 28  # characters in a line of a legend, so that three stand side by side
 HANDLE = 0.55  # inches, of a legend entry beside its text
 GREY = "#595959"
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
     "font.size": 8,
@@ -54,7 +56,16 @@ STYLE = {
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure with its file stem, heading, caption, text alternative and exactly the numbers that it shows."""
+    """A figure.
+
+    Attributes:
+        name: Of its files.
+        title: Its heading.
+        caption: What its reader must know.
+        alt: What it shows, in words.
+        figure: The figure itself.
+        data: Exactly the numbers that it shows.
+    """
 
     name: str
     title: str
@@ -66,11 +77,11 @@ class Drawing:
 
 @dataclass(frozen=True)
 class Look:
-    """How an arm is drawn, so that it is told apart without colour too."""
+    """How a frontend is drawn, so that it is told apart without colour too."""
 
     colour: str
     marker: str
-    line: str | tuple
+    line: Any  # as Matplotlib calls it
 
 
 DASH_DOT_DOT, LONG_DASH, SPARSE = (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (1, 3))
@@ -93,36 +104,48 @@ SPARE = [  # what is left of them, then Tol's muted colours
 ]
 
 
-def looks(arms: Iterable[str]) -> dict[str, Look]:
-    """Names of arms to their looks, in the order in which the names first come.
+def looks(names: Iterable[str]) -> dict[str, Look]:
+    """Return the looks of frontends by their names, in the order in which these first come.
 
-    Those in KNOWN have theirs; others one by their name's checksum, the same in every figure, unless two in one figure
-    would get the same: then the later in the alphabet moves on.
+    Those in `KNOWN` have theirs; others get one by their name's checksum, the same in every
+    figure, unless two in one figure would get the same: then the later in the alphabet moves on.
     """
-    found: dict[str, Look] = {}
-    ordered_arms = list(dict.fromkeys(arms))
-    for arm in sorted(ordered_arms):
-        first = zlib.crc32(arm.encode()) % len(SPARE)
+    unique = list(dict.fromkeys(map(str, names)))
+    chosen: dict[str, Look] = {}
+    for name in sorted(unique):
+        first = zlib.crc32(name.encode()) % len(SPARE)
         ordered = [*SPARE[first:], *SPARE[:first]]
-        free = [look for look in ordered if look not in found.values()]
-        found[arm] = KNOWN.get(arm) or (free or ordered)[0]
-    return {arm: found[arm] for arm in ordered_arms}
+        free = [look for look in ordered if look not in chosen.values()]
+        chosen[name] = KNOWN.get(name) or (free or ordered)[0]
+    return {name: chosen[name] for name in unique}
 
 
 def only(table: pd.DataFrame, column: str) -> str:
-    """The one value of a column. NoRunsError for an empty table, StoreError where it has several."""
+    """Return the one value of a column.
+
+    Raises:
+        NoRunsError: If the table is empty.
+        StoreError: If there are several.
+    """
     values = table[column].unique()
     if len(values) == 0:
         raise NoRunsError(f"figure: no rows with a {column}; scripts/run.py makes them")
     if len(values) > 1:
         raise StoreError(
-            f"figure: expected one {column}, found {', '.join(map(str, values))}; draw one figure for each"
+            f"figure: expected one {column}, found {', '.join(map(str, values))}; draw one for each"
         )
     return str(values[0])
 
 
-def panels(count: int, most: int, height: float, **sharing: bool) -> tuple[Figure, list[Axes]]:
-    """A number of panels, the most in a row and a row's height in inches to a figure and its axes, row by row."""
+def panels(count: int, most: int, height: float, **sharing: Any) -> tuple[Figure, list[Axes]]:
+    """Return a figure and the axes of its panels, row by row.
+
+    Args:
+        count: Number of panels.
+        most: Of them in a row.
+        height: Of a row, in inches.
+        **sharing: sharex or sharey.
+    """
     rows = math.ceil(count / most)
     columns = math.ceil(count / rows)
     figure = Figure(figsize=(min(WIDTH, 2.4 + 2.4 * columns), rows * height), layout="constrained")
@@ -133,13 +156,23 @@ def panels(count: int, most: int, height: float, **sharing: bool) -> tuple[Figur
 
 
 def head(axis: Axes, text: str) -> None:
-    """A panel's heading, in lines that fit: the layout makes no room for a heading wider than its panel."""
-    figure, columns = axis.get_figure(), axis.get_subplotspec().get_gridspec().ncols
-    axis.set_title(textwrap.fill(text, int((figure.get_figwidth() / columns - MARGIN) / CHARACTER)))
+    """Set a panel's heading in lines that fit: the layout makes no room for wider ones."""
+    place = axis.get_subplotspec()
+    figure = axis.get_figure(root=True)
+    assert place is not None
+    assert figure is not None
+    width = figure.get_figwidth() / place.get_gridspec().ncols - MARGIN
+    axis.set_title(textwrap.fill(text, int(width / CHARACTER)))
+
+
+def is_at_the_left(axis: Axes) -> bool:
+    """Whether a panel is the first of its row."""
+    place = axis.get_subplotspec()
+    return place is not None and place.is_first_col()
 
 
 def legend_below(figure: Figure, *groups: Sequence[Artist]) -> None:
-    """Groups of labelled artists to a legend below the panels, read row by row; each group begins a row."""
+    """Set a legend below the panels, read row by row; each group of artists begins a row."""
     for handle in itertools.chain(*groups):
         handle.set_label(textwrap.fill(str(handle.get_label()), LABEL))
     longest = max(
@@ -171,7 +204,7 @@ def legend_below(figure: Figure, *groups: Sequence[Artist]) -> None:
 
 
 def settled(figure: Figure) -> Figure:
-    """A figure to itself with its layout done for good: saving it once more would otherwise move it by fractions of a point."""
+    """Lay a figure out for good: saving it again would move it by fractions of a point."""
     figure.align_ylabels()
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
@@ -180,13 +213,11 @@ def settled(figure: Figure) -> Figure:
 
 @rc_context(STYLE)
 def save(drawing: Drawing) -> dict[str, bytes]:
-    """A drawing to its files, name to content: PNG, PDF and CSV, the same bytes for the same drawing."""
-    files = {}
+    """Return a drawing's files by name: PNG, PDF and CSV, the same bytes for the same drawing."""
+    files: dict[str, bytes] = {}
     for kind, metadata in {"png": {}, "pdf": {"CreationDate": None}}.items():
         content = io.BytesIO()
         drawing.figure.savefig(content, format=kind, metadata=metadata)
         files[f"{drawing.name}.{kind}"] = content.getvalue()
-    return {
-        **files,
-        f"{drawing.name}.csv": drawing.data.to_csv(index=False, lineterminator="\n").encode(),
-    }
+    files[f"{drawing.name}.csv"] = csv(drawing.data).encode()
+    return files

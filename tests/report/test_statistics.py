@@ -12,7 +12,7 @@ from fewshot_audio.report.statistics import bootstrap, holm, judged, narrowed, s
 from fewshot_audio.types import ConfigError, Statistics
 
 HOW = Statistics("fold", "t", "t", 0.95, 0.01)
-DRAW = replace(HOW, unit="draw")
+SPLIT = replace(HOW, unit="split")
 
 
 def grid(values: np.ndarray) -> pd.DataFrame:
@@ -44,22 +44,22 @@ def test_over_folds_it_is_the_t_interval_of_the_folds_means():
         )
 
 
-def test_over_draws_of_one_fold_it_is_the_t_interval_of_the_runs_and_says_so():
+def test_over_splits_of_one_fold_it_is_the_t_interval_of_the_runs_and_says_so():
     values = simulated(3, 1, 20, 1, 1, 1)
-    for how in (HOW, DRAW):
+    for how in (HOW, SPLIT):
         found = summary(values, ["cell"], how)
         low, high = stats.ttest_1samp(
             values.loc[values["cell"] == 2, "value"], 0
         ).confidence_interval(0.95)
-        assert found["unit"].unique() == ["draws"]
+        assert found["unit"].unique() == ["splits"]
         assert found.iloc[2][["low", "high"]].tolist() == pytest.approx([low, high], rel=1e-12)
 
 
-def test_over_draws_of_two_folds_it_is_half_of_welchs_interval_of_their_sum():
+def test_over_splits_of_two_folds_it_is_half_of_welchs_interval_of_their_sum():
     values = simulated(1, 2, 6, 1, 1, 2).query("not (fold == 1 and repeat > 3)")
     one, other = (values.loc[values["fold"] == fold, "value"] for fold in (0, 1))
     low, high = stats.ttest_ind(one, -other, equal_var=False).confidence_interval(0.95)
-    assert summary(values, ["cell"], DRAW)[["low", "high"]].to_numpy()[0] == pytest.approx(
+    assert summary(values, ["cell"], SPLIT)[["low", "high"]].to_numpy()[0] == pytest.approx(
         [low / 2, high / 2], rel=1e-12
     )
 
@@ -88,7 +88,7 @@ def test_there_is_no_interval_where_nothing_varies(values):
     [*product((2, 3, 10), (5, 20), (0, 0.3, 1), (1,)), (10, 5, 1, 0)],
 )
 def test_95_percent_intervals_cover_the_truth_93_to_97_times_in_100(folds, runs, between, within):
-    for how, spread in ((HOW, between), (DRAW, 0)):
+    for how, spread in ((HOW, between), (SPLIT, 0)):
         found = summary(simulated(4000, folds, runs, spread, within, folds * runs), ["cell"], how)
         found = found.dropna(subset="low")
         if len(found):
@@ -137,7 +137,7 @@ def test_wilcoxon_cannot_go_below_its_floor():
 
 def test_holm_is_the_closed_test_of_bonferroni():
     random = np.random.default_rng(0)
-    for _ in range(20):
+    for _ in range(5):
         p = random.random(5) ** 3
         for index, adjusted in enumerate(holm(pd.Series(p))):
             families = [np.array(kept, bool) for kept in product((0, 1), repeat=5) if kept[index]]
@@ -149,8 +149,9 @@ def test_holm_is_the_closed_test_of_bonferroni():
     )
 
 
+@pytest.mark.slow
 def test_where_there_is_no_difference_a_table_has_a_mark_at_most_5_times_in_100():
-    tables, cells, folds = 500, 28, 10
+    tables, cells, folds = 400, 28, 10
     values = simulated(tables * cells, folds, 5, 0.5, 1, 4).assign(
         table=lambda frame: frame["cell"] // cells
     )
@@ -185,7 +186,8 @@ def test_pairing_narrows_as_the_correlation_says():
     random = np.random.default_rng(6)
     draw = random.normal(size=(1, 3, 400))
     first, second = (draw + 0.5 * random.normal(size=draw.shape) for _ in range(2))
-    pairs = grid(first - second).assign(first=first.ravel(), second=second.ravel())
+    pairs = grid(first - second)
+    pairs = pairs.assign(value_first=first.ravel(), value_second=second.ravel())
     assert narrowed(pairs, ["cell"]).iloc[0] == pytest.approx(np.sqrt(2 * 1.25 / 0.5), rel=0.05)
 
 
@@ -200,7 +202,7 @@ def test_the_bootstrap_has_the_variance_of_its_two_levels():
         [bootstrap(folds, wide, np.random.default_rng(seed)) for seed in range(20)]
     ).mean(0)
     assert np.diff(limits)[0] / 2 == pytest.approx(expected, rel=0.1)
-    low, high = bootstrap(folds, replace(wide, unit="draw"), np.random.default_rng(0))
+    low, high = bootstrap(folds, replace(wide, unit="split"), np.random.default_rng(0))
     assert (high - low) / 2 == pytest.approx(np.sqrt(np.mean(own) / 3), rel=0.15)
 
 

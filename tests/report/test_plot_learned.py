@@ -5,9 +5,11 @@ import io
 import numpy as np
 import pandas as pd
 import pytest
+from drawings import clip, filter_bank, histories, made
 
-from drawings import bank, clip, made, paths
-from fewshot_audio.report.plots_frontends import SINGLE, filters, learned_scalars, maps
+from fewshot_audio.report.plots.filters import filters
+from fewshot_audio.report.plots.learned import SINGLE, learned_scalars
+from fewshot_audio.report.plots.spectrograms import spectrograms
 
 
 def test_learned_numbers_are_drawn_by_epoch():
@@ -36,7 +38,7 @@ def test_learned_numbers_are_drawn_by_epoch():
 
 
 def test_medians_are_over_the_runs_that_got_as_far():
-    table = paths(runs=3, ns=[1], quantities=["alpha"]).query("model == 'timbre'")
+    table = histories(runs=3, ns=[1], quantities=["alpha"]).query("model == 'timbre'")
     table = table[
         ~(
             (table["repeat"] == 3) & (table["epoch"] == 199)
@@ -52,7 +54,7 @@ def test_medians_are_over_the_runs_that_got_as_far():
 
 
 def test_of_many_runs_some_are_drawn_one_by_one():
-    drawing = learned_scalars(paths(runs=2 * SINGLE, ns=[5], quantities=["alpha"]))
+    drawing = learned_scalars(histories(runs=2 * SINGLE, ns=[5], quantities=["alpha"]))
     assert sum(len(each.get_segments()) for each in drawing.figure.axes[0].collections) == SINGLE
     assert f"{SINGLE} of up to {2 * SINGLE} per n" in drawing.caption
     assert drawing.data.query("fold != 'median'").groupby("model")[
@@ -71,7 +73,7 @@ def test_filters_before_and_after():
         ("alpha", "linear"),
     ]
     for axis, quantity in zip(drawing.figure.axes, ("centre", "alpha"), strict=True):
-        shown = bank([quantity])
+        shown = filter_bank([quantity])
         after, before = axis.lines
         np.testing.assert_allclose(after.get_ydata(), shown["after"])
         np.testing.assert_allclose(before.get_ydata(), shown["before"])
@@ -82,18 +84,18 @@ def test_filters_before_and_after():
     assert "percentile" not in "".join(
         text.get_text() for text in made("filters, eight quantities").figure.legends[0].get_texts()
     )
-    pd.testing.assert_frame_equal(drawing.data, bank())
-    both = filters(pd.concat([bank(), bank().assign(model="vgg", after=100.0)]))
+    pd.testing.assert_frame_equal(drawing.data, filter_bank())
+    both = filters(pd.concat([filter_bank(), filter_bank().assign(model="vgg", after=100.0)]))
     assert len(both.figure.axes[0].lines) == 3
     assert {"after, timbre", "after, vgg"} < {
         text.get_text() for text in both.figure.legends[0].get_texts()
     }
-    negative = filters(bank(["centre"]).assign(low=-1.0))
+    negative = filters(filter_bank(["centre"]).assign(low=-1.0))
     assert negative.figure.axes[0].get_yscale() == "linear"
 
 
-def test_maps_are_drawn_over_seconds():
-    drawing = maps(clip())
+def test_spectrograms_are_drawn_over_seconds():
+    drawing = spectrograms(clip())
     images = [axis.images[0] for axis in drawing.figure.axes if axis.images]
     assert len(images) == 2
     for image, (_, rows) in zip(images, clip().groupby("frontend", sort=False), strict=True):

@@ -1,4 +1,4 @@
-"""Small made-up figures for tests, each by its name."""
+"""Small synthetic figures for tests, each by its name."""
 
 import functools
 import itertools
@@ -6,24 +6,31 @@ import itertools
 import numpy as np
 import pandas as pd
 
-from fewshot_audio.report.plots import accuracy_by_n, completeness
-from fewshot_audio.report.plots_differences import forest
-from fewshot_audio.report.plots_frontends import filters, learned_scalars, maps
+from fewshot_audio.report.plots.accuracy import accuracy_by_n
+from fewshot_audio.report.plots.completeness import completeness
+from fewshot_audio.report.plots.confusion import confusion
+from fewshot_audio.report.plots.differences import forest
+from fewshot_audio.report.plots.filters import filters
+from fewshot_audio.report.plots.learned import learned_scalars
+from fewshot_audio.report.plots.spectrograms import spectrograms
+from fewshot_audio.report.text import Measure
+
+ACCURACY, D_PRIME = Measure("accuracy", True), Measure("d_prime", False)
 
 BAND = "95 % interval over folds"
-LONG_BAND = "95 % bootstrap interval over draws within the folds as they are"
-MODELS, ARMS, NS = ["sb_cnn", "timbre"], ["log_eps", "log_learn", "pcen"], [1, 5, 50]
-PAIRS = ["log_learn - log_eps", "pcen - log_eps"]
+LONG_BAND = "95 % bootstrap interval over few-shot splits within the folds as they are"
+MODELS, FRONTENDS, NS = ["sb_cnn", "timbre"], ["log_eps", "log_learn", "pcen"], [1, 5, 50]
+PAIRS = ["log_learn − log_eps", "pcen − log_eps"]
 
 
-def folds(models=MODELS, arms=ARMS, ns=NS, of=(1, 2), dataset="us8k"):
+def folds(models=MODELS, frontends=FRONTENDS, ns=NS, of=(1, 2), dataset="us8k"):
     """Accuracies that grow with n, each a number of its own."""
-    places = [range(len(part)) for part in (models, arms, ns, of)]
+    places = [range(len(part)) for part in (models, frontends, ns, of)]
     rows = [
         (
             dataset,
             models[m],
-            arms[a],
+            frontends[a],
             ns[n],
             of[f],
             0.2 + 0.1 * n + 0.03 * a + 0.01 * m + 0.02 * f,
@@ -32,13 +39,13 @@ def folds(models=MODELS, arms=ARMS, ns=NS, of=(1, 2), dataset="us8k"):
         for m, a, n, f in itertools.product(*places)
     ]
     return pd.DataFrame(
-        rows, columns=["dataset", "model", "arm", "n_per_class", "fold", "mean", "count"]
+        rows, columns=["dataset", "model", "frontend", "n_per_class", "fold", "mean", "count"]
     )
 
 
 def cells(by_fold, half=0.04):
     """Their means with an interval of a given half width."""
-    names = ["dataset", "model", "arm", "n_per_class"]
+    names = ["dataset", "model", "frontend", "n_per_class"]
     means = (
         by_fold.groupby(names, sort=False)
         .agg(mean=("mean", "mean"), count=("count", "sum"))
@@ -47,14 +54,20 @@ def cells(by_fold, half=0.04):
     return means.assign(low=means["mean"] - half, high=means["mean"] + half)
 
 
-def accuracy(by_fold, half=0.04, chance=0.1):
-    return accuracy_by_n(cells(by_fold, half), by_fold, chance, BAND)
+def accuracy(by_fold, half=0.04, chance=0.1, band=BAND, measure=ACCURACY):
+    return accuracy_by_n(cells(by_fold, half), by_fold, measure, chance, band)
 
 
 def differences(pairs=PAIRS, half=0.04, **more):
     """Differences from -2 points upwards."""
-    table = cells(folds(arms=list(pairs), **more), half)
+    table = cells(folds(frontends=list(pairs), **more), half)
+    names = table.pop("frontend").str.split(" − ")
+    table = table.assign(first=names.str[0], second=names.str[1])
     return table.assign(**{end: table[end] - 0.22 for end in ("mean", "low", "high")})
+
+
+def difference(table, margin=0.02, band=BAND, measure=ACCURACY):
+    return forest(table, measure, margin, band)
 
 
 def grid():
@@ -65,11 +78,11 @@ def grid():
     ]
     rows += [("esc50", "timbre", "log_learn", 5, 0, 0), ("esc50", "timbre", "log_learn", 1, 0, 0)]
     return pd.DataFrame(
-        rows, columns=["dataset", "model", "frontend", "n_per_class", "finished", "wanted"]
+        rows, columns=["dataset", "model", "frontend", "n_per_class", "finished", "planned"]
     )
 
 
-def paths(runs=3, ns=(1, 5), quantities=("alpha", "beta")):
+def histories(runs=3, ns=(1, 5), quantities=("alpha", "beta")):
     rows = [
         (
             "us8k",
@@ -100,7 +113,7 @@ def paths(runs=3, ns=(1, 5), quantities=("alpha", "beta")):
     return pd.DataFrame(rows, columns=names)
 
 
-def bank(quantities=("centre", "alpha"), runs=10):
+def filter_bank(quantities=("centre", "alpha"), runs=10):
     tables = []
     for quantity in quantities:
         before = np.geomspace(60, 20000, 40) if quantity == "centre" else np.full(40, 0.96)
@@ -116,7 +129,7 @@ def bank(quantities=("centre", "alpha"), runs=10):
 
 
 def clip(frontends=("log_eps", "leaf")):
-    """Maps of one clip of 17 frames, 10 ms apart, and 8 bands."""
+    """Spectrograms of one clip of 17 frames, 10 ms apart, and 8 bands."""
     tables = []
     for place, name in enumerate(frontends):
         values = np.random.default_rng(place).normal(size=(17, 8)).round(4)
@@ -139,34 +152,58 @@ MANY = [
     "leaf_frozen",
     "power_law",
 ]
+FOUR = [*PAIRS, "leaf_with_a_long_name − log_eps_with_a_long_name", "leaf − log_eps"]
+
+
+def answers(frontends=("log_eps", "leaf"), classes=10):
+    """Every class is recognised as often as its place says, or else taken for the first."""
+    rows, names = [], [f"class_{place}_named" for place in range(classes)]
+    for frontend, (place, label), (other, answer) in itertools.product(
+        frontends, enumerate(names), enumerate(names)
+    ):
+        hit = 10 * place
+        clips = hit if other == place else (100 - hit if other == 0 else 0)
+        rows.append(("us8k", "vgg", frontend, label, answer, clips, clips / 100))
+    names = ["dataset", "model", "frontend", "class", "answer", "clips", "share"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def all_clips():
+    """Accuracies of which the last are of all training clips."""
+    return folds(ns=[1, 5, np.inf])
+
+
 DRAWN = {
     "accuracy": lambda: accuracy(folds()),
     "accuracy at seven n": lambda: accuracy(
         folds(ns=[1, 2, 5, 10, 20, 50, 100], models=["a", "b", "c", "d"])
     ),
-    "accuracy of ten arms": lambda: accuracy(folds(arms=MANY, models=["proto"])),
-    "accuracy, a long band": lambda: accuracy_by_n(cells(folds()), folds(), 0.1, LONG_BAND),
+    "accuracy of ten frontends": lambda: accuracy(folds(frontends=MANY, models=["proto"])),
+    "accuracy, a long band": lambda: accuracy(folds(), band=LONG_BAND),
     "accuracy at one n": lambda: accuracy(folds(ns=[5])),
+    "accuracy with all clips": lambda: accuracy(all_clips()),
     "accuracy, wide bands": lambda: accuracy(folds(), half=0.9),
     "accuracy without a band": lambda: accuracy(folds(), half=np.nan, chance=None),
     "accuracy of one run": lambda: accuracy(folds(["timbre"], ["log_eps"], [5], [1]), np.nan, None),
-    "accuracy without folds": lambda: accuracy_by_n(cells(folds()), folds().head(0), 0.1, BAND),
-    "forest": lambda: forest(differences(), 0.02, BAND),
-    "forest, four long pairs": lambda: forest(
-        differences([*PAIRS, "leaf_with_a_long_name - log_eps_with_a_long_name", "leaf - log_eps"]),
-        None,
-        BAND,
+    "accuracy without folds": lambda: accuracy_by_n(
+        cells(folds()), folds().head(0), ACCURACY, 0.1, BAND
     ),
-    "forest at one n": lambda: forest(differences(ns=[5]).assign(marked=True), 0.02, LONG_BAND),
-    "forest, no bands": lambda: forest(differences(half=np.nan), 0.02, BAND),
+    "d prime": lambda: accuracy(folds(), chance=None, measure=D_PRIME),
+    "forest": lambda: difference(differences()),
+    "forest, four long pairs": lambda: difference(differences(FOUR), None),
+    "forest at one n": lambda: difference(differences(ns=[5]).assign(marked=True), band=LONG_BAND),
+    "forest, no bands": lambda: difference(differences(half=np.nan)),
+    "forest of d prime": lambda: difference(differences(), measure=D_PRIME),
     "completeness": lambda: completeness(grid()),
-    "learned": lambda: learned_scalars(paths()),
+    "learned": lambda: learned_scalars(histories()),
     "learned, many quantities": lambda: learned_scalars(
-        paths(quantities=["median pooling, ms", *"abcd"])
+        histories(quantities=["median pooling, ms", *"abcd"])
     ),
-    "filters": lambda: filters(bank()),
-    "filters, eight quantities": lambda: filters(bank(["centre", *"abcdefg"], runs=1)),
-    "maps": lambda: maps(clip(MANY[:5])),
+    "filters": lambda: filters(filter_bank()),
+    "filters, eight quantities": lambda: filters(filter_bank(["centre", *"abcdefg"], runs=1)),
+    "spectrograms": lambda: spectrograms(clip(MANY[:5])),
+    "confusion": lambda: confusion(answers(MANY[:4])),
+    "confusion of one": lambda: confusion(answers(["log_eps"], 15)),
 }
 
 

@@ -2,35 +2,24 @@
 
 import numpy as np
 import pytest
+from drawings import PAIRS, answers, difference, differences, drawn, grid, made
 from matplotlib.colors import to_hex
 
-from drawings import BAND, PAIRS, differences, drawn, grid, made
-from fewshot_audio.report.plots import completeness
-from fewshot_audio.report.plots_differences import forest
+from fewshot_audio.report.plots.completeness import completeness
 
 
 def test_a_forest_has_a_point_for_each_difference():
     table = differences().assign(marked=lambda t: t["n_per_class"] == 50)
-    drawing = forest(table, 0.02, BAND)
+    drawing = difference(table)
     assert drawing.name == "forest_us8k"
     assert [axis.get_title() for axis in drawing.figure.axes] == PAIRS
-    wanted = [
-        "dataset",
-        "model",
-        "arm",
-        "n_per_class",
-        "mean_points",
-        "low_points",
-        "high_points",
-        "count",
-        "marked",
-    ]
-    assert list(drawing.data) == wanted
+    names = ["dataset", "model", "first", "second", "n_per_class", "mean", "low", "high"]
+    assert list(drawing.data) == [*names, "count", "marked", "unit"]
     for end in ("mean", "low", "high"):
-        np.testing.assert_allclose(drawing.data[f"{end}_points"], 100 * table[end])
+        np.testing.assert_allclose(drawing.data[end], 100 * table[end])
     for axis, pair in zip(drawing.figure.axes, PAIRS, strict=True):
         points = [line for line in drawn(axis) if line.get_marker() == "o"]
-        shown = table[table["arm"] == pair]
+        shown = table[table["first"] == pair.split()[0]]
         np.testing.assert_allclose([line.get_xdata()[0] for line in points], 100 * shown["mean"])
         hollow = [line.get_markerfacecolor() == "white" for line in points]
         assert hollow == list(~shown["marked"])
@@ -51,10 +40,10 @@ def test_a_forest_has_a_point_for_each_difference():
     ]
     assert [text.get_fontweight() for text in rows[:2]] == ["bold", "normal"]
     assert (
-        "log_learn - log_eps: 6 means from -1.0 points (sb_cnn, n = 1) to +20.0 points (timbre, n = 50)"
+        "log_learn − log_eps: 6 means from -1.0 points (sb_cnn, n = 1) to +20.0 points (timbre, n = 50)"
         in drawing.alt
     )
-    assert "intervals that exclude nought: 4 of 6. Significant: 2 of 6." in drawing.alt
+    assert "intervals that exclude zero: 4 of 6. Significant: 2 of 6." in drawing.alt
 
 
 def test_intervals_beyond_the_axis_end_in_arrow_heads():
@@ -63,7 +52,7 @@ def test_intervals_beyond_the_axis_end_in_arrow_heads():
         line for line in drawn(made("forest").figure.axes[0]) if line.get_marker() in ("<", ">")
     ]
     table.loc[2, ["low", "high"]] = [-3, 3]
-    drawing = forest(table, 0.02, BAND)
+    drawing = difference(table)
     axis = drawing.figure.axes[0]
     ends = {
         line.get_marker(): line.get_xdata()[0]
@@ -74,6 +63,15 @@ def test_intervals_beyond_the_axis_end_in_arrow_heads():
     assert -10 < ends["<"] < -5  # the other intervals end between -5 and 27 points
     assert 27 < ends[">"] < 32
     assert "Arrow heads" in drawing.caption
+
+
+def test_confusion_is_drawn_class_by_answer():
+    drawing = made("confusion")
+    image = drawing.figure.axes[0].images[0].get_array()
+    np.testing.assert_allclose(np.diag(image)[1:], range(10, 100, 10))
+    np.testing.assert_allclose(image[1:, 0], range(90, 0, -10))
+    assert drawing.data.equals(answers(drawing.data["frontend"].unique()))
+    assert "log_eps: best recall 90 % (class_9_named), worst 0 % (class_0_named)." in drawing.alt
 
 
 def test_completeness_tells_the_counts():

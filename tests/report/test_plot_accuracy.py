@@ -8,13 +8,10 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.collections import LineCollection, PathCollection
-from matplotlib.colors import to_hex
-
 from drawings import (
-    ARMS,
     BAND,
     DRAWN,
+    FRONTENDS,
     MANY,
     MODELS,
     NS,
@@ -27,9 +24,12 @@ from drawings import (
     made,
     texts,
 )
-from fewshot_audio.report.drawing import KNOWN, SPARE, looks, panels, save
-from fewshot_audio.report.plots import completeness
-from fewshot_audio.report.plots_frontends import maps
+from matplotlib.collections import LineCollection, PathCollection
+from matplotlib.colors import to_hex
+
+from fewshot_audio.report.plots.completeness import completeness
+from fewshot_audio.report.plots.spectrograms import spectrograms
+from fewshot_audio.report.plots.style import KNOWN, SPARE, looks, panels, save
 from fewshot_audio.types import NoRunsError, StoreError
 
 
@@ -74,14 +74,14 @@ def test_the_same_drawing_is_the_same_bytes():
 
 def test_figures_need_neither_torch_nor_pyplot():
     code = (
-        "import sys; from fewshot_audio.report import plots, plots_differences, plots_frontends; "
+        "import sys; from fewshot_audio.report import figures; "
         "sys.exit(any(name in sys.modules for name in ('torch', 'matplotlib.pyplot')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_arms_look_the_same_wherever_they_are():
-    assert {arm: looks(MANY)[arm] for arm in KNOWN} == KNOWN
+def test_frontends_look_the_same_wherever_they_are():
+    assert {name: looks(MANY)[name] for name in KNOWN} == KNOWN
     assert looks(["pcen"])["pcen"] == looks(["log_eps", "pcen", "leaf"])["pcen"]
     assert list(looks(["b", "a", "b"])) == ["b", "a"]
     for part in ("colour", "marker"):
@@ -116,7 +116,7 @@ def test_accuracy_is_drawn_in_percent_at_each_n():
         assert len(axis.get_xticks(minor=True)) == 0
         lines = {line.get_marker(): line for line in drawn(axis)}
         shown = cells(by_fold)
-        shown = shown[(shown["model"] == model) & (shown["arm"] == "log_learn")]
+        shown = shown[(shown["model"] == model) & (shown["frontend"] == "log_learn")]
         assert list(lines["s"].get_xdata()) == NS
         np.testing.assert_allclose(lines["s"].get_ydata(), 100 * shown["mean"])
         band = axis.collections[2].get_datalim(axis.transData)
@@ -127,33 +127,32 @@ def test_accuracy_is_drawn_in_percent_at_each_n():
     assert drawing.figure.axes[0].get_ylim() == drawing.figure.axes[1].get_ylim()
     assert "sb_cnn: log_eps from 21.0 % at n = 1 to 41.0 % at n = 50" in drawing.alt
     assert BAND in drawing.caption
-    assert {BAND, "chance, 10 %", "one fold", *ARMS} <= {
+    assert {BAND, "chance, 10 %", "one fold", *FRONTENDS} <= {
         text.get_text() for text in drawing.figure.legends[0].get_texts()
     }
 
 
 def test_accuracies_in_the_file_are_those_given():
     by_fold, data = folds(), made("accuracy").data
-    wanted = [
-        "dataset",
-        "model",
-        "arm",
-        "n_per_class",
-        "fold",
-        "mean_percent",
-        "low_percent",
-        "high_percent",
-        "count",
-    ]
-    assert list(data) == [*wanted, "chance_percent"]
+    names = ["dataset", "model", "frontend", "n_per_class", "fold", "mean", "low", "high", "count"]
+    assert list(data) == [*names, "chance", "unit"]
     means, single = data[data["fold"] == "all"], data[data["fold"] != "all"]
-    np.testing.assert_allclose(means["low_percent"], 100 * cells(by_fold)["low"])
-    np.testing.assert_allclose(single["mean_percent"], 100 * by_fold["mean"])
+    np.testing.assert_allclose(means["low"], 100 * cells(by_fold)["low"])
+    np.testing.assert_allclose(single["mean"], 100 * by_fold["mean"])
     assert list(single["fold"]) == list(map(str, by_fold["fold"]))
-    assert set(data["chance_percent"]) == {10}
+    assert set(data["chance"]) == {10}
+    assert set(data["unit"]) == {"%"}
 
 
-def test_folds_of_arms_stand_side_by_side():
+def test_all_clips_stand_at_the_right_and_other_metrics_keep_their_scale():
+    axis = made("accuracy with all clips").figure.axes[0]
+    assert [label.get_text() for label in axis.get_xticklabels()] == ["1", "5", "all"]
+    drawing = made("d prime")
+    assert drawing.figure.axes[0].get_ylabel() == "d prime"
+    assert drawing.data["mean"].max() < 1
+
+
+def test_folds_of_frontends_stand_side_by_side():
     axis = made("accuracy").figure.axes[0]
     points = [each.get_offsets() for each in axis.collections if isinstance(each, PathCollection)]
     np.testing.assert_allclose(points[0][:, 1], [20, 22, 30, 32, 40, 42])
@@ -174,7 +173,9 @@ def test_one_n_is_drawn_side_by_side():
     axis = made("accuracy at one n").figure.axes[0]
     assert list(axis.get_xticks()) == [5]
     means = [line for line in drawn(axis) if line.get_marker() not in ("", "None")]
-    assert [line.get_marker() for line in means] == [looks(ARMS)[arm].marker for arm in ARMS]
+    assert [line.get_marker() for line in means] == [
+        looks(FRONTENDS)[name].marker for name in FRONTENDS
+    ]
     places = [line.get_xdata()[0] for line in means]
     assert axis.get_xlim()[0] < places[0] < places[1] < places[2] < axis.get_xlim()[1]
     whiskers = [
@@ -191,7 +192,7 @@ def test_without_a_band_or_chance_nothing_is_said_of_them():
         text.get_text() for text in drawing.figure.legends[0].get_texts()
     )
     assert "hance" not in drawing.caption + drawing.alt
-    assert drawing.data["chance_percent"].isna().all()
+    assert drawing.data["chance"].isna().all()
 
 
 def test_panels_stand_in_rows_of_at_most_three():
@@ -211,7 +212,7 @@ def test_figures_are_of_one_dataset_and_of_something():
     for draw in (
         lambda: accuracy(folds().head(0)),
         lambda: completeness(grid().head(0)),
-        lambda: maps(clip().head(0)),
+        lambda: spectrograms(clip().head(0)),
     ):
         with pytest.raises(NoRunsError, match="figure"):
             draw()

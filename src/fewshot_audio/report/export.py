@@ -1,0 +1,111 @@
+"""Tables as CSV, Markdown, LaTeX and HTML, and the files of a results folder."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from html import escape
+from pathlib import Path
+
+import pandas as pd
+from pandas.io.formats.style import Styler
+
+from fewshot_audio.files import atomic_write
+from fewshot_audio.report.records import ALL_CLIPS
+from fewshot_audio.report.table import Table
+from fewshot_audio.report.text import MINUS, NONE, n_text
+
+LONG = 45  # characters of a text that LaTeX breaks into lines
+NUMBER = re.compile(rf"[\d+\-\[{MINUS}{NONE}]")
+LATEX_SIGNS = {"±": r"$\pm$", "×": r"$\times$", MINUS: "$-$", NONE: "--", "<": "$<$", ">": "$>$"}
+
+
+PlainStyler = Styler.from_custom_template([str(Path(__file__).parent)], "table.html")
+
+
+def csv(cells: pd.DataFrame) -> str:
+    """Return cells as CSV with every digit."""
+    if "n_per_class" in cells and (cells["n_per_class"] == ALL_CLIPS).any():
+        cells = cells.assign(n_per_class=cells["n_per_class"].map(n_text))
+    return cells.to_csv(index=False, lineterminator="\n")
+
+
+def markdown(table: Table, notes: Sequence[str]) -> str:
+    """Return a table as Markdown with its caption above and notes below."""
+    body = _texts(table, str, "**{}**")
+    body.columns = [" ".join(filter(None, _levels(head))) for head in body.columns]
+    lines = [table.caption, "", body.to_markdown(index=False, disable_numparse=True), ""]
+    lines += [f"- {note}" for note in notes]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def latex(table: Table) -> str:
+    """Return a table as LaTeX with booktabs rules."""
+    body = _texts(table, _latex, r"\textbf{{{}}}")
+    body.columns = body.columns.map(
+        lambda head: tuple(map(_latex, head)) if isinstance(head, tuple) else _latex(head)
+    )
+    style = body.style.hide(axis="index")
+    tabular = style.to_latex(
+        hrules=True, multicol_align="c", column_format="".join(map(_alignment, _columns(table)))
+    )
+    return f"% {table.caption}\n{tabular}"
+
+
+def html(table: Table) -> str:
+    """Return a table as HTML, whose id is the table's name."""
+    body = _texts(table, lambda text: escape(unbroken(text)), "<strong>{}</strong>")
+    style = PlainStyler(body, uuid=escape(table.name)).hide(axis="index")
+    return style.to_html(exclude_styles=True, labels=table.labels)
+
+
+def unbroken(text: str) -> str:
+    """Return a text whose lines do not end between a number and its sign or unit."""
+    return text.replace("± ", "±\u00a0").replace(" %", "\u00a0%")
+
+
+def table_files(table: Table, notes: Sequence[str]) -> dict[str, str]:
+    """Return the files of a table by their names in the results folder."""
+    files = {
+        f"tables/{table.name}.csv": csv(table.cells),
+        f"tables/{table.name}.md": markdown(table, notes),
+        f"tables/{table.name}.tex": latex(table),
+        f"tables/{table.name}.html": html(table),
+    }
+    if table.by_fold is not None:
+        files[f"tables/{table.name}_by_fold.csv"] = csv(table.by_fold)
+    return files
+
+
+def write(files: Mapping[str, str | bytes], folder: Path) -> list[Path]:
+    """Write files by name below a folder, each whole or not at all, and return their paths."""
+    for name, content in files.items():
+        with atomic_write(folder / name) as draft:
+            draft.write_bytes(content.encode() if isinstance(content, str) else content)
+    return [folder / name for name in files]
+
+
+def _texts(table: Table, escaped: Callable[[str], str], bold: str) -> pd.DataFrame:
+    """Return the escaped texts of a table, those that stand out within `bold`."""
+    text = table.text.astype(str).map(escaped)
+    return text.where(~table.bold, text.map(bold.format))
+
+
+def _columns(table: Table) -> list[list[str]]:
+    return [table.text.iloc[:, place].astype(str).tolist() for place in range(table.text.shape[1])]
+
+
+def _alignment(texts: list[str]) -> str:
+    """Return LaTeX's letters for a column: numbers right, words left, sentences in a box."""
+    if all(NUMBER.match(text) for text in texts):
+        return "r"
+    return "p{6cm}" if max(map(len, texts)) > LONG else "l"
+
+
+def _levels(head: str | tuple[str, ...]) -> tuple[str, ...]:
+    return head if isinstance(head, tuple) else (head,)
+
+
+def _latex(text: str) -> str:
+    """Return a text with LaTeX's special signs escaped."""
+    special = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    signs = special | LATEX_SIGNS | {sign: f"\\{sign}" for sign in "&%#_${}"}
+    return "".join(signs.get(sign, sign) for sign in text)

@@ -1,0 +1,100 @@
+"""Figure of what training did to a frontend's filters."""
+
+import numpy as np
+import pandas as pd
+from matplotlib import rc_context
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+
+from fewshot_audio.report.plots.style import (
+    GREY,
+    STYLE,
+    Drawing,
+    head,
+    legend_below,
+    looks,
+    only,
+    panels,
+    settled,
+)
+from fewshot_audio.report.text import joined
+
+WIDE = 20  # ratio of the largest to the smallest value from which an axis is logarithmic
+BAND = "5th to 95th percentile over runs"
+
+
+@rc_context(STYLE)
+def filters(table: pd.DataFrame) -> Drawing:
+    """Draw the filters of one dataset and frontend before and after, a panel per quantity.
+
+    Args:
+        table: dataset, model, frontend, quantity, index, before, after, low, high, runs. low and
+            high are the 5th and the 95th percentile of after over the runs.
+    """
+    dataset, frontend = only(table, "dataset"), only(table, "frontend")
+    models = list(table["model"].unique())
+    look = looks(models if len(models) > 1 else [frontend])
+    colours = dict(zip(models, [each.colour for each in look.values()], strict=True))
+    quantities = table["quantity"].unique()
+    figure, axes = panels(len(quantities), 3, 1.75)
+    for axis, quantity in zip(axes, quantities, strict=True):
+        _panel(axis, table[table["quantity"] == quantity].sort_values("index"), colours)
+        head(axis, quantity)
+    runs = table["runs"].max()
+    legend_below(figure, _legend(colours, runs))
+    caption = f"Filters of {frontend} before (dashed) and after training with {joined(models)} on "
+    caption += f"{dataset}. "
+    caption += f"Bands: 5th to 95th percentile over {runs} runs." if runs > 1 else "One run."
+    name, title = f"filters_{dataset}_{frontend}", f"Filters of {frontend} on {dataset}"
+    return Drawing(name, title, caption, f"{title}. {_alt(table)}", settled(figure), table)
+
+
+def _panel(axis: Axes, of_quantity: pd.DataFrame, colours: dict[str, str]) -> None:
+    for model, rows in of_quantity.groupby("model", sort=False, observed=True):
+        x, colour = rows["index"], colours[model]
+        axis.fill_between(x, rows["low"], rows["high"], color=colour, alpha=0.25, linewidth=0)
+        axis.plot(x, rows["after"], color=colour, linewidth=1.2)
+    first = of_quantity[of_quantity["model"] == of_quantity["model"].iloc[0]]  # all begin alike
+    axis.plot(first["index"], first["before"], color=GREY, linestyle="--", linewidth=1)
+    _fitting_scale(axis, of_quantity[["before", "after", "low", "high"]].to_numpy(float))
+    axis.set_xlabel("filter")
+    axis.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+
+
+def _legend(colours: dict[str, str], runs: int) -> list[Artist]:
+    before = Line2D([], [], color=GREY, linestyle="--", linewidth=1, label="before training")
+    handles: list[Artist] = [before]
+    for model, colour in colours.items():
+        label = f"after, {model}" if len(colours) > 1 else "after training"
+        handles.append(Line2D([], [], color=colour, linewidth=1.2, label=label))
+    if runs > 1:
+        colour = GREY if len(colours) > 1 else next(iter(colours.values()))
+        handles.append(Patch(color=colour, alpha=0.25, linewidth=0, label=BAND))
+    return handles
+
+
+def _fitting_scale(axis: Axes, values: np.ndarray) -> None:
+    """Set a logarithmic y axis with plain numbers where values are positive and far apart."""
+    low, high = np.nanmin(values), np.nanmax(values)
+    if low <= 0 or high / low <= WIDE:
+        return
+    axis.set_yscale("log")
+    axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 300 else (1,)))
+    axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.yaxis.set_minor_locator(NullLocator())
+
+
+def _alt(table: pd.DataFrame) -> str:
+    texts = []
+    for (model, quantity), rows in table.groupby(["model", "quantity"], sort=False, observed=True):
+        before, after = rows["before"].median(), rows["after"].median()
+        moved = rows.loc[(rows["after"] - rows["before"]).abs().idxmax()]
+        texts.append(
+            f"{model}, {quantity}: median {before:.4g} before and {after:.4g} after training; "
+            f"filter {moved['index']} moved most, from {moved['before']:.4g} to "
+            f"{moved['after']:.4g}."
+        )
+    return " ".join(texts)

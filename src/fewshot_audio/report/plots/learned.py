@@ -1,0 +1,127 @@
+"""Figure of numbers that a frontend learns, by epoch."""
+
+import numpy as np
+import pandas as pd
+from matplotlib import colormaps, rc_context
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from fewshot_audio.report.plots.style import (
+    STYLE,
+    Drawing,
+    head,
+    is_at_the_left,
+    legend_below,
+    only,
+    panels,
+    settled,
+)
+from fewshot_audio.report.text import n_text
+
+SINGLE = 30  # runs of an n that are drawn one by one: more would hide each other
+PALEST = 0.82  # of VIRIDIS, that is still seen on white
+VIRIDIS = colormaps["viridis"]
+MEDIAN = "median"
+RUN = ["dataset", "model", "frontend", "n_per_class", "fold", "repeat"]
+PANEL = ["model", "frontend", "quantity"]
+
+Places = dict[tuple[str, str, str], Axes]  # by PANEL
+
+
+@rc_context(STYLE)
+def learned_scalars(histories: pd.DataFrame) -> Drawing:
+    """Draw one dataset's learned numbers by epoch, a panel per model, frontend and quantity.
+
+    Args:
+        histories: dataset, model, frontend, n_per_class, fold, repeat, epoch, quantity, value. The
+            median is over the runs that got as far, on straight lines between their epochs.
+    """
+    dataset = only(histories, "dataset")
+    ns = sorted(histories["n_per_class"].unique())
+    colours = dict(zip(ns, VIRIDIS(np.linspace(0, PALEST, len(ns))), strict=True))
+    figure, places = _panels(histories)
+    shown, most = [], 0
+    for key, of_n in histories.groupby([*PANEL, "n_per_class"], sort=False, observed=True):
+        run = of_n.groupby(["fold", "repeat"]).ngroup()
+        most = max(most, run.max() + 1)
+        chosen = np.linspace(0, run.max(), min(run.max() + 1, SINGLE)).round()
+        single, median = of_n[run.isin(chosen)].assign(runs=1), _median(of_n.assign(run=run))
+        _draw_lines(places[key[:3]], single, median, colours[key[3]])
+        names = dict(zip([*PANEL, "n_per_class"], key, strict=True))
+        shown += [single, median.assign(**names)]
+    _same_limits(places)
+    lines = [Line2D([], [], color=colours[n], linewidth=2, label=f"n = {n_text(n)}") for n in ns]
+    legend_below(figure, lines)
+    data = pd.concat(shown, ignore_index=True).assign(dataset=dataset)
+    data = data[[*RUN, "epoch", "quantity", "value", "runs"]]
+    singles = "single runs" if most <= SINGLE else f"single runs, {SINGLE} of up to {most} per n"
+    caption = f"What the frontend learned on {dataset}, by epoch. Bold: median over all runs of an "
+    caption += f"n; thin: {singles}."
+    alt = _alt(data[data["fold"] == MEDIAN], dataset)
+    title = f"Learned numbers on {dataset}"
+    return Drawing(f"learned_{dataset}", title, caption, alt, settled(figure), data)
+
+
+def _panels(histories: pd.DataFrame) -> tuple[Figure, Places]:
+    """Return a figure and axes by model, frontend and quantity, in rows of their own."""
+    keys: list[tuple[str, str, str] | None] = []
+    groups = list(histories.groupby(["model", "frontend"], sort=False, observed=True))
+    columns = min(4, max(group["quantity"].nunique() for _, group in groups))
+    for key, group in groups:
+        keys += [(*key, quantity) for quantity in group["quantity"].unique()]
+        keys += [None] * (-len(keys) % columns)
+    figure, axes = panels(len(keys), columns, 1.45)
+    places: Places = {}
+    for key, axis in zip(keys, axes, strict=True):
+        if key is None:
+            axis.remove()
+            continue
+        places[key] = axis
+        model, frontend, quantity = key
+        head(axis, quantity)
+        axis.set_xlabel("epoch")
+        ticks = MaxNLocator(3 if columns > 3 else 5, integer=True, steps=[1, 2, 5, 10])
+        axis.xaxis.set_major_locator(ticks)
+        if is_at_the_left(axis):
+            axis.set_ylabel(f"{model}\n{frontend}", fontweight="bold")
+    return figure, places
+
+
+def _median(of_n: pd.DataFrame) -> pd.DataFrame:
+    """Return epoch, value (the median) and runs (how many are behind it)."""
+    by_run = of_n.pivot(index="epoch", columns="run", values="value")
+    whole = by_run.interpolate(method="index", limit_area="inside")
+    runs = whole.notna().sum(axis=1)
+    columns = {"value": whole.median(axis=1), "runs": runs, "fold": MEDIAN, "repeat": MEDIAN}
+    return pd.DataFrame(columns).reset_index()
+
+
+def _draw_lines(axis: Axes, single: pd.DataFrame, median: pd.DataFrame, colour: np.ndarray) -> None:
+    ordered = single.sort_values(["fold", "repeat", "epoch"])
+    starts = np.flatnonzero(~ordered.duplicated(["fold", "repeat"]))
+    points = np.split(ordered[["epoch", "value"]].to_numpy(float), starts[1:])
+    lines = LineCollection(points, colors=[colour], linewidths=0.6, alpha=0.35, zorder=1.5)
+    axis.add_collection(lines)
+    axis.plot(median["epoch"], median["value"], color=colour, linewidth=1.8)
+
+
+def _same_limits(places: Places) -> None:
+    """Give the models' panels of a frontend's quantity the same y axis."""
+    for frontend, quantity in {key[1:] for key in places}:
+        alike = [axis for key, axis in places.items() if key[1:] == (frontend, quantity)]
+        limits = np.array([axis.get_ylim() for axis in alike])
+        for axis in alike:
+            axis.set_ylim(limits[:, 0].min(), limits[:, 1].max())
+
+
+def _alt(medians: pd.DataFrame, dataset: str) -> str:
+    text = f"Medians of learned numbers on {dataset} from the first to the last epoch."
+    for (model, frontend, quantity), lines in medians.groupby(PANEL, sort=False, observed=True):
+        ordered = lines.sort_values("epoch")
+        last = ordered.groupby("n_per_class")["value"].last()
+        ends = ", ".join(f"{value:.4g} at n = {n_text(n)}" for n, value in last.items())
+        text += f" {model}, {frontend}, {quantity}: from {ordered['value'].iloc[0]:.4g} to {ends}."
+    return text

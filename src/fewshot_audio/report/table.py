@@ -1,0 +1,138 @@
+"""Tables as numbers and as text."""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from fewshot_audio.report.selection import FRONTEND, Selection
+from fewshot_audio.report.text import NONE, minus, n_text
+
+DIFFERENCE = "difference"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as numbers and as text.
+
+    Attributes:
+        name: Of its files.
+        title: Its heading.
+        caption: What its reader must know.
+        cells: A row per cell, with every digit; shares are shares of 1.
+        text: What readers see. Columns have one name, or an upper and a lower one.
+        bold: Of the shape of `text`: what stands out.
+        labels: Number of columns at the left that name the row.
+        by_fold: The cells' means fold by fold.
+    """
+
+    name: str
+    title: str
+    caption: str
+    cells: pd.DataFrame
+    text: pd.DataFrame
+    bold: pd.DataFrame
+    labels: int
+    by_fold: pd.DataFrame | None = None
+
+
+def pivot(
+    selection: Selection,
+    name: str,
+    title: str,
+    caption: str,
+    cells: pd.DataFrame,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    by_fold: pd.DataFrame | None = None,
+) -> Table:
+    """Lay cells out as a table.
+
+    Args:
+        selection: What the cells were made of.
+        name: Of the table's files.
+        title: Its heading, in which {metric} and {compared} are filled in.
+        caption: What its reader must know.
+        cells: Numbers, with their `text` and whether they are `bold`. Published numbers in them
+            come as frontends of their own.
+        rows: The cells' columns that name rows; difference stands for first − second.
+        columns: The cells' columns that name columns.
+        by_fold: The cells' means fold by fold.
+    """
+    shown = with_difference(cells)
+    if "published" in cells:
+        shown = pd.concat([shown, _published(shown, selection)], ignore_index=True)
+    shown = shown.astype({label: object for label in (*rows, *columns) if label != "n_per_class"})
+    parts = {}
+    for part in ("text", "bold"):
+        parts[part] = shown.pivot(index=list(rows), columns=list(columns), values=part)
+        parts[part] = parts[part].sort_index(axis=1)
+    labels = parts["text"].index.to_frame(index=False)
+    heads = _heads(rows, parts["text"].columns, len(columns), selection)
+    text = pd.concat([labels, parts["text"].fillna(NONE).reset_index(drop=True)], axis=1)
+    unmarked = labels.notna() & False
+    bold = pd.concat([unmarked, parts["bold"].eq(True).reset_index(drop=True)], axis=1)
+    return Table(
+        name,
+        in_words(title, selection),
+        caption,
+        named(cells.drop(columns=["text", "bold"]), selection),
+        text.set_axis(heads, axis=1),
+        bold.set_axis(heads, axis=1),
+        len(rows),
+        None if by_fold is None else named(by_fold, selection),
+    )
+
+
+def plain_table(
+    selection: Selection, name: str, title: str, caption: str, cells: pd.DataFrame, labels: int
+) -> Table:
+    """Make a table whose cells are shown as they are."""
+    text = cells.astype(str)
+    title = in_words(title, selection)
+    return Table(name, title, caption, cells, text, text.notna() & False, labels)
+
+
+def in_words(title: str, selection: Selection) -> str:
+    """Fill {metric} and {compared} in."""
+    return title.format(metric=selection.measure.label.capitalize(), compared=selection.compared)
+
+
+def named(cells: pd.DataFrame, selection: Selection) -> pd.DataFrame:
+    """Name the columns of numbers by what is compared."""
+    return cells.rename(columns={FRONTEND: selection.compared})
+
+
+def with_difference(cells: pd.DataFrame) -> pd.DataFrame:
+    """Add the names of differences, where the cells are some."""
+    if "first" not in cells:
+        return cells
+    names = [minus(cell.first, cell.second) for cell in cells.itertuples()]
+    return cells.assign(**{DIFFERENCE: names})
+
+
+def _published(cells: pd.DataFrame, selection: Selection) -> pd.DataFrame:
+    known = cells[cells["published"].notna()]
+    measure, label = selection.measure, DIFFERENCE if DIFFERENCE in cells else FRONTEND
+    text = [
+        f"{measure.value(cell.published)} ({measure.difference(cell.deviation)})"
+        for cell in known.itertuples()
+    ]
+    names = known[label].astype(str) + " published"
+    return known.assign(**{label: names}, text=text, bold=False)
+
+
+def _heads(
+    rows: Sequence[str], columns: pd.Index, levels: int, selection: Selection
+) -> pd.Index | pd.MultiIndex:
+    """Return the heads of a table's columns; those of labels are in the lower of two levels."""
+    names = {"n_per_class": "n", FRONTEND: selection.compared}
+    labels = [names.get(row, row) for row in rows]
+    if levels == 1:
+        return pd.Index(labels + [_head(column) for column in columns])
+    pairs = [("", label) for label in labels]
+    return pd.MultiIndex.from_tuples(pairs + [tuple(map(_head, column)) for column in columns])
+
+
+def _head(value: Hashable) -> str:
+    return f"n = {n_text(value)}" if isinstance(value, int | float) else str(value)

@@ -1,0 +1,147 @@
+"""Numbers as readers see them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fewshot_audio.report.records import ALL_CLIPS
+from fewshot_audio.report.statistics import FOLDS
+from fewshot_audio.types import Statistics
+
+NONE, MINUS = "–", "−"
+UNBOUNDED = ("d_prime", "loss")  # metrics that are no share of 1, whatever their values
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A metric: shares of 1 are shown in percent, and their differences in points.
+
+    Attributes:
+        name: Of the metric in the records.
+        is_share: Whether its values are shares of 1.
+    """
+
+    name: str
+    is_share: bool
+
+    @staticmethod
+    def of(name: str, values: pd.Series) -> "Measure":
+        """Return the measure of a metric with these values."""
+        return Measure(name, name not in UNBOUNDED and bool(values.between(0, 1).all()))
+
+    @property
+    def label(self) -> str:
+        """Its name in text."""
+        return self.name.replace("_", " ")
+
+    @property
+    def heading(self) -> str:
+        """Its name at the beginning of a sentence, with the unit."""
+        return f"{self.label[:1].upper()}{self.label[1:]}{' in %' if self.is_share else ''}"
+
+    @property
+    def axis(self) -> str:
+        """Its name at an axis."""
+        return f"{self.label} (%)" if self.is_share else self.label
+
+    @property
+    def points(self) -> str:
+        """The unit of differences, after a comma."""
+        return ", in points" if self.is_share else ""
+
+    @property
+    def scale(self) -> int:
+        """What values are multiplied with to be shown."""
+        return 100 if self.is_share else 1
+
+    def value(self, number: float) -> str:
+        """Return a value as text."""
+        return points(number, signed=False) if self.is_share else plain(number)
+
+    def difference(self, number: float) -> str:
+        """Return a difference as text, with its sign."""
+        if self.is_share:
+            return points(number)
+        return f"+{plain(number)}" if number > 0 else plain(number)
+
+    def between(self, low: float, high: float) -> str:
+        """Return an interval as text."""
+        return NONE if pd.isna(low) else f"[{self.value(low)}, {self.value(high)}]"
+
+    def with_interval(self, cell: Any, signed: bool) -> str:
+        """Return the mean, interval and count of a row of `summary`."""
+        mean = self.difference(cell.mean) if signed else self.value(cell.mean)
+        interval = "" if pd.isna(cell.low) else f"{self.between(cell.low, cell.high)} "
+        return f"{mean} {interval}({cell.count})"
+
+    def with_spread(self, cell: Any) -> str:
+        """Return the mean, standard deviation and count of a row of `summary`."""
+        spread = "" if pd.isna(cell.spread) else f" ± {self.value(cell.spread)}"
+        return f"{self.value(cell.mean)}{spread} ({cell.count})"
+
+
+def points(share: float, signed: bool = True) -> str:
+    """Return a share of 1 in percent, or a difference of shares in points, with one decimal."""
+    return _number(100 * share, "+.1f" if signed else ".1f")
+
+
+def plain(value: float) -> str:
+    """Return a number with three digits, without powers of ten where it is large."""
+    if abs(value) >= 1000:
+        return _number(float(f"{value:.3g}"), ",.0f")
+    return _number(value, ".3g")
+
+
+def probability(p: float) -> str:
+    """Return a p value as text."""
+    if pd.isna(p):
+        return NONE
+    return f"{p:.1e}" if p < 0.001 else f"{p:.3f}"
+
+
+def n_text(n: float) -> str:
+    """Return n per class as text; "all" where all clips trained."""
+    return "all" if n == ALL_CLIPS else f"{n:.0f}"
+
+
+def minus(first: str, second: str) -> str:
+    """Return the name of a difference."""
+    return f"{first} {MINUS} {second}"
+
+
+def joined(words: Sequence[str]) -> str:
+    """Return words as in a sentence: a, b and c."""
+    return ", ".join(words[:-1]) + " and " + words[-1] if len(words) > 1 else words[0]
+
+
+def interval_name(cells: pd.DataFrame, how: Statistics) -> str:
+    """Return what the intervals of cells are: level, kind, and what they are over by dataset."""
+    datasets: dict[str, list[str]] = {}
+    for dataset, group in cells.groupby("dataset"):
+        datasets.setdefault(_over(group), []).append(str(dataset))
+    if len(datasets) == 1:
+        over = next(iter(datasets))
+    else:
+        over = ", ".join(f"{over} ({', '.join(names)})" for over, names in datasets.items())
+    method = "t interval" if how.interval == "t" else "bootstrap interval"
+    return f"{100 * how.confidence:g} % {method} {over}"
+
+
+def _over(cells: pd.DataFrame) -> str:
+    low, high = cells["folds"].min(), cells["folds"].max()
+    if (cells["unit"] == FOLDS).all():
+        return f"over {low if low == high else f'{low} to {high}'} folds"
+    if high == 1:
+        return "over few-shot splits within one fold"
+    count = f" {high}" if low == high else ""
+    return f"over few-shot splits within the{count} folds as they are"
+
+
+def _number(value: float, form: str) -> str:
+    text = f"{value:{form}}"
+    if np.isfinite(value) and text.startswith("-"):
+        text = MINUS + text[1:]
+    return text[1:] if text in ("+0.0", f"{MINUS}0.0") else text

@@ -1,0 +1,202 @@
+"""scripts/report.py on synthetic stores: what it writes, and what it says where it cannot."""
+
+import json
+import math
+import re
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hydra.core.global_hydra import GlobalHydra
+from synthetic_records import chosen, failed, record, records
+
+from fewshot_audio.report.figures import grid
+
+ROOT = Path(__file__).parents[2]
+TABLES = ("accuracy", "claims", "cost", "difference", "frontends", "tests")
+ERRORS = {
+    "no folder": (None, "no runs/ there or in a folder of it; scripts/run.py makes them"),
+    "no runs": ([], "no finished runs; scripts/run.py makes them"),
+    "failed": ([failed()], r"no finished runs \(1 failed\)"),
+    "not a share": ([record(1, 1, 1, "log_eps", 40.5)], "x.jsonl:1: .*accuracy 40.5, expected a"),
+}
+
+
+def keep(folder, kept, name="x"):
+    """Write records as a results folder's store, and return the file."""
+    (folder / "runs").mkdir(parents=True, exist_ok=True)
+    file = folder / f"runs/{name}.jsonl"
+    file.write_text("".join(json.dumps(each) + "\n" for each in kept))
+    return file
+
+
+def files_in(folder):
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*.*")}
+
+
+@pytest.fixture
+def report(monkeypatch, capsys):
+    """The command within this process, which saves its start: output, errors and exit code."""
+
+    def run(results, *words):
+        monkeypatch.setattr(sys, "argv", ["scripts/report.py", f"results={results}", *words])
+        GlobalHydra.instance().clear()
+        with pytest.raises(SystemExit) as ended:
+            runpy.run_path(str(ROOT / "scripts/report.py"), run_name="__main__")
+        return subprocess.CompletedProcess(sys.argv, ended.value.code, *capsys.readouterr())
+
+    return run
+
+
+def test_everything_is_written_and_the_same_again(report, tmp_path):
+    keep(tmp_path, records())
+    done = report(tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    written = files_in(tmp_path)
+    tables = {f"tables/{name}.{kind}" for name in TABLES for kind in ("csv", "md", "tex", "html")}
+    tables |= {f"tables/{name}_by_fold.csv" for name in ("accuracy", "difference", "frontends")}
+    names = ("accuracy_us8k", "forest_us8k", "completeness")
+    figures = {f"figures/{name}.{kind}" for name in names for kind in ("png", "pdf", "csv")}
+    assert set(written) == tables | figures | {"runs/x.jsonl", "README.md", "report.html"}
+    assert "| us8k      | sb_cnn  | log_learn − log_eps | +12.5 (4) | −25.0 (1) |" in done.stdout
+    assert b"undecided for sb_cnn" in written["report.html"]
+    assert report(tmp_path).stdout == done.stdout
+    assert written == files_in(tmp_path)
+
+
+def test_files_are_written_though_nobody_reads_the_tables(tmp_path):
+    keep(tmp_path, records())
+    script = f"{sys.executable} scripts/report.py results={tmp_path} show=[tables] | true"
+    done = subprocess.run(script, shell=True, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "tables/tests.csv").exists()
+
+
+def test_one_table_alone_with_settings_of_its_own(report, tmp_path):
+    keep(tmp_path, records())
+    pairs = "report.pairs=[[log_eps,log_learn]]"
+    done = report(tmp_path, "+report=difference", pairs, "statistics=splits")
+    assert "over few-shot splits within the folds as they are" in done.stdout
+    assert "log_eps − log_learn | −12.5 [" in done.stdout
+    assert {path.name for path in tmp_path.iterdir()} == {"runs", "tables"}
+    missing = report(tmp_path, "+report=difference", "report.pairs=[[log_learn,leaf]]")
+    assert missing.returncode == 1
+    assert "error: table difference: there are no finished runs of leaf; scri" in missing.stderr
+
+
+def test_an_unknown_frontend_is_on_the_page_with_its_difference(report, tmp_path):
+    made = [record(1, 1, repeat, "mine", 0.5) for repeat in (1, 2)]
+    keep(tmp_path, [*made, *[record(1, 1, repeat, "theirs", 0.25) for repeat in (1, 2)]])
+    assert report(tmp_path, "show=[tables,page]").returncode == 0
+    assert "theirs against mine, at n = 1" in (tmp_path / "report.html").read_text()
+    assert "theirs − mine" in (tmp_path / "tables/baseline.md").read_text()
+
+
+def test_a_sweep_over_a_setting_is_reported(report, tmp_path):
+    made = []
+    for rate in (0.1, 0.01):
+        for repeat in (1, 2):
+            value, identity = rate + repeat / 4, {"optimizer": {"lr": rate}}
+            key = f"{rate}{repeat}"
+            made.append(record(1, 1, repeat, "log_eps", value, identity, key=key))
+    keep(tmp_path, made)
+    done = report(tmp_path, "report.compare=optimizer.lr", "show=[tables]")
+    assert (done.returncode, done.stderr) == (0, "")
+    table = (tmp_path / "tables/baseline.csv").read_text().splitlines()
+    assert table[1].startswith("us8k,sb_cnn,0.1,0.01,1,0.08")
+    plain = report(tmp_path, "show=[tables]")
+    assert plain.returncode == 0
+    assert "warning: " in plain.stderr
+    assert "report.compare=optimizer.lr" in plain.stderr
+    one = report(tmp_path, "show=[tables]", "report.where={optimizer.lr: 0.1}")
+    assert (one.returncode, one.stderr) == (0, "")
+
+
+def test_a_small_study_counts_as_complete():
+    runs = chosen(records()[:8]).runs
+    counts = ["n_per_class", "finished", "planned"]
+    assert grid(runs, {})[counts].to_numpy().tolist() == [[1, 4, 4], [1, 4, 4]]
+    rows = grid(runs, {1: 3, 5: 3, None: 1})[counts].to_numpy().tolist()
+    assert rows == [[1, 4, 6], [5, 0, 6], [math.inf, 0, 2]] * 2
+
+
+def test_folders_are_read_together_and_a_conflict_names_both_records(report, tmp_path):
+    made = records()
+    keep(tmp_path / "one", made[:4])
+    file = keep(tmp_path / "other", made[2:])
+    also = f"also=[{tmp_path}/one,{tmp_path}/other]"
+    both = report(tmp_path / "all", also, "show=[tables]")
+    keep(tmp_path / "whole", made)
+    whole = report(tmp_path / "whole", "show=[tables]")
+    assert both.stdout.replace("/all:", "/whole:") == whole.stdout
+    made[2]["metrics"] = {"accuracy": 0.125}
+    keep(tmp_path / "other", made[2:])
+    torn = report(tmp_path / "all", also, "show=[tables]")
+    assert torn.returncode == 1
+    complaint = f"has two results: .* in {tmp_path}/one/runs/x.jsonl:3 and .* in {file}:1; remove"
+    assert re.search(complaint, torn.stderr)
+    absent = report(tmp_path / "all", f"also=[{tmp_path}/nowhere]")
+    assert f"also: no runs/ in {tmp_path}/nowhere" in absent.stderr
+
+
+def test_results_folders_below_are_sections_of_one_page(report, tmp_path):
+    for name in ("first", "second", "empty"):
+        keep(tmp_path / name, records() if name != "empty" else [])
+    done = report(tmp_path, "show=[tables,page]")
+    assert done.returncode == 0
+    assert f"error: {tmp_path}/empty: no finished runs; scripts/run.py makes them" in done.stderr
+    page = (tmp_path / "report.html").read_text()
+    assert re.findall(r"<h2[^>]*>\s*(first|second|empty)", page) == ["first", "second"]
+    assert not (tmp_path / "first" / "report.html").exists()
+
+
+def test_somebody_s_readme_is_left_as_it_is(report, tmp_path):
+    keep(tmp_path, records())
+    (tmp_path / "README.md").write_text("# My own notes\n")
+    done = report(tmp_path, "show=[tables]")
+    assert done.returncode == 0
+    assert f"{tmp_path}/README.md: not made by this script, left as it is" in done.stderr
+    assert (tmp_path / "README.md").read_text() == "# My own notes\n"
+
+
+@pytest.mark.parametrize("case", ERRORS)
+def test_a_store_without_results_gives_one_message_and_no_file(report, tmp_path, case):
+    kept, complaint = ERRORS[case]
+    if kept is not None:
+        keep(tmp_path, kept)
+    done = report(tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert re.fullmatch(rf"error: .*{complaint}.*\n", done.stderr)
+    assert [path.name for path in tmp_path.iterdir()] == ([] if kept is None else ["runs"])
+
+
+def test_a_gap_is_told_with_its_command_unless_partial(report, tmp_path):
+    keep(tmp_path, [each | {"command": "python scripts/run.py fold=1"} for each in records()[:-1]])
+    done = report(tmp_path, "show=[tables]")
+    assert done.returncode == 1
+    row = "  dataset=us8k fold=1 model=sb_cnn frontend=log_learn n_per_class=10 repeat=1\n"
+    assert row in done.stderr
+    command = "  python scripts/run.py fold=1 model=sb_cnn frontend=log_learn 'n_per_class=[10]'\n"
+    assert command in done.stderr
+    some = report(tmp_path, "show=[tables]", "partial=true")
+    assert (some.returncode, some.stderr) == (0, "")
+    assert "75.0 (1)" in some.stdout
+
+
+def test_one_fold_and_one_repeat_do(report, tmp_path):
+    keep(tmp_path, [record(1, 5, 1, frontend, 0.25) for frontend in ("log_eps", "log_learn")])
+    done = report(tmp_path, "show=[tables]")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "0.0 (1)" in done.stdout
+
+
+def test_published_numbers_that_fit_nothing_are_an_error(report, tmp_path):
+    keep(tmp_path, records())
+    header = "dataset,model,frontend,n_per_class,percent\n"
+    (tmp_path / "p.csv").write_text(f"{header}us8k,sb_cnn,log-eps,1,40\n")
+    done = report(tmp_path, f"published={tmp_path}/p.csv", "show=[tables]")
+    assert done.returncode == 1
+    first = "its first is dataset us8k, model sb_cnn, frontend log-eps, n_per_class 1"
+    assert first in done.stderr

@@ -1,0 +1,35 @@
+"""The tables in results/ are those of the records beside them, number by number."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FOLDERS = sorted(path.parent for path in (ROOT / "results").glob("*/runs"))
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """The folders' tables, made anew."""
+    results = tmp_path_factory.mktemp("results")
+    for folder in FOLDERS:
+        shutil.copytree(folder / "runs", results / folder.name / "runs")
+    command = [sys.executable, "scripts/report.py", f"results={results}", "show=[tables]"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return results
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_tables_are_those_of_the_records(made, folder):
+    tables = made / folder.name / "tables"
+    assert {file.name for file in tables.iterdir()} == {
+        file.name for file in (folder / "tables").iterdir()
+    }
+    for file in sorted((folder / "tables").glob("*.csv")):
+        committed, anew = (pd.read_csv(path) for path in (file, tables / file.name))
+        pd.testing.assert_frame_equal(committed, anew, rtol=1e-12, obj=str(file))

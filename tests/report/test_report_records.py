@@ -1,0 +1,252 @@
+"""Runs that are missing, doubled, failed or not comparable; which of them are chosen."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from synthetic_records import (
+    PARTIAL,
+    SETTINGS,
+    accuracies,
+    chosen,
+    differences,
+    failed,
+    record,
+    records,
+)
+
+from fewshot_audio.report.build import notes_on, provenance, run_commands
+from fewshot_audio.report.figures import draw
+from fewshot_audio.report.records import load, runs_of
+from fewshot_audio.report.tables import accuracy, difference
+from fewshot_audio.types import ConfigError, NoRunsError, StoreError
+
+RATES = {0.1: 0.5, 0.01: 0.75, 1.0: 0.25}  # learning rate: accuracy
+
+
+def swept(name="optimizer", values=RATES, frontends=("log_eps",)):
+    """Records of a sweep over a setting."""
+    made = []
+    for setting, value in values.items():
+        for frontend in frontends:
+            for repeat in (1, 2):
+                changed = {name: {"lr": setting} if name == "optimizer" else setting}
+                key = f"{setting}{frontend}{repeat}"
+                each = record(1, 1, repeat, frontend, value + repeat / 100, changed, key=key)
+                made.append(each)
+    return made
+
+
+@pytest.mark.parametrize("lost", [0, 3, 9])
+def test_a_missing_run_is_an_error_or_leaves_its_pair_out(lost):
+    made = records()
+    gone = made.pop(lost)["identity"]
+    name = f"dataset=us8k fold={gone['fold']} model=sb_cnn frontend={gone['frontend']['name']} "
+    name += f"n_per_class={gone['n_per_class']} repeat={gone['repeat']}"
+    for make in (accuracies, differences):
+        with pytest.raises(StoreError, match=f"1 runs are missing:\n  {name}\n"):
+            make(made)
+    assert differences(made, PARTIAL).cells["count"].sum() == 4
+    assert accuracies(made, PARTIAL).cells["count"].sum() == 9
+
+
+def test_a_missing_run_comes_with_the_command_that_does_it():
+    command = "python scripts/run.py +study=s fold=1 'model=sb_cnn' repeats=1 seed=3"
+    without = []
+    for each in records():
+        if each["identity"]["fold"] == 1 or each["identity"]["frontend"]["name"] == "log_eps":
+            without.append(each | {"command": command})
+    with pytest.raises(StoreError) as caught:
+        differences(without)
+    assert str(caught.value).splitlines()[3:] == [
+        "do them with",
+        "  python scripts/run.py +study=s seed=3 fold=2 model=sb_cnn frontend=log_learn "
+        "'n_per_class=[1]' repeats=2",
+        "or make tables of what there is: partial=true",
+    ]
+    for each in without:
+        del each["command"]
+    with pytest.raises(StoreError, match=r"run.py dataset=us8k dataset.root=... fold=2 model=sb"):
+        differences(without)
+
+
+def test_the_command_of_another_frontend_is_taken_without_its_settings():
+    made = []
+    for each in records():
+        name = each["identity"]["frontend"]["name"]
+        command = f"python scripts/run.py frontend={name} frontend.base=2 model.width=3"
+        if name == "log_eps":
+            made.append(each | {"command": command})
+    made.append(record(1, 1, 1, "log_fixed", 0.5))
+    with pytest.raises(StoreError) as caught:
+        differences(made, pairs=[("log_fixed", "log_eps")])
+    command = "-m model.width=3 fold=1,2 model=sb_cnn frontend=log_fixed 'n_per_class=[1,10]'"
+    assert f"\n  python scripts/run.py {command}\n" in str(caught.value)
+
+
+def test_partners_on_other_clips_are_refused():
+    made = records()
+    made[1]["few_shot_split"] = "other"
+    with pytest.raises(StoreError, match="partners saw different clips:\n  dataset=us8k fold=1"):
+        differences(made)
+
+
+def test_the_same_run_twice_counts_once_and_two_results_are_an_error():
+    made = records()
+    assert len(chosen([*made, *made]).runs) == 10
+    one = made[3] | {"where": "a/runs/x.jsonl:4"}
+    for changed in ({"metrics": {"accuracy": 0.1}}, {"metrics_stored_batch_norm": {"a": 1}}):
+        other = {**made[3], **changed, "where": "b/runs/x.jsonl:1"}
+        complaint = (
+            "run log_learn112 has two results: .* in a/runs/x.jsonl:4 and .*b/runs/x.jsonl:1"
+        )
+        with pytest.raises(StoreError, match=complaint):
+            chosen([one, other])
+
+
+def test_runs_with_other_settings_are_left_out_and_named():
+    other = record(3, 1, 1, "log_eps", 0.5, {"frontend": {"name": "log_eps", "base": "e"}})
+    selection = chosen([*records(), other])
+    assert len(selection.runs) == 10
+    assert selection.notes == (
+        "us8k, sb_cnn, log_eps: 1 runs are left out, because frontend.base is e instead of 10 in "
+        "the 5 others; compare with report.compare=frontend.base, or report them alone with "
+        "'report.where={frontend.base: e}'",
+    )
+
+
+def test_frontends_that_were_trained_differently_are_not_compared():
+    made = records()
+    made += [record(1, 1, 9, "leaf", 0.5, {"seed": 1})]
+    selection = chosen(made)
+    assert set(selection.runs["frontend"]) == {"log_eps", "log_learn"}
+    assert "us8k, sb_cnn: 1 runs are left out, because seed is 1 instead of 0" in selection.notes[0]
+
+
+def test_a_frontend_that_reads_waveforms_has_features_of_its_own():
+    waveforms = {"features": "waveforms", "frontend": {"name": "leaf", "sample_rate": 44100}}
+    made = [record(1, 1, 1, "leaf", 0.5, waveforms)]
+    for each in records():
+        each["identity"]["features"] = "mel"
+        made.append(each)
+    selection = chosen(made)
+    assert set(selection.runs["frontend_input"]) == {"mel", "waveform"}
+    assert selection.notes == ()
+    made.append(record(1, 1, 1, "log_fixed", 0.5, {"features": "other mel"}))
+    assert "features is other mel instead of mel" in chosen(made).notes[0]
+
+
+def test_any_setting_is_compared_on_the_same_splits():
+    settings = replace(SETTINGS, compare="optimizer.lr")
+    selection = chosen(swept(), settings)
+    assert selection.settings.baseline == "0.01"
+    table = difference(selection, "baseline", "Baseline", None)
+    assert table.cells[["first", "second"]].to_numpy().tolist() == [
+        ["0.1", "0.01"],
+        ["1.0", "0.01"],
+    ]
+    assert table.cells["mean"].tolist() == pytest.approx([-0.25, -0.5])
+    table = accuracy(selection, "a", "{metric} by {compared}", None, "std", False)
+    assert table.title == "Accuracy by optimizer.lr"
+    assert table.cells["optimizer.lr"].tolist() == ["0.01", "0.1", "1.0"]
+    drawing, *_ = draw(selection, pd.DataFrame(columns=["dataset"]), [], Path("results"))
+    assert list(drawing.data)[:4] == ["dataset", "model", "optimizer.lr", "n_per_class"]
+    both = chosen(swept(frontends=("log_eps", "leaf")), settings)
+    assert set(both.runs["model"]) == {"sb_cnn / log_eps", "sb_cnn / leaf"}
+    assert both.notes == ()
+
+
+def test_where_chooses_runs_by_their_settings():
+    settings = replace(SETTINGS, where={"optimizer": {"lr": 0.01}})
+    assert chosen(swept(), settings).runs["value"].tolist() == [0.76, 0.77]
+    settings = replace(
+        SETTINGS, where={"optimizer.lr": [0.1, 0.01], "repeat": 2, "frontend": "log_eps"}
+    )
+    assert len(chosen(swept(), replace(settings, compare="optimizer.lr")).runs) == 2
+    with pytest.raises(NoRunsError, match="no finished runs with report.where"):
+        chosen(swept(), replace(SETTINGS, where={"optimizer.lr": 3}))
+    with pytest.raises(ConfigError, match="no run has a setting optimizer.rl; did you mean optim"):
+        chosen(swept(), replace(SETTINGS, where={"optimizer.rl": 3}))
+
+
+def test_seeds_are_pooled_as_further_repeats():
+    made = swept("seed", {0: 0.25, 1: 0.75}, ("log_eps", "log_learn"))
+    table = accuracies(made, replace(SETTINGS, pool=("seed",)))
+    assert table.cells["count"].tolist() == [4, 4]
+    assert table.cells["mean"].tolist() == pytest.approx([0.515, 0.515])
+    with pytest.raises(StoreError, match=r"seed=1 repeat=2\n(.*\n)*.* seed=1 .*repeats?="):
+        accuracies(
+            [made[0] | {"command": "run.py repeats=1"}, *made[1:-1]],
+            replace(SETTINGS, pool=("seed",)),
+        )
+
+
+def test_any_metric_is_shown_in_its_unit():
+    made = []
+    for each in records():
+        value = each["metrics"]["accuracy"]
+        made.append(each | {"metrics": {"auroc": value, "d_prime": 4 * value, "recall": [0.5]}})
+    assert chosen(made).measure.name == "auroc"
+    text = differences(made, replace(SETTINGS, metric="d_prime")).text
+    assert text["n = 1"].tolist() == ["+0.5 (4)"]
+    text = accuracies(made, replace(SETTINGS, metric="auroc"))
+    assert text.caption.startswith("Auroc in %: mean")
+    with pytest.raises(
+        ConfigError, match="report.metric=auroch: no run has it; did you mean auroc"
+    ):
+        chosen(made, replace(SETTINGS, metric="auroch"))
+
+
+def test_an_unknown_baseline_is_refused():
+    with pytest.raises(ConfigError, match="baseline=log_epps; did you mean log_eps"):
+        chosen(records(), replace(SETTINGS, baseline="log_epps"))
+
+
+def test_failed_runs_do_not_count_and_an_empty_store_says_so():
+    again = failed(key=records()[0]["key"])  # failed once, finished later
+    runs = runs_of([failed(), failed(), again, *records()])
+    assert len(runs.table) == 10
+    assert runs.failures == {"out of memory": 1}
+    assert ("Failed runs", "out of memory (1 runs)") in provenance(runs.table, runs.failures)
+    with pytest.raises(NoRunsError, match="no finished runs; scripts/run.py makes them"):
+        chosen([failed()])
+
+
+def test_runs_of_all_clips_stand_last():
+    made = [*records(), record(1, None, 1, "log_eps", 0.9), record(1, None, 1, "log_learn", 0.8)]
+    table = accuracies(made)
+    assert table.text[("n = all", "log_eps")].tolist() == ["90.0 (1)"]
+    assert table.text.columns[-1] == ("n = all", "log_learn")
+
+
+def test_notes_tell_of_parts_changes_and_clips_without_a_score():
+    made = records()
+    command = "python scripts/run.py fold=1"
+    made[0] |= {"notes": ["only fold 1"], "unscored_clips": 3, "dirty": True, "command": command}
+    runs = runs_of(made)
+    lost = "3 clips in 1 runs had no finite score and count as wrong"
+    assert notes_on(runs.table) == ["only fold 1", lost]
+    facts = provenance(runs.table, runs.failures)
+    assert ("Commits", "c0ffee (9 runs); c0ffee with changes (1 runs)") in facts
+    assert run_commands(runs.table) == [("Do 1 of the runs", command)]
+
+
+def test_results_are_loaded_as_a_table(tmp_path):
+    made = [*records(), record(1, None, 1, "leaf", 0.5, metrics={"accuracy": 0.5, "f1": 0.25})]
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs/x.jsonl").write_text("".join(json.dumps(each) + "\n" for each in made))
+    table = load(tmp_path)
+    names = ["dataset", "fold", "model", "frontend", "n_per_class", "repeat"]
+    assert list(table) == [*names, "accuracy", "f1", "seconds", "key"]
+    assert len(table) == 11
+    leaf = table[table["frontend"] == "leaf"].iloc[0]
+    assert (leaf["f1"], leaf["seconds"]) == (0.25, 1.5)
+    assert pd.isna(leaf["n_per_class"])
+    assert set(load(tmp_path, settings=True)["optimizer.lr"]) == {0.1}
+    code = f"import fewshot_audio, sys; fewshot_audio.results({str(tmp_path)!r}); "
+    code += "sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,295 @@
+"""Tables from a small synthetic store."""
+
+import json
+import math
+import re
+from dataclasses import replace
+
+import pytest
+from synthetic_records import (
+    PAIRS,
+    PARTIAL,
+    SETTINGS,
+    accuracies,
+    chosen,
+    differences,
+    record,
+    records,
+)
+
+from fewshot_audio.report.classes import per_class
+from fewshot_audio.report.differences import best, pair_all, verdicts
+from fewshot_audio.report.export import html, latex, markdown, table_files, write
+from fewshot_audio.report.tables import against_baseline, batch_norm, cost, drift
+from fewshot_audio.report.tables import tests as table_of_tests
+from fewshot_audio.types import ConfigError, NoRunsError
+
+HALF = math.sqrt(1 / 3) / 4  # sample deviation of two quarters and two halves: 0.1443
+CAPTION = (
+    "Accuracy in %: mean ± standard deviation over runs (number of runs). Bold: the best frontend, "
+    "where the paired t test on the same few-shot splits tells it from every other, after Holm over "
+    "all comparisons of the table in a dataset (p < 0.05)."
+)
+MARKDOWN = f"""{CAPTION}
+
+| dataset   | model   | n = 1 log_eps   | n = 1 log_learn   | n = 10 log_eps   | n = 10 log_learn   |
+|:----------|:--------|:----------------|:------------------|:-----------------|:-------------------|
+| us8k      | sb_cnn  | 37.5 ± 14.4 (4) | 50.0 ± 20.4 (4)   | 75.0 (1)         | 50.0 (1)           |
+
+- a note
+"""
+LATEX = f"""% {CAPTION}
+\\begin{{tabular}}{{llrrrr}}
+\\toprule
+\\multicolumn{{2}}{{c}}{{}} & \\multicolumn{{2}}{{c}}{{n = 1}} & \\multicolumn{{2}}{{c}}{{n = 10}} \\\\
+dataset & model & log\\_eps & log\\_learn & log\\_eps & log\\_learn \\\\
+\\midrule
+us8k & sb\\_cnn & 37.5 $\\pm$ 14.4 (4) & 50.0 $\\pm$ 20.4 (4) & 75.0 (1) & 50.0 (1) \\\\
+\\bottomrule
+\\end{{tabular}}
+"""
+HTML = """<table id="accuracy">
+<thead>
+<tr><td colspan="2"></td><th scope="colgroup" colspan="2">n = 1</th><th scope="colgroup" colspan="2">n = 10</th></tr>
+<tr><th scope="col" >dataset</th><th scope="col" >model</th><th scope="col" >log_eps</th><th scope="col" >log_learn</th><th scope="col" >log_eps</th><th scope="col" >log_learn</th></tr>
+</thead>
+<tbody>
+<tr><th scope="row">us8k</th><th scope="row">sb_cnn</th><td>37.5 ±\u00a014.4 (4)</td><td>50.0 ±\u00a020.4 (4)</td><td>75.0 (1)</td><td>50.0 (1)</td></tr>
+</tbody>
+</table>"""
+CSV = """dataset,model,frontend,n_per_class,mean,spread,count,folds,unit,se,df,low,high
+us8k,sb_cnn,log_eps,1,0.375,0.14433756729740643,4,2,folds,,1.0,,
+us8k,sb_cnn,log_eps,10,0.75,,1,1,splits,,,,
+us8k,sb_cnn,log_learn,1,0.5,0.2041241452319315,4,2,folds,,1.0,,
+us8k,sb_cnn,log_learn,10,0.5,,1,1,splits,,,,
+"""  # both folds have the same mean: no interval
+BY_FOLD = """dataset,model,frontend,n_per_class,fold,mean,spread,count
+us8k,sb_cnn,log_eps,1,1,0.375,0.1767766952966369,2
+us8k,sb_cnn,log_eps,1,2,0.375,0.1767766952966369,2
+us8k,sb_cnn,log_eps,10,1,0.75,,1
+us8k,sb_cnn,log_learn,1,1,0.5,0.0,2
+us8k,sb_cnn,log_learn,1,2,0.5,0.3535533905932738,2
+us8k,sb_cnn,log_learn,10,1,0.5,,1
+"""
+
+
+def test_accuracy_is_the_mean_over_folds_of_the_means_over_runs():
+    cells = accuracies(records()).cells.set_index(["frontend", "n_per_class"])
+    row = cells.loc["log_eps", 1]
+    assert (row["mean"], row["count"], row["folds"]) == (0.375, 4, 2)
+    assert row["spread"] == pytest.approx(HALF, rel=1e-15)
+    uneven = [*records(), record(1, 1, 3, "log_eps", 1.0)]
+    cells = accuracies(uneven, PARTIAL).cells.set_index(["frontend", "n_per_class"])
+    mean = ((0.25 + 0.5 + 1) / 3 + 0.375) / 2
+    assert cells.loc[("log_eps", 1), "mean"] == pytest.approx(mean)
+
+
+def test_accuracies_as_files():
+    files = table_files(accuracies(records()), ["a note"])
+    assert files["tables/accuracy.md"] == MARKDOWN
+    assert files["tables/accuracy.tex"] == LATEX
+    assert files["tables/accuracy.html"] == HTML
+    assert files["tables/accuracy.csv"] == CSV
+    assert files["tables/accuracy_by_fold.csv"] == BY_FOLD
+
+
+def test_signs_and_names_are_escaped():
+    made = [each | {"key": each["key"] + "x"} for each in records()]
+    for each in made:
+        each["identity"]["model"]["name"] = "a&b<c>_{d}"
+    table = accuracies(made)
+    assert "a&amp;b&lt;c&gt;_{d}" in html(table)
+    assert r"a\&b$<$c$>$\_\{d\}" in latex(table)
+
+
+def test_an_interval_is_named_by_what_it_is_over():
+    made = [record(fold, 1, 1, "log_eps", value) for fold, value in ((1, 0.25), (2, 0.75))]
+    table = accuracies(made, spread="interval", side_by_side=False)
+    start = "Accuracy in %: mean [95 % t interval over 2 folds] (number of runs)."
+    assert table.caption.startswith(start)
+    row = "| us8k      | sb_cnn  | log_eps    | 50.0 [−267.7, 367.7] (2) |"
+    assert row in markdown(table, [])  # 12.706 x 0.25
+    one = [record(1, 1, repeat, "log_eps", value) for repeat, value in ((1, 0.25), (2, 0.75))]
+    caption = accuracies(one, spread="interval").caption
+    assert "[95 % t interval over few-shot splits within one fold]" in caption
+    splits = replace(SETTINGS, how=replace(SETTINGS.how, unit="split", confidence=0.9))
+    caption = accuracies(records()[:8], splits, "interval").caption
+    assert "[90 % t interval over few-shot splits within the 2 folds as they are]" in caption
+
+
+def test_the_best_frontend_is_bold_where_the_test_backs_it():
+    made = []
+    levels = {"leaf": 0.5, "log_eps": 0.3, "log_learn": 0.301}
+    for fold in range(1, 9):
+        for shift, (frontend, level) in enumerate(levels.items(), 1):
+            value = level + 0.01 * fold + 0.001 * (fold * shift % 3)
+            made.append(record(fold, 1, 1, frontend, value))
+    table = accuracies(made)
+    assert table.bold.iloc[0].tolist() == [False, False, True, False, False]
+    assert "**54." in markdown(table, [])
+    assert r"\textbf{54." in latex(table)
+    assert "<td><strong>54." in html(table)
+    near = [each for each in made if each["identity"]["frontend"]["name"] != "leaf"]
+    assert best(chosen(near)).empty
+
+
+def test_drift_is_told_number_by_number():
+    made = records()
+    for repeat, (hertz, filters) in enumerate([(12.5, 3), (1234.5, 4)], 1):
+        summary = json.dumps({"median drift, Hz": hertz, "filters at a bound": filters})
+        diagnostics = {"frontend_diagnostics": {"summary": json.loads(summary)}}
+        made.append(record(1, 1, repeat, "leaf", 0.5, **diagnostics))
+    assert markdown(drift(chosen(made), "drift", "Drift"), []).splitlines()[4:] == [
+        "| us8k      | sb_cnn  | leaf       | filters at a bound | 3.5 ± 0.707 (2) |",
+        "| us8k      | sb_cnn  | leaf       | median drift, Hz   | 624 ± 864 (2)   |",
+    ]
+    with pytest.raises(NoRunsError, match="table drift"):
+        drift(chosen(records()), "drift", "Drift")
+
+
+def test_a_difference_pairs_run_with_run():
+    table = differences(records())
+    assert table.cells[["mean", "count"]].to_numpy().tolist() == [[0.125, 4], [-0.25, 1]]
+    assert table.cells["spread"][0] == pytest.approx(HALF, rel=1e-15)  # of 0.25, 0, 0, 0.25
+    row = "| us8k      | sb_cnn  | log_learn − log_eps | +12.5 (4) | −25.0 (1) |"
+    assert row in markdown(table, [])
+    by_fold = table.by_fold[["n_per_class", "fold", "mean", "count"]].to_numpy().tolist()
+    assert by_fold == [[1, 1, 0.125, 2], [1, 2, 0.125, 2], [10, 1, -0.25, 1]]
+    over_splits = replace(SETTINGS, how=replace(SETTINGS.how, unit="split"))
+    cell = differences(records(), over_splits).cells.iloc[0]
+    half = 4.302652729911275 * math.sqrt(2 * 0.03125 / 2) / 2  # 2 degrees of freedom
+    assert cell["high"] - cell["mean"] == pytest.approx(half)
+
+
+def test_an_unknown_frontend_is_compared_with_the_baseline():
+    made = [*records(), record(1, 1, 1, "mine", 0.75), record(1, 1, 2, "mine", 0.5)]
+    table = against_baseline(chosen(made, PARTIAL), "baseline", "Baseline", ["log_learn"])
+    assert table.text["difference"].tolist() == ["mine − log_eps"]
+    assert table.cells["mean"].tolist() == [0.25]
+    assert set(differences(made, PARTIAL, None).cells["first"]) == {"log_learn", "mine"}
+    strange = replace(PARTIAL, baseline="mine")
+    assert set(differences(made, strange, None).cells["second"]) == {"mine"}
+    alone = [each for each in made if each["identity"]["frontend"]["name"] == "mine"]
+    with pytest.raises(NoRunsError, match="no finished runs of two frontends to compare"):
+        differences(alone, pairs=None)
+
+
+def test_what_tests_say_is_a_table():
+    made = []
+    for fold in (1, 2, 3):
+        made.append(record(fold, 1, 1, "log_eps", 0.25))
+        made.append(record(fold, 1, 1, "log_learn", 0.25 + fold / 8))
+    table = table_of_tests(chosen(made), "tests", "Tests", PAIRS)
+    names = ["us8k", "sb_cnn", "log_learn − log_eps", "1"]
+    numbers = ["+25.0 [−6.1, 56.1] (3)", "–", "0.074", "0.074", "0.250", "0.250", "0.250"]
+    assert table.text.iloc[0].tolist() == [*names, *numbers, "not shown", "–"]
+    assert "within ± 1.0 points" in table.caption
+
+
+def test_what_runs_cost_is_a_table():
+    made = [record(1, 1, 1, "log_learn", 0.5)]
+    for repeat in (1, 2345, 6000):
+        more = {"parameters": 42764, "seconds": {"train": float(repeat)}}
+        made.append(record(1, 1, repeat, "log_eps", 0.5, **more))
+    assert cost(chosen(made), "cost", "Cost").text.to_numpy().tolist() == [
+        ["us8k", "sb_cnn", "log_eps", "42,764", "50.0 %, 2,340 s (3)"],
+        ["us8k", "sb_cnn", "log_learn", "–", "50.0 %, 1.5 s (1)"],
+    ]
+
+
+def test_recall_is_summed_over_runs():
+    made = []
+    for repeat, matrix in enumerate([[[3, 1], [0, 4]], [[0, 4], [2, 2]]], 1):
+        more = {"class_names": ["dog", "siren"], "confusion_matrix": matrix}
+        made.append(record(1, 5, repeat, "log_eps", 0.5, **more))
+    selection = chosen(made)
+    raw = [json.dumps(each["confusion_matrix"]).encode() for each in made]  # as it is read
+    selection.runs["confusion_matrix"] = raw
+    table = per_class(selection, "per_class", "Recall")
+    assert table.cells[["class", "recall", "clips"]].to_numpy().tolist() == [
+        ["dog", 3 / 8, 8],
+        ["siren", 6 / 8, 8],
+    ]
+    assert table.text["n = 5"].tolist() == ["37.5 (8)", "75.0 (8)"]
+
+
+def test_files_are_written_whole_and_stay_the_same(tmp_path):
+    for made in (records(), list(reversed(records()))):
+        files = table_files(accuracies(made), ["a"]) | table_files(differences(made), ["a"])
+        paths = write(files, tmp_path)
+        assert sorted(paths) == sorted(tmp_path / name for name in files)
+        contents = {path.relative_to(tmp_path).as_posix(): path.read_text() for path in paths}
+        assert contents == files
+    assert len(list(tmp_path.rglob("*"))) == len(files) + 1  # no drafts are left
+
+
+def test_re_estimated_statistics_are_compared_run_by_run():
+    made = []
+    for repeat, (before, after) in enumerate([(0.25, 0.5), (0.5, 0.5), (0.5, 0.25)], 1):
+        stored = {"metrics_stored_batch_norm": {"accuracy": before}}
+        made.append(record(1, 1, repeat, "log_eps", after, **stored))
+    cells = batch_norm(chosen(made), "batch_norm", "Batch norm").cells
+    assert cells[["mean", "spread", "count"]].to_numpy().tolist() == [[0, 0.25, 3]]
+    with pytest.raises(NoRunsError, match="table batch_norm: there are no finished runs for it"):
+        batch_norm(chosen(records()), "batch_norm", "Batch norm")
+
+
+def test_a_pair_without_runs_is_left_out_and_named_where_there_is_no_other():
+    with pytest.raises(NoRunsError, match="there are no finished runs of log_fixed; scripts/run"):
+        differences(records(), pairs=[("log_fixed", "log_eps"), ("log_learn", "log_fixed")])
+    cells = differences(records(), pairs=[("log_fixed", "log_eps"), *PAIRS]).cells
+    assert set(cells["first"]) == {"log_learn"}
+
+
+def test_published_numbers_stand_beside_ours(tmp_path):
+    published = tmp_path / "published.csv"
+    published.write_text(
+        "dataset,model,frontend,minus,n_per_class,percent\n"
+        "us8k,sb_cnn,log_eps,,1,40.5\nus8k,sb_cnn,log_learn,log_eps,1,2.5\n"
+    )
+    settings = replace(SETTINGS, published=published)
+    table = accuracies(records(), settings)
+    assert table.text[("n = 1", "log_eps published")].tolist() == ["40.5 (−3.0)"]
+    assert table.cells[["published", "deviation"]].iloc[0].tolist() == pytest.approx([0.405, -0.03])
+    table = differences(records(), settings)
+    assert table.text["difference"].tolist()[-1] == "log_learn − log_eps published"
+    assert table.text["n = 1"].tolist()[-1] == "2.5 (+10.0)"
+    published.write_text("dataset,model,frontend,n_per_class,percent\nus8k,sb_cnn,log_eps,1,no\n")
+    with pytest.raises(ConfigError, match="line 2 is no number"):
+        accuracies(records(), settings)
+    published.write_text("dataset,model,n\n")
+    with pytest.raises(ConfigError, match="no column frontend, n_per_class, percent; expected"):
+        accuracies(records(), settings)
+    with pytest.raises(ConfigError, match=r"none.csv: cannot be read"):
+        accuracies(records(), replace(SETTINGS, published=tmp_path / "none.csv"))
+
+
+def sentence(made, pairs=PAIRS):
+    selection = chosen(made)
+    (found,) = verdicts(pair_all(selection, "v", pairs, partial=True), selection)
+    return found
+
+
+def test_the_answer_is_a_sentence_per_dataset_and_pair():
+    assert sentence(records()) == (
+        "us8k, log_learn against log_eps, averaged over n = 1, 10 (not every fold has every n): "
+        "undecided for sb_cnn (+3.1, −116.0 to 122.2). "
+        "Points of accuracy, 95 % t interval over 2 folds."
+    )
+    far, alike = [], []
+    for fold in range(1, 9):
+        level = 0.5 + 0.001 * (fold % 3)
+        far.append(record(fold, 1, 1, "log_eps", level))
+        far.append(record(fold, 1, 1, "log_learn", level + 0.2 + 0.002 * fold))
+        alike.append(record(fold, 1, 1, "log_eps", 0.5))
+        alike.append(record(fold, 1, 1, "log_learn", 0.5 + 0.0001 * (fold * fold % 7 - 2)))
+    start = "us8k, log_learn against log_eps, at n = 1: better for sb_cnn (+20.9, "
+    assert sentence(far).startswith(start)
+    assert ": worse for sb_cnn (−20.9, " in sentence(far, [("log_eps", "log_learn")])
+    assert ": as good for sb_cnn (" in sentence(alike)
+
+
+def test_one_frontend_alone_has_no_verdict():
+    selection = chosen(records()[::2])
+    (found,) = verdicts(pair_all(chosen(records()), "v", PAIRS, True).head(0), selection)
+    assert re.match("There are runs of log_eps only", found)

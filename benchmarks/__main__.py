@@ -1,4 +1,6 @@
-"""Measure: python -m benchmarks fit|score|bank|store|report|intervals|study|memory|leaf [--models vgg] [--out FILE.json]"""
+"""Measure: python -m benchmarks fit|score|features|store|report|intervals|study|memory|leaf
+[--models vgg] [--out FILE.json]
+"""
 
 import argparse
 import importlib
@@ -13,7 +15,7 @@ KINDS = {  # what each measures, and its arguments
         ("models", "n", "stack", "epochs", "rounds", "threads", "accelerator"),
     ),
     "score": ("scoring, shared and patch by patch", ("models", "epochs", "rounds", "threads")),
-    "bank": ("building a bank, beside librosa", ("rounds", "threads")),
+    "features": ("building a feature cache, beside librosa", ("rounds", "threads")),
     "store": ("9,900 results written, read, planned with", ()),
     "report": ("tables and page of a large store", ("lines",)),
     "intervals": ("how often intervals hold the truth", ("rounds",)),

@@ -17,8 +17,9 @@ import torch
 from fewshot_audio import config
 from fewshot_audio.datasets.splits import FewShotSplits
 from fewshot_audio.features.cache import FeatureCache
-from fewshot_audio.provenance import provenance
-from fewshot_audio.training.run import JobData, scored, train
+from fewshot_audio.runner.environment import provenance
+from fewshot_audio.training.prepare import JobData
+from fewshot_audio.training.run import scored, train
 from fewshot_audio.types import Clip, Dataset, Fold, Job, Sampling
 
 
@@ -52,7 +53,7 @@ def _measured(action: Callable, *arguments: Any) -> float:
 
 
 def resident() -> dict[str, float]:
-    """MiB of this process, under Linux's names: VmHWM at its peak; now, RssAnon of its own and RssFile of libraries."""
+    """Return MiB of this process: VmHWM at its peak; RssAnon of its own, RssFile of libraries."""
     status = Path(
         "/proc/self/status"
     ).read_text()  # of this process alone; getrusage would count its parent's peak too
@@ -96,11 +97,11 @@ def train_and_score(
 
 
 def noise_material(classes: int, train: int, test: int, rows: int, columns: int) -> JobData:
-    """A dataset of noise in memory: classes that differ in level, so many clips of each to train and to test, all of one size."""
+    """Return a dataset of noise in memory: classes that differ in level, clips of one size."""
     random = np.random.default_rng(0)
     parts = {
         part: tuple(
-            Clip(f"{part}/{label}/{i}", label, 1, str(i))
+            Clip(f"{part}/{label}/{i}", (label,), 1, str(i))
             for label in range(classes)
             for i in range(count)
         )

@@ -1,4 +1,4 @@
-"""How long the whole study would take on this machine, from short runs of each kind, with the arithmetic."""
+"""How long the whole study would take on this machine, by short runs of each kind."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -9,10 +9,10 @@ import torch
 
 from benchmarks.measure import job, machine, noise_material, seconds, train_and_score
 from fewshot_audio import config
-from fewshot_audio import processes as process
 from fewshot_audio.components import build
+from fewshot_audio.runner import environment
 from fewshot_audio.training.loop import CALIBRATED_EVERY, calibrate
-from fewshot_audio.training.run import draw
+from fewshot_audio.training.prepare import prepare_run
 from fewshot_audio.types import Job
 
 EPOCHS = 199
@@ -27,7 +27,7 @@ LEAF_BY = "timbre"  # what LEAF adds to a run is measured with this model
 
 @dataclass(frozen=True)
 class Data:
-    """What the time of a run depends on: classes, seconds of a clip, clips to test on average, folds."""
+    """What the time of a run depends on: classes, seconds of a clip, test clips, folds."""
 
     classes: int
     seconds: int
@@ -56,12 +56,13 @@ class Cost:
 def study(
     models: Sequence[str], stacks: Sequence[int], epochs: int, threads: int, accelerator: str
 ) -> dict[str, Any]:
-    """Hours of the study by dataset, model and frontend, from short runs at two n on noise of the datasets' lengths.
+    """Return the hours of the study by dataset, model and frontend, from short runs on noise.
 
-    Runs train in stacks of one size, the only one of `stacks`; time is then a run's share. What LEAF adds to a run is taken from
-    one model, but for prototypical networks, which filter clips in another way.
+    Runs train in stacks of one size, the only one of `stacks`; a time is a run's share. What LEAF
+    adds to a run is taken from one model, but for prototypical networks, which filter clips in
+    another way.
     """
-    process.set_up(threads, keep_memory=False)
+    environment.set_up(threads, keep_memory=False)
     (stack,) = stacks
     found = []
     for name, data in DATA.items():
@@ -98,14 +99,16 @@ def lines(result: dict[str, Any]) -> Iterator[str]:
     """A result for people."""
     for arm in result["arms"]:
         runs = f"{arm['runs']} runs x {len(arm['frontends'])} frontends x {arm['folds']} folds"
-        training = f"{arm['epochs']} epochs x ({arm['epoch']:.4f} s + {arm['clip']:.4f} s x {arm['clips']:.0f} clips)"
+        epoch = f"({arm['epoch']:.4f} s + {arm['clip']:.4f} s x {arm['clips']:.0f} clips)"
+        training = f"{arm['epochs']} epochs x {epoch}"
         one = f"{training} + {arm['test']:.4f} s x {arm['test_clips']} clips"
-        yield f"{arm['dataset']:8}{arm['model']:7}{'/'.join(arm['frontends']):18}{one}; {runs} = {arm['hours']:.1f} h"
+        names = f"{arm['dataset']:8}{arm['model']:7}{'/'.join(arm['frontends']):18}"
+        yield f"{names}{one}; {runs} = {arm['hours']:.1f} h"
     yield f"together {result['hours']} h"
 
 
 def _arm(name: str, data: Data, model: str, frontends: Sequence[str], cost: Cost) -> dict[str, Any]:
-    """A model's runs with some frontends on a dataset: `clips` train in a run on average over the schedule."""
+    """Return what a model's runs with some frontends cost; `clips` train in a run on average."""
     schedule = config.job(config.composed(["dataset=synthetic"])).repeats
     runs = sum(schedule.values())
     clips = sum(m * n for n, m in schedule.items()) / runs * data.classes
@@ -145,14 +148,14 @@ def _short(
 ) -> tuple[float, float]:
     """Seconds of an epoch, and of scoring a clip: a run's share in a stack."""
     material = noise_material(data.classes, n_per_class, TEST, *_size(wanted, data.seconds))
-    once_only = replace(wanted.fit, arguments={**wanted.fit.arguments, "max_epochs": 1})
+    once_only = replace(wanted.method, arguments={**wanted.method.arguments, "max_epochs": 1})
     few = range(1, 1 + min(2, stack))
     train_and_score(
-        replace(wanted, fit=once_only), material, n_per_class, few, accelerator
+        replace(wanted, method=once_only), material, n_per_class, few, accelerator
     )  # what comes first is slower
     *_, fields = train_and_score(wanted, material, n_per_class, range(1, stack + 1), accelerator)
     took, epochs = fields["seconds"], fields["epochs"]
-    run = draw(wanted, material, n_per_class, 1)
+    run = prepare_run(wanted, material, n_per_class, 1)
     device = torch.device(fields["device"].split()[0])
     network, clips = run.network.to(device), run.method.data.to(device)
     once = seconds(

@@ -1,25 +1,26 @@
-"""Carry records of earlier versions over: python scripts/migrate.py RESULTS_FOLDER dataset=us8k dataset.root=... [settings]
+"""Carry records of the first version over to the present one, in place.
 
-Settings are those that chose the data and the rate when the runs were done. The audio files must be there: a record's
-key holds digests of them, which this command compares with those that the record was made from.
+python scripts/migrate.py RESULTS_FOLDER dataset=us8k dataset.root=FOLDER [dataset.SETTING=...]
+
+The audio files must be there: a record's key holds digests of them, which are compared with those
+that the record was made from. Nothing is written where one record cannot be carried over.
 """
 
 import hashlib
 import json
 import sys
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from fewshot_audio import config
-from fewshot_audio.components import TARGET, build, defaults_of
-from fewshot_audio.features.cache import Transform, cache_key, file_digests
-from fewshot_audio.features.transforms import MelTransform
-from fewshot_audio.features.waveform import Waveform
-from fewshot_audio.runner.identity import canonical, digest_of
-from fewshot_audio.runner.store import SCHEMA, Store, encoded
-from fewshot_audio.types import Dataset, RunSpec, StoreError
+from fewshot_audio.features.cache import cache_key, file_digests
+from fewshot_audio.records import FINISHED, SCHEMA, Record, encoded
+from fewshot_audio.runner.identity import digest_of, run_specs
+from fewshot_audio.runner.plan import Planner, transform_of
+from fewshot_audio.runner.store import Store
+from fewshot_audio.types import ConfigError, Dataset, FewshotAudioError, Job, RunSpec, StoreError
 
 RENAMED = {
     "path": "history",
@@ -42,106 +43,152 @@ METHOD = {
     "reestimate_bn": "reestimate_batch_norm",
     "bf16_scoring": "score_in_bfloat16",
 }
+OFF = {"reestimate_bn": False, "bf16_scoring": False}  # left out of a first record where false
+NOT_METHOD = ("name", "target", "learning_rate", "clip_norm")
+FROM_CONFIG = ("name", "target", "sample_rate", "hop")
+# Digests of the arguments that models and frontends had: today's choice of that name is the same.
+KNOWN = {
+    "frontend=efficient_leaf": "d20e1e55bfb4938e",
+    "frontend=leaf": "344032afbce94e47",
+    "frontend=leaf_widths": "c3ff066dec4b004d",
+    "frontend=log1p_per_band": "a93286b8344bce2c",
+    "frontend=log_10000": "cf844c3ed4f12020",
+    "frontend=log_eps": "2e4ca0a4d24489bb",
+    "frontend=log_fixed": "498808c219fef597",
+    "frontend=log_learn": "e4334aeb8cea2498",
+    "frontend=log_per_band": "e4334aeb8cea2498",
+    "frontend=mel_pcen": "1bb9f93012f2f10a",
+    "frontend=sincnet": "444c1c72969b3c26",
+    "frontend=sincnet_plus": "eaf9e7bb39b4696d",
+    "frontend=wavegram": "ba32b4a7fbf5a20b",
+    "model=proto": "9b234b53c154cdd2",
+    "model=sb_cnn": "6b786971cdaf46e4",
+    "model=timbre": "44136fa355b3678a",
+    "model=vgg": "554b94e8367fc084",
+}
 
 
-def main(folder: Path, overrides: list[str]) -> None:
-    """Rewrite every record of a results folder; nothing is written where one cannot be carried over."""
-    cfg = config.composed(overrides)
-    job, machine = config.job(cfg), config.machine(cfg)
-    dataset: Dataset = build(job.dataset, name=job.dataset.name)
-    digests = file_digests(dataset, machine.cache, machine.builders)
-    files: dict[Path, list[dict[str, Any]]] = {}
-    store = Store(folder)
-    for record in _records(folder):
-        if record.get("schema") == SCHEMA:
-            continue
-        migrated = migrate(record, dataset, digests)
-        identity = migrated["identity"]
-        spec = RunSpec(identity["n_per_class"], identity["repeat"], identity, migrated["key"])
-        files.setdefault(store.file_of(spec), []).append(migrated)
-    for old in (folder / "runs").glob("*.jsonl"):
-        old.unlink()
-    for file, records in files.items():
-        file.write_bytes(encoded(records))
-    print(f"{sum(map(len, files.values()))} records in {len(files)} files")
+class Migration:
+    """Carries the records of one dataset over; what many of them share is composed once."""
 
+    def __init__(self, overrides: Sequence[str]):
+        self.overrides = list(overrides)
+        cfg = config.composed(self.overrides)
+        machine = config.machine(cfg)
+        self.dataset: Dataset = Planner().dataset(config.job(cfg).dataset)
+        self.digests = file_digests(self.dataset, machine.cache, machine.builders)
+        self.jobs: dict[str, tuple[Job, str]] = {}
 
-def migrate(
-    record: Mapping[str, Any], dataset: Dataset, digests: Mapping[str, str]
-) -> dict[str, Any]:
-    """Return a record of the first version, which had no number, as one of the present version."""
-    identity = _identity(record["identity"], dataset, digests)
-    changed = {RENAMED.get(name, name): value for name, value in record.items()}
-    for name in ("accuracy", "correct", "stored_bn"):
-        changed.pop(name, None)
-    if "accuracy" in record:
-        changed["metrics"] = {"accuracy": record["accuracy"]}
-        changed["class_names"] = dataset.classes
-    if "stored_bn" in record:
-        changed["metrics_stored_batch_norm"] = {"accuracy": record["stored_bn"]["accuracy"]}
-    return {**changed, "schema": SCHEMA, "identity": identity, "key": digest_of(identity)}
+    def record(self, old: Record) -> tuple[RunSpec, Record]:
+        """Return the run and the present record of one of the first version."""
+        spec = self._spec(old["identity"])
+        new = {RENAMED.get(name, name): value for name, value in old.items()}
+        for name in ("accuracy", "correct", "stored_bn"):
+            new.pop(name, None)
+        if old["status"] == FINISHED:
+            new["metrics"] = {"accuracy": old["accuracy"]}
+            new["class_names"] = self.dataset.classes
+            waveform = "sample_rate" in old["identity"]["frontend"]
+            new.setdefault("frontend_input", "waveform" if waveform else "mel")
+        if "stored_bn" in old:
+            new["metrics_stored_batch_norm"] = {"accuracy": old["stored_bn"]["accuracy"]}
+        if "stopped" not in old:
+            length = timedelta(seconds=sum(old["seconds"].values()))
+            stopped = datetime.fromisoformat(old["started"]) + length
+            new["stopped"] = stopped.isoformat(timespec="seconds")
+        return spec, {**new, "schema": SCHEMA, "identity": spec.identity, "key": spec.key}
 
+    def _spec(self, old: Mapping[str, Any]) -> RunSpec:
+        """Return the run that today's configuration makes of the settings of an old one."""
+        if old["draws"] not in (None, "recording"):
+            raise StoreError("records of few-shot splits from a file cannot be carried over")
+        shared = {key: value for key, value in old.items() if key not in ("n_per_class", "repeat")}
+        name = json.dumps(shared)
+        if name not in self.jobs:
+            job = config.job(config.composed([*self.overrides, *self._settings(old)]))
+            self.jobs[name] = job, self._features(job, old)
+        job, features = self.jobs[name]
+        job = Job(**{**vars(job), "repeats": {old["n_per_class"]: old["repeat"]}})
+        splits = None if old["draws"] is None else "group"
+        return run_specs(job, self.dataset.fold(old["fold"]), features, splits)[-1]
 
-def _identity(
-    old: Mapping[str, Any], dataset: Dataset, digests: Mapping[str, str]
-) -> dict[str, Any]:
-    fit, frontend = dict(old["fit"]), dict(old["frontend"])
-    transform: Transform = MelTransform(**old["mel"])
-    if "sample_rate" in frontend:
-        transform = Waveform(frontend["sample_rate"])
-    if _first_cache_key(dataset, transform, digests) != old["bank"]:
-        raise StoreError("the audio files are not those that the records were made from")
-    features, _ = cache_key(dataset, transform, digests)
-    optimizer = {"name": "sgd", "type": "SGD", "lr": fit.pop("learning_rate")}
-    optimizer["max_grad_norm"] = fit.pop("clip_norm")
-    return canonical(
-        {
-            "dataset": {"name": old["dataset"]["name"]},
+    def _settings(self, old: Mapping[str, Any]) -> list[str]:
+        """Return the overrides that choose an old run's settings today."""
+        for part in ("model", "frontend"):
+            _check_known(part, old[part])
+        fit = {**OFF, **old["fit"]}
+        method = {METHOD.get(key, key): fit[key] for key in fit if key not in NOT_METHOD}
+        settings = {
+            "model": old["model"]["name"],
+            "frontend": old["frontend"]["name"],
+            "method": fit["name"],
+            "optimizer.lr": fit["learning_rate"],
+            "optimizer.max_grad_norm": fit["clip_norm"],
             "fold": old["fold"],
-            "split": dataset.fold(old["fold"]).digest,
-            "features": features,
-            "mel": old["mel"],
-            "model": _component("model", old["model"]),
-            "frontend": _component("frontend", frontend),
-            "method": _component(
-                "method", {METHOD.get(name, name): value for name, value in fit.items()}
-            ),
-            "optimizer": optimizer,
             "seed": old["seed"],
-            "few_shot_splits": old["draws"],
-            "n_per_class": old["n_per_class"],
-            "repeat": old["repeat"],
+            **{f"method.{key}": value for key, value in method.items()},
+            **old["mel"],
         }
+        return [
+            f"{key}={value if isinstance(value, str) else json.dumps(value)}"
+            for key, value in settings.items()
+        ]
+
+    def _features(self, job: Job, old: Mapping[str, Any]) -> str:
+        """Return the key of today's feature cache; StoreError where the audio files are others."""
+        transform = {"name": "MelTransform", **old["mel"]}
+        if "sample_rate" in old["frontend"]:
+            transform = {"name": "Waveform", "sample_rate": old["frontend"]["sample_rate"]}
+        clips = [
+            [clip.path, clip.label, clip.fold, clip.group, self.digests[clip.path]]
+            for clip in self.dataset.clips
+        ]
+        text = json.dumps({"transform": transform, "clips": clips}, sort_keys=True)
+        if hashlib.sha256(text.encode()).hexdigest()[:16] != old["bank"]:
+            raise StoreError("the clips are not those that the records were made from")
+        key, _ = cache_key(self.dataset, transform_of(job), self.digests)
+        return key
+
+
+def _text(value: Any) -> str:
+    return (
+        "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
     )
 
 
-def _component(group: str, old: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a choice's identity; settings that were left out because they were off stand in full."""
-    settings = config.composed([f"{group}={_file_of(group, old['name'])}"])[group]
-    off = {key: value for key, value in settings.items() if value is None or value is False}
-    given = {**off, **{key: value for key, value in old.items() if key != "target"}}
-    defaults = defaults_of(settings[TARGET])
-    given = {key: value for key, value in given.items() if defaults.get(key, "") != value}
-    return {"type": old["target"].rpartition(".")[2], **given}
+def _check_known(group: str, old: Mapping[str, Any]) -> None:
+    """Raise StoreError where an argument was not that of the choice's yaml."""
+    arguments = {key: value for key, value in old.items() if key not in FROM_CONFIG}
+    if KNOWN.get(f"{group}={old['name']}") != digest_of(arguments):
+        raise StoreError(f"{group}={old['name']} with {arguments} is no choice of conf/{group}")
 
 
-def _file_of(group: str, name: str) -> str:
-    """Return the choice whose settings a component of that name was made from."""
-    return name if name in config.choices(group) else name.rpartition("_")[0]
-
-
-def _first_cache_key(dataset: Dataset, transform: Transform, digests: Mapping[str, str]) -> str:
-    """Return the key that caches of the first version had."""
-    clips = [[c.path, c.label, c.fold, c.group, digests[c.path]] for c in dataset.clips]
-    settings = {"name": type(transform).__name__, **asdict(transform)}
-    text = json.dumps({"transform": settings, "clips": clips}, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _records(folder: Path) -> list[dict[str, Any]]:
-    files = sorted((folder / "runs").glob("*.jsonl"))
-    return [json.loads(line) for file in files for line in file.read_text().splitlines()]
+def main(folder: Path, overrides: Sequence[str]) -> None:
+    """Rewrite every record of a results folder."""
+    migration, store = Migration(overrides), Store(folder)
+    files: dict[Path, list[Record]] = {}
+    for old_file in sorted((folder / "runs").glob("*.jsonl")):
+        for number, line in enumerate(old_file.read_text(encoding="utf-8").splitlines(), 1):
+            record = json.loads(line)
+            if "schema" in record:
+                raise StoreError(
+                    f"{old_file}:{number} has a schema; was this folder migrated before?"
+                )
+            try:
+                spec, new = migration.record(record)
+            except (StoreError, ConfigError) as error:
+                raise StoreError(f"{old_file}:{number}: {error}; nothing was changed") from error
+            files.setdefault(store.file_of(spec), []).append(new)
+    texts = {file: encoded(records) for file, records in files.items()}
+    for old_file in (folder / "runs").glob("*.jsonl"):
+        old_file.unlink()
+    for file, text in texts.items():
+        file.write_bytes(text)
+    print(f"{len(list(store.records()))} records in {len(files)} files")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2:])
+    try:
+        main(Path(sys.argv[1]), sys.argv[2:])
+    except FewshotAudioError as error:
+        sys.exit(f"error: {error}")

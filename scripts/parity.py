@@ -1,4 +1,7 @@
-"""Compare our networks with reference files of the originals: python scripts/parity.py FILE.npz ..."""
+"""Compare our networks with reference values of the originals.
+
+python scripts/parity.py FILE.npz ...
+"""
 
 import argparse
 import sys
@@ -7,11 +10,11 @@ from pathlib import Path
 from fewshot_audio.types import FewshotAudioError
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from parity import checks, files
+from parity import checks, files  # type: ignore[attr-defined]
 
 
 def main() -> int:
-    """Print one line per quantity of each file; 0 when all are within tolerance, 1 when one is not or cannot be compared."""
+    """Print a line per quantity of each file; return 0 when all are within tolerance, else 1."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE.npz")
     failed = False
@@ -24,7 +27,8 @@ def main() -> int:
             continue
         missed = sum(not check.ok for check in found)
         print(
-            f"{path.name}: {title}\n{checks.text(found)}\n{len(found)} quantities, {missed or 'none'} out of tolerance\n"
+            f"{path.name}: {title}\n{checks.text(found)}\n"
+            f"{len(found)} quantities, {missed or 'none'} out of tolerance\n"
         )
         failed = failed or missed > 0
     return int(failed)

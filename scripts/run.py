@@ -1,39 +1,57 @@
-"""Do the runs of a job, or of every job of a sweep (-m): python scripts/run.py dataset=us8k dataset.root=... model=vgg"""
+"""Do the runs of a job, or of every job of a sweep (-m).
 
-from fewshot_audio import cli as command
-from fewshot_audio import config
-from fewshot_audio.runner.job_slots import place
+python scripts/run.py dataset=us8k dataset.root=FOLDER fold=1 model=vgg frontend=log_eps
+"""
+
+import sys
+
+from omegaconf import DictConfig
+
+from fewshot_audio import cli, config
+from fewshot_audio.runner.job_slots import job_slot
+from fewshot_audio.types import Job, Machine
 
 
-def main(cfg) -> bool:
-    """Whether every run that was asked for is finished."""
-    settings, machine = config.job(cfg), config.machine(cfg)
+def main(cfg: DictConfig) -> bool:
+    """Return whether every run that was asked for is finished."""
+    job, machine = config.job(cfg), config.machine(cfg)
     if machine.dry_run:
-        plan(lambda: ([settings], machine))
+        plan(lambda: ([job], machine))
         return True
-    with place(machine.cache / "at_once", machine.at_once):
-        from fewshot_audio.runner import (
-            execute as work,  # here, because worker processes import this file too, and waiting ones need no torch
+    with job_slot(machine.cache / "job_slots", machine.max_jobs):
+        from fewshot_audio.runner import (  # import torch: not while waiting, nor in workers
+            execute,
+            messages,
         )
 
-        outcome = work.run(settings, machine)
-    for line in outcome.failed + outcome.left:
-        n, repeat = (line["identity"][name] for name in ("n_per_class", "repeat"))
-        what = (
-            f"{line['error']} ({line['cause']})"
-            if "cause" in line
-            else f"{line['error']} (before, not tried again)"
-        )
-        print(f"failed: {work.title(settings)}, n {n}, repeat {repeat}: {what}")
-    return not outcome.failed and not outcome.left
+        result = execute.run(job, machine, cli.sweep_bar())
+    for record in result.failed + result.left:
+        print(messages.failure(job, record))
+    return not result.failed and not result.left
 
 
-def plan(sweep) -> None:
+def plan(sweep: cli.SweepOfJobs) -> None:
     """Print what the jobs of a sweep would do."""
-    from fewshot_audio.runner import plan as job  # here, while another process composes the sweep
+    from fewshot_audio.runner import status  # while another process composes the sweep
 
-    print(job.plans(*sweep()))
+    print(status.plans(*sweep()))
+
+
+def open_datasets(jobs: list[Job], machine: Machine) -> None:
+    """Raise an error where a dataset of a sweep cannot be opened."""
+    from fewshot_audio.runner.plan import Planner
+
+    planner = Planner()
+    for job in jobs:
+        planner.dataset(job.dataset)
+
+
+def summarise(jobs: list[Job], machine: Machine) -> None:
+    """Print what a sweep came to, and the next command."""
+    from fewshot_audio.runner import status
+
+    print(status.summary(jobs, machine, config.command_line("run.py", sys.argv[1:])))
 
 
 if __name__ == "__main__":
-    command.command(main, plan)
+    cli.command(main, plan, open_datasets, summarise)

@@ -1,17 +1,20 @@
-"""How far a job or a sweep is: python scripts/status.py +study=us8k_two_folds dataset.root=... (or what follows -m elsewhere)"""
+"""Say how far a job or a sweep is; give what follows run.py, or run.py -m.
+
+python scripts/status.py +study=us8k_two_folds dataset.root=FOLDER
+"""
 
 import logging
 
-from fewshot_audio import cli as command
+from fewshot_audio import cli
 
 
-def main(sweep) -> None:
+def main(sweep: cli.SweepOfJobs) -> None:
     """Print the state of every job of a sweep."""
-    from fewshot_audio.runner import status  # here, while another process composes the sweep
+    from fewshot_audio.runner.status import status  # while another process composes the sweep
 
     logging.disable(logging.WARNING)  # what is special about the data is said by the runs
-    print(status.status(*sweep()))
+    print(status(*sweep()))
 
 
 if __name__ == "__main__":
-    command.sweep_command(main)
+    cli.sweep_command(main)

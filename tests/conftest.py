@@ -73,15 +73,7 @@ def machine(tmp_path, cache) -> Machine:
         "builders": 1,
         "workers": 1,
         "stack": None,
-        "at_once": None,
-        "command": "python scripts/run.py",
-    }
-    plain = {
-        "threads": 1,
-        "builders": 1,
-        "workers": 1,
-        "stack": None,
-        "at_once": None,
+        "max_jobs": None,
         "command": "python scripts/run.py",
     }
     return Machine(
@@ -89,7 +81,7 @@ def machine(tmp_path, cache) -> Machine:
         cache,
         "cpu",
         **plain,
-        absent_folds="error",
+        missing_folds="error",
         keep_memory=False,
         retry_failed=True,
         dry_run=False,
@@ -104,9 +96,11 @@ def dataset(job):
 
 @pytest.fixture(scope="session")
 def kaiser_best():
-    """Resampling as librosa 0.6 did in 2018: resampy 0.2's filter and running sum of times, to the length rounded up.
+    """Resampling as librosa 0.6 did in 2018: resampy 0.2's filter and running sum of times, to the
+    length rounded up.
 
-    Later versions of resampy give the name to another filter and compute times exactly; their inner loop is the same.
+    Later versions of resampy give the name to another filter and compute times exactly; their
+    inner loop is the same.
     """
     interpn = pytest.importorskip("resampy.interpn")
     filters = pytest.importorskip("resampy.filters")

@@ -11,7 +11,8 @@ from fewshot_audio.frontends.base import Frontend
 
 
 class Disturbing(Frontend):
-    """A logarithm that, where a file lies at `flag`, removes it, then kills or ends its process, or runs out of memory."""
+    """A logarithm that, where a file lies at `flag`, removes it, then kills or ends its process,
+    or runs out of memory."""
 
     def __init__(self, flag: Path, trouble: str):
         super().__init__()

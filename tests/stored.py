@@ -15,7 +15,7 @@ SAME = (
 
 
 def lines(machine):
-    return list(Store(machine.results).lines())
+    return list(Store(machine.results).records())
 
 
 def told(found):

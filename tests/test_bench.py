@@ -1,10 +1,11 @@
-"""Benchmarks measure what they say, on the smallest cases; how long anything takes is not tested."""
+"""Benchmarks measure what they say, on the smallest cases; how long anything takes is not
+tested."""
 
 import json
 
 import pytest
 import torch
-from benchmarks import bank, fit, intervals, measure, report, score, store, study
+from benchmarks import features, fit, intervals, measure, report, score, store, study
 
 from defaults import SGD
 from fewshot_audio.models.base import patchwise
@@ -49,7 +50,7 @@ def test_the_plain_loop_makes_the_updates_of_a_run():
     material = measure.noise_material(3, 2, 1, 140, 128)
     wanted = measure.job("timbre", "method.max_epochs=3", "n_per_class=2", "repeats=1")
     plain = fit._plain_loop(wanted, material, 2, torch.device("cpu"))
-    run = fit.draw(wanted, material, 2, 1)
+    run = fit.prepare_run(wanted, material, 2, 1)
     from fewshot_audio.training.loop import fit as ours
 
     ours([run.network], [run.method], SGD, "cpu")
@@ -82,15 +83,15 @@ def test_scoring_is_compared_with_patch_by_patch(monkeypatch):
 @pytest.mark.filterwarnings(
     "ignore:.* is deprecated and slated for removal:DeprecationWarning"
 )  # of what librosa imports
-def test_banks_are_compared_with_librosa_s_maps(monkeypatch):
+def test_features_are_compared_with_librosa(monkeypatch):
     pytest.importorskip("librosa")
-    monkeypatch.setattr(bank, "GROUPS", 2)
-    monkeypatch.setattr(bank, "CLIPS", 1)
-    monkeypatch.setattr(bank, "cores", lambda: 1)
-    result = bank.bank(1, 1)
+    monkeypatch.setattr(features, "GROUPS", 2)
+    monkeypatch.setattr(features, "CLIPS", 1)
+    monkeypatch.setattr(features, "cores", lambda: 1)
+    result = features.features(1, 1)
     assert result["files"]["all"]["files"] == 10
-    assert set(result["bank_s"]) == set(result["librosa_kaiser_best_s"]) == {"1"}
-    check(result, bank, "10 files (all)", "librosa")
+    assert set(result["cache_s"]) == {"1"}
+    check(result, features, "10 files (all)", "librosa")
 
 
 def test_the_store_benchmark_has_the_runs_of_the_whole_study():
@@ -101,7 +102,8 @@ def test_the_store_benchmark_has_the_runs_of_the_whole_study():
 
 @pytest.mark.parametrize("stack", [1, 16])
 def test_the_projection_is_the_sum_of_its_terms(stack, monkeypatch):
-    """With a made-up clock: 2 s per epoch and clip, 1 s per epoch and 4 s more with LEAF, 3 s per clip to score."""
+    """With a made-up clock: 2 s per epoch and clip, 1 s per epoch and 4 s more with LEAF, 3 s per
+    clip to score."""
 
     def short(wanted, data, n_per_class, stack, accelerator):
         return 1.0 + 4.0 * (wanted.frontend.name == "leaf") + 2.0 * n_per_class * data.classes, 3.0

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -25,7 +24,7 @@ def command(tmp_path, synthetic_root, cache):
 
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory, synthetic_root, cache):
-    """A folder with the results of a sweep of two frontends, the command without the sweep, and how it ended."""
+    """A folder with the results of a sweep, the command without -m, and how it ended."""
     folder = tmp_path_factory.mktemp("swept")
     (folder / "work").mkdir()
     command = cheap(folder, synthetic_root, cache)
@@ -67,7 +66,7 @@ def run(command, *more, **options):
 
 
 def lines(tmp_path):
-    return list(Store(tmp_path / "results").lines())
+    return list(Store(tmp_path / "results").records())
 
 
 def test_a_sweep_runs_every_job_and_writes_nowhere_else(swept):
@@ -78,7 +77,10 @@ def test_a_sweep_runs_every_job_and_writes_nowhere_else(swept):
         "log_learn": 2,
     }
     assert list((folder / "work").iterdir()) == []
-    assert done.stdout.count("\n") <= 5  # hydra's own line and one per job
+    first, second = done.stdout.splitlines()
+    results = folder / "results"
+    assert first == f"4 jobs: 6 of 6 runs finished, 0 failed, 0 left; results are in {results}"
+    assert second == f"next: python scripts/report.py results={results}"
 
 
 def test_a_dry_run_says_what_would_be_done(command, tmp_path):
@@ -108,7 +110,10 @@ def test_status_counts_the_runs_of_a_sweep_by_arm_and_n(swept):
     ("setting", "text"),
     [
         ("model=tmbre", "error: model=tmbre: no such model; did you mean timbre?"),
-        ("method.epoch=3", "error: method.epoch: no such setting; did you mean method.max_epochs"),
+        (
+            "method.epoch=3",
+            "method.epoch: no such setting with these choices; did you mean method.max_epochs",
+        ),
         ("fold=7", "error: fold=7: synthetic has the folds 1, 2, 3"),
     ],
 )
@@ -134,8 +139,10 @@ def test_a_failed_run_gives_exit_code_1_and_its_reason(command, tmp_path):
         "~frontend.alpha",
         "~frontend.beta",
         "~frontend.base",
+        "~frontend.n_bands",
     ]
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    path = f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"
+    environment = {**os.environ, "PYTHONPATH": path}
     sweep = [*command, *extra, "n_per_class=1", "repeats=1"]
     done = subprocess.run(sweep, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 1
@@ -151,7 +158,7 @@ def test_a_failed_run_gives_exit_code_1_and_its_reason(command, tmp_path):
 
 
 def started(command, *more):
-    """A command under way; it hears Ctrl-C also where the tests run in the background of a shell, which shuts it out."""
+    """A command under way, which hears Ctrl-C also where tests run in the background."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         return subprocess.Popen(
@@ -168,8 +175,15 @@ def wait_for_lines(tmp_path, count, process):
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-@pytest.mark.parametrize(("sign", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
+@pytest.mark.parametrize(
+    ("workers", "sign", "code"),
+    [
+        (1, signal.SIGINT, 130),
+        pytest.param(2, signal.SIGINT, 130, marks=pytest.mark.slow),
+        pytest.param(1, signal.SIGKILL, -9, marks=pytest.mark.slow),
+        pytest.param(2, signal.SIGKILL, -9, marks=pytest.mark.slow),
+    ],
+)
 def test_a_stopped_command_keeps_finished_runs_and_the_same_command_goes_on(
     command, tmp_path, sign, code, workers
 ):
@@ -191,14 +205,14 @@ def test_a_stopped_command_keeps_finished_runs_and_the_same_command_goes_on(
 
 
 def test_ctrl_c_in_a_plan_is_no_traceback():
-    interrupted = (
-        "command.sweep_command(lambda sweep: (sweep(), signal.raise_signal(signal.SIGINT)))"
-    )
-    plan = f"import signal; from fewshot_audio import command; {interrupted}"
+    interrupted = "cli.sweep_command(lambda sweep: (sweep(), signal.raise_signal(signal.SIGINT)))"
+    heard = "signal.signal(signal.SIGINT, signal.default_int_handler)"  # also in the background
+    plan = f"import signal; from fewshot_audio import cli; {heard}; {interrupted}"
     done = run([sys.executable, "-c", plan], "dataset=synthetic", "model=timbre,vgg")
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")
 
 
+@pytest.mark.slow
 def test_two_processes_on_one_job_do_every_run_once(command, tmp_path):
     same = ["n_per_class=[1,2]", "repeats=2", "method.max_epochs=20"]
     processes = [started(command, *same) for _ in range(2)]
@@ -220,10 +234,11 @@ def test_tables_come_from_the_store_by_command(swept):
         ]
     )
     assert done.returncode == 0, done.stderr
-    assert re.search(r"log_learn - log_eps \| [+−]?\d+\.\d( \[[^]]+\])? \(2\)", done.stdout)
+    assert "Accuracy of log-EPS and log-learn" in done.stdout
 
 
-def test_draws_are_written_by_command(command, tmp_path):
+@pytest.mark.slow
+def test_splits_are_written_by_command(command, tmp_path):
     draws = [
         command[0],
         str(ROOT / "scripts/splits.py"),
@@ -233,7 +248,7 @@ def test_draws_are_written_by_command(command, tmp_path):
     ]
     done = run(draws, f"splits={tmp_path / 'splits.csv'}")
     assert done.returncode == 0, done.stderr
-    assert len((tmp_path / "draws.csv").read_text().splitlines()) == 1 + 3 * 2 * 5 * (1 + 2)
+    assert len((tmp_path / "splits.csv").read_text().splitlines()) == 1 + 3 * 2 * 5 * (1 + 2)
     used = run(
         command,
         "n_per_class=1",
@@ -242,4 +257,38 @@ def test_draws_are_written_by_command(command, tmp_path):
         f"splits={tmp_path / 'splits.csv'}",
     )
     assert used.returncode == 0, used.stderr
-    assert json.dumps(lines(tmp_path)[0]["identity"]["draws"]) != "null"
+    assert json.dumps(lines(tmp_path)[0]["identity"]["few_shot_splits"]) != "null"
+
+
+def test_a_sweep_over_a_dataset_that_is_not_there_fails_once_before_its_first_job(
+    command, tmp_path
+):
+    data = [
+        "dataset=us8k",
+        f"dataset.root={tmp_path}",
+        "~dataset.groups",
+        "~dataset.clips_per_class",
+    ]
+    words = [word for word in command[2:] if not word.startswith("dataset")]
+    done = run([*command[:2], "-m", *data[:2], *words], "frontend=log_eps,log_learn", "fold=1,2")
+    assert done.returncode == 1
+    assert done.stderr.count("error: dataset.root=") == 1
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_sweep_with_failed_runs_says_what_is_left_and_to_run_it_again(command, tmp_path):
+    done = run([*command[:2], "-m", *command[2:]], "n_per_class=1", "repeats=1", "fold=1,7")
+    assert done.returncode == 1
+    assert "error: fold=7: synthetic has the folds 1, 2, 3" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "2 jobs: 1 of 1 runs finished, 0 failed, 1 jobs impossible" in done.stdout
+    assert "(again: finished runs are kept)" in done.stdout
+
+
+@pytest.mark.parametrize("script", ["run", "maps"])
+def test_help_says_what_a_script_does_and_what_can_be_chosen(script):
+    done = run([sys.executable, str(ROOT / f"scripts/{script}.py"), "--help"])
+    assert done.returncode == 0, done.stderr
+    assert "frontend: efficient_leaf, leaf" in done.stdout
+    assert done.stdout.splitlines()[0] != ""

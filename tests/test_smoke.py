@@ -33,10 +33,10 @@ def test_a_sweep_learns_and_a_second_one_trains_nothing(tmp_path):
         "method.max_epochs=100",
     ]
     subprocess.run(sweep, check=True, cwd=ROOT)
-    first = list(Store(tmp_path / "results").lines())
+    first = list(Store(tmp_path / "results").records())
     assert len(first) == 16
     subprocess.run(sweep, check=True, cwd=ROOT)
-    assert list(Store(tmp_path / "results").lines()) == first
+    assert list(Store(tmp_path / "results").records()) == first
     subprocess.run([sys.executable, "scripts/report.py", *data], check=True, cwd=ROOT)
     cells = pd.read_csv(tmp_path / "results/tables/accuracy.csv").set_index(
         ["model", "arm", "n_per_class"]

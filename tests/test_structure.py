@@ -10,7 +10,7 @@ import pytest
     "module",
     [
         "report.figures",
-        "report.results",
+        "report.build",
         "report.page",
         "cli",
         "runner.identity",

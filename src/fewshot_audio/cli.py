@@ -1,112 +1,171 @@
-"""Commands of the scripts: composed, run, their errors told, an exit code."""
+"""Commands of the scripts: composed, run, their errors explained, an exit code."""
 
 import gc
 import logging
 import os
-import signal
 import sys
+from argparse import Namespace
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_all_start_methods, get_context
+from typing import Any
 
 import hydra
+from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from fewshot_audio.config import CONF, check_names, explain, job, machine
-from fewshot_audio.lifeline import exit_with_parent
-from fewshot_audio.sweep import swept
+from fewshot_audio import compose, config, sweep
+from fewshot_audio.processes import begin_worker
+from fewshot_audio.progress import LogAboveBar, RunBar
 from fewshot_audio.types import ConfigError, FewshotAudioError, Job, Machine
 
-SweepOfJobs = Callable[[], tuple[list[Job], Machine]]
+Sweep = tuple[list[Job], Machine]
+SweepOfJobs = Callable[[], Sweep]
 INTERRUPTED = 130  # what a shell gives a program that Ctrl-C ended
+OF_HYDRA = (HydraException, OmegaConfBaseException, YAMLError)
+MENDABLE = (FewshotAudioError, *OF_HYDRA, OSError, BrokenProcessPool)  # told without a traceback
 
 
 class Reported(Exception):
     """A command failed and has said why."""
 
 
+class Once(logging.Filter):
+    """Lets a message through once: all jobs of a sweep say the same of their data."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: set[str] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether the message is new."""
+        text = record.getMessage()
+        new = text not in self.seen
+        self.seen.add(text)
+        return new
+
+
+_bar: RunBar | None = None  # over the sweep whose jobs this process does
+
+
+def sweep_bar() -> RunBar | None:
+    """Return the bar over all jobs of a sweep, None where this process does not do them all."""
+    return _bar
+
+
 def command(
-    task: Callable[[DictConfig], bool], dry_task: Callable[[SweepOfJobs], None] | None = None
+    run: Callable[[DictConfig], bool],
+    plan: Callable[[SweepOfJobs], None] | None = None,
+    before: Callable[[list[Job], Machine], None] | None = None,
+    after: Callable[[list[Job], Machine], None] | None = None,
 ) -> None:
-    """Compose conf/config.yaml with the command line, run the task (True: all is well) and exit.
+    """Compose conf/config.yaml with the command line, run a task and exit.
 
-    A dry run of a sweep goes to `dry_task`, if there is one, all jobs at once, which takes seconds instead of minutes.
-    Exit code 0 when all is well, 1 when not, 130 after Ctrl-C; errors that a user can mend come without a traceback.
+    The exit code is 0 when all is well, 1 when not, 130 after Ctrl-C; errors that a user can mend
+    come without a traceback. A dry run of a sweep does not start its jobs one by one.
+
+    Args:
+        run: The task of one job; returns whether all is well.
+        plan: What a dry run does with all jobs of a sweep.
+        before: Called with all jobs of a sweep before the first; an error stops the sweep.
+        after: Called with all jobs after the last, also where jobs failed.
     """
-    if (
-        dry_task
-        and {"-m", "--multirun"} & set(sys.argv)
-        and "dry_run=true" in map(str.lower, sys.argv)
-    ):
-        sweep_command(dry_task)
+    arguments = _arguments()
+    if plan and arguments.multirun and "dry_run=true" in map(str.lower, arguments.overrides):
+        sweep_command(plan)
         return
-    logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr)
-    logging.getLogger("fontTools").setLevel(
-        logging.WARNING
-    )  # tells what it leaves out of every font
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions come here instead of to hydra's own printer
+    logging.basicConfig(format="%(message)s", level=logging.INFO, handlers=[LogAboveBar()])
+    for quiet in ("fontTools", "hydra"):
+        logging.getLogger(quiet).setLevel(logging.WARNING)
+    logging.getLogger("fewshot_audio.runner.plan").addFilter(Once())
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions come here instead of to Hydra's own printer
+    overrides = compose.with_searchpath(arguments.overrides, arguments.config_dir)
+    jobs = None
+    try:
+        if arguments.multirun and before and not _asks_hydra(arguments):
+            jobs = _jobs(overrides)
+            before(*jobs)
+            _begin_bar(jobs[0], overrides)
+        failed = _with_hydra(run, overrides)
+    except KeyboardInterrupt:
+        print("interrupted; finished runs are kept, the same command goes on", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+    except MENDABLE as error:
+        _complain(error, overrides)
+        sys.exit(1)
+    finally:
+        if _bar is not None:
+            _bar.close()
+    if jobs and after:
+        after(*jobs)
+    sys.exit(failed)
 
+
+def _with_hydra(run: Callable[[DictConfig], bool], overrides: Sequence[str]) -> bool:
+    """Do a task for each job under hydra.main; return whether one failed."""
     failures: list[bool] = []
 
     def checked(cfg: DictConfig) -> None:
         try:
-            check_names(cfg)
-            if not task(cfg):
-                fail()
-        except (
-            FewshotAudioError,
-            OmegaConfBaseException,
-            OSError,
-            YAMLError,
-            BrokenProcessPool,
-        ) as error:
-            print(f"error: {explain(error)}", file=sys.stderr)
-            fail()
-
-    def fail() -> None:
-        failures.append(True)
-        if (
-            HydraConfig.get().mode is RunMode.MULTIRUN
-        ):  # the launcher may run this in another process
-            raise Reported
+            if HydraConfig.get().mode is RunMode.RUN:
+                compose.check_names(cfg, overrides)
+            well = run(cfg)
+        except MENDABLE as error:
+            _complain(error, overrides)
+            well = False
+        if not well:
+            failures.append(True)
+            if HydraConfig.get().mode is RunMode.MULTIRUN:
+                raise Reported  # a launcher may do this in another process
 
     try:
-        hydra.main(config_path=str(CONF), config_name="config", version_base="1.3")(checked)()
-        sys.exit(bool(failures))
+        _hydra_main(checked)
     except Reported:
-        sys.exit(1)
-    except (HydraException, OmegaConfBaseException, YAMLError) as error:
-        print(f"error: {explain(error)}", file=sys.stderr)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        print("interrupted; finished runs are kept, the same command goes on", file=sys.stderr)
-        sys.exit(INTERRUPTED)
+        return True
+    return bool(failures)
 
 
-def sweep_command(task: Callable[[SweepOfJobs], None]) -> None:
-    """Make every job that the command line would sweep after -m, run the task on what gives them, and exit.
+def _hydra_main(task: Callable[[DictConfig], Any]) -> None:
+    OmegaConf.register_new_resolver("program", _program, replace=True)
+    hydra.main(config_path=str(compose.CONF), config_name="config", version_base="1.3")(task)()
 
-    Another process composes them; the task asks for them once it has imported torch, which takes as long. Exit code 0, or 1 after
-    an error that a user can mend, which comes without a traceback.
+
+def _program() -> str:
+    """Return what the script says of itself, for its --help."""
+    return str(getattr(sys.modules["__main__"], "__doc__", "")).strip()
+
+
+def sweep_command(task: Callable[[SweepOfJobs], None], every: str | None = None) -> None:
+    """Compose every job that the command line would sweep after -m, run a task on them and exit.
+
+    Another process composes them; the task asks for them once it has imported torch, which takes as
+    long. The exit code is 0, or 1 after an error that a user can mend.
+
+    Args:
+        task: Is called with what gives it the jobs.
+        every: A group of which every choice is taken where the command line makes none.
     """
-    gc.disable()  # such commands are short: collecting garbage takes a fifth of their time and finds none
+    arguments = _arguments()
+    if _asks_hydra(arguments):
+        _hydra_main(lambda cfg: None)
+        return
+    overrides = compose.with_searchpath(arguments.overrides, arguments.config_dir)
+    if every is not None and not any(text.startswith(f"{every}=") for text in overrides):
+        overrides.append(f"{every}={','.join(compose.choices(every, overrides))}")
+    gc.disable()  # it takes a fifth of the time of so short a command and finds nothing
     start = "fork" if "fork" in get_all_start_methods() else None
     try:
-        with ProcessPoolExecutor(1, get_context(start), _begin) as composer:
-            task(
-                composer.submit(
-                    _jobs, [word for word in sys.argv[1:] if word not in ("-m", "--multirun")]
-                ).result
-            )
+        with ProcessPoolExecutor(1, get_context(start), begin_worker) as composer:
+            task(composer.submit(_jobs, overrides).result)
         sys.stdout.flush()
-    except (FewshotAudioError, OSError, BrokenProcessPool) as error:
-        print(f"error: {explain(error)}", file=sys.stderr)
+    except MENDABLE as error:
+        _complain(error, overrides)
         sys.exit(1)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
@@ -114,24 +173,40 @@ def sweep_command(task: Callable[[SweepOfJobs], None]) -> None:
     os._exit(0)  # at once: there is nothing to put in order, for which torch takes up to a second
 
 
-def _begin() -> None:
-    """In the process that composes: leave Ctrl-C to the one that it works for, and end with it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    exit_with_parent()
-
-
-def _jobs(overrides: Sequence[str]) -> tuple[list[Job], Machine]:
-    """Overrides as after -m to every job, and where to do them. ConfigError on every mistake in them."""
-    gc.disable()
+def _jobs(overrides: Sequence[str]) -> Sweep:
+    """Return every job of a sweep, and where to do them. ConfigError on every mistake in them."""
+    jobs, machine = [], None
     try:
-        jobs, where = [], None
-        for cfg in swept(overrides):
-            jobs.append(job(cfg))
-            where = where or machine(cfg)
-        return jobs, where
-    except (
-        HydraException,
-        OmegaConfBaseException,
-        YAMLError,
-    ) as error:  # some of which do not get out of a process
-        raise ConfigError(explain(error)) from None
+        for cfg in sweep.swept(overrides):
+            jobs.append(config.job(cfg))
+            machine = machine or config.machine(cfg)
+    except OF_HYDRA as error:  # some of which do not get out of a process
+        raise ConfigError(compose.explain(error, overrides)) from None
+    assert machine is not None
+    return jobs, machine
+
+
+def _begin_bar(jobs: Sequence[Job], overrides: Sequence[str]) -> None:
+    global _bar
+    if sweep.launcher(overrides) == "BasicLauncher":
+        runs = sum(sum(job.repeats.values()) for job in jobs)
+        _bar = RunBar(f"{len(jobs)} jobs", runs)
+
+
+def _complain(error: BaseException, overrides: Sequence[str]) -> None:
+    print(f"error: {compose.explain(error, overrides)}", file=sys.stderr)
+
+
+def _arguments() -> Namespace:
+    """Return the parsed command line; put its options first, where Hydra wants them."""
+    arguments = get_args_parser().parse_intermixed_args()
+    overrides = list(arguments.overrides)
+    options = [word for word in sys.argv[1:] if word not in overrides]
+    sys.argv[1:] = [*options, *overrides]
+    return arguments
+
+
+def _asks_hydra(arguments: Namespace) -> bool:
+    """Return whether the command asks Hydra for something, as --help, instead of a task."""
+    names = ("help", "hydra_help", "cfg", "info", "shell_completion")
+    return any(getattr(arguments, name) for name in names)

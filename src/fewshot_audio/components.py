@@ -1,73 +1,105 @@
-"""Classes and functions by dotted name, called with checked arguments."""
+"""Classes and functions by dotted name, built by Hydra from checked arguments."""
 
 import difflib
+import functools
 import importlib
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cache
 from typing import Any, get_type_hints
 
-from pydantic import TypeAdapter, ValidationError
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
 
 from fewshot_audio.types import Component, ConfigError
 
 NAME, TARGET = "name", "_target_"  # keys of a component's yaml
+SPECIAL = (TARGET, "_partial_", "_convert_", "_recursive_", "_args_")  # keys that Hydra reads
 OPEN_ENDED = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 def build(component: Component, **given: Any) -> Any:
-    """A component and what only the program knows (`given`) to the object. ConfigError on a bad name or argument."""
-    return call(locate(component.target), component.arguments, component.group, given)
+    """Build a component, and those nested in its arguments, by hydra.utils.instantiate.
+
+    Args:
+        component: Dotted name and arguments; an argument with a `_target_` is built first.
+        **given: Arguments that only the program knows.
+
+    Returns:
+        The object, or a function that makes it where the component has `_partial_: true`.
+
+    Raises:
+        ConfigError: A name is not found, or an argument is unknown, missing, of another type, or
+            refused with a ValueError. It names the setting, and near matches.
+    """
+    settings = {"_convert_": "all", TARGET: component.target, **component.arguments}
+    checked = _with_checks(settings, component.group, given)
+    try:  # not as a dict, in which Hydra replaces functions by their names
+        return instantiate(OmegaConf.create(checked, flags={"allow_objects": True}))
+    except InstantiationException as error:
+        raise error.__cause__ or error from None
 
 
-def locate(target: str) -> Callable:
-    """A dotted name to the class or function. ConfigError where it does not exist."""
+def build_for(component: Component, **offered: Any) -> Any:
+    """Build a component with those of the offered values that its class or function names."""
+    parameters, _ = _signature(locate(component.target))
+    return build(component, **{k: value for k, value in offered.items() if k in parameters})
+
+
+def locate(target: str, where: str = "") -> Callable:
+    """Return the class or function of a dotted name.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    name = f"{where}.{TARGET}" if where else TARGET
     module, _, attribute = target.rpartition(".")
     try:
-        return getattr(importlib.import_module(module), attribute)
-    except (ModuleNotFoundError, AttributeError, ValueError) as error:
+        located = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
         raise ConfigError(
-            f"_target_: {target} cannot be found ({error}); expected package.module.name"
+            f"{name}: {target} cannot be found ({error}); expected package.module.name"
         ) from error
+    if not (inspect.isclass(located) or inspect.isroutine(located)):
+        kind = type(located).__name__
+        raise ConfigError(f"{name}: {target} is a {kind}; expected a class or function")
+    return located
 
 
 def call(
     factory: Callable, arguments: Mapping[str, Any], where: str, given: Mapping[str, Any]
 ) -> Any:
-    """The factory called with configured and given arguments, the former converted to their annotated types.
+    """Call a factory with configured arguments, converted to their annotated types, and given ones.
 
-    `where` is the group of the settings, empty at the top.
+    Args:
+        factory: A class or function.
+        arguments: By name, as configured.
+        where: Group of the settings, empty at the top.
+        given: Passed on as they are.
 
-    ConfigError, with the near matches, on an argument that is unknown, missing or of another type.
+    Raises:
+        ConfigError: As of `build`.
     """
     prefix = f"{where}." if where else ""
     parameters, hints = _signature(factory)
-    settable = [name for name in parameters if name not in given]
-    checked = {}
-    for name, value in arguments.items():
-        if name not in settable:
-            raise ConfigError(f"{prefix}{name}: no such setting{near(name, settable)}")
-        checked[name] = _convert(value, hints.get(name, Any), f"{prefix}{name}")
-    for name in settable:
-        if name not in checked and parameters[name].default is inspect.Parameter.empty:
+    _check_names(factory, arguments, where, given)
+    for name, parameter in parameters.items():
+        unset = name not in arguments and name not in given
+        if unset and parameter.default is inspect.Parameter.empty:
             raise ConfigError(
                 f"{prefix}{name} is not set; add {prefix}{name}=... to the command or the yaml"
             )
-    return factory(**checked, **given)
-
-
-@cache
-def _signature(factory: Callable) -> tuple[dict[str, inspect.Parameter], dict[str, Any]]:
-    """What a class or function can be given, and of which types."""
-    parameters = {
-        name: p
-        for name, p in inspect.signature(factory).parameters.items()
-        if p.kind not in OPEN_ENDED
+    checked = {
+        name: _convert(value, hints.get(name, Any), f"{prefix}{name}")
+        for name, value in arguments.items()
     }
-    return parameters, get_type_hints(
-        factory.__init__ if inspect.isclass(factory) else factory, include_extras=True
-    )
+    try:
+        return factory(**checked, **given)
+    except ValueError as error:
+        raise ConfigError(f"{where}: {error}" if where else str(error)) from error
 
 
 def defaults_of(target: str) -> dict[str, Any]:
@@ -81,14 +113,72 @@ def defaults_of(target: str) -> dict[str, Any]:
 
 
 def near(word: str, words: Iterable[str]) -> str:
-    """A phrase that proposes the words most like a misspelt one, or lists all."""
+    """Return a phrase that proposes the words most like a misspelt one, or lists all."""
     words = sorted(words)
     close = difflib.get_close_matches(word, words, n=3, cutoff=0.6)
-    return (
-        f"; did you mean {' or '.join(close)}?"
-        if close
-        else f"; there are {', '.join(words) or 'none'}"
-    )
+    if close:
+        return f"; did you mean {' or '.join(close)}?"
+    return f"; there are {', '.join(words) or 'none'}"
+
+
+def _with_checks(value: Any, where: str, given: Mapping[str, Any]) -> Any:
+    """Return settings with each `_target_` replaced by a function that checks what it is given."""
+    if isinstance(value, list | tuple):
+        return [_with_checks(item, where, {}) for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    settings = {name: _with_checks(item, f"{where}.{name}", {}) for name, item in value.items()}
+    if TARGET in value:
+        factory = locate(value[TARGET], where)
+        names = [name for name in value if name not in SPECIAL]
+        _check_names(factory, names, where, given)
+        settings[TARGET] = _checked(factory, where, given)
+    return settings
+
+
+def _checked(factory: Callable, where: str, given: Mapping[str, Any]) -> Callable:
+    @functools.wraps(factory, updated=())  # Hydra decides by the name whether it may be called
+    def checked(*positional: Any, **arguments: Any) -> Any:
+        made = functools.partial(factory, *positional) if positional else factory
+        return call(made, arguments, where, given)
+
+    return checked
+
+
+def _check_names(
+    factory: Callable, names: Collection[str], where: str, given: Collection[str]
+) -> None:
+    """ConfigError, with near matches, where an argument has a name that cannot be set."""
+    parameters, _ = _signature(factory)
+    settable = [name for name in parameters if name not in given]
+    for name in names:
+        if name not in settable and not _takes_any(factory):
+            prefix = f"{where}." if where else ""
+            raise ConfigError(f"{prefix}{name}: no such setting{near(name, settable)}")
+
+
+@cache
+def _takes_any(factory: Callable) -> bool:
+    """Return whether a class or function takes keywords of any name."""
+    kinds = [parameter.kind for parameter in inspect.signature(factory).parameters.values()]
+    return inspect.Parameter.VAR_KEYWORD in kinds
+
+
+@cache
+def _signature(factory: Callable) -> tuple[dict[str, inspect.Parameter], dict[str, Any]]:
+    """Return what a class or function can be given, and of which types."""
+    parameters = {
+        name: parameter
+        for name, parameter in inspect.signature(factory).parameters.items()
+        if parameter.kind not in OPEN_ENDED
+    }
+    annotated = factory.func if isinstance(factory, functools.partial) else factory
+    if inspect.isclass(annotated):
+        annotated = annotated.__init__
+    try:
+        return parameters, get_type_hints(annotated, include_extras=True)
+    except (NameError, TypeError):  # annotations for a type checker alone; built-in functions
+        return parameters, {}
 
 
 def _convert(value: Any, hint: Any, where: str) -> Any:
@@ -100,8 +190,10 @@ def _convert(value: Any, hint: Any, where: str) -> Any:
 
 @cache
 def _adapter(hint: Any) -> TypeAdapter:
-    """Return what checks values of a type; anything passes where pydantic does not know the type."""
-    try:
-        return TypeAdapter(hint)
-    except PydanticUserError:
-        return TypeAdapter(Any)
+    """Return what checks values of a type; where pydantic does not know it, anything passes."""
+    for config in (ConfigDict(arbitrary_types_allowed=True), None):
+        try:
+            return TypeAdapter(hint, config=config)
+        except PydanticUserError:
+            continue
+    return TypeAdapter(Any)

@@ -1,24 +1,20 @@
-"""conf/ to frozen types; beside command and sweep the only file that sees hydra or omegaconf."""
+"""Composed settings to frozen types: the door through which configuration comes in."""
 
-import errno
+import math
 import os
 import re
+import shlex
 import sys
-from collections.abc import Mapping
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import MissingMandatoryValue
 
-from fewshot_audio.components import NAME, TARGET, call, near
-from fewshot_audio.provenance import command_line
+from fewshot_audio import compose
+from fewshot_audio.components import NAME, TARGET, call
 from fewshot_audio.types import (
     Component,
     ConfigError,
@@ -31,70 +27,33 @@ from fewshot_audio.types import (
     Statistics,
 )
 
-CONF = Path(__file__).parents[2] / "conf"
-ADDED = ("study", "report")
+CONF, composed, choices = compose.CONF, compose.composed, compose.choices
+ALL = "all"  # n per class in a protocol's yaml: every training clip
+REPORT_SETTINGS = ("metric", "compare", "where", "pool", "baseline")  # of every table
 PLAIN = re.compile(r"\w[\w.+-]*")
 
 
-def composed(overrides: list[str]) -> DictConfig:
-    """conf/config.yaml with overrides as on the command line, for use outside of a command."""
-    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
-        return hydra.compose("config", overrides)
-
-
-def explain(error: BaseException) -> str:
-    """An error to what a user should read: near matches for misspelt names, a next step for a full disk."""
-    text = str(error)
-    if option := re.search(r"Could not find '(\w+)/([^']+)'", text):
-        group, name = option.groups()
-        return f"{group}={name}: no such {group}{near(name, choices(group))}"
-    if key := re.search(r"(?:Could not override|Key) '([\w./@]+)'", text):
-        names = setting_names()
-        if key[1] in ADDED:
-            return f"{key[1]}: not part of every command; write +{key[1]}=... to add it"
-        return f"{key[1]}: no such setting{' with this choice' if key[1] in names else ''}{near(key[1], names - {key[1]})}"
-    if isinstance(error, HydraException) and "LexerNoViableAlt" in text:
-        return f"{text.splitlines()[0]}; write folders in full, and quote what holds other signs: 'dataset.root=\"~data\"'"
-    if isinstance(error, MissingMandatoryValue):
-        return f"{error.full_key} is not set; add {error.full_key}=... to the command"
-    if isinstance(error, BrokenProcessPool):
-        return "a worker process was killed, often for want of memory; run the same command again, with fewer workers=..."
-    if isinstance(error, OSError):
-        step = "free space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "mend that"
-        return f"{text}; {step} and run the same command again, finished work is kept"
-    return text
-
-
-def choices(group: str) -> list[str]:
-    """What a group of conf/ can be."""
-    return sorted(file.stem for file in (CONF / group).glob("*.yaml"))
-
-
-@cache
-def setting_names() -> set[str]:
-    """Every setting that the command line may name, with any choice of the groups."""
-    names = {group.name for group in CONF.iterdir() if group.is_dir()}
-    for file in CONF.rglob("*.yaml"):
-        group = file.parent.relative_to(CONF).parts
-        if group == ("study",):  # names settings of the other files
-            continue
-        for key in OmegaConf.load(file):
-            names.add(".".join((*group, str(key))))
-    return {name for name in names if name.rpartition(".")[2] not in ("defaults", "hydra", TARGET)}
-
-
 def job(cfg: DictConfig) -> Job:
-    """The composed configuration to a job. ConfigError on a setting of the wrong type or that cannot be."""
-    plain = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
-    parts = {
-        part: component(plain[part], part) for part in ("dataset", "model", "frontend", "method")
+    """Return the job of composed settings.
+
+    Raises:
+        ConfigError: A setting is of the wrong type, or impossible.
+    """
+    plain: Any = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+    parts: dict[str, Any] = {
+        part: component(plain[part], part)
+        for part in ("dataset", "model", "frontend", "method", "features")
     }
     parts["optimizer"] = optimizer_settings(plain["optimizer"])
+    parts["metrics"] = {
+        name: component({NAME: name, **settings}, f"metrics.{name}")
+        for name, settings in plain["metrics"].items()
+    }
     mel = call(Mel, {field.name: plain[field.name] for field in fields(Mel)}, "", {})
     wanted = {key: plain[key] for key in ("n_per_class", "repeats")}
-    repeats = call(cut_schedule, wanted, "", {"schedule": plain["protocol"]["repeats"]})
+    repeats = call(cut_schedule, wanted, "", {"schedule": protocol_repeats(plain["protocol"])})
     sampling = call(Sampling, plain["sampling"], "sampling", {})
-    rest = {key: plain[key] for key in ("fold", "seed", "splits")}
+    rest = {key: plain[key] for key in ("fold", "seed", "splits", "patch_frames")}
     return call(Job, rest, "", {**parts, "mel": mel, "repeats": repeats, "sampling": sampling})
 
 
@@ -109,67 +68,84 @@ def optimizer_settings(settings: Mapping[str, Any]) -> OptimizerSettings:
         named = {NAME: str(schedule.get(TARGET)).rpartition(".")[2], **schedule}
         parts["scheduler"] = component(named, "optimizer.scheduler")
     return call(
-        OptimizerSettings, {"frontend": {}, "max_grad_norm": None, **own}, "optimizer", parts
+        OptimizerSettings,
+        {"max_grad_norm": None, **own, "frontend": own.get("frontend") or {}},
+        "optimizer",
+        parts,
     )
 
 
 def machine(cfg: DictConfig) -> Machine:
-    """The composed configuration to where and how to run."""
-    settings = {field.name: cfg[field.name] for field in fields(Machine) if field.name in cfg} | {
-        "command": _job_command()
+    """Return where and how a job of composed settings runs."""
+    settings: dict[str, Any] = {
+        field.name: cfg[field.name] for field in fields(Machine) if field.name in cfg
     }
     if HydraConfig.initialized():  # a launcher may start jobs in other folders
         started_in = Path(HydraConfig.get().runtime.cwd)
         settings |= {name: started_in / settings[name] for name in ("results", "cache")}
     workers = settings.pop("workers")
-    asked = (
-        {"builders": cores(), "workers": 1}
-        if workers is None
-        else {"builders": workers, "workers": workers}
-    )
-    return call(Machine, {**settings, **asked}, "", {})
+    settings |= {"workers": workers or 1, "builders": cores() if workers is None else workers}
+    if workers == 0:
+        raise ConfigError("workers=0: expected at least 1")
+    return call(Machine, {**settings, "command": _job_command()}, "", {})
 
 
 def _job_command() -> str:
-    """The command that does the present job alone, wherever a launcher does it."""
-    return command_line(
-        "run.py", HydraConfig.get().overrides.task if HydraConfig.initialized() else sys.argv[1:]
-    )
+    """Return the command that does the present job alone, wherever a launcher does it."""
+    if HydraConfig.initialized():
+        return command_line("run.py", HydraConfig.get().overrides.task)
+    return command_line("run.py", sys.argv[1:])
+
+
+def command_line(script: str, words: Sequence[str]) -> str:
+    """Return a script of this project with its arguments, without folders of the user's machine."""
+    public = [re.sub(r"=[~/].*", "=...", word) for word in words]
+    return shlex.join(["python", f"scripts/{script}", *public])
 
 
 def cores() -> int:
-    """Processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Return the number of processor cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def reporting(cfg: DictConfig) -> ReportSettings:
-    """The composed configuration to what to show of which runs. ConfigError where a folder of also=[...] holds none."""
-    plain = OmegaConf.to_container(cfg, resolve=True)
+    """Return what to show of which runs.
+
+    Raises:
+        ConfigError: A setting is of the wrong type, or a folder of also=[...] holds no runs.
+    """
+    plain: Any = OmegaConf.to_container(cfg, resolve=True)
     settings = {name: plain[name] for name in ("results", "also", "partial", "published", "show")}
-    how, schedule = (
-        call(Statistics, plain["statistics"], "statistics", {}),
-        plain["protocol"]["repeats"],
-    )
-    found: ReportSettings = call(
-        ReportSettings, {**settings, "schedule": schedule}, "", {"how": how}
-    )
-    if absent := [str(folder) for folder in found.also if not (folder / "runs").is_dir()]:
+    settings |= {name: plain["report"][name] for name in REPORT_SETTINGS}
+    settings["schedule"] = {}
+    if plain["n_per_class"] is not None or plain["repeats"] is not None:
+        chosen = {name: plain[name] for name in ("n_per_class", "repeats")}
+        schedule = protocol_repeats(plain["protocol"])
+        settings["schedule"] = call(cut_schedule, chosen, "", {"schedule": schedule})
+    how = call(Statistics, plain["statistics"], "statistics", {})
+    report: ReportSettings = call(ReportSettings, settings, "", {"how": how})
+    if absent := [str(folder) for folder in report.also if not (folder / "runs").is_dir()]:
         raise ConfigError(
-            f"also: no runs/ in {', '.join(absent)}; name results folders, as in also=[other/results]"
+            f"also: no runs/ in {', '.join(absent)}; name results folders, as in also=[other]"
         )
-    return found
+    return report
 
 
 def reports(cfg: DictConfig) -> list[Component]:
-    """The tables of +report=NAME, or without it those of every file in conf/report."""
-    if cfg.get("report") is not None:
-        return [component(OmegaConf.to_container(cfg.report, resolve=True), "report")]
-    files = sorted((CONF / "report").glob("*.yaml"))
-    return [component(OmegaConf.to_container(OmegaConf.load(file)), file.stem) for file in files]
+    """Return the table of +report=NAME, or without it those of every file in conf/report."""
+    if TARGET in cfg.report:
+        plain: Any = OmegaConf.to_container(cfg.report, resolve=True)
+        own = {name: value for name, value in plain.items() if name not in REPORT_SETTINGS}
+        return [component(own, "report")]
+    files = compose.files_of("report", compose.overrides_of_command())
+    tables: dict[str, Any] = {name: OmegaConf.to_container(file) for name, file in files.items()}
+    return [component(table, name) for name, table in tables.items()]
 
 
 def component(settings: Mapping[str, Any], where: str) -> Component:
-    """A mapping with a name, a _target_ and arguments to a component."""
+    """Return the component of a mapping with a name, a `_target_` and arguments."""
     rest = {key: value for key, value in settings.items() if key not in (NAME, TARGET)}
     if absent := [key for key in (NAME, TARGET) if key not in settings]:
         raise ConfigError(f"{where}: {' and '.join(absent)} must be set in its yaml")
@@ -180,38 +156,36 @@ def component(settings: Mapping[str, Any], where: str) -> Component:
     return Component(where, settings[NAME], settings[TARGET], rest)
 
 
-def check_names(cfg: DictConfig) -> None:
-    """ConfigError, with near matches, where a setting was added (+name=...) that is not one of conf/; or a study sets none."""
-    if "study" in cfg:
-        raise ConfigError(
-            "study: its yaml sets nothing; let its first line be '# @package _global_'"
-        )
-    known = setting_names()
-    for key in cfg:
-        if str(key) not in known:
-            raise ConfigError(f"{key}: no such setting{near(str(key), known)}")
+def protocol_repeats(protocol: Mapping[str, Any]) -> dict[int | None, int]:
+    """Return the repeats m for each n per class of a protocol, None standing for all clips."""
+    return {None if n == ALL else n: m for n, m in protocol["repeats"].items()}
 
 
 def cut_schedule(
-    schedule: Mapping[int, int], n_per_class: int | list[int] | None, repeats: int | None
-) -> dict[int, int]:
-    """The schedule n -> m, cut to the n that are wanted, with another m where one is given. ConfigError on an impossible one."""
-    chosen = (
-        list(schedule)
-        if n_per_class is None
-        else [n_per_class]
-        if isinstance(n_per_class, int)
-        else n_per_class
-    )
+    schedule: Mapping[int | None, int],
+    n_per_class: int | list[int] | None,
+    repeats: int | None,
+) -> dict[int | None, int]:
+    """Return the repeats of the chosen n per class, another m for all of them where one is given.
+
+    Raises:
+        ConfigError: No n is chosen, or one that the protocol has not, or m is below 1.
+    """
+    chosen: list[int | None] = list(schedule)
+    if n_per_class is not None:
+        chosen = [n_per_class] if isinstance(n_per_class, int) else list(n_per_class)
     if not chosen:
         raise ConfigError("n_per_class=[]: expected at least one number")
+    known = ", ".join("all" if n is None else str(n) for n in schedule)
     for n in chosen:
-        if n < 1:
+        if n is not None and n < 1:
             raise ConfigError(f"n_per_class={n}: expected whole numbers from 1")
-        if repeats is None and n not in schedule:
+        if n not in schedule and (repeats is None or None in schedule):
             raise ConfigError(
-                f"n_per_class={n}: the schedule has n {sorted(schedule)}; choose from these, or give repeats=m"
+                f"n_per_class={n}: the protocol has n = {known}; choose from these, or another "
+                "protocol, or give repeats=m"
             )
     if repeats is not None and repeats < 1:
         raise ConfigError(f"repeats={repeats}: expected at least 1")
-    return {n: repeats or schedule[n] for n in chosen}
+    ordered = sorted(chosen, key=lambda n: n or math.inf)
+    return {n: repeats or schedule[n] for n in ordered}

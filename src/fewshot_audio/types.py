@@ -31,17 +31,38 @@ class NoRunsError(StoreError):
 
 @dataclass(frozen=True)
 class Clip:
-    """One labelled file. `path` is relative to the dataset's root and is the clip's identity."""
+    """One audio file with its labels.
+
+    Args:
+        path: Path relative to the dataset's root; it identifies the clip.
+        labels: Indices of its classes; one in most datasets.
+        fold: Number of the dataset's own fold that the clip is in, 0 where there are none.
+        group: Recording, speaker or location: clips of one group are alike.
+    """
 
     path: str
-    label: int
+    labels: tuple[int, ...]
     fold: int
-    group: str  # a recording, speaker or location: clips of one group are alike
+    group: str
+
+    @property
+    def label(self) -> int:
+        """The only label.
+
+        Raises:
+            DataError: The clip has none or several.
+        """
+        if len(self.labels) != 1:
+            raise DataError(
+                f"{self.path} has {len(self.labels)} labels, expected one; choose a method and "
+                "metrics for several labels per clip"
+            )
+        return self.labels[0]
 
 
 @dataclass(frozen=True)
 class Fold:
-    """What trains, what validates and what tests; each sorted by path."""
+    """Which clips train, which test and which validate; each sorted by path."""
 
     number: int
     train: tuple[Clip, ...]
@@ -50,58 +71,109 @@ class Fold:
 
     @cached_property
     def digest(self) -> str:
-        """The first 16 hexadecimal digits of the SHA-256 over all clips with their labels and groups."""
-        splits = (
-            [[clip.path, clip.label, clip.group] for clip in self.train],
-            [[clip.path, clip.label, clip.group] for clip in self.valid],
-            [[clip.path, clip.label, clip.group] for clip in self.test],
-        )
-        return hashlib.sha256(json.dumps(splits).encode()).hexdigest()[:16]
+        """Digest of the clips that train and that test: 16 hexadecimal digits."""
+        return _digest_of_clips(self.train, (), self.test)
+
+    @cached_property
+    def digest_with_valid(self) -> str:
+        """The same with the clips that validate, for results that depend on them."""
+        return _digest_of_clips(self.train, self.valid, self.test)
+
+
+def _digest_of_clips(*splits: tuple[Clip, ...]) -> str:
+    """Return the start of the SHA-256 over paths, labels and groups."""
+    rows = [[[clip.path, _plain(clip.labels), clip.group] for clip in clips] for clips in splits]
+    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
+
+
+def _plain(labels: tuple[int, ...]) -> int | list[int]:
+    return labels[0] if len(labels) == 1 else list(labels)
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """All clips of a dataset as its folds, and what a reader of the results must know about them (`notes`)."""
+    """All clips of a dataset in its folds.
+
+    Args:
+        name: Name in tables, file names and seeds.
+        root: Folder that the clips' paths are relative to.
+        classes: Names of the classes; a label is an index into them.
+        folds: The dataset's splits into clips that train, validate and test.
+        notes: What a reader of the results must know, as "only folds 1, 2 of 10".
+        leak_unit: What a group is: "recording", "speaker", "location".
+        multi_label: Whether a clip may have several labels, or none.
+        allow_silent: Whether clips whose samples are all zero are accepted.
+
+    Raises:
+        DataError: There is no fold, or a clip has labels that the dataset does not allow.
+    """
 
     name: str
     root: Path
     classes: tuple[str, ...]
     folds: tuple[Fold, ...]
     notes: tuple[str, ...] = ()
+    leak_unit: str = "recording"
+    multi_label: bool = False
+    allow_silent: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.folds:
+            raise DataError(f"{self.name}: a dataset needs at least one fold, found none")
+        known = set(range(len(self.classes)))
+        for clip in self.clips:
+            if not known.issuperset(clip.labels):
+                raise DataError(
+                    f"{self.name}: {clip.path} has the labels {clip.labels}, expected indices of "
+                    f"the {len(self.classes)} classes"
+                )
+            if len(clip.labels) != 1 and not self.multi_label:
+                raise DataError(
+                    f"{self.name}: {clip.path} has {len(clip.labels)} labels, expected one; "
+                    "a dataset with several labels per clip sets multi_label=True"
+                )
 
     @cached_property
     def clips(self) -> tuple[Clip, ...]:
         """Every clip of every fold once, sorted by path."""
-        return tuple(
-            sorted(
-                {clip for fold in self.folds for clip in fold.train + fold.valid + fold.test},
-                key=lambda clip: clip.path,
-            )
-        )
+        clips = {clip for fold in self.folds for clip in fold.train + fold.valid + fold.test}
+        return tuple(sorted(clips, key=lambda clip: clip.path))
 
     def fold(self, number: int) -> Fold:
-        """The fold with that number. ConfigError where there is none."""
+        """Return the fold with a number.
+
+        Raises:
+            ConfigError: There is no such fold.
+        """
         for fold in self.folds:
             if fold.number == number:
                 return fold
-        raise ConfigError(
-            f"fold={number}: {self.name} has the folds {', '.join(str(fold.number) for fold in self.folds)}"
-        )
+        numbers = ", ".join(str(fold.number) for fold in self.folds)
+        raise ConfigError(f"fold={number}: {self.name} has the folds {numbers}")
 
 
 @dataclass(frozen=True)
 class FewShotSplit:
-    """One draw: the clips that train, the clips that test; the same for every model and frontend."""
+    """Which clips train and test in one repeat; the same for every model and frontend.
 
-    n_per_class: int
-    repeat: int  # 1 ... m
+    Args:
+        n_per_class: Training clips per class; None: all.
+        repeat: 1 ... m.
+        train: Clips that train, in the order in which they were drawn.
+        test: Clips that test.
+        valid: Clips that validate; none in a few-shot split.
+    """
+
+    n_per_class: int | None
+    repeat: int
     train: tuple[Clip, ...]
     test: tuple[Clip, ...]
+    valid: tuple[Clip, ...] = ()
 
 
 @dataclass(frozen=True)
 class Component:
-    """A class or function by its dotted name, with its arguments: the choice made in a group of conf/."""
+    """A choice of a group of conf/: a class or function by its dotted name, with arguments."""
 
     group: str  # dataset, model, frontend, method, optimizer, report
     name: str
@@ -117,15 +189,18 @@ def _check_positive(**numbers: int) -> None:
 
 @dataclass(frozen=True)
 class Mel:
-    """The mel spectrogram's settings: Hz, samples, samples."""
+    """Settings of the mel spectrogram: rate (Hz), FFT size and hop (samples), padding, bands."""
 
     sample_rate: int
     n_fft: int
     hop: int
     pad_mode: Literal["reflect", "constant"]
+    n_bands: int = 128
 
-    def __post_init__(self):
-        _check_positive(sample_rate=self.sample_rate, n_fft=self.n_fft, hop=self.hop)
+    def __post_init__(self) -> None:
+        _check_positive(
+            sample_rate=self.sample_rate, n_fft=self.n_fft, hop=self.hop, n_bands=self.n_bands
+        )
 
 
 @dataclass(frozen=True)
@@ -144,7 +219,7 @@ class OptimizerSettings:
     scheduler: Component | None
     max_grad_norm: float | None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.max_grad_norm is not None and not self.max_grad_norm > 0:
             raise ConfigError(
                 f"optimizer.max_grad_norm={self.max_grad_norm}: expected a number above 0, or null"
@@ -153,14 +228,14 @@ class OptimizerSettings:
 
 @dataclass(frozen=True)
 class Sampling:
-    """How a class's training clips are drawn: clip by clip, or at most one of a recording while there are enough."""
+    """How training clips are drawn: clip by clip, or one of each group while there are enough."""
 
     by: Literal["clip", "group"]
 
 
 @dataclass(frozen=True)
 class Job:
-    """Dataset x fold x model x frontend, with all its n and repeats: every setting that can change a result."""
+    """Every setting that can change a result, of one dataset, fold, model and frontend."""
 
     dataset: Component
     fold: int
@@ -168,50 +243,70 @@ class Job:
     frontend: Component
     method: Component
     optimizer: OptimizerSettings
+    metrics: Mapping[str, Component]  # by the name that results have
     mel: Mel
-    repeats: Mapping[int, int]  # n per class -> m
+    patch_frames: int  # frames of a patch
+    repeats: Mapping[int | None, int]  # n per class -> m; None: all training clips
     seed: int
     sampling: Sampling
     splits: Path | None  # a CSV of few-shot splits to use instead of seeded ones
+    features: Component  # how waveforms and mel spectrograms are computed
+
+    def __post_init__(self) -> None:
+        _check_positive(patch_frames=self.patch_frames)
 
 
 @dataclass(frozen=True)
 class Machine:
-    """Where and how a job runs: nothing here can change a result beyond rounding."""
+    """Where and how a job runs; nothing here can change a result beyond rounding.
+
+    Args:
+        results: Folder of the results.
+        cache: Folder of feature caches.
+        accelerator: What trains.
+        threads: Threads of torch, shared among the workers.
+        builders: Processes that build a feature cache.
+        workers: Processes that train, this one if it is one.
+        stack: Runs trained together; None: 1 on a CPU, on a GPU what its memory takes.
+        max_jobs: Jobs that work at the same time on a machine, the others wait; None: all.
+        missing_folds: What becomes of a job whose dataset has not its fold.
+        keep_memory: Whether freed memory is kept for reuse.
+        retry_failed: Whether runs that failed before are tried again.
+        dry_run: Whether to say only what would be done.
+        command: The command that does the job.
+    """
 
     results: Path
     cache: Path
     accelerator: Literal["auto", "cpu", "gpu"]
-    threads: int  # of torch, shared among the workers
-    builders: int  # processes that build a bank
-    workers: int  # processes that train, this one if it is one
-    stack: int | None  # runs trained together; None: 1 on a CPU, on a GPU what its memory takes
-    at_once: (
-        int | None
-    )  # jobs of one machine that work at the same time, the others wait; None: all
-    absent_folds: Literal["error", "skip"]  # what a job is whose dataset has not its fold
+    threads: int
+    builders: int
+    workers: int
+    stack: int | None
+    max_jobs: int | None
+    missing_folds: Literal["error", "skip"]
     keep_memory: bool
     retry_failed: bool
     dry_run: bool
-    command: str  # that does the job
+    command: str
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _check_positive(threads=self.threads, workers=self.workers)
-        limits = {"stack": self.stack, "at_once": self.at_once}
+        limits = {"stack": self.stack, "max_jobs": self.max_jobs}
         _check_positive(**{name: limit for name, limit in limits.items() if limit is not None})
 
 
 @dataclass(frozen=True)
 class Statistics:
-    """How sure answers are: what intervals are over, how they are made, and what is as good as no difference."""
+    """How sure answers are: what intervals are over, how they are made, what counts as none."""
 
-    unit: Literal["fold", "draw"]
+    unit: Literal["fold", "split"]
     interval: Literal["t", "bootstrap"]
     test: Literal["t", "wilcoxon"]
     confidence: float
-    margin: float  # share of 1
+    margin: float  # in units of the metric: 0.01 is a point of accuracy
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not (0 < self.confidence < 1 and self.margin > 0):
             found = f"confidence={self.confidence}, margin={self.margin}"
             raise ConfigError(
@@ -221,22 +316,42 @@ class Statistics:
 
 @dataclass(frozen=True)
 class ReportSettings:
-    """What is shown of which runs, and how sure it is."""
+    """What is shown of which runs, and how sure it is.
+
+    Args:
+        results: A results folder, or a folder of results folders.
+        also: Folders whose runs count as those of `results`.
+        partial: Whether tables are made of an incomplete grid.
+        published: A CSV of published numbers.
+        show: What is written.
+        how: How sure the answers are.
+        schedule: Repeats by n per class (None: all clips) of a complete study, if it is known.
+        metric: Name of the metric; None: accuracy, or the first that there is.
+        compare: The setting whose values are the rows, by its dotted name.
+        where: Settings of the runs that are reported, by dotted names, each a value or several.
+        pool: Settings that may differ as if they were further repeats.
+        baseline: What the others are compared with; None: log_eps, or the first that there is.
+    """
 
     results: Path
-    also: tuple[Path, ...]  # whose runs count as those of `results`
+    also: tuple[Path, ...]
     partial: bool
     published: Path | None
     show: frozenset[Literal["tables", "figures", "page"]]
     how: Statistics
-    schedule: Mapping[int, int]  # n per class -> m, of a complete study
+    schedule: Mapping[int | None, int]
+    metric: str | None = None
+    compare: str = "frontend"
+    where: Mapping[str, Any] | None = None
+    pool: tuple[str, ...] = ()
+    baseline: str | None = None
 
 
 @dataclass(frozen=True)
 class RunSpec:
-    """One training of one model with one frontend on one task; `identity` is all that its result depends on."""
+    """One training on one few-shot split; its result depends on `identity` alone."""
 
-    n_per_class: int
+    n_per_class: int | None
     repeat: int
     identity: Mapping[str, Any]
     key: str

@@ -1,4 +1,4 @@
-"""Runs tried: what a job has opened, a stack of its runs to lines, and why one failed."""
+"""Runs tried: what a job has opened, a stack of its runs to records, and why one failed."""
 
 import errno
 import gc
@@ -8,7 +8,6 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable, Sequence
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -16,14 +15,15 @@ from typing import Any
 
 import torch
 
-from fewshot_audio import processes as process
 from fewshot_audio.datasets.splits import split_digest
 from fewshot_audio.features.cache import open_cache
-from fewshot_audio.provenance import provenance
+from fewshot_audio.records import FAILED, FINISHED, SCHEMA, Record, encoded
+from fewshot_audio.runner.environment import provenance, set_up
 from fewshot_audio.runner.identity import run_specs
-from fewshot_audio.runner.plan import Planner, silent_allowed, transform_of
-from fewshot_audio.runner.store import FAILED, FINISHED, SCHEMA, Line, encoded
-from fewshot_audio.training.run import JobData, Trained, scored, train
+from fewshot_audio.runner.plan import Planner, transform_of
+from fewshot_audio.runner.workers import WorkerKilled
+from fewshot_audio.training.prepare import JobData
+from fewshot_audio.training.run import Trained, scored, train
 from fewshot_audio.types import DataError, Job, Machine, RunSpec
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class OpenJob:
 
     job: Job
     machine: Machine
-    material: JobData
+    data: JobData
     specs: Sequence[RunSpec]
 
     @property
@@ -55,41 +55,14 @@ class OpenJob:
         """Threads of torch that each worker has."""
         return max(1, self.machine.threads // self.machine.workers)
 
-    @property
     def pickled(self) -> bytes:
-        """The same for another process, which needs neither the dataset nor a look at the whole bank."""
+        """Return the same for a worker, which does not open the data again."""
         return pickle.dumps(replace(self, machine=replace(self.machine, threads=self.threads)))
 
 
-def opened(job: Job, machine: Machine) -> OpenJob:
-    """A job's data, its bank built where it is not there, and all its runs."""
-    dataset, draws = Planner().data(job)
-    bank = open_cache(
-        dataset, transform_of(job), machine.cache, machine.builders, silent_allowed(job)
-    )
-    return OpenJob(
-        job,
-        machine,
-        JobData(dataset, draws, bank),
-        run_specs(job, dataset.fold(job.fold), bank.key, draws.digest),
-    )
-
-
-def attempt_apart(pickled: bytes, specs: Sequence[RunSpec]) -> list[Line]:
-    """`attempt` in a worker process."""
-    return attempt(_opened_apart(pickled), specs)
-
-
-@lru_cache(maxsize=1)
-def _opened_apart(pickled: bytes) -> OpenJob:
-    here: OpenJob = pickle.loads(pickled)
-    process.set_up(here.machine.threads, here.machine.keep_memory)
-    return here
-
-
 @dataclass(frozen=True)
-class Tried:
-    """What came of a call: a result or an error, the warnings on the way, and how long it took (s)."""
+class Attempt:
+    """What came of a call: a result or an error, the warnings on the way, and its seconds."""
 
     result: Any
     error: Exception | None
@@ -97,28 +70,50 @@ class Tried:
     seconds: float
 
 
-def attempt(here: OpenJob, specs: Sequence[RunSpec]) -> list[Line]:
-    """Train runs of one n as a stack, and score them: the lines to store.
+def open_job(job: Job, machine: Machine) -> OpenJob:
+    """Return a job with its data and runs; its feature cache is built where it is not there."""
+    dataset, splits = Planner().data(job)
+    features = open_cache(dataset, transform_of(job), machine.cache, machine.builders)
+    specs = run_specs(job, dataset.fold(job.fold), features.key, splits.digest)
+    return OpenJob(job, machine, JobData(dataset, splits, features), specs)
 
-    Where the training fails, the stack's halves are tried, so that memory suffices or only the run at fault is recorded as
-    failed; a run that fails when it is scored costs no other.
+
+def attempt_in_worker(pickled: bytes, specs: Sequence[RunSpec]) -> list[Record]:
+    """Do the same as `attempt`, in a worker process."""
+    return attempt(_unpickled(pickled), specs)
+
+
+@lru_cache(maxsize=1)
+def _unpickled(pickled: bytes) -> OpenJob:
+    opened: OpenJob = pickle.loads(pickled)
+    set_up(opened.machine.threads, opened.machine.keep_memory)
+    return opened
+
+
+def attempt(opened: OpenJob, specs: Sequence[RunSpec]) -> list[Record]:
+    """Train runs of one n as a stack, and score them.
+
+    Where the training fails, the stack's halves are tried, so that memory suffices or only the run
+    at fault is recorded as failed; a run that fails when it is scored costs no other.
+
+    Returns:
+        The records to store, one for each run.
     """
-    started, repeats = now(), [spec.identity["repeat"] for spec in specs]
-    training = _tried(
-        train, here.job, here.material, specs[0].n_per_class, repeats, here.machine.accelerator
-    )
+    started = now()
+    repeats = [spec.repeat for spec in specs]
+    n_per_class, accelerator = specs[0].n_per_class, opened.machine.accelerator
+    training = _try(train, opened.job, opened.data, n_per_class, repeats, accelerator)
     if training.error is None:
-        return [
-            _scored(here, spec, started, training, run)
-            for spec, run in zip(specs, training.result, strict=True)
-        ]
+        pairs = zip(specs, training.result, strict=True)
+        return [_score(opened, spec, started, training, run) for spec, run in pairs]
     if len(specs) == 1:
-        told = {"warnings": list(training.warnings), "seconds": {"train": training.seconds}}
-        return [failed_line(here, specs[0], started, training.error) | told]
+        record = failed_record(opened, specs[0], started, training.error)
+        seconds = {"train": training.seconds}
+        return [{**record, "warnings": list(training.warnings), "seconds": seconds}]
     log.warning(
         "a stack of %d runs failed (%s: %s); its halves are tried",
         len(specs),
-        cause(training.error),
+        cause_of(training.error),
         training.error,
     )
     del training  # whose error holds what the failed stack held
@@ -126,92 +121,92 @@ def attempt(here: OpenJob, specs: Sequence[RunSpec]) -> list[Line]:
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
     half = len(specs) // 2
-    return attempt(here, specs[:half]) + attempt(here, specs[half:])
+    return attempt(opened, specs[:half]) + attempt(opened, specs[half:])
 
 
-def _scored(here: OpenJob, spec: RunSpec, started: str, training: Tried, trained: Trained) -> Line:
-    """A trained run's line."""
-    scoring = _tried(_fields, trained, here.material)
-    told = {
-        "stack_size": trained.stack,
-        "warnings": list(dict.fromkeys(training.warnings + scoring.warnings)),
-    }
-    if scoring.error is None:
-        if nan_clips := scoring.result["unscored_clips"]:
-            told["warnings"].append(f"no finite score for {nan_clips} clips, which count as wrong")
-        return {**_about(here, spec, started), "status": FINISHED, **scoring.result, **told}
-    seconds = {"train": trained.run.watch.seconds["train"], "score": scoring.seconds}
-    return failed_line(here, spec, started, scoring.error) | told | {"seconds": seconds}
+def _score(
+    opened: OpenJob, spec: RunSpec, started: str, training: Attempt, trained: Trained
+) -> Record:
+    """Score a trained run and return its record."""
+    scoring = _try(_storable_scores, trained, opened.data)
+    messages = list(dict.fromkeys(training.warnings + scoring.warnings))
+    common = {"stack_size": trained.stack, "warnings": messages}
+    if scoring.error is not None:
+        seconds = {"train": trained.run.watch.seconds["train"], "score": scoring.seconds}
+        record = failed_record(opened, spec, started, scoring.error)
+        return {**record, **common, "seconds": seconds}
+    if unscored := scoring.result["unscored_clips"]:
+        messages.append(f"no finite score for {unscored} clips, which count as wrong")
+    return {**_about(opened, spec, started), "status": FINISHED, **scoring.result, **common}
 
 
-def _fields(trained: Trained, material: JobData) -> dict[str, Any]:
-    found = scored(trained, material)
-    encoded([found])  # a frontend may report what cannot be stored
-    return found
+def _storable_scores(trained: Trained, data: JobData) -> dict[str, Any]:
+    fields = scored(trained, data)
+    encoded([fields])  # a frontend may report what cannot be stored
+    return fields
 
 
-def _tried(function: Callable, *arguments: Any) -> Tried:
-    """A call that may fail: the one place where a failure of any kind is recorded instead of ending the job."""
+def _try(function: Callable, *arguments: Any) -> Attempt:
+    """Make a call that may fail: the one place where a failure does not end the job."""
     start, result, error = time.perf_counter(), None, None
     with warnings.catch_warnings(record=True) as caught:
         try:
             result = function(*arguments)
         except Exception as failure:
             error = failure
-    said = dict.fromkeys(str(each.message) for each in caught)
-    return Tried(result, error, tuple(said), round(time.perf_counter() - start, 4))
+    messages = dict.fromkeys(str(warning.message) for warning in caught)
+    return Attempt(result, error, tuple(messages), round(time.perf_counter() - start, 4))
 
 
-def failed_line(here: OpenJob, spec: RunSpec, started: str, error: BaseException) -> Line:
-    """The line of a run that failed: why, what helps, and its traceback."""
-    why = cause(error)
-    what = {
-        "cause": why,
-        "error": "; ".join(
-            [f"{type(error).__name__}: {error}", *([ADVICE[why]] if why in ADVICE else [])]
-        ),
-    }
-    drawn = {
-        "few_shot_split": split_digest(here.material.draws.task(spec.n_per_class, spec.repeat))
-    }
-    none = here.machine.accelerator == "cpu" or not torch.accelerator.is_available()
-    device = "cpu" if none else str(torch.accelerator.current_accelerator())
-    told = {"status": FAILED, "stack_size": 1, "device": device, "warnings": [], **what, **drawn}
+def failed_record(opened: OpenJob, spec: RunSpec, started: str, error: BaseException) -> Record:
+    """Return the record of a run that failed: why, what helps, and the traceback."""
+    cause = cause_of(error)
+    text = f"{type(error).__name__}: {error}"
+    if cause in ADVICE:
+        text = f"{text}; {ADVICE[cause]}"
+    split = opened.data.splits.split(spec.n_per_class, spec.repeat)
+    device = "cpu"
+    if opened.machine.accelerator != "cpu" and torch.accelerator.is_available():
+        device = str(torch.accelerator.current_accelerator())
     return {
-        **_about(here, spec, started),
-        **told,
+        **_about(opened, spec, started),
+        "status": FAILED,
+        "stack_size": 1,
+        "device": device,
+        "warnings": [],
+        "cause": cause,
+        "error": text,
+        "few_shot_split": split_digest(split),
         "traceback": "".join(traceback.format_exception(error)),
     }
 
 
-def cause(error: BaseException) -> str:
-    """What kind of failure it was, for a user who asks what to change."""
-    if isinstance(error, BrokenProcessPool):
+def cause_of(error: BaseException) -> str:
+    """Return what kind of failure it was, for a user who asks what to change."""
+    text = str(error).lower()
+    if isinstance(error, WorkerKilled):
         return "worker killed"
-    if isinstance(error, MemoryError) or any(text in str(error).lower() for text in OUT_OF_MEMORY):
+    if isinstance(error, MemoryError) or any(sign in text for sign in OUT_OF_MEMORY):
         return "out of memory"
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "disk full"
     return "data" if isinstance(error, OSError | DataError) else "error"
 
 
-def _about(here: OpenJob, spec: RunSpec, started: str) -> dict[str, Any]:
-    """What is known of a run whatever comes of it."""
-    told = {
+def _about(opened: OpenJob, spec: RunSpec, started: str) -> Record:
+    """Return what is known of a run whatever comes of it."""
+    return {
         "schema": SCHEMA,
         "key": spec.key,
         "started": started,
         "stopped": now(),
         "identity": spec.identity,
-    }
-    return {
-        **told,
         "threads": torch.get_num_threads(),
-        "command": here.machine.command,
+        "command": opened.machine.command,
         **provenance(),
     }
 
 
 def now() -> str:
-    """The time, as lines hold it."""
+    """Return the time as records hold it."""
     return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,29 +1,32 @@
-"""A job's missing runs done: claimed file by file, trained in stacks, here or in worker processes, each stored at once."""
+"""A job's missing runs done, in this process or in workers, each stored at once."""
 
 import logging
-from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Container, Iterator, Sequence
-from concurrent.futures import Future
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Collection, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from itertools import chain, groupby
-from pathlib import Path
-from statistics import fmean
 
 import torch
-from filelock import FileLock, Timeout
-from tqdm import tqdm
 
-from fewshot_audio import processes as process
-from fewshot_audio.provenance import CHANGED, provenance, state
-from fewshot_audio.runner.attempt import OpenJob, attempt, attempt_apart, failed_line, now, opened
+from fewshot_audio import processes, progress
+from fewshot_audio.progress import RunBar
+from fewshot_audio.records import FAILED, FINISHED, Record
+from fewshot_audio.runner.attempt import (
+    OpenJob,
+    attempt,
+    attempt_in_worker,
+    failed_record,
+    now,
+    open_job,
+)
+from fewshot_audio.runner.environment import set_up
 from fewshot_audio.runner.identity import missing
+from fewshot_audio.runner.messages import log_plan, log_problems, means
 from fewshot_audio.runner.plan import Planner, title
-from fewshot_audio.runner.store import FAILED, FINISHED, Line, Store
-from fewshot_audio.runner.workers import Apart, Here, in_turn
+from fewshot_audio.runner.queue import Queue, Stack
+from fewshot_audio.runner.store import Store
+from fewshot_audio.runner.workers import EpochFinished, Outcome, Worker, WorkerKilled, with_news
 from fewshot_audio.training.run import max_stack_size
 from fewshot_audio.types import ConfigError, Job, Machine, RunSpec
 
@@ -32,234 +35,169 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class JobResult:
-    """What a job came to: runs asked for, finished before, trained now; lines of failed ones, of those left alone."""
+    """What a job came to.
 
-    asked: int
-    finished_before: int
-    trained: int
-    failed: tuple[Line, ...]
-    left: tuple[Line, ...]
+    Args:
+        asked: Number of runs.
+        finished_before: Of them, finished when the job began.
+        trained: Of them, finished by this job.
+        failed: Records of runs that failed.
+        left: Records of runs that failed before and were not tried again.
+    """
 
-
-@dataclass
-class Claim:
-    """A file whose lock is held until the last of its stacks is stored."""
-
-    file: Path
-    lock: FileLock
-    stacks: int
-
-
-Claimed = tuple[Claim, list[RunSpec]]  # a stack of runs of a locked file
+    asked: int = 0
+    finished_before: int = 0
+    trained: int = 0
+    failed: tuple[Record, ...] = ()
+    left: tuple[Record, ...] = ()
 
 
-def run(job: Job, machine: Machine) -> JobResult:
-    """Train, score and store every run of the job that is not finished yet. A run that fails is recorded; the rest go on."""
-    process.set_up(machine.threads, machine.keep_memory)
-    process.catch_interrupts()
+def run(job: Job, machine: Machine, bar: RunBar | None = None) -> JobResult:
+    """Train, score and store every run of the job that is not finished yet.
+
+    A run that fails is recorded; the rest go on.
+
+    Args:
+        job: The settings.
+        machine: Where and how.
+        bar: A bar over the runs of several jobs; None: one of this job's own.
+
+    Raises:
+        ConfigError: A setting is impossible.
+        DataError: The dataset cannot be read.
+        StoreError: Results cannot be read or written.
+    """
+    set_up(machine.threads, machine.keep_memory)
+    processes.catch_interrupts()
     if machine.accelerator == "gpu" and not torch.accelerator.is_available():
-        raise ConfigError("accelerator=gpu: torch finds none here; choose auto or cpu")
-    store = Store(machine.results)
+        raise ConfigError("accelerator=gpu: torch finds none; choose auto or cpu")
     if not Planner().present([job], machine):
         log.info("%s: no such fold, nothing to do", title(job))
-        return JobResult(0, 0, 0, (), ())
-    here = opened(job, machine)
+        return JobResult()
+    store, opened = Store(machine.results), open_job(job, machine)
     stored = list(store.brief())
-    finished = {line["key"]: state(line) for line in stored if line["status"] == FINISHED}
-    unfinished = missing(here.specs, finished)
-    todo = (
-        unfinished
-        if machine.retry_failed
-        else missing(unfinished, {line["key"] for line in stored})
-    )
-    asked, before, leave = (
-        len(here.specs),
-        len(here.specs) - len(unfinished),
-        len(unfinished) - len(todo),
-    )
-    log.info(
-        "%s: %d runs, %d finished%s",
-        title(job),
-        asked,
-        before,
-        f", {leave} that failed are left" if leave else "",
-    )
-    if told := _other_code([finished[spec.key] for spec in here.specs if spec.key in finished]):
-        log.info("finished by other code: %s; remove their lines to do them anew", told)
-    if todo:
-        store.prepare()
-    with tqdm(desc=title(job), total=len(todo), unit="run", leave=False, disable=not todo) as bar:
-        lines = _done(store, here, todo, bar) if todo else []
-    left = () if machine.retry_failed else _left(store, unfinished, {line["key"] for line in lines})
-    failed = tuple(line for line in lines if line["status"] == FAILED)
-    if trained := [line for line in lines if line["status"] == FINISHED]:
-        log.info(
-            "%s: %d trained, in %s; mean accuracy: %s",
-            title(job),
-            len(trained),
-            store.folder,
-            _means(trained),
-        )
-    return JobResult(asked, before, len(lines) - len(failed), failed, left)
+    finished = {each["key"]: each for each in stored if each["status"] == FINISHED}
+    unfinished = missing(opened.specs, finished)
+    todo = unfinished
+    if not machine.retry_failed:
+        todo = missing(unfinished, {each["key"] for each in stored})
+    log_plan(opened, unfinished, todo, finished)
+    if bar is not None:
+        bar.leave_out(len(opened.specs) - len(todo))
+    records = _train(store, opened, todo, bar) if todo else []
+    left = () if machine.retry_failed else _left(store, unfinished, records)
+    failed = tuple(each for each in records if each["status"] == FAILED)
+    trained = [each for each in records if each["status"] == FINISHED]
+    if trained:
+        message = "%s: %d trained, in %s; mean %s"
+        log.info(message, title(job), len(trained), store.folder, means(trained))
+    finished_before = len(opened.specs) - len(unfinished)
+    return JobResult(len(opened.specs), finished_before, len(trained), failed, left)
 
 
-def _left(store: Store, unfinished: Sequence[RunSpec], tried: Container[str]) -> tuple[Line, ...]:
-    """Lines of runs that failed before, or meanwhile in another process, and have not been tried here."""
-    lines = list(store.brief())
-    finished = {line["key"] for line in lines if line["status"] == FINISHED}
-    failed = {
-        line["key"]: line
-        for line in lines
-        if line["status"] == FAILED and line["key"] not in finished
-    }
-    return tuple(
-        failed[spec.key] for spec in unfinished if spec.key in failed and spec.key not in tried
-    )
+def _train(
+    store: Store, opened: OpenJob, todo: Sequence[RunSpec], bar: RunBar | None
+) -> list[Record]:
+    """Do runs and return their records, stored."""
+    store.prepare()
+    machine = opened.machine
+    n_workers = min(machine.workers, len(todo))
+    done = {FINISHED} if machine.retry_failed else {FINISHED, FAILED}
+    with ExitStack() as cleanup:
+        if bar is None:
+            bar = cleanup.enter_context(closing(RunBar(title(opened.job), len(todo))))
+
+        def stack_size(n_per_class: int | None) -> int:
+            return _stack_size(opened, n_workers, n_per_class)
+
+        queue = cleanup.enter_context(closing(Queue(store, todo, stack_size, done, bar)))
+        training = Training(store, opened, queue, bar)
+        if n_workers > 1:
+            training.in_workers(n_workers)
+        else:
+            training.in_this_process()
+    return training.records
 
 
-def _means(lines: Sequence[Line]) -> str:
-    """The mean accuracy at each n."""
-    by_n = defaultdict(list)
-    for line in lines:
-        by_n[line["identity"]["n_per_class"]].append(line["metrics"]["accuracy"])
-    return ", ".join(f"n = {n} {100 * fmean(found):.1f} %" for n, found in sorted(by_n.items()))
+class Training:
+    """Trains stacks of runs, one after the other or by several workers, into `records`."""
+
+    def __init__(self, store: Store, opened: OpenJob, queue: Queue, bar: RunBar):
+        self.store, self.opened, self.queue, self.bar = store, opened, queue, bar
+        self.records: list[Record] = []
+
+    def in_this_process(self) -> None:
+        """Train all stacks one after the other."""
+        while stack := self.queue.take(wait=True):
+            with progress.listening(partial(self.bar.advance, stack.name)):
+                records = attempt(self.opened, stack.specs)
+            self._store(stack, records, under_way=[])
+
+    def in_workers(self, n_workers: int) -> None:
+        """Train all stacks by worker processes."""
+        pickled = self.opened.pickled()
+        under_way: dict[Worker, Stack] = {}
+        with ExitStack() as cleanup:
+            free = [cleanup.enter_context(closing(Worker())) for _ in range(n_workers)]
+            while True:
+                while free and (stack := self.queue.take(wait=not under_way)):
+                    worker, stack.started = free.pop(), now()
+                    worker.start(attempt_in_worker, pickled, stack.specs)
+                    under_way[worker] = stack
+                if not under_way:
+                    return
+                for worker in with_news(list(under_way)):
+                    news = worker.receive()
+                    if isinstance(news, EpochFinished):
+                        self.bar.advance(under_way[worker].name, news.runs)
+                    else:
+                        free.append(worker)
+                        self._settle(under_way.pop(worker), news, under_way.values())
+
+    def _settle(self, stack: Stack, outcome: Outcome, under_way: Collection[Stack]) -> None:
+        """Store what came of a worker's stack; if the worker was killed, put its halves first."""
+        error = outcome.error
+        if isinstance(error, WorkerKilled) and len(stack.specs) > 1:
+            message = "the worker with a stack of %d runs was killed; its halves are tried"
+            log.warning(message, len(stack.specs))
+            self.queue.put_first(stack.halves())
+        elif isinstance(error, WorkerKilled):
+            self._store(stack, [self._killed_record(stack, error)], under_way)
+        elif error is not None:
+            raise error
+        else:
+            self._store(stack, outcome.value, under_way)
+
+    def _killed_record(self, stack: Stack, error: WorkerKilled) -> Record:
+        record = failed_record(self.opened, stack.specs[0], stack.started, error)
+        seconds = (datetime.now(UTC) - datetime.fromisoformat(stack.started)).total_seconds()
+        return {**record, "threads": self.opened.threads, "seconds": {"train": seconds}}
+
+    def _store(self, stack: Stack, records: Sequence[Record], under_way: Collection[Stack]) -> None:
+        for record in records:
+            log_problems(self.opened.job, record)
+        self.store.append(stack.file, records)
+        self.records += records
+        self.bar.finish(stack.name, len(records))
+        processes.raise_if_interrupted()
+        self.queue.release(stack.file, under_way)
 
 
-def _other_code(states: Sequence[str]) -> str:
-    """What code finished runs come from other than the present: a run's key tells settings apart, not code."""
-    now = state(provenance())
-    others = Counter(each for each in states if each != now or each.endswith(CHANGED))
-    return ", ".join(f"{count} at {name}" for name, count in sorted(others.items()))
+def _stack_size(opened: OpenJob, n_workers: int, n_per_class: int | None) -> int:
+    """Return the runs of a stack: what is set, or what fits beside those of the other workers."""
+    machine = opened.machine
+    if machine.stack is not None:
+        return machine.stack
+    fitting = max_stack_size(opened.job, opened.data, n_per_class, machine.accelerator)
+    return max(1, fitting // n_workers)
 
 
-def _done(store: Store, here: OpenJob, todo: Sequence[RunSpec], bar: tqdm) -> list[Line]:
-    """Do runs and store their lines."""
-    count = min(here.machine.workers, len(todo))
-    lines = []
-    with ExitStack() as held:
-        workers = (
-            [held.enter_context(closing(Apart())) for _ in range(count)] if count > 1 else [Here()]
-        )
-        call = partial(attempt_apart, here.pickled) if count > 1 else partial(attempt, here)
-        halves: deque[Claimed] = deque()  # of stacks whose worker was killed
-        done = {FINISHED} if here.machine.retry_failed else {FINISHED, FAILED}
-        stacks = _and_halves(
-            _claimed(store, todo, partial(_size, here, count), bar, held, done), halves
-        )
-        tasks = (None if task is None else ((*task, now()), (call, task[1])) for task in stacks)
-        for (claim, specs, started), future in in_turn(workers, tasks):
-            if len(specs) > 1 and isinstance(future.exception(), BrokenProcessPool):
-                log.warning(
-                    "the worker with a stack of %d runs was killed; its halves are tried",
-                    len(specs),
-                )
-                halves += [(claim, specs[: len(specs) // 2]), (claim, specs[len(specs) // 2 :])]
-                claim.stacks += 1
-                continue
-            found = _lines(here, specs, started, future)
-            store.append(claim.file, found)
-            lines += found
-            bar.update(len(specs))
-            process.raise_if_interrupted()
-            claim.stacks -= 1
-            if claim.stacks == 0:
-                claim.lock.release()
-    return lines
-
-
-def _and_halves(
-    stacks: Iterator[Claimed | None], halves: deque[Claimed]
-) -> Iterator[Claimed | None]:
-    """Stacks, and before every wait (None) and at the end the halves that have come to be meanwhile.
-
-    Before, not after: who waits for a file while work on another one is left would hold that one's lock.
-    """
-    for stack in chain(stacks, [None]):
-        yield stack
-        while stack is None and halves:
-            yield halves.popleft()
-            if not halves:
-                yield None
-
-
-def _size(here: OpenJob, workers: int, n_per_class: int) -> int:
-    """Runs of a stack: what is set, or what fits beside those of the other workers."""
-    fit = (
-        here.machine.stack
-        or max_stack_size(here.job, here.material, n_per_class, here.machine.accelerator) // workers
-    )
-    return max(1, fit)
-
-
-def _lines(here: OpenJob, specs: Sequence[RunSpec], started: str, future: Future) -> list[Line]:
-    """What came of a stack; says what a user should look at."""
-    try:
-        lines = future.result()
-    except BrokenProcessPool as error:
-        told = {
-            "threads": here.threads,
-            "seconds": {
-                "train": (datetime.now(UTC) - datetime.fromisoformat(started)).total_seconds()
-            },
-        }
-        lines = [failed_line(here, spec, started, error) | told for spec in specs]
-    for line in lines:
-        name = f"{title(here.job)}, n {line['identity']['n_per_class']}, repeat {line['identity']['repeat']}"
-        if line["status"] == FAILED:
-            log.error(
-                "%s failed (%s): %s\n%s", name, line["cause"], line["error"], line["traceback"]
-            )
-        elif line["unscored_clips"]:
-            log.warning("%s: no finite score for %d clips", name, line["unscored_clips"])
-    return lines
-
-
-def _claimed(
-    store: Store,
-    specs: Sequence[RunSpec],
-    size: Callable[[int], int],
-    bar: tqdm,
-    held: ExitStack,
-    done: Container[str],
-) -> Iterator[Claimed | None]:
-    """Stacks of runs, each under the lock of its file; those that another process works on come last, once it is through.
-
-    None comes before every wait. `held` releases what is locked when all is over; runs with a line of a status `done` are left.
-    """
-    waiting = []
-    for file, group in [(file, list(group)) for file, group in groupby(specs, store.file_of)]:
-        lock = store.lock(file)
-        held.callback(lock.release)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            waiting.append((file, lock, group))
-            continue
-        yield from _of_file(store, file, lock, group, size, bar, done)
-    for file, lock, group in waiting:
-        yield None
-        log.info("waiting for another process that works on %s", file.name)
-        lock.acquire()
-        yield from _of_file(store, file, lock, group, size, bar, done)
-
-
-def _of_file(
-    store: Store,
-    file: Path,
-    lock: FileLock,
-    group: list[RunSpec],
-    size: Callable[[int], int],
-    bar: tqdm,
-    done: Container[str],
-) -> Iterator[Claimed]:
-    """The stacks of a locked file's runs that are still missing."""
-    todo = missing(group, {line["key"] for line in store.brief_of(file) if line["status"] in done})
-    bar.update(len(group) - len(todo))
-    if not todo:
-        lock.release()
-        return
-    count = -(-len(todo) // size(todo[0].n_per_class))
-    step = -(-len(todo) // count)  # as few stacks as can be, of nearly one size
-    stacks = [todo[i : i + step] for i in range(0, len(todo), step)]
-    claim = Claim(file, lock, len(stacks))
-    yield from ((claim, stack) for stack in stacks)
+def _left(
+    store: Store, unfinished: Sequence[RunSpec], tried: Sequence[Record]
+) -> tuple[Record, ...]:
+    """Return records of runs that failed before, or meanwhile in another process."""
+    stored = list(store.brief())
+    done = {each["key"] for each in stored if each["status"] == FINISHED}
+    done |= {each["key"] for each in tried}
+    failed = {each["key"]: each for each in stored if each["status"] == FAILED}
+    return tuple(failed[spec.key] for spec in missing(unfinished, done) if spec.key in failed)

@@ -2,12 +2,15 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
 from fewshot_audio.components import TARGET, defaults_of
 from fewshot_audio.types import Component, Fold, Job, OptimizerSettings, RunSpec
+
+STUDY_SIZE = 128  # bands of a spectrogram, frames of a patch
 
 
 def run_specs(job: Job, fold: Fold, features: str, splits: str | None) -> list[RunSpec]:
@@ -19,13 +22,16 @@ def run_specs(job: Job, fold: Fold, features: str, splits: str | None) -> list[R
         features: Digest of the feature cache: of the audio files and of the transform.
         splits: Digest of a file of few-shot splits, "group" for splits by group, else None.
     """
+    validates = job.method.arguments.get("keep_best") is not None
+    sizes = {"patch_frames": job.patch_frames}
     shared = canonical(
         {
             "dataset": {"name": job.dataset.name},
             "fold": job.fold,
-            "split": fold.digest,
+            "split": fold.digest_with_valid if validates else fold.digest,
             "features": features,
-            "mel": asdict(job.mel),
+            "mel": _unless_default(asdict(job.mel), "n_bands"),
+            **_unless_default(sizes, "patch_frames"),
             "model": component_identity(job.model),
             "frontend": component_identity(job.frontend),
             "method": component_identity(job.method),
@@ -35,11 +41,16 @@ def run_specs(job: Job, fold: Fold, features: str, splits: str | None) -> list[R
         }
     )
     specs = []
-    for n_per_class, repeats in sorted(job.repeats.items()):
+    for n_per_class, repeats in sorted(job.repeats.items(), key=lambda pair: pair[0] or math.inf):
         for repeat in range(1, repeats + 1):
             identity = {**shared, "n_per_class": n_per_class, "repeat": repeat}
             specs.append(RunSpec(n_per_class, repeat, identity, digest_of(identity)))
     return specs
+
+
+def _unless_default(settings: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return settings without one that is as in the study: earlier records have none."""
+    return {key: value for key, value in settings.items() if (key, value) != (name, STUDY_SIZE)}
 
 
 def missing(specs: Iterable[RunSpec], finished: Container[str]) -> list[RunSpec]:
@@ -48,10 +59,10 @@ def missing(specs: Iterable[RunSpec], finished: Container[str]) -> list[RunSpec]
 
 
 def component_identity(component: Component) -> dict[str, Any]:
-    """Return the name of a choice, the name of its class, and the arguments that are not its defaults.
+    """Return the names of a choice and its class, and the arguments that are not its defaults.
 
-    Modules are left out, so that code can move; an argument at its default is left out, so that a new
-    argument changes no key of earlier runs.
+    Modules are left out, so that code can move; an argument at its default is left out, so that a
+    new argument changes no key of earlier runs.
     """
     settings = {TARGET: component.target, **component.arguments}
     return {"name": component.name, **_without_defaults(settings)}
@@ -69,7 +80,7 @@ def optimizer_identity(settings: OptimizerSettings) -> dict[str, Any]:
 
 
 def canonical(value: Any) -> Any:
-    """Return settings as plain JSON in which equal numbers look equal: 1 and 1.0 are one setting."""
+    """Return settings as plain JSON in which equal numbers look equal, as 1 and 1.0."""
     if isinstance(value, Mapping):
         return {str(key): canonical(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
@@ -84,7 +95,7 @@ def digest_of(identity: Mapping[str, Any]) -> str:
 
 
 def _without_defaults(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a mapping with a `_target_`: its class by name and its other arguments, nested ones too."""
+    """Return the class name and the other arguments of a mapping with a `_target_`."""
     target = str(settings[TARGET])
     defaults = defaults_of(target)
     identity: dict[str, Any] = {"type": target.rpartition(".")[2]}

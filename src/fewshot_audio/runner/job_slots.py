@@ -1,4 +1,4 @@
-"""A cap on how many processes of one machine work at the same time, whoever started them."""
+"""A cap on how many jobs of one machine work at the same time, whoever started them."""
 
 import platform
 import time
@@ -12,18 +12,19 @@ POLL = 0.5  # s
 
 
 @contextmanager
-def place(folder: Path, count: int | None) -> Iterator[None]:
-    """Hold one of a machine's `count` places, each a lock in the folder; waits while all are taken. None: no cap.
+def job_slot(folder: Path, count: int | None) -> Iterator[None]:
+    """Hold one of a machine's slots, which a killed process gives back; wait while all are taken.
 
-    A killed process gives its place back.
+    Args:
+        folder: Where the slots' locks are.
+        count: Number of slots; None: no cap.
     """
     if count is None:
         yield
         return
     folder.mkdir(parents=True, exist_ok=True)
-    lock = _first_free(
-        [FileLock(folder / f"{platform.node()}-{number}.lock") for number in range(count)]
-    )
+    names = [f"{platform.node()}-{number}.lock" for number in range(count)]
+    lock = _first_free([FileLock(folder / name) for name in names])
     try:
         yield
     finally:

@@ -1,90 +1,174 @@
-"""How far the jobs of a sweep are."""
+"""How far jobs are: what a dry run, the end of a sweep and scripts/status.py say."""
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain
+from typing import Any
 
 import pandas as pd
 
-from fewshot_audio.runner.plan import Planner, durations, estimate
-from fewshot_audio.runner.store import FAILED, FINISHED, Line, Store
-from fewshot_audio.types import Job, Machine, RunSpec
+from fewshot_audio.records import FAILED, FINISHED, Record
+from fewshot_audio.runner.identity import missing
+from fewshot_audio.runner.plan import Planner, title
+from fewshot_audio.runner.store import Store
+from fewshot_audio.types import FewshotAudioError, Job, Machine, RunSpec
 
+HOUR = 3600  # s
 LATELY = timedelta(hours=1)
 
 
+@dataclass(frozen=True)
+class Stored:
+    """Finished runs and runs that only failed, by key, and the mean time (s) of runs of a kind."""
+
+    finished: Mapping[str, Record]
+    failed: Mapping[str, Record]
+    durations: Mapping[str, float]
+
+    @classmethod
+    def of(cls, records: Iterable[Record]) -> "Stored":
+        """Sort records."""
+        finished, failed, seconds = {}, {}, defaultdict(list)
+        for record in records:
+            if record["status"] == FINISHED:
+                finished[record["key"]] = record
+                seconds[_kind(record["identity"])].append(sum(record["seconds"].values()))
+            elif record["status"] == FAILED:
+                failed[record["key"]] = record
+        failed = {key: record for key, record in failed.items() if key not in finished}
+        durations = {kind: sum(each) / len(each) for kind, each in seconds.items()}
+        return cls(finished, failed, durations)
+
+    def time_left(self, todo: Sequence[RunSpec]) -> str:
+        """Return the time that runs will take one after the other, as far as it is known."""
+        lengths = [self.durations.get(_kind(spec.identity)) for spec in todo]
+        known = [length for length in lengths if length is not None]
+        minutes = sum(known) / 60
+        texts = []
+        if known or not todo:
+            texts.append(
+                f"about {minutes:.0f} min" if minutes < 120 else f"about {minutes / 60:.0f} h"
+            )
+        if len(known) < len(todo):
+            texts.append(f"{len(todo) - len(known)} runs of unknown length")
+        return " and ".join(texts)
+
+
+def _kind(identity: Mapping[str, Any]) -> str:
+    """Return what the time of a run depends on."""
+    names = [identity[part]["name"] for part in ("dataset", "model", "frontend")]
+    others = [identity.get(part) for part in ("n_per_class", "mel", "method")]
+    return repr((*names, *others))
+
+
+def plans(jobs: Sequence[Job], machine: Machine) -> str:
+    """Return what a dry run says: a line for each job, and their sum where there are several."""
+    planner, stored = Planner(), Stored.of(Store(machine.results).brief())
+    runs = [(title(job), planner.specs(job, machine)) for job in planner.present(jobs, machine)]
+    if len(runs) > 1:
+        runs.append((f"{len(runs)} jobs", list(chain.from_iterable(specs for _, specs in runs))))
+    return "\n".join(
+        f"{name}: {_plan(specs, stored, machine.retry_failed)}" for name, specs in runs
+    )
+
+
+def _plan(specs: Sequence[RunSpec], stored: Stored, retry_failed: bool) -> str:
+    unfinished = missing(specs, stored.finished)
+    fresh = missing(unfinished, stored.failed)
+    todo = unfinished if retry_failed else fresh
+    failed = f"{len(unfinished) - len(fresh)} of them failed before"
+    if len(todo) < len(unfinished):
+        failed = f"{failed}, and are left"
+    finished = len(specs) - len(unfinished)
+    counts = f"{len(specs)} runs, {finished} finished, {len(unfinished)} missing ({failed})"
+    return f"{counts}, {stored.time_left(todo)}"
+
+
 def status(jobs: Iterable[Job], machine: Machine) -> str:
-    """The jobs' runs as text: a table of finished and wanted ones, the last hour's, the time left, failures by reason."""
-    planner = Planner()
-    specs = [spec for job in planner.present(jobs, machine) for spec in planner.specs(job, machine)]
-    return describe(specs, list(Store(machine.results).brief()))
+    """Return the state of jobs: a table of their runs, the last hour, the time left, failures."""
+    return describe(_all_specs(jobs, machine), Store(machine.results).brief())
 
 
-def describe(specs: Sequence[RunSpec], lines: Sequence[Line]) -> str:
-    """Wanted runs and the store's lines to the text of `status`."""
-    wanted = {spec.key for spec in specs}
-    finished = {
-        line["key"]: line for line in lines if line["status"] == FINISHED and line["key"] in wanted
-    }
-    open_ones = wanted - finished.keys()
-    failures = {
-        line["key"]: line["error"]
-        for line in lines
-        if line["status"] == FAILED and line["key"] in open_ones
-    }
-    todo = [spec for spec in specs if spec.key not in finished]
-    left = (
-        estimate(todo, durations(line for line in lines if line["status"] == FINISHED))
-        if todo
-        else "nothing"
-    )
-    nan = sum(bool(line.get("unscored_clips")) for line in finished.values())
-    counts = f"{len(finished)} of {len(wanted)} runs finished, {len(failures)} failed"
-    return "\n\n".join(
-        [
-            grid(specs, finished.keys()).to_markdown(index=False, disable_numparse=True),
-            f"{counts}; {lately(finished.values())} in the last hour of work; left for one process: {left}",
-            *(
-                [
-                    f"no finite score for some clips of {nan} finished runs; these clips count as wrong"
-                ]
-                if nan
-                else []
-            ),
-            *(
-                f"failed {count} times: {reason}"
-                for reason, count in Counter(failures.values()).most_common()
-            ),
-        ]
-    )
+def describe(specs: Sequence[RunSpec], records: Iterable[Record]) -> str:
+    """Return the text of `status` for some runs and all records of the store."""
+    stored = Stored.of(records)
+    keys = {spec.key for spec in specs}
+    finished = [record for key, record in stored.finished.items() if key in keys]
+    failures = [record["error"] for key, record in stored.failed.items() if key in keys]
+    todo = missing(specs, stored.finished)
+    left = stored.time_left(todo) if todo else "nothing"
+    counts = f"{len(finished)} of {len(keys)} runs finished, {len(failures)} failed"
+    lately = f"{runs_lately(finished)} in the last hour of work"
+    parts = [
+        grid(specs, stored.finished.keys()).to_markdown(index=False, disable_numparse=True),
+        f"{counts}; {lately}; left for one process: {left}",
+    ]
+    if unscored := sum(bool(record.get("unscored_clips")) for record in finished):
+        text = "no finite score for some clips of {} finished runs; these clips count as wrong"
+        parts.append(text.format(unscored))
+    for reason, count in Counter(failures).most_common():
+        parts.append(f"failed {count} times: {reason}")
+    return "\n\n".join(parts)
 
 
-def grid(specs: Sequence[RunSpec], finished: Iterable[str]) -> pd.DataFrame:
-    """Finished and wanted runs by dataset, model and frontend (rows) and n (columns), over all folds and repeats."""
-    done, arm = set(finished), ["dataset", "model", "frontend"]
+def grid(specs: Sequence[RunSpec], finished: Collection[str]) -> pd.DataFrame:
+    """Return the finished and the asked runs, over all folds and repeats.
+
+    Rows are dataset, model and frontend; columns are n.
+    """
+    parts = ["dataset", "model", "frontend"]
     rows = [
-        [*(spec.identity[part]["name"] for part in arm), spec.n_per_class, spec.key in done]
+        [*(spec.identity[part]["name"] for part in parts), _n(spec), spec.key in finished]
         for spec in specs
     ]
-    counts = (
-        pd.DataFrame(rows, columns=[*arm, "n", "done"])
-        .groupby([*arm, "n"])["done"]
-        .agg(["sum", "count"])
-    )
-    text = (counts["sum"].astype(str) + "/" + counts["count"].astype(str)).unstack("n").fillna("–")
-    return text.rename(columns=lambda n: f"n = {n}").rename_axis(columns=None).reset_index()
+    table = pd.DataFrame(rows, columns=[*parts, "n", "finished"])
+    columns = list(dict.fromkeys(table["n"]))
+    counts = table.groupby([*parts, "n"])["finished"].agg(["sum", "count"])
+    text = counts["sum"].astype(str) + "/" + counts["count"].astype(str)
+    return text.unstack("n")[columns].fillna("–").rename_axis(columns=None).reset_index()
 
 
-def lately(finished: Iterable[Line]) -> int:
-    """How many of the runs ended in the last hour before the newest one's end."""
-    ends = [_end(line) for line in finished if "started" in line]
+def _n(spec: RunSpec) -> str:
+    return f"n = {'all' if spec.n_per_class is None else spec.n_per_class}"
+
+
+def runs_lately(finished: Iterable[Record]) -> int:
+    """Return how many of the runs ended in the last hour before the newest one's end."""
+    stopped = [record["stopped"] for record in finished if "stopped" in record]
+    ends = [datetime.fromisoformat(time) for time in stopped]
     return sum(end > max(ends) - LATELY for end in ends)
 
 
-def _end(line: Line) -> datetime:
-    """When a run ended; of older lines, which do not tell, about when."""
-    if "stopped" in line:
-        return datetime.fromisoformat(line["stopped"])
-    return datetime.fromisoformat(line["started"]) + timedelta(
-        seconds=sum(line["seconds"].values())
-    )
+def summary(jobs: Sequence[Job], machine: Machine, command: str) -> str:
+    """Return what a sweep came to, where its results are, and the next command.
+
+    Args:
+        jobs: All jobs of the sweep.
+        machine: Where they were run.
+        command: The command that was run.
+    """
+    planner, specs, impossible = Planner(), [], 0
+    for job in planner.present(jobs, machine):
+        try:
+            specs += planner.specs(job, machine)
+        except FewshotAudioError:  # as the job itself has said
+            impossible += 1
+    stored = Stored.of(Store(machine.results).brief())
+    finished = sum(spec.key in stored.finished for spec in specs)
+    failed = sum(spec.key in stored.failed for spec in specs)
+    left = len(specs) - finished - failed
+    counts = f"{len(jobs)} jobs: {finished} of {len(specs)} runs finished, {failed} failed"
+    if impossible:
+        counts = f"{counts}, {impossible} jobs impossible"
+    step = f"python scripts/report.py results={machine.results}"
+    if finished < len(specs) or impossible:
+        step = f"{command} (again: finished runs are kept)"
+    return f"{counts}, {left} left; results are in {machine.results}\nnext: {step}"
+
+
+def _all_specs(jobs: Iterable[Job], machine: Machine) -> list[RunSpec]:
+    planner = Planner()
+    present = planner.present(jobs, machine)
+    return [spec for job in present for spec in planner.specs(job, machine)]

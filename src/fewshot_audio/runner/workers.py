@@ -1,116 +1,106 @@
-"""Processes that do work for this one and never outlive it."""
+"""Worker processes, which call functions for this one and never outlive it."""
 
 import multiprocessing
 import os
-import signal
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing.connection import Connection
-from typing import Any, Protocol
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+from fewshot_audio import progress
+from fewshot_audio.processes import begin_worker
 
 
-class Worker(Protocol):
-    """Who does one thing at a time."""
-
-    def submit(self, function: Callable, *arguments: Any) -> Future:
-        """Begin to call a function; its result, to come. BrokenProcessPool is the result where the worker was killed."""
-
-    def close(self) -> None:
-        """Stop, whatever is under way."""
+class WorkerKilled(Exception):
+    """A worker process ended while it worked."""
 
 
-class Here:
-    """This process: what is submitted is done at once."""
+@dataclass(frozen=True)
+class EpochFinished:
+    """An epoch of a worker is over, which was a share of so many runs."""
 
-    def submit(self, function: Callable, *arguments: Any) -> Future:
-        """The function's result; what it raises is raised here."""
-        done: Future = Future()
-        done.set_result(function(*arguments))
-        return done
-
-    def close(self) -> None:
-        """Nothing is under way."""
+    runs: float
 
 
-class Apart:
-    """A process of its own: started when it is first needed, anew once it was killed, and gone when this one is."""
+@dataclass(frozen=True)
+class Outcome:
+    """What a call returned, or the error that it raised."""
+
+    value: Any = None
+    error: Exception | None = None
+
+
+class Worker:
+    """A process that makes one call at a time.
+
+    It is started when it is first needed, anew once it was killed, and gone when this process is.
+    """
 
     def __init__(self) -> None:
-        self.pool: ProcessPoolExecutor | None = None
-        self.alive: Connection | None = None  # the worker ends when nobody holds it any more
+        self.process: multiprocessing.process.BaseProcess | None = None
+        self.connection: Connection | None = None
 
-    def submit(self, function: Callable, *arguments: Any) -> Future:
-        """The function's result, to come."""
+    def start(self, function: Callable, *arguments: Any) -> None:
+        """Begin to call a function, which pickle must know by name."""
+        if self.process is None or not self.process.is_alive():
+            self._begin()
+        assert self.connection is not None
         try:
-            return self._running().submit(_call, function, *arguments)
-        except BrokenProcessPool:  # killed while it had nothing to do
+            self.connection.send((function, arguments))
+        except ConnectionError:  # killed this moment
+            self._begin()
+            self.connection.send((function, arguments))
+
+    def receive(self) -> EpochFinished | Outcome:
+        """Wait for news of the call: an epoch that is over, or the outcome."""
+        assert self.connection is not None
+        try:
+            return self.connection.recv()
+        except (EOFError, ConnectionError):
             self.close()
-            return self._running().submit(_call, function, *arguments)
+            return Outcome(error=WorkerKilled("the worker process was killed"))
 
     def close(self) -> None:
-        """End the process at once."""
-        if self.pool is not None:
-            self.alive.close()
-            self.pool.shutdown(cancel_futures=True)
-            self.pool = None
+        """End the process at once, whatever is under way."""
+        if self.process is not None and self.connection is not None:
+            self.process.kill()
+            self.process.join()
+            self.connection.close()
+        self.process = self.connection = None
 
-    def _running(self) -> ProcessPoolExecutor:
-        if self.pool is None:
-            context = multiprocessing.get_context("spawn")
-            watched, self.alive = context.Pipe(duplex=False)
-            self.pool = ProcessPoolExecutor(1, context, _begin, (watched,))
-        return self.pool
-
-
-def in_turn(
-    workers: Sequence[Worker], tasks: Iterator[tuple[Any, tuple] | None]
-) -> Iterator[tuple[Any, Future]]:
-    """Names and calls (function, arguments ...) to names and what came of the calls, as they are done.
-
-    A task is taken when a worker is free, not before. None for a task says that the next one may take long to come: all that
-    is under way is handed out first.
-    """
-    free, busy = list(workers), {}
-    for task in tasks:
-        if task is not None:
-            worker, (name, call) = free.pop(), task
-            busy[worker.submit(*call)] = (name, worker)
-        while busy and (task is None or not free):
-            yield from _done(busy, free)
-    while busy:
-        yield from _done(busy, free)
+    def _begin(self) -> None:
+        self.close()
+        context = multiprocessing.get_context("spawn")
+        self.connection, theirs = context.Pipe()
+        self.process = context.Process(target=_serve, args=(theirs,), daemon=True)
+        self.process.start()
+        theirs.close()  # so that its end closes when the worker ends
 
 
-def _done(
-    busy: dict[Future, tuple[Any, Worker]], free: list[Worker]
-) -> Iterator[tuple[Any, Future]]:
-    """What is done, once something is; its workers are free again."""
-    for future in wait(busy, return_when=FIRST_COMPLETED).done:
-        name, worker = busy.pop(future)
-        if isinstance(future.exception(), BrokenProcessPool):
-            worker.close()
-        free.append(worker)
-        yield name, future
+def with_news(workers: Sequence[Worker]) -> Iterator[Worker]:
+    """Wait until one of the workers has news, and yield those that have."""
+    by_connection = {worker.connection: worker for worker in workers}
+    for connection in wait([each for each in by_connection if each is not None]):
+        yield by_connection[connection]  # type: ignore[index]
 
 
-def _begin(alive: Connection) -> None:
-    """In a new worker: leave Ctrl-C to the process that it works for, and end with it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with, args=(alive,), daemon=True).start()
+def _serve(connection: Connection) -> None:
+    """Make one call after the other, in a worker."""
+    begin_worker()
+    while True:
+        try:
+            function, arguments = connection.recv()
+        except EOFError:
+            return
+        with progress.listening(lambda runs: connection.send(EpochFinished(runs))):
+            outcome = _call(function, *arguments)
+        connection.send(outcome)
 
 
-def _call(function: Callable, *arguments: Any) -> Any:
-    """In a worker: what is told to end (SIGTERM, which Lightning makes an exception) ends, as if it were killed."""
+def _call(function: Callable, *arguments: Any) -> Outcome:
     try:
-        return function(*arguments)
-    except (KeyboardInterrupt, SystemExit):
-        os._exit(1)
-
-
-def _end_with(alive: Connection) -> None:
-    try:
-        alive.recv()  # nothing is ever sent
-    except EOFError:
+        return Outcome(function(*arguments))
+    except Exception as error:
+        return Outcome(error=error)
+    except BaseException:  # told to end: SIGTERM, which Lightning makes an exception
         os._exit(1)

@@ -1,8 +1,8 @@
 """What is said of a sweep that is not through."""
 
+from fewshot_audio.records import FAILED, FINISHED
 from fewshot_audio.runner.identity import run_specs
 from fewshot_audio.runner.status import describe
-from fewshot_audio.runner.store import FAILED, FINISHED
 from fewshot_audio.types import Fold
 
 
@@ -21,10 +21,10 @@ def test_failures_are_told_with_their_reasons_and_clips_without_a_score_with_the
         "identity": two.identity,
         "error": "RuntimeError: out of luck",
     }
-    told = describe([one, two], [finished | {"started": "2026-01-01T00:00:00+00:00"}, failed])
+    told = describe([one, two], [finished | {"stopped": "2026-01-01T00:00:00+00:00"}, failed])
     assert (
-        "1 of 2 runs finished, 1 failed; 1 in the last hour of work; left for one process: about 1 min"
-        in told
+        "1 of 2 runs finished, 1 failed; 1 in the last hour of work; "
+        "left for one process: about 1 min" in told
     )
     assert "failed 1 times: RuntimeError: out of luck" in told
     assert "no finite score for some clips of 1 finished runs" in told

@@ -1,81 +1,24 @@
-"""Keys, plans and the store."""
+"""The store: whole lines on disk, read and checked."""
 
 import errno
-import hashlib
 import json
 import multiprocessing
 import os
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from fewshot_audio.records import FAILED, FINISHED, SCHEMA, read_records
 from fewshot_audio.runner import store as stores
-from fewshot_audio.runner.identity import digest_of, missing, run_specs
-from fewshot_audio.runner.store import FAILED, FINISHED, Store, read_lines
+from fewshot_audio.runner.identity import run_specs
+from fewshot_audio.runner.store import Store
 from fewshot_audio.types import Fold, StoreError
 
-FOLD = Fold(1, (), ())
 
-
-def keys(job, bank="b", draws=None, fold=FOLD):
-    return [spec.key for spec in run_specs(job, fold, bank, draws)]
-
-
-def test_a_plan_has_every_repeat_of_every_n_once(job):
-    specs = run_specs(replace(job, repeats={5: 2, 1: 3}), FOLD, "b", None)
-    assert [(spec.n_per_class, spec.repeat) for spec in specs] == [
-        (1, 1),
-        (1, 2),
-        (1, 3),
-        (5, 1),
-        (5, 2),
-    ]
-    assert len({spec.key for spec in specs}) == 5
-    assert missing(specs, {specs[0].key, specs[3].key}) == [specs[1], specs[2], specs[4]]
-
-
-def test_a_key_changes_with_all_that_can_change_a_result(job):
-    def changed(part, **arguments):
-        component = getattr(job, part)
-        return replace(
-            job, **{part: replace(component, arguments={**component.arguments, **arguments})}
-        )
-
-    others = [
-        changed("method", max_epochs=3),
-        changed("frontend", beta=1e-3),
-        changed("dataset", validation="none"),
-        replace(job, fold=2),
-        replace(job, seed=1),
-        replace(job, model=replace(job.model, target="fewshot_audio.models.vgg.VGG")),
-        replace(job, mel=replace(job.mel, pad_mode="constant")),
-    ]
-    found = [keys(job), keys(job, bank="c"), keys(job, draws="d"), *map(keys, others)]
-    assert len({key for each in found for key in each}) == 2 * len(found)
-
-
-def test_a_key_does_not_change_with_where_data_lie_or_how_numbers_are_written(job):
-    moved = replace(
-        job, dataset=replace(job.dataset, arguments={**job.dataset.arguments, "root": "/elsewhere"})
-    )
-    floats = replace(
-        job, method=replace(job.method, arguments={**job.method.arguments, "test_hop": 16.0})
-    )
-    turned = replace(
-        job, method=replace(job.method, arguments=dict(reversed(job.method.arguments.items())))
-    )
-    assert keys(moved) == keys(floats) == keys(turned) == keys(job)
-
-
-def test_a_key_is_the_start_of_a_sha256_over_sorted_json():
-    digest = hashlib.sha256(b'{"a": [1, "x"], "b": 0.5}').hexdigest()
-    assert digest_of({"b": 0.5, "a": (1.0, "x")}) == digest[:16]
-
-
-def line(key, **more):
+def record(key, **more):
     return {
+        "schema": SCHEMA,
         "key": key,
         "status": FINISHED,
         "identity": {},
@@ -95,26 +38,42 @@ def store(tmp_path):
 def test_an_error_with_bytes_of_no_text_is_stored(store, tmp_path):
     """As Python gives a file name in another encoding."""
     store.append(
-        store.folder / "a.jsonl", [line("a", error="no m\udce4rz.wav", warnings=["\udce4"])]
+        store.folder / "a.jsonl", [record("a", error="no m\udce4rz.wav", warnings=["\udce4"])]
     )
-    (found,) = store.lines()
+    (found,) = store.records()
     assert (found["error"], found["warnings"]) == (r"no m\udce4rz.wav", [r"\udce4"])
 
 
 @pytest.mark.parametrize("wrong", [{"key": [1]}, {"identity": None}, {"seconds": None}])
 def test_a_line_of_wrong_types_is_named(store, wrong):
-    store.append(store.folder / "a.jsonl", [line("a"), line("b") | wrong])
-    with pytest.raises(StoreError, match=r"a\.jsonl:2: not a result"):
+    store.append(store.folder / "a.jsonl", [record("a"), record("b") | wrong])
+    with pytest.raises(StoreError, match=r"a\.jsonl:2: not a record"):
+        list(store.brief())
+
+
+def test_a_field_of_another_type_is_named_and_an_earlier_version_says_what_to_run(store):
+    file = store.folder / "a.jsonl"
+    store.append(file, [record("a", epochs="many")])
+    with pytest.raises(
+        StoreError, match=r"a\.jsonl:1: .*Expected `int`, got `str` - at `\$.epochs`"
+    ):
+        list(store.records())
+    earlier = {name: value for name, value in record("a").items() if name != "schema"}
+    file.write_text(json.dumps(earlier) + "\n")
+    with pytest.raises(StoreError, match=r"1: a record of schema 0, .*run scripts/migrate\.py"):
+        list(store.brief())
+    file.write_text(json.dumps(record("a", schema=SCHEMA + 1)) + "\n")
+    with pytest.raises(StoreError, match="update this program"):
         list(store.brief())
 
 
 def test_lines_come_back_as_written(store, job):
-    (spec, other) = run_specs(job, FOLD, "b", None)
+    (spec, other) = run_specs(job, Fold(1, (), ()), "b", None)
     assert store.file_of(spec) == store.file_of(other)
     assert store.file_of(spec).name.startswith("synthetic-fold1-timbre-log_eps-n001-")
-    store.append(store.file_of(spec), [line("1")])
-    store.append(store.file_of(spec), [line("2", status=FAILED), line("3")])
-    assert [each["key"] for each in store.lines()] == ["1", "2", "3"]
+    store.append(store.file_of(spec), [record("1")])
+    store.append(store.file_of(spec), [record("2", status=FAILED), record("3")])
+    assert [each["key"] for each in store.records()] == ["1", "2", "3"]
     assert [(each["key"], each["status"]) for each in store.brief()] == [
         ("1", FINISHED),
         ("2", FAILED),
@@ -125,13 +84,13 @@ def test_lines_come_back_as_written(store, job):
 @pytest.mark.parametrize("cut", [*range(1, 40, 3), 900])
 def test_an_unfinished_last_line_is_left_out_and_replaced(store, cut):
     file = store.folder / "a.jsonl"
-    store.append(file, [line("1")])
+    store.append(file, [record("1")])
     whole = file.read_bytes()
-    store.append(file, [line("2", error=1000 * "x")])  # longer than the next one
+    store.append(file, [record("2", error=1000 * "x")])  # longer than the next one
     file.write_bytes(file.read_bytes()[: len(whole) + cut])
-    assert [each["key"] for each in read_lines(file)] == ["1"]
-    store.append(file, [line("3")])
-    assert [each["key"] for each in read_lines(file)] == ["1", "3"]
+    assert [each["key"] for each in read_records(file)] == ["1"]
+    store.append(file, [record("3")])
+    assert [each["key"] for each in read_records(file)] == ["1", "3"]
 
 
 @pytest.mark.parametrize(
@@ -140,19 +99,20 @@ def test_an_unfinished_last_line_is_left_out_and_replaced(store, cut):
         "{not json",
         "[]",
         "3",
-        '{"status": "finished"}',
+        '{"schema": 1, "status": "finished"}',
         "\x00\x00",
-        '{"key": "1", "status": "finished"}',
+        '{"schema": 1, "key": "1", "status": "finished", "identity": {}}',
         "a\rb",
     ],
 )
 def test_a_broken_line_elsewhere_is_named(store, broken):
     file = store.folder / "a.jsonl"
-    file.write_text(f"{json.dumps(line('1'))}\n{broken}\n{json.dumps(line('2'))}\n")
+    file.write_text(f"{json.dumps(record('1'))}\n{broken}\n{json.dumps(record('2'))}\n")
     with pytest.raises(
-        StoreError, match=r"a.jsonl:2: not a result \(.*remove this line, its run will be done anew"
+        StoreError,
+        match=r"a.jsonl:2: not a record \(.*remove this line, its run will be done again",
     ):
-        list(store.lines())
+        list(store.records())
 
 
 @pytest.mark.parametrize(
@@ -175,7 +135,7 @@ def test_a_folder_that_cannot_be_written_is_named_before_any_run(
 @pytest.mark.parametrize("written", [0, 10])
 def test_a_full_disk_loses_no_line_and_tears_none(store, monkeypatch, written):
     file = store.folder / "a.jsonl"
-    store.append(file, [line("1")])
+    store.append(file, [record("1")])
     real = os.pwrite
 
     def full(descriptor, data, offset):
@@ -185,9 +145,9 @@ def test_a_full_disk_loses_no_line_and_tears_none(store, monkeypatch, written):
 
     monkeypatch.setattr(os, "pwrite", full)
     with pytest.raises(StoreError, match="could not be written .*No space left.*free space"):
-        store.append(file, [line("2"), line("3")])
+        store.append(file, [record("2"), record("3")])
     monkeypatch.undo()
-    assert json.loads(file.read_bytes()) == line("1")
+    assert json.loads(file.read_bytes()) == record("1")
 
 
 def test_short_writes_are_completed(store, monkeypatch):
@@ -195,9 +155,9 @@ def test_short_writes_are_completed(store, monkeypatch):
     monkeypatch.setattr(
         os, "pwrite", lambda descriptor, data, offset: real(descriptor, data[:7], offset)
     )
-    store.append(store.folder / "a.jsonl", [line("1", long="x" * 100)])
+    store.append(store.folder / "a.jsonl", [record("1", long="x" * 100)])
     file = store.folder / "a.jsonl"
-    assert list(store.lines()) == [line("1", long="x" * 100, where=f"{file}:1")]
+    assert list(store.records()) == [record("1", long="x" * 100, where=f"{file}:1")]
 
 
 @pytest.mark.parametrize(("apart", "waits"), [(2.0, 3), (1.0, 3), (0.6, 2), (0.0, 1)])
@@ -206,7 +166,7 @@ def test_the_disk_is_waited_for_once_a_second_at_most(store, monkeypatch, apart,
     monkeypatch.setattr(os, "fsync", waited.append)
     for number in range(3):
         monkeypatch.setattr("time.monotonic", partial(float, 5 + number * apart))
-        store.append(store.folder / f"{number % 2}.jsonl", [line(str(number))])
+        store.append(store.folder / f"{number % 2}.jsonl", [record(str(number))])
     assert len(waited) == waits
 
 
@@ -221,9 +181,9 @@ def test_a_folder_that_cannot_be_made_is_an_error(tmp_path):
 )
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
 def test_nan_is_no_json(store, place, number):
-    with pytest.raises(ValueError, match="not JSON compliant"):
-        store.append(store.folder / "a.jsonl", [line("1", seconds=place(number))])
-    assert list(store.lines()) == []
+    with pytest.raises(ValueError, match="not finite"):
+        store.append(store.folder / "a.jsonl", [record("1", seconds=place(number))])
+    assert list(store.records()) == []
 
 
 def _append_many(folder: Path, name: int) -> None:
@@ -231,16 +191,16 @@ def _append_many(folder: Path, name: int) -> None:
     file = store.folder / "shared.jsonl"
     for i in range(50):
         with store.lock(file):
-            store.append(file, [line(f"{name}-{i}", text="x" * 500)])
+            store.append(file, [record(f"{name}-{i}", text="x" * 500)])
 
 
-def test_processes_with_the_lock_never_tear_a_line(store, tmp_path):
+def test_processes_with_the_lock_never_tear_a_record(store, tmp_path):
     context = multiprocessing.get_context("spawn")
     processes = [context.Process(target=_append_many, args=(tmp_path, name)) for name in range(3)]
     for process in processes:
         process.start()
     for process in processes:
         process.join()
-    assert sorted(each["key"] for each in store.lines()) == sorted(
+    assert sorted(each["key"] for each in store.records()) == sorted(
         f"{n}-{i}" for n in range(3) for i in range(50)
     )

@@ -7,10 +7,10 @@ import sys
 import pytest
 
 LEFT = """
-import re, fewshot_audio.processes as process, torch
+import re, fewshot_audio.runner.environment as environment, torch
 from pathlib import Path
 held = lambda: int(re.search(r"VmRSS:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) // 1024
-process.set_up(1, keep_memory={keep})
+environment.set_up(1, keep_memory={keep})
 before = held()
 for _ in range(3):
     torch.zeros(100, 2**18).sum()  # 100 MiB
@@ -18,6 +18,7 @@ print(held() - before)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="an option for glibc")
 @pytest.mark.parametrize("keep", [False, True])
 def test_freed_memory_is_kept_only_where_that_is_wanted(keep):
@@ -28,6 +29,9 @@ def test_freed_memory_is_kept_only_where_that_is_wanted(keep):
 
 
 def test_gpus_convolve_in_float32():
-    code = "import torch, fewshot_audio.processes as process; process.set_up(1, False); print(torch.backends.cudnn.allow_tf32)"
+    code = (
+        "import torch; from fewshot_audio.runner.environment import set_up; set_up(1, False); "
+        "print(torch.backends.cudnn.allow_tf32)"
+    )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout == "False\n"

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from fewshot_audio.runner.job_slots import place
+from fewshot_audio.runner.job_slots import job_slot
 
 
 @pytest.mark.parametrize(("count", "expected"), [(1, 1), (2, 2), (None, 5)])
@@ -15,7 +15,7 @@ def test_no_more_work_than_there_are_places(tmp_path, monkeypatch, count, expect
     working, most, together = [], [], threading.Barrier(expected, timeout=30)
 
     def work(number):
-        with place(tmp_path / "places", count):
+        with job_slot(tmp_path / "places", count):
             working.append(number)
             if number < expected:
                 together.wait()  # so many do work at the same time
@@ -30,7 +30,7 @@ def test_no_more_work_than_there_are_places(tmp_path, monkeypatch, count, expect
 
 
 def test_a_place_is_free_again_after_an_error(tmp_path):
-    with pytest.raises(ValueError, match="wrong"), place(tmp_path, 1):
+    with pytest.raises(ValueError, match="wrong"), job_slot(tmp_path, 1):
         raise ValueError("wrong")
-    with place(tmp_path, 1):
+    with job_slot(tmp_path, 1):
         pass

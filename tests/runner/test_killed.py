@@ -10,12 +10,14 @@ from multiprocessing import get_context
 import pytest
 
 from disturbing import disturbing
-from fewshot_audio.runner import execute as work
-from fewshot_audio.runner.store import FAILED, Store
+from fewshot_audio.records import FAILED
+from fewshot_audio.runner import execute
+from fewshot_audio.runner.store import Store
 from fewshot_audio.training.methods.supervised import Supervised
 from stored import lines, told
 
 
+@pytest.mark.slow
 def test_a_killed_worker_costs_the_run_that_it_was_at(job, machine, tmp_path, caplog):
     flag = tmp_path / "flag"
     flag.touch()
@@ -23,7 +25,7 @@ def test_a_killed_worker_costs_the_run_that_it_was_at(job, machine, tmp_path, ca
         disturbing(replace(job, repeats={1: 4}), flag, "kill"),
         replace(machine, workers=2),
     )
-    outcome = work.run(wanted, apart)
+    outcome = execute.run(wanted, apart)
     assert (outcome.trained, len(outcome.failed)) == (3, 1)
     (failed,) = (line for line in lines(apart) if line["status"] == FAILED)
     assert failed["cause"] == "worker killed"
@@ -32,35 +34,38 @@ def test_a_killed_worker_costs_the_run_that_it_was_at(job, machine, tmp_path, ca
     assert (failed["threads"], failed["warnings"], failed["device"]) == (1, [], "cpu")
     assert failed["started"] < failed["stopped"]  # the worker took seconds to import torch
     assert "failed (worker killed)" in caplog.text
-    again = work.run(wanted, apart)
+    again = execute.run(wanted, apart)
     assert (again.finished_before, again.trained, again.failed) == (3, 1, ())
 
 
+@pytest.mark.slow
 def test_a_stack_whose_worker_is_killed_is_halved(job, machine, tmp_path, caplog):
     flag = tmp_path / "flag"
     flag.touch()
     apart = replace(machine, workers=2, stack=3)
-    outcome = work.run(disturbing(replace(job, repeats={1: 6}), flag, "kill"), apart)
+    outcome = execute.run(disturbing(replace(job, repeats={1: 6}), flag, "kill"), apart)
     assert (outcome.trained, outcome.failed) == (6, ())
     assert sorted(line["stack_size"] for line in lines(apart)) == [1, 2, 2, 3, 3, 3]
     assert "the worker with a stack of 3 runs was killed; its halves are tried" in caplog.text
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_told_to_end_counts_as_killed(job, machine, tmp_path):
     flag = tmp_path / "flag"
     flag.touch()
     apart = replace(machine, workers=2)
-    outcome = work.run(disturbing(replace(job, repeats={1: 3}), flag, "end"), apart)
+    outcome = execute.run(disturbing(replace(job, repeats={1: 3}), flag, "end"), apart)
     assert (outcome.trained, [line["cause"] for line in outcome.failed]) == (2, ["worker killed"])
 
 
 def _work_on(jobs, machine):
     for job in jobs:
-        work.run(job, machine)
+        execute.run(job, machine)
 
 
+@pytest.mark.slow
 def test_processes_killed_at_random_lose_nothing_and_do_nothing_twice(job, machine, tmp_path):
-    """Four processes on 64 runs in four files; twenty times one of them is killed at work, and another comes in its place."""
+    """Four processes on 64 runs in four files; twenty times one is killed and replaced."""
     other = replace(
         job,
         frontend=replace(
@@ -110,17 +115,17 @@ class Finalised:
 
 @pytest.mark.parametrize("when", ["training", "storing"])
 def test_ctrl_c_in_a_finaliser_is_not_forgotten(job, machine, monkeypatch, when):
-    """Python lets no exception out of one; the job ends at the next epoch or once the run under way is stored."""
+    """Python lets no exception out of one; the job ends at the next epoch or stored run."""
 
     def interrupted(real):
         return lambda *arguments: (Finalised(), real(*arguments))[1]
 
-    target = (Supervised, "epoch") if when == "training" else (Store, "append")
+    target = (Supervised, "batches") if when == "training" else (Store, "append")
     monkeypatch.setattr(*target, interrupted(getattr(*target)))
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with pytest.raises(KeyboardInterrupt):
-            work.run(replace(job, repeats={1: 3}), machine)
+            execute.run(replace(job, repeats={1: 3}), machine)
     finally:
         signal.signal(signal.SIGINT, before)
     assert len(lines(machine)) == (0 if when == "training" else 1)

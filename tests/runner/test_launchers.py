@@ -1,4 +1,4 @@
-"""Sweeps by launchers of Hydra, each really started, on jobs that can be done and one that cannot."""
+"""Sweeps by launchers of Hydra, each really started, with an impossible job among them."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ import pytest
 from fewshot_audio.runner.store import Store
 
 pytestmark = pytest.mark.slow
-RUN = [sys.executable, str(Path(__file__).parents[1] / "scripts/run.py"), "-m"]
+RUN = [sys.executable, str(Path(__file__).parents[2] / "scripts/run.py"), "-m"]
 QUIET = {
     "RAY_AUTH_MODE": "disabled",
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -77,7 +77,7 @@ def ray_cluster(tmp_path_factory):
 
 
 def runs_in_the_end(settings, folder, *launcher):
-    """How many runs there are after a sweep of four, and then of two more with an impossible job, which has exit code 1.
+    """Return the runs after a sweep of four, then of two more with an impossible job.
 
     Results lie in the folder that the command was started in, wherever a launcher's processes are.
     """
@@ -90,7 +90,7 @@ def runs_in_the_end(settings, folder, *launcher):
 
     done, results = run(), folder / "results"
     assert done.returncode == 0, done.stderr
-    found = list(Store(results).lines())
+    found = list(Store(results).records())
     assert (
         sorted(line["identity"]["frontend"]["name"] for line in found)
         == ["log_eps"] * 2 + ["log_learn"] * 2
@@ -99,7 +99,7 @@ def runs_in_the_end(settings, folder, *launcher):
         assert line["command"].startswith("python scripts/run.py dataset=synthetic")
         assert f"frontend={line['identity']['frontend']['name']}" in line["command"]
     assert run("repeats=3", "fold=1,7").returncode == 1
-    return len(list(Store(results).lines()))
+    return len(list(Store(results).records()))
 
 
 def test_joblib(settings, tmp_path):
@@ -108,20 +108,20 @@ def test_joblib(settings, tmp_path):
     )
 
 
-def test_submitit_on_this_machine_one_at_once(settings, tmp_path):
-    """No job's runs begin before another one's have ended; each takes longer than the launcher needs between two."""
+def test_submitit_on_this_machine_one_at_a_time(settings, tmp_path):
+    """No job's runs begin before another one's have ended."""
     assert (
         runs_in_the_end(
             settings,
             tmp_path,
             "hydra/launcher=submitit_local",
-            "at_once=1",
+            "max_jobs=1",
             "method.max_epochs=100",
         )
         == 6
     )
     spans = defaultdict(list)
-    for line in Store(tmp_path / "results").lines():
+    for line in Store(tmp_path / "results").records():
         if line["identity"]["repeat"] <= 2:  # of the first sweep
             spans[line["identity"]["frontend"]["name"]] += [line["started"], line["stopped"]]
     first, second = sorted((min(span), max(span)) for span in spans.values())

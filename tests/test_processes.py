@@ -14,8 +14,8 @@ CODE = """
 import sys, time
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
-from fewshot_audio.lifeline import exit_with_parent
-with ProcessPoolExecutor(2, get_context(sys.argv[1]), exit_with_parent) as pool:
+from fewshot_audio.processes import begin_worker
+with ProcessPoolExecutor(2, get_context(sys.argv[1]), begin_worker) as pool:
     print(pool.submit(max, 1, 2).result(), flush=True)
     pool.submit(time.sleep, 600)
     time.sleep(600)

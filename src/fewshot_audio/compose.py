@@ -1,0 +1,209 @@
+"""conf/, and a user's own folders beside it, composed by Hydra; mistakes in settings explained."""
+
+import errno
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.object_type import ObjectType
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+
+from fewshot_audio.components import near
+from fewshot_audio.types import ConfigError
+
+CONF = Path(__file__).parents[2] / "conf"
+PRIMARY = "config"
+SEARCHPATH = "hydra.searchpath"
+ADDED = ("study", "report")
+
+
+@contextmanager
+def loader() -> Iterator[ConfigLoader]:
+    """Give Hydra's loader of conf/; also within hydra.main, which has one of its own."""
+    instance = GlobalHydra.instance()
+    before, instance.hydra = instance.hydra, None
+    try:
+        with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+            yield GlobalHydra.instance().config_loader()
+    finally:
+        GlobalHydra.instance().hydra = before  # another instance, which Hydra has put there
+
+
+def composed(overrides: Sequence[str]) -> DictConfig:
+    """Return conf/config.yaml with overrides as on the command line."""
+    with loader():
+        return hydra.compose(PRIMARY, list(overrides))
+
+
+def choices(group: str, overrides: Sequence[str] = ()) -> list[str]:
+    """Return what a group can be, in conf/ and in the folders of hydra.searchpath."""
+    return _options(group, ObjectType.CONFIG, overrides)
+
+
+def groups(overrides: Sequence[str] = ()) -> list[str]:
+    """Return the groups of conf/ and of the folders of hydra.searchpath."""
+    return _options("", ObjectType.GROUP, overrides)
+
+
+def files_of(group: str, overrides: Sequence[str] = ()) -> Mapping[str, DictConfig]:
+    """Return the settings in each file of a group, by its name, without those of its defaults."""
+    with loader() as files:
+        _, repository = files._parse_overrides_and_create_caching_repo(  # type: ignore[attr-defined]
+            PRIMARY, _searchpath(overrides)
+        )
+        names = sorted(repository.get_group_options(group, ObjectType.CONFIG))
+        return {name: repository.load_config(f"{group}/{name}").config for name in names}
+
+
+def _searchpath(overrides: Sequence[str]) -> list[str]:
+    return [text for text in overrides if text.startswith(SEARCHPATH)]
+
+
+def _options(group: str, kind: ObjectType, overrides: Sequence[str]) -> list[str]:
+    with loader() as files:
+        names = files.get_group_options(group, kind, PRIMARY, _searchpath(overrides))
+    return sorted(name for name in names if name not in ("hydra", "_internal_logging"))
+
+
+def setting_names(overrides: Sequence[str]) -> set[str]:
+    """Return the dotted names of all settings with the choices of files that overrides make."""
+    known = groups(overrides)
+    kept = []
+    for text in overrides:
+        key = parsed_once(text).key_or_group
+        if key in known or "/" in key or key == SEARCHPATH:
+            kept.append(text)
+    try:
+        plain: Any = OmegaConf.to_container(composed(kept), resolve=False)
+    except (HydraException, OmegaConfBaseException):
+        return set()
+    return set(_dotted(plain)) | set(known)
+
+
+def _dotted(settings: dict[Any, Any], above: str = "") -> Iterator[str]:
+    for key, value in settings.items():
+        name = f"{above}{key}"
+        if not str(key).startswith("_"):
+            yield name
+        if isinstance(value, dict):
+            yield from _dotted(value, f"{name}.")
+
+
+@cache
+def parsed_once(text: str) -> Override:
+    """Return an override of the command line as Hydra reads it."""
+    return parsed([text])[0]
+
+
+def parsed(overrides: Sequence[str]) -> list[Override]:
+    """Return overrides of the command line as Hydra reads them."""
+    return OverridesParser.create().parse_overrides(list(overrides))
+
+
+def check_names(cfg: DictConfig, overrides: Sequence[str]) -> None:
+    """Check what a command adds to the settings.
+
+    Raises:
+        ConfigError: A setting that was added (+name=...) is none of conf/, or a study sets nothing.
+    """
+    if "study" in cfg:
+        raise ConfigError(
+            "study: its yaml sets nothing; let its first line be '# @package _global_'"
+        )
+    known = _top_names(tuple(_searchpath(overrides)))
+    for key in cfg:
+        if str(key) not in known:
+            raise ConfigError(f"{key!s}: no such setting{near(str(key), known)}")
+
+
+@cache
+def _top_names(searchpath: tuple[str, ...]) -> set[str]:
+    """Return the names of groups and of the settings in config.yaml."""
+    names = {str(key) for key in OmegaConf.load(CONF / f"{PRIMARY}.yaml")}
+    return names - {"defaults", "hydra"} | set(groups(searchpath))
+
+
+def explain(error: BaseException, overrides: Sequence[str] = ()) -> str:
+    """Return what a user should read of an error: near matches, the next step.
+
+    Args:
+        error: What was raised.
+        overrides: Those of the command, which say what settings there are.
+    """
+    text = str(error)
+    if option := re.search(r"Could not find '([\w/]+)/([^'/]+)'", text):
+        group, name = option.groups()
+        return f"{group}={name}: no such {group}{near(name, choices(group, overrides))}"
+    if key := re.search(r"(?:Could not override|Key) '([\w./@]+)'", text):
+        return _unknown_setting(key[1], overrides)
+    if isinstance(error, HydraException) and "LexerNoViableAlt" in text:
+        step = "write folders in full, and quote what holds other signs: 'dataset.root=\"~data\"'"
+        return f"{text.splitlines()[0]}; {step}"
+    if isinstance(error, MissingMandatoryValue):
+        return f"{error.full_key} is not set; add {error.full_key}=... to the command"
+    if isinstance(error, BrokenProcessPool):
+        return (
+            "a worker process was killed, often for want of memory; run the same command again, "
+            "with fewer workers=..."
+        )
+    if isinstance(error, OSError):
+        step = "free space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "mend that"
+        return f"{text}; {step} and run the same command again, finished work is kept"
+    return text
+
+
+def _unknown_setting(key: str, overrides: Sequence[str]) -> str:
+    """Return a message on a setting that does not exist with the choices of the command."""
+    if key in ADDED:
+        return f"{key}: not part of every command; write +{key}=... to add it"
+    group, _, last = key.partition(".")
+    names = setting_names(overrides) - {key}
+    alike = {name for name in names if last and name.rpartition(".")[2] == last}
+    alike = alike or {name for name in names if last and name.startswith(f"{group}.")} or names
+    return f"{key}: no such setting with these choices{near(key, alike)}"
+
+
+def overrides_of_command() -> list[str]:
+    """Return the overrides of the command that runs under hydra.main, its folders among them."""
+    if not HydraConfig.initialized():
+        return []
+    command = HydraConfig.get()
+    overrides = [*command.overrides.task, *command.overrides.hydra]
+    folders = [
+        f"{source.schema}://{source.path}"
+        for source in command.runtime.config_sources
+        if source.provider in ("command-line", "hydra.searchpath in command-line")
+    ]
+    others = [text for text in overrides if not text.startswith(SEARCHPATH)]
+    return [*others, _searchpath_override(folders)] if folders else others
+
+
+def with_searchpath(overrides: Sequence[str], folder: str | None) -> list[str]:
+    """Return overrides with the folder of --config-dir added to those of hydra.searchpath."""
+    if folder is None:
+        return list(overrides)
+    folders = [f"file://{Path(folder).resolve()}"]
+    others = []
+    for text in overrides:
+        value: Any = parsed_once(text).value()
+        if text.startswith(SEARCHPATH):
+            folders += value
+        else:
+            others.append(text)
+    return [*others, _searchpath_override(folders)]
+
+
+def _searchpath_override(folders: Sequence[str]) -> str:
+    return f"{SEARCHPATH}=[{','.join(repr(folder) for folder in folders)}]"

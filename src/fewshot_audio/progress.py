@@ -1,0 +1,84 @@
+"""Progress of runs: one bar over all of a command's, which moves with every epoch."""
+
+import logging
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from tqdm import tqdm
+
+FORMAT = "{desc}: {percentage:3.0f} %|{bar}| {n:.1f} of {total} runs [{elapsed} < {remaining}]"
+
+
+class RunBar:
+    """A bar over runs; it is shown where stderr is a terminal.
+
+    Args:
+        title: What stands before it.
+        total: Number of runs.
+        shown: Whether it may be shown at all.
+    """
+
+    def __init__(self, title: str, total: int, shown: bool = True):
+        self.finished = 0
+        self.shares: dict[str, float] = defaultdict(float)  # of runs under way, by stack
+        self.bar = tqdm(
+            desc=title, total=total, bar_format=FORMAT, leave=False, disable=None if shown else True
+        )
+
+    def leave_out(self, runs: int) -> None:
+        """Take finished runs off the total: they say nothing of the time that is left."""
+        self.bar.total = (self.bar.total or 0) - runs
+        self.bar.refresh()
+
+    def advance(self, stack: str, runs: float) -> None:
+        """Move by a share of the runs of a stack, as when one of their epochs is over."""
+        self.shares[stack] += runs
+        self._show()
+
+    def finish(self, stack: str, runs: int) -> None:
+        """Count runs of a stack as finished."""
+        self.shares.pop(stack, None)
+        self.finished += runs
+        self._show()
+
+    @property
+    def position(self) -> float:
+        """Runs that are finished, and the shares of those under way."""
+        return self.finished + sum(self.shares.values())
+
+    def close(self) -> None:
+        """Remove the bar."""
+        self.bar.close()
+
+    def _show(self) -> None:
+        self.bar.update(self.position - self.bar.n)
+
+
+class LogAboveBar(logging.StreamHandler):
+    """Writes messages to stderr, above a bar that is shown there."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one message."""
+        tqdm.write(self.format(record), file=sys.stderr)
+
+
+_listener: Callable[[float], None] | None = None
+
+
+@contextmanager
+def listening(listener: Callable[[float], None]) -> Iterator[None]:
+    """Call a function after every epoch in this process with the share of runs that it finished."""
+    global _listener
+    before, _listener = _listener, listener
+    try:
+        yield
+    finally:
+        _listener = before
+
+
+def epoch_finished(runs: int, max_epochs: int | None) -> None:
+    """Tell the listener that an epoch of some runs is over, if the number of epochs is set."""
+    if _listener is not None and max_epochs is not None:
+        _listener(runs / max_epochs)

@@ -1,0 +1,68 @@
+"""What a job says: what is to do, what failed, how well its runs did."""
+
+import logging
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+
+from fewshot_audio.records import FAILED, Record
+from fewshot_audio.runner.attempt import OpenJob
+from fewshot_audio.runner.environment import CHANGED, code_version, provenance
+from fewshot_audio.runner.plan import title
+from fewshot_audio.types import Job, RunSpec
+
+log = logging.getLogger(__name__)
+
+
+def log_plan(
+    opened: OpenJob,
+    unfinished: Sequence[RunSpec],
+    todo: Sequence[RunSpec],
+    finished: Mapping[str, Record],
+) -> None:
+    """Log how many runs are to do, and which finished ones are of other code."""
+    name, asked, left = title(opened.job), len(opened.specs), len(unfinished) - len(todo)
+    text = f"{name}: {asked} runs, {asked - len(unfinished)} finished"
+    log.info("%s", f"{text}, {left} that failed are left" if left else text)
+    present = code_version(provenance())
+    others: Counter[str] = Counter()
+    for spec in opened.specs:
+        if spec.key in finished:
+            version = code_version(finished[spec.key])
+            if version != present or version.endswith(CHANGED):  # a key tells settings, not code
+                others[version] += 1
+    if others:
+        counts = ", ".join(f"{count} at {version}" for version, count in sorted(others.items()))
+        log.info("finished by other code: %s; remove their records to do them again", counts)
+
+
+def log_problems(job: Job, record: Record) -> None:
+    """Log that a run failed, or that clips have no score."""
+    identity = record["identity"]
+    name = f"{title(job)}, n {identity['n_per_class'] or 'all'}, repeat {identity['repeat']}"
+    if record["status"] == FAILED:
+        cause, error = record["cause"], record["error"]
+        log.error("%s failed (%s): %s\n%s", name, cause, error, record["traceback"])
+    elif record["unscored_clips"]:
+        log.warning("%s: no finite score for %d clips", name, record["unscored_clips"])
+
+
+def failure(job: Job, record: Record) -> str:
+    """Return in one line which run failed and why."""
+    identity = record["identity"]
+    reason = f"({record['cause']})" if "cause" in record else "(before, not tried again)"
+    run = f"n {identity['n_per_class'] or 'all'}, repeat {identity['repeat']}"
+    return f"failed: {title(job)}, {run}: {record['error']} {reason}"
+
+
+def means(records: Sequence[Record]) -> str:
+    """Return the mean at each n of the accuracy, or of the first metric where there is none."""
+    metrics = records[0]["metrics"]
+    name = "accuracy" if "accuracy" in metrics else next(iter(metrics), None)
+    values = defaultdict(list)
+    for record in records:
+        value = record["metrics"].get(name)
+        if isinstance(value, int | float):
+            values[record["identity"]["n_per_class"] or "all"].append(value)
+    means = [f"n = {n} {100 * fmean(found):.1f} %" for n, found in values.items()]
+    return f"{name}: {', '.join(means)}"

@@ -1,0 +1,84 @@
+"""What a run's key depends on."""
+
+import hashlib
+from dataclasses import replace
+
+from fewshot_audio.components import defaults_of
+from fewshot_audio.runner.identity import component_identity, digest_of, missing, run_specs
+from fewshot_audio.types import Clip, Component, Fold
+
+FOLD = Fold(1, (), ())
+
+
+def keys(job, features="b", splits=None, fold=FOLD):
+    return [spec.key for spec in run_specs(job, fold, features, splits)]
+
+
+def test_a_plan_has_every_repeat_of_every_n_once(job):
+    specs = run_specs(replace(job, repeats={5: 2, 1: 3}), FOLD, "b", None)
+    assert [(spec.n_per_class, spec.repeat) for spec in specs] == [
+        (1, 1),
+        (1, 2),
+        (1, 3),
+        (5, 1),
+        (5, 2),
+    ]
+    assert len({spec.key for spec in specs}) == 5
+    assert missing(specs, {specs[0].key, specs[3].key}) == [specs[1], specs[2], specs[4]]
+
+
+def test_a_key_changes_with_all_that_can_change_a_result(job):
+    def changed(part, **arguments):
+        component = getattr(job, part)
+        return replace(
+            job, **{part: replace(component, arguments={**component.arguments, **arguments})}
+        )
+
+    others = [
+        changed("method", max_epochs=3),
+        changed("frontend", beta=1e-3),
+        replace(job, fold=2),
+        replace(job, seed=1),
+        replace(job, model=replace(job.model, target="fewshot_audio.models.vgg.VGG")),
+        replace(job, mel=replace(job.mel, pad_mode="constant")),
+        replace(job, mel=replace(job.mel, n_bands=64)),
+        replace(job, patch_frames=64),
+    ]
+    other_fold = Fold(1, (Clip("a.wav", (0,), 1, "a"),), ())
+    found = [keys(job), keys(job, "c"), keys(job, splits="d"), keys(job, fold=other_fold)]
+    found += map(keys, others)
+    assert len({key for each in found for key in each}) == 2 * len(found)
+
+
+def test_a_key_does_not_change_with_where_data_lie_or_how_numbers_are_written(job):
+    moved = replace(
+        job, dataset=replace(job.dataset, arguments={**job.dataset.arguments, "root": "/elsewhere"})
+    )
+    floats = replace(
+        job, method=replace(job.method, arguments={**job.method.arguments, "test_hop": 16.0})
+    )
+    turned = replace(
+        job, method=replace(job.method, arguments=dict(reversed(job.method.arguments.items())))
+    )
+    assert keys(moved) == keys(floats) == keys(turned) == keys(job)
+
+
+def test_a_key_is_the_start_of_a_sha256_over_sorted_json():
+    digest = hashlib.sha256(b'{"a": [1, "x"], "b": 0.5}').hexdigest()
+    assert digest_of({"b": 0.5, "a": (1.0, "x")}) == digest[:16]
+
+
+def test_sizes_of_the_study_are_no_part_of_an_identity(job):
+    identity = run_specs(job, FOLD, "b", None)[0].identity
+    assert "n_bands" not in identity["mel"]
+    assert "patch_frames" not in identity
+
+
+def test_arguments_at_their_defaults_are_left_out_and_off_is_told_from_absent():
+    def identity(**arguments):
+        target = "fewshot_audio.models.vgg.VGG"
+        return component_identity(Component("model", "vgg", target, arguments))
+
+    for name, default in defaults_of("fewshot_audio.models.vgg.VGG").items():
+        assert identity(**{name: default}) == identity() == {"name": "vgg", "type": "VGG"}
+    assert identity(width=False) != identity() != identity(width=None)

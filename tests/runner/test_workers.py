@@ -1,0 +1,96 @@
+"""Worker processes: when they begin and end, and what they say."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from fewshot_audio import progress
+from fewshot_audio.runner.workers import EpochFinished, Outcome, Worker, WorkerKilled, with_news
+from processes import workers_of
+
+CODE = """
+import time
+from fewshot_audio.runner.workers import Worker
+worker = Worker()
+worker.start(max, 1, 2)
+print(worker.receive().value, flush=True)
+worker.start(time.sleep, 600)
+time.sleep(600)
+"""
+
+
+def is_alive(process):
+    stat = Path(f"/proc/{process}/stat")
+    return stat.exists() and stat.read_text().split()[2] != "Z"
+
+
+def test_a_worker_ends_with_the_process_that_it_works_for():
+    with subprocess.Popen(
+        [sys.executable, "-c", CODE], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout.readline() == "2\n"
+        (worker,) = workers_of(process.pid)
+        process.kill()
+    deadline = time.monotonic() + 10
+    while is_alive(worker):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_closed_worker_ends_at_once_and_begins_again_when_asked():
+    with closing(Worker()) as worker:
+        worker.start(os.getpid)
+        first = worker.receive().value
+        worker.start(time.sleep, 600)
+        worker.close()
+        assert not is_alive(first)
+        worker.start(os.getpid)
+        assert worker.receive().value != first
+
+
+def test_a_killed_worker_is_told_from_an_error_and_works_again():
+    with closing(Worker()) as worker:
+        worker.start(divmod, 1, 0)
+        assert isinstance(worker.receive().error, ZeroDivisionError)
+        worker.start(os.kill, worker.process.pid, signal.SIGKILL)
+        (ready,) = with_news([worker])
+        assert isinstance(ready.receive().error, WorkerKilled)
+        worker.start(max, 1, 2)
+        assert worker.receive() == Outcome(2)
+
+
+def two_epochs():
+    for _ in range(2):
+        progress.epoch_finished(runs=3, max_epochs=4)
+
+
+def test_a_worker_tells_of_epochs():
+    with closing(Worker()) as worker:
+        worker.start(two_epochs)
+        news = [worker.receive() for _ in range(3)]
+        assert news == [EpochFinished(0.75), EpochFinished(0.75), Outcome()]
+
+
+@pytest.mark.parametrize("max_epochs", [None, 4])
+def test_epochs_without_a_set_number_are_no_share(max_epochs):
+    shares = []
+    with progress.listening(shares.append):
+        progress.epoch_finished(2, max_epochs)
+    progress.epoch_finished(2, max_epochs)  # nobody listens
+    assert shares == ([] if max_epochs is None else [0.5])
+
+
+def test_a_bar_counts_shares_until_their_stack_is_finished():
+    with closing(progress.RunBar("", 10)) as bar:
+        bar.leave_out(4)
+        bar.advance("one", 0.5)
+        bar.advance("two", 1.5)
+        assert (bar.position, bar.bar.total) == (2, 6)
+        bar.finish("two", 3)
+        assert bar.position == 3.5

@@ -1,9 +1,10 @@
-# Every target makes the environment first where it is not there. ARGS="..." adds settings, as in make run ARGS="model=vgg".
+# Every target makes the environment first where it is not there. ARGS="..." adds settings:
+#   make run ARGS="dataset=us8k dataset.root=/data/UrbanSound8K model=vgg"
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 READY := $(VENV)/ready
 
-.PHONY: help setup demo test lint smoke prepare verify run status tables report bench clean
+.PHONY: help setup demo test slow lint docs check prepare verify run status tables report bench lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -16,21 +17,30 @@ $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -m pip install --quiet --no-deps --editable .
 	touch $@
 
-demo: $(READY)  ## the main job on made-up sounds: train, then tables, figures and a page; two minutes
+demo: $(READY)  ## 16 runs on synthetic sounds, then tables, figures and a page; two minutes
 	$(PYTHON) scripts/run.py -m +study=demo $(ARGS)
 	$(PYTHON) scripts/report.py results=results/demo
 
-test: $(READY)  ## all fast tests
+test: $(READY)  ## the default tests
 	$(PYTHON) -m pytest $(ARGS)
 
-lint: $(READY)  ## style and unused code
-	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
+slow: $(READY)  ## all slow tests: launchers, sweeps by command line, stacks of every model and frontend
+	$(PYTHON) -m pytest -n 0 -m slow -k "not stack" $(ARGS)
+	$(PYTHON) -m pytest -m slow -k stack $(ARGS)
 
-smoke: $(READY)  ## sweeps by command line and by every launcher on made-up sounds; stacks of every model with every frontend
-	$(PYTHON) -m pytest -n 0 -m slow tests/test_smoke.py tests/test_launchers.py $(ARGS)
-	$(PYTHON) -m pytest -m slow tests/test_stack.py $(ARGS)
+lint: $(READY)  ## style, types and import layers
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
 
-prepare: $(READY)  ## build the bank of a dataset: ARGS="dataset=us8k dataset.root=..."
+docs: export NO_MKDOCS_2_WARNING := 1
+docs: $(READY)  ## build the documentation in site/; make docs ARGS=serve shows it while you write
+	$(VENV)/bin/mkdocs $(if $(ARGS),$(ARGS),build --strict)
+
+check: lint docs test  ## all that a change must pass
+
+prepare: $(READY)  ## build the feature cache of a dataset: ARGS="dataset=us8k dataset.root=..."
 	$(PYTHON) scripts/prepare.py $(ARGS)
 
 verify: $(READY)  ## check a download: ARGS="us8k /data/UrbanSound8K --full"
@@ -42,14 +52,17 @@ run: $(READY)  ## runs: ARGS="dataset=us8k dataset.root=... fold=1 model=vgg fro
 status: $(READY)  ## how far a study is: ARGS="+study=us8k_two_folds dataset.root=..."
 	$(PYTHON) scripts/status.py $(ARGS)
 
-tables: $(READY)  ## write the tables of every results folder anew
+tables: $(READY)  ## write the tables of every results folder
 	$(PYTHON) scripts/report.py show=[tables] $(ARGS)
 
-report: $(READY)  ## tables, figures and the page results/report.html: ARGS="results=results/demo statistics=draws"
+report: $(READY)  ## tables, figures and the page results/report.html: ARGS="results=results/demo"
 	$(PYTHON) scripts/report.py $(ARGS)
 
 bench: $(READY)  ## how long a run takes, part by part, and what the runner adds to it
 	$(PYTHON) -m benchmarks fit $(ARGS)
 
-clean: ## remove the environment, banks and what tools left; results stay
-	rm -rf $(VENV) cache .pytest_cache .ruff_cache
+lock:  ## write requirements.lock from pyproject.toml, with uv
+	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 -o requirements.lock
+
+clean: ## remove the environment, feature caches and what tools left; results stay
+	rm -rf $(VENV) cache site .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,1 @@
+"""Settings of the components: hydra.searchpath=[pkg://my_package.conf]."""

@@ -31,7 +31,7 @@ SMALL = {
     "vgg": ["model.width=4"],
     **{
         name: ["frontend/engine=exact"]
-        for name in ("leaf", "leaf_widths", "efficient_leaf", "td_fbanks")
+        for name in ("leaf", "leaf_widths", "efficient_leaf")
     },
 }
 

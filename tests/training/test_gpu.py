@@ -199,5 +199,5 @@ def test_a_stack_takes_the_memory_that_was_foreseen(model, frontend):
 
 def test_as_many_runs_fit_as_memory_takes(job, machine):
     here = open_job(job, machine)
-    assert max_stack_size(job, here.material, 1, "auto") > 100
-    assert max_stack_size(job, here.material, 1, "cpu") == 1
+    assert max_stack_size(job, here.data, 1, "auto") > 100
+    assert max_stack_size(job, here.data, 1, "cpu") == 1

@@ -29,10 +29,7 @@ SMALL = {
     "proto": ["model.width=4"],
     "proto_original": ["model.width=4"],
     "vgg": ["model.width=4"],
-    **{
-        name: ["frontend/engine=exact"]
-        for name in ("leaf", "leaf_widths", "efficient_leaf")
-    },
+    **{name: ["frontend/engine=exact"] for name in ("leaf", "leaf_widths", "efficient_leaf")},
 }
 
 

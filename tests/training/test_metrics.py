@@ -125,6 +125,12 @@ def test_metrics_that_cannot_be_are_said_before_training(metrics, keep_best, tex
         check_metrics(metrics, 5, keep_best, multi_label=False)
 
 
-def test_the_metrics_of_the_configuration_can_be_computed():
-    check_metrics(chosen("multiclass"), 5, "macro_f1", multi_label=False)
-    check_metrics(chosen("multilabel"), 5, "macro_auc", multi_label=True)
+@pytest.mark.parametrize(
+    ("name", "keep_best", "targets"),
+    [("multiclass", "macro_f1", torch.arange(10) % 5), ("multilabel", "macro_auc", torch.eye(5))],
+)
+def test_the_metrics_of_the_configuration_pass_and_are_numbers(name, keep_best, targets):
+    check_metrics(chosen(name), 5, keep_best, multi_label=targets.dim() == 2)
+    values = ClipScores(random_scores(len(targets), 5), targets).metrics(chosen(name))
+    assert set(chosen(name)) <= values.keys()
+    assert 0 <= values[keep_best] <= 1

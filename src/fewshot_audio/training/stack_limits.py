@@ -65,7 +65,8 @@ def _difference_of_stack(
             tensors, patches, noise
         )
     except Exception as error:  # of any kind: vmap refuses operations in many ways
-        return f"torch.func.vmap cannot run it ({str(error).splitlines()[0]})"
+        reason = (str(error).splitlines() or [""])[0]
+        return f"torch.func.vmap cannot run it ({type(error).__name__}: {reason})"
     for name, buffer in alone[1].named_buffers():
         if not _close(tensors[name][1], buffer):
             return f"its {name} is another one under torch.func.vmap"

@@ -1,4 +1,4 @@
-"""A sweep on made-up sounds by command line: it learns, it resumes, its tables are complete."""
+"""A sweep on synthetic sounds by command line: it learns, it resumes, its tables are complete."""
 
 import subprocess
 import sys
@@ -21,13 +21,13 @@ def test_a_sweep_learns_and_a_second_one_trains_nothing(tmp_path):
         f"results={tmp_path / 'results'}",
         "accelerator=cpu",
     ]
-    arms = ["model=timbre,sb_cnn", "frontend=log_eps,log_learn", "fold=1,2"]
+    jobs = ["model=timbre,sb_cnn", "frontend=log_eps,log_learn", "fold=1,2"]
     sweep = [
         sys.executable,
         "scripts/run.py",
         "-m",
         *data,
-        *arms,
+        *jobs,
         "n_per_class=1,8",
         "repeats=1",
         "method.max_epochs=100",
@@ -38,9 +38,8 @@ def test_a_sweep_learns_and_a_second_one_trains_nothing(tmp_path):
     subprocess.run(sweep, check=True, cwd=ROOT)
     assert list(Store(tmp_path / "results").records()) == first
     subprocess.run([sys.executable, "scripts/report.py", *data], check=True, cwd=ROOT)
-    cells = pd.read_csv(tmp_path / "results/tables/accuracy.csv").set_index(
-        ["model", "arm", "n_per_class"]
-    )
+    rows = ["model", "frontend", "n_per_class"]
+    cells = pd.read_csv(tmp_path / "results/tables/accuracy.csv").set_index(rows)
     assert (cells["count"] == 2).all()
     for model in ("timbre", "sb_cnn"):
         for frontend in ("log_eps", "log_learn"):

@@ -15,12 +15,13 @@ import numpy as np
 import torch
 
 from fewshot_audio import config
+from fewshot_audio.datasets.base import Clip, Dataset, Fold
 from fewshot_audio.datasets.splits import FewShotSplits
 from fewshot_audio.features.cache import FeatureCache
 from fewshot_audio.runner.environment import provenance
 from fewshot_audio.training.prepare import JobData
 from fewshot_audio.training.run import scored, train
-from fewshot_audio.types import Clip, Dataset, Fold, Job, Sampling
+from fewshot_audio.types import Job, Sampling
 
 
 def seconds(action: Callable[[], Any]) -> float:

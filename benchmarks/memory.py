@@ -12,6 +12,7 @@ import numpy as np
 from benchmarks.measure import machine, peak, train_and_score
 from fewshot_audio import config
 from fewshot_audio.datasets import tut2017 as tut_asc
+from fewshot_audio.datasets.base import Dataset
 from fewshot_audio.datasets.splits import FewShotSplits
 from fewshot_audio.datasets.synthetic import write_tut_asc_names
 from fewshot_audio.features.base import Transform
@@ -19,7 +20,7 @@ from fewshot_audio.features.cache import FeatureCache, open_cache
 from fewshot_audio.features.resample import resample
 from fewshot_audio.runner import environment
 from fewshot_audio.training.prepare import JobData
-from fewshot_audio.types import Dataset, Sampling
+from fewshot_audio.types import Sampling
 
 FRAMES = 431  # of a clip of 10 s
 

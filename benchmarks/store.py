@@ -10,11 +10,12 @@ from random import Random
 from typing import Any
 
 from benchmarks.measure import job, machine, seconds
+from fewshot_audio.datasets.base import Fold
 from fewshot_audio.records import FINISHED, SCHEMA, Record
 from fewshot_audio.runner.environment import provenance
 from fewshot_audio.runner.identity import missing, run_specs
 from fewshot_audio.runner.store import Store
-from fewshot_audio.types import Fold, Job, RunSpec
+from fewshot_audio.types import Job, RunSpec
 
 FOLDS, MODELS, FRONTENDS = (
     range(1, 12),

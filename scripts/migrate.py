@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from fewshot_audio import config
+from fewshot_audio.datasets.base import Dataset
 from fewshot_audio.features.cache import cache_key, file_digests
 from fewshot_audio.records import FINISHED, SCHEMA, Record, encoded
 from fewshot_audio.runner.identity import digest_of, run_specs
 from fewshot_audio.runner.plan import Planner, transform_of
 from fewshot_audio.runner.store import Store
-from fewshot_audio.types import ConfigError, Dataset, FewshotAudioError, Job, RunSpec, StoreError
+from fewshot_audio.types import ConfigError, FewshotAudioError, Job, RunSpec, StoreError
 
 RENAMED = {
     "path": "history",

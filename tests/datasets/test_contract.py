@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from fewshot_audio.types import Clip, DataError, Dataset, Fold
+from fewshot_audio.datasets.base import Clip, Dataset, Fold
+from fewshot_audio.types import DataError
 
 A, B, C = Clip("a.wav", (0,), 1, "r"), Clip("b.wav", (1,), 2, "s"), Clip("c.wav", (0, 1), 2, "t")
 

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 
+from fewshot_audio.datasets.base import Clip, Dataset, Fold
 from fewshot_audio.datasets.split_files import read_splits, write_splits
 from fewshot_audio.datasets.splits import FewShotSplits, class_counts, draw_split, split_digest
-from fewshot_audio.types import Clip, ConfigError, DataError, Dataset, Fold, Sampling
+from fewshot_audio.types import ConfigError, DataError, Sampling
 
 BY_CLIP, BY_GROUP = Sampling("clip"), Sampling("group")
 

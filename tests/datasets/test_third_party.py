@@ -7,12 +7,13 @@ import pytest
 import soundfile
 
 from fewshot_audio.components import build
+from fewshot_audio.datasets.base import Clip, Dataset, Fold
 from fewshot_audio.datasets.splits import FewShotSplits, class_counts
 from fewshot_audio.datasets.verify import find_verifier
 from fewshot_audio.features.audio import load
 from fewshot_audio.features.cache import open_cache
 from fewshot_audio.features.torchaudio_transforms import Torchaudio
-from fewshot_audio.types import Clip, Component, ConfigError, Dataset, Fold, Mel, Sampling
+from fewshot_audio.types import Component, ConfigError, Mel, Sampling
 
 MEL = Torchaudio().mel(Mel(16000, 512, 160, "constant", n_bands=40))
 

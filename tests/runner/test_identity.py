@@ -4,8 +4,9 @@ import hashlib
 from dataclasses import replace
 
 from fewshot_audio.components import defaults_of
+from fewshot_audio.datasets.base import Clip, Fold
 from fewshot_audio.runner.identity import component_identity, digest_of, missing, run_specs
-from fewshot_audio.types import Clip, Component, Fold
+from fewshot_audio.types import Component
 
 FOLD = Fold(1, (), ())
 

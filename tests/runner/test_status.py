@@ -1,9 +1,9 @@
 """What is said of a sweep that is not through."""
 
+from fewshot_audio.datasets.base import Fold
 from fewshot_audio.records import FAILED, FINISHED
 from fewshot_audio.runner.identity import run_specs
 from fewshot_audio.runner.status import describe
-from fewshot_audio.types import Fold
 
 
 def test_failures_are_told_with_their_reasons_and_clips_without_a_score_with_their_runs(job):

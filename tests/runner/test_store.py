@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from fewshot_audio.datasets.base import Fold
 from fewshot_audio.records import FAILED, FINISHED, SCHEMA, read_records
 from fewshot_audio.runner import store as stores
 from fewshot_audio.runner.identity import run_specs
 from fewshot_audio.runner.store import Store
-from fewshot_audio.types import Fold, StoreError
+from fewshot_audio.types import StoreError
 
 
 def record(key, **more):

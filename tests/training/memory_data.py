@@ -4,10 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
+from fewshot_audio.datasets.base import Clip, Dataset, Fold
 from fewshot_audio.datasets.splits import FewShotSplits
 from fewshot_audio.features.cache import FeatureCache
 from fewshot_audio.training.prepare import JobData
-from fewshot_audio.types import Clip, Dataset, Fold, Sampling
+from fewshot_audio.types import Sampling
 
 CLASSES = ("low", "middle", "high")
 FRAMES = 20

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from fewshot_audio.types import Clip, DataError, Dataset, Fold
+from fewshot_audio.datasets.base import Clip, Dataset, Fold
+from fewshot_audio.types import DataError
 
 COLUMNS = ("path", "label", "fold", "group")
 

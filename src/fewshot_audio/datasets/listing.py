@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
+from fewshot_audio.datasets.base import Clip
 from fewshot_audio.files import list_files
-from fewshot_audio.types import Clip, DataError
+from fewshot_audio.types import DataError
 
 Tolerable = Literal["missing", "silent"]
 SHOWN = 10  # names in an error or a report

@@ -5,8 +5,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from fewshot_audio.datasets.base import Clip, Dataset, FewShotSplit, Fold
 from fewshot_audio.files import atomic_write
-from fewshot_audio.types import Clip, DataError, Dataset, FewShotSplit, Fold
+from fewshot_audio.types import DataError
 
 COLUMNS = ("dataset", "fold", "n_per_class", "repeat", "path")
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from fewshot_audio.datasets.base import Clip, Dataset, FewShotSplit, Fold
 from fewshot_audio.datasets.split_files import read_splits
 from fewshot_audio.seeding import seed_for
-from fewshot_audio.types import Clip, ConfigError, Dataset, FewShotSplit, Fold, Sampling
+from fewshot_audio.types import ConfigError, Sampling
 
 
 class FewShotSplits:

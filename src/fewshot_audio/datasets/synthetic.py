@@ -11,12 +11,13 @@ import soundfile
 from filelock import FileLock
 
 from fewshot_audio.datasets import tut2017, urbansound8k
+from fewshot_audio.datasets.base import Dataset
 from fewshot_audio.datasets.listing import Tolerable
 from fewshot_audio.datasets.sounds import CLASSES, recording
 from fewshot_audio.datasets.verify import Report, compare, table
 from fewshot_audio.files import find_root, sha256
 from fewshot_audio.seeding import seed_for
-from fewshot_audio.types import DataError, Dataset
+from fewshot_audio.types import DataError
 
 Layout = Literal["us8k", "tut_asc"]
 MANIFEST = "manifest.tsv"

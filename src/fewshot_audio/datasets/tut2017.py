@@ -6,6 +6,7 @@ from pathlib import Path
 
 import soundfile
 
+from fewshot_audio.datasets.base import Clip, Dataset, Fold
 from fewshot_audio.datasets.listing import Tolerable, clips_on_disk, shorten
 from fewshot_audio.datasets.verify import (
     Report,
@@ -16,7 +17,7 @@ from fewshot_audio.datasets.verify import (
     shipped_text,
 )
 from fewshot_audio.files import find_root
-from fewshot_audio.types import Clip, DataError, Dataset, Fold
+from fewshot_audio.types import DataError
 
 PARTS = ("development", "evaluation")
 FORMAT = (44100, 2, "PCM_24", 441000)  # rate (Hz), channels, format, frames of each file

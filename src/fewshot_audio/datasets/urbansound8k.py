@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
+from fewshot_audio.datasets.base import Clip, Dataset, Fold
 from fewshot_audio.datasets.listing import Tolerable, clips_on_disk
 from fewshot_audio.datasets.verify import Report, compare, complaint, shipped_table
 from fewshot_audio.files import find_root
-from fewshot_audio.types import Clip, ConfigError, DataError, Dataset, Fold
+from fewshot_audio.types import ConfigError, DataError
 
 CSV = "metadata/UrbanSound8K.csv"
 COLUMNS = ("slice_file_name", "fsID", "fold", "classID", "class")

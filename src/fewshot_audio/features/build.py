@@ -15,11 +15,12 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
+from fewshot_audio.datasets.base import Dataset
 from fewshot_audio.features.audio import decode
 from fewshot_audio.features.base import Transform
 from fewshot_audio.files import atomic_write, sha256
 from fewshot_audio.processes import begin_worker
-from fewshot_audio.types import DataError, Dataset
+from fewshot_audio.types import DataError
 
 INDEX, FEATURES, PARTS = "index.json", "features.npy", "part-*.npz"
 CLIPS_PER_PART = 32  # what a killed build loses at most, per process

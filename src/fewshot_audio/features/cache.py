@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 from filelock import FileLock
 
+from fewshot_audio.datasets.base import Dataset
 from fewshot_audio.features.base import Transform
 from fewshot_audio.features.build import FEATURES, INDEX, PARTS, SILENT, build_cache
 from fewshot_audio.features.digests import digest_files
 from fewshot_audio.files import acquire, sha256
-from fewshot_audio.types import DataError, Dataset
+from fewshot_audio.types import DataError
 
 log = logging.getLogger(__name__)
 VERSION = 2  # of how features are computed; 2: clips resampled as in 2018

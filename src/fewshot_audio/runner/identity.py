@@ -8,7 +8,8 @@ from dataclasses import asdict
 from typing import Any
 
 from fewshot_audio.components import TARGET, defaults_of
-from fewshot_audio.types import Component, Fold, Job, OptimizerSettings, RunSpec
+from fewshot_audio.datasets.base import Fold
+from fewshot_audio.types import Component, Job, OptimizerSettings, RunSpec
 
 STUDY_SIZE = 128  # bands of a spectrogram, frames of a patch
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from fewshot_audio.components import build
+from fewshot_audio.datasets.base import Dataset, FewShotSplit
 from fewshot_audio.datasets.split_files import write_splits
 from fewshot_audio.datasets.splits import FewShotSplits
 from fewshot_audio.features.base import Features, Transform
@@ -13,7 +14,7 @@ from fewshot_audio.features.cache import FeatureCache, cache_key, file_digests, 
 from fewshot_audio.frontends.base import Frontend
 from fewshot_audio.runner.identity import run_specs
 from fewshot_audio.training.checks import check_job
-from fewshot_audio.types import Component, ConfigError, Dataset, FewShotSplit, Job, Machine, RunSpec
+from fewshot_audio.types import Component, ConfigError, Job, Machine, RunSpec
 
 log = logging.getLogger(__name__)
 

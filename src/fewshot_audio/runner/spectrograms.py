@@ -7,9 +7,10 @@ import pandas as pd
 import torch
 
 from fewshot_audio.components import build
+from fewshot_audio.datasets.base import Dataset
 from fewshot_audio.features.audio import load
 from fewshot_audio.runner.plan import transform_of
-from fewshot_audio.types import Dataset, Job
+from fewshot_audio.types import Job
 
 DIGITS = 4  # of values kept
 

@@ -5,12 +5,13 @@ from copy import deepcopy
 import torch
 
 from fewshot_audio.components import build
+from fewshot_audio.datasets.base import Dataset
 from fewshot_audio.frontends.base import Frontend
 from fewshot_audio.training.methods.base import Method
 from fewshot_audio.training.metrics import check_metrics
 from fewshot_audio.training.network import build_network
 from fewshot_audio.training.optimizers import make_optimizer, make_scheduler
-from fewshot_audio.types import ConfigError, Dataset, Job
+from fewshot_audio.types import ConfigError, Job
 
 
 def check_job(job: Job, dataset: Dataset) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from fewshot_audio.components import build
+from fewshot_audio.datasets.base import Clip, Dataset, FewShotSplit
 from fewshot_audio.datasets.splits import FewShotSplits
 from fewshot_audio.features.cache import FeatureCache
 from fewshot_audio.training.checks import check_labels
@@ -16,7 +17,7 @@ from fewshot_audio.training.loop import training_set
 from fewshot_audio.training.methods.base import Method
 from fewshot_audio.training.network import Network, build_network
 from fewshot_audio.training.randomness import Generators
-from fewshot_audio.types import Clip, Dataset, FewShotSplit, Job
+from fewshot_audio.types import Job
 
 
 @dataclass(frozen=True)

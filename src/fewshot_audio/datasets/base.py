@@ -1,0 +1,151 @@
+"""Contract of datasets: clips, in folds that say which of them train, validate and test."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from fewshot_audio.types import ConfigError, DataError
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One audio file with its labels.
+
+    Args:
+        path: Path relative to the dataset's root; it identifies the clip.
+        labels: Indices of its classes; one in most datasets.
+        fold: Number of the dataset's own fold that the clip is in, 0 where there are none.
+        group: Recording, speaker or location: clips of one group are alike.
+    """
+
+    path: str
+    labels: tuple[int, ...]
+    fold: int
+    group: str
+
+    @property
+    def label(self) -> int:
+        """The only label.
+
+        Raises:
+            DataError: The clip has none or several.
+        """
+        if len(self.labels) != 1:
+            raise DataError(
+                f"{self.path} has {len(self.labels)} labels, expected one; choose a method and "
+                "metrics for several labels per clip"
+            )
+        return self.labels[0]
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Which clips train, which test and which validate; each sorted by path."""
+
+    number: int
+    train: tuple[Clip, ...]
+    test: tuple[Clip, ...]
+    valid: tuple[Clip, ...] = ()
+
+    @cached_property
+    def digest(self) -> str:
+        """Digest of the clips that train and that test: 16 hexadecimal digits."""
+        return _digest_of_clips(self.train, (), self.test)
+
+    @cached_property
+    def digest_with_valid(self) -> str:
+        """The same with the clips that validate, for results that depend on them."""
+        return _digest_of_clips(self.train, self.valid, self.test)
+
+
+def _digest_of_clips(*splits: tuple[Clip, ...]) -> str:
+    """Return the start of the SHA-256 over paths, labels and groups."""
+    rows = [[[clip.path, _plain(clip.labels), clip.group] for clip in clips] for clips in splits]
+    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
+
+
+def _plain(labels: tuple[int, ...]) -> int | list[int]:
+    return labels[0] if len(labels) == 1 else list(labels)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """All clips of a dataset in its folds.
+
+    Args:
+        name: Name in tables, file names and seeds.
+        root: Folder that the clips' paths are relative to.
+        classes: Names of the classes; a label is an index into them.
+        folds: The dataset's splits into clips that train, validate and test.
+        notes: What a reader of the results must know, as "only folds 1, 2 of 10".
+        leak_unit: What a group is: "recording", "speaker", "location".
+        multi_label: Whether a clip may have several labels, or none.
+        allow_silent: Whether clips whose samples are all zero are accepted.
+
+    Raises:
+        DataError: There is no fold, or a clip has labels that the dataset does not allow.
+    """
+
+    name: str
+    root: Path
+    classes: tuple[str, ...]
+    folds: tuple[Fold, ...]
+    notes: tuple[str, ...] = ()
+    leak_unit: str = "recording"
+    multi_label: bool = False
+    allow_silent: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.folds:
+            raise DataError(f"{self.name}: a dataset needs at least one fold, found none")
+        known = set(range(len(self.classes)))
+        for clip in self.clips:
+            if not known.issuperset(clip.labels):
+                raise DataError(
+                    f"{self.name}: {clip.path} has the labels {clip.labels}, expected indices of "
+                    f"the {len(self.classes)} classes"
+                )
+            if len(clip.labels) != 1 and not self.multi_label:
+                raise DataError(
+                    f"{self.name}: {clip.path} has {len(clip.labels)} labels, expected one; "
+                    "a dataset with several labels per clip sets multi_label=True"
+                )
+
+    @cached_property
+    def clips(self) -> tuple[Clip, ...]:
+        """Every clip of every fold once, sorted by path."""
+        clips = {clip for fold in self.folds for clip in fold.train + fold.valid + fold.test}
+        return tuple(sorted(clips, key=lambda clip: clip.path))
+
+    def fold(self, number: int) -> Fold:
+        """Return the fold with a number.
+
+        Raises:
+            ConfigError: There is no such fold.
+        """
+        for fold in self.folds:
+            if fold.number == number:
+                return fold
+        numbers = ", ".join(str(fold.number) for fold in self.folds)
+        raise ConfigError(f"fold={number}: {self.name} has the folds {numbers}")
+
+
+@dataclass(frozen=True)
+class FewShotSplit:
+    """Which clips train and test in one repeat; the same for every model and frontend.
+
+    Args:
+        n_per_class: Training clips per class; None: all.
+        repeat: 1 ... m.
+        train: Clips that train, in the order in which they were drawn.
+        test: Clips that test.
+        valid: Clips that validate; none in a few-shot split.
+    """
+
+    n_per_class: int | None
+    repeat: int
+    train: tuple[Clip, ...]
+    test: tuple[Clip, ...]
+    valid: tuple[Clip, ...] = ()

@@ -7,6 +7,7 @@ import librosa
 import numpy as np
 import pytest
 import soundfile
+from torchaudio.functional import melscale_fbanks
 
 from fewshot_audio.features.audio import load
 from fewshot_audio.features.torchaudio_transforms import Torchaudio, TorchaudioMel
@@ -62,6 +63,17 @@ def test_agreement_of_torchaudio(settings):
 def test_filters_agree_with_librosa():
     theirs = librosa.filters.mel(sr=44100, n_fft=1024, n_mels=128, dtype=np.float64)
     np.testing.assert_allclose(slaney_filters(44100, 1024, 128), theirs.T, atol=1e-15)
+
+
+@pytest.mark.parametrize("settings", SETTINGS)
+@pytest.mark.filterwarnings("ignore:At least one mel filterbank has all zero values")
+def test_filters_agree_with_torchaudio(settings):
+    """Within its float32 frequencies."""
+    rate, n_fft, _, _, n_bands = settings
+    slaney = {"norm": "slaney", "mel_scale": "slaney"}
+    theirs = melscale_fbanks(n_fft // 2 + 1, 0.0, rate / 2, n_bands, rate, **slaney).numpy()
+    ours = slaney_filters(rate, n_fft, n_bands)
+    assert np.abs(ours - theirs).max() < 1e-5 * ours.max()
 
 
 @BOTH

@@ -1,8 +1,7 @@
 """Contract of features: what a cache holds of each clip."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
@@ -35,22 +34,8 @@ class Transform(ABC):
 
 
 @dataclass(frozen=True)
-class BaseMel(Transform):
-    """Power mel spectrogram on Slaney's scale; a subclass computes it.
-
-    Args:
-        sample_rate: Rate of the samples in Hz.
-        n_fft: Samples of a frame.
-        hop: Samples between frames.
-        pad_mode: Padding of the first and last frame: "reflect" or "constant".
-        n_bands: Bands.
-    """
-
-    sample_rate: int
-    n_fft: int
-    hop: int
-    pad_mode: Literal["reflect", "constant"]
-    n_bands: int = 128
+class BaseMel(Mel, Transform):
+    """Power mel spectrogram on Slaney's scale; a subclass computes it."""
 
     @property
     def n_columns(self) -> int:
@@ -60,11 +45,7 @@ class BaseMel(Transform):
 
 @dataclass(frozen=True)
 class BaseWaveform(Transform):
-    """The waveform itself, for frontends that learn from it; a subclass resamples.
-
-    Args:
-        sample_rate: Rate of the samples in Hz.
-    """
+    """The waveform itself, for frontends that learn from it; a subclass resamples."""
 
     sample_rate: int
 
@@ -79,12 +60,20 @@ class BaseWaveform(Transform):
 
 
 class Features(ABC):
-    """A way to compute features; a choice of conf/features."""
+    """A way to compute features; a choice of conf/features.
 
-    @abstractmethod
+    Attributes:
+        mel_class: Computes power mel spectrograms (frames, bands).
+        waveform_class: Computes waveforms (samples, 1).
+    """
+
+    mel_class: type[BaseMel]
+    waveform_class: type[BaseWaveform]
+
     def mel(self, settings: Mel) -> Transform:
-        """Return the transform to power mel spectrograms (frames, bands)."""
+        """Return the mel transform with these settings."""
+        return self.mel_class(**asdict(settings))
 
-    @abstractmethod
     def waveform(self, sample_rate: int) -> Transform:
-        """Return the transform to waveforms (samples, 1) at a rate in Hz."""
+        """Return the waveform transform at a rate in Hz."""
+        return self.waveform_class(sample_rate)

@@ -5,9 +5,10 @@ import multiprocessing
 import os
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -57,23 +58,16 @@ def build_cache(
     """
     for draft in folder.glob(".*"):  # left by a killed process
         draft.unlink()
-    parts = _parts(dataset, folder)
-    problems = _build_parts(parts, transform, workers, f"features of {dataset.name}")
-    if any(reason != SILENT for reason in problems.values()):
-        return problems
-    if problems and not dataset.allow_silent:
-        return problems
-    _join(parts, transform.n_columns, folder, settings)
-    return problems
-
-
-def _parts(dataset: Dataset, folder: Path) -> list[Part]:
     paths = [clip.path for clip in dataset.clips]
     parts: list[Part] = []
     for start in range(0, len(paths), CLIPS_PER_PART):
         file = folder / f"part-{len(parts):05d}.npz"
         parts.append(Part(dataset.root, tuple(paths[start : start + CLIPS_PER_PART]), file))
-    return parts
+    problems = _build_parts(parts, transform, workers, f"features of {dataset.name}")
+    accepted = {SILENT} if dataset.allow_silent else set()
+    if accepted.issuperset(problems.values()):
+        _join(parts, transform.n_columns, folder, settings)
+    return problems
 
 
 def _build_parts(parts: Sequence[Part], transform: Transform, workers: int, title: str) -> Problems:
@@ -85,8 +79,7 @@ def _build_parts(parts: Sequence[Part], transform: Transform, workers: int, titl
     total = sum(len(part.paths) for part in parts)
     with tqdm(desc=title, total=total, unit="clip", leave=False) as bar:
         bar.update(total - sum(len(part.paths) for part in missing))
-        jobs = [(part, transform) for part in missing]
-        for part, of_part in zip(missing, _in_parallel(_build, jobs, workers), strict=True):
+        for part, of_part in zip(missing, _built(missing, transform, workers), strict=True):
             problems |= of_part
             bar.update(len(part.paths))
     for part in parts:
@@ -95,17 +88,16 @@ def _build_parts(parts: Sequence[Part], transform: Transform, workers: int, titl
     return problems
 
 
-def _in_parallel(function: Callable, jobs: Sequence[tuple], workers: int) -> Iterator[Any]:
-    """Yield the function's result for each job, in order; in this process where one is enough."""
-    count = min(workers, len(jobs))
+def _built(parts: Sequence[Part], transform: Transform, workers: int) -> Iterator[Problems]:
+    """Write parts and yield the problems of each; in this process where one is enough."""
+    build, count = partial(_build, transform), min(workers, len(parts))
     if count <= 1:
-        for job in jobs:
-            yield function(*job)
+        yield from map(build, parts)
         return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(count, context, _start_builder) as pool:
         try:
-            yield from pool.map(function, *zip(*jobs, strict=True))
+            yield from pool.map(build, parts)
         finally:
             pool.shutdown(cancel_futures=True)
 
@@ -117,7 +109,7 @@ def _start_builder() -> None:
     begin_worker()
 
 
-def _build(part: Part, transform: Transform) -> Problems:
+def _build(transform: Transform, part: Part) -> Problems:
     """Write a part and return its problems; it is not written where a file cannot be decoded."""
     features, problems, silent = [], {}, []
     for path in part.paths:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from pathlib import Path
@@ -13,6 +13,7 @@ import numpy as np
 from filelock import FileLock
 
 from fewshot_audio.datasets.base import Dataset
+from fewshot_audio.datasets.listing import shorten
 from fewshot_audio.features.base import Transform
 from fewshot_audio.features.build import FEATURES, INDEX, PARTS, SILENT, build_cache
 from fewshot_audio.features.digests import digest_files
@@ -21,7 +22,6 @@ from fewshot_audio.types import DataError
 
 log = logging.getLogger(__name__)
 VERSION = 2  # of how features are computed; 2: clips resampled as in 2018
-SHOWN = 10  # bad files in an error
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,14 @@ class FeatureCache:
         features: float32 (all frames, columns), memory-mapped.
         spans: First and last frame, exclusive, of each clip's path.
         folder: Where the cache lies; it is opened there anew, unchecked, in another process.
+        silent: Paths of the clips whose samples are all zero.
     """
 
     key: str
     features: np.ndarray
     spans: Mapping[str, tuple[int, int]]
     folder: Path | None = None
+    silent: Sequence[str] = ()
 
     def __reduce__(self) -> tuple[Callable, tuple]:
         if self.folder is None:
@@ -75,9 +77,9 @@ def open_cache(dataset: Dataset, transform: Transform, folder: Path, workers: in
             _check(dataset, problems)
         for part in own.glob(PARTS):  # joined
             part.unlink()
-    index = json.loads((own / INDEX).read_text())
-    _check(dataset, dict.fromkeys(index["silent"], SILENT))
-    return _load(key, own)
+    cache = _load(key, own)
+    _check(dataset, dict.fromkeys(cache.silent, SILENT))
+    return cache
 
 
 def file_digests(dataset: Dataset, folder: Path, workers: int) -> dict[str, str]:
@@ -86,34 +88,30 @@ def file_digests(dataset: Dataset, folder: Path, workers: int) -> dict[str, str]
 
 
 def cache_key(
-    dataset: Dataset, transform: Transform, digests: Mapping[str, str]
+    dataset: Dataset, transform: Any, digests: Mapping[str, str]
 ) -> tuple[str, dict[str, Any]]:
     """Return a cache's key, and the settings that it is the digest of.
 
     These are the transform's class name, its settings that are not defaults, and each clip with the
     SHA-256 of its file. No module is named, so that code can move.
     """
+    chosen = {
+        field.name: getattr(transform, field.name)
+        for field in fields(transform)
+        if getattr(transform, field.name) != field.default
+    }
     settings = {
-        "transform": {"name": type(transform).__name__, **_without_defaults(transform)},
+        "transform": {"name": type(transform).__name__, **chosen},
         "clips": [[clip.path, digests[clip.path]] for clip in dataset.clips],
     }
     text = json.dumps(settings, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16], settings
 
 
-def _without_defaults(transform: Any) -> dict[str, Any]:
-    settings = {}
-    for field in fields(transform):
-        value = getattr(transform, field.name)
-        if value != field.default:
-            settings[field.name] = value
-    return settings
-
-
 def _check(dataset: Dataset, problems: Mapping[str, str]) -> None:
     """Raise DataError that names bad files; silent ones are bad unless the dataset allows them."""
     bad = [
-        f"  {path}: {reason}"
+        f"{path}: {reason}"
         for path, reason in sorted(problems.items())
         if reason != SILENT or not dataset.allow_silent
     ]
@@ -125,12 +123,7 @@ def _check(dataset: Dataset, problems: Mapping[str, str]) -> None:
             "; silent ones are accepted with dataset.tolerate=[silent], or by a dataset of your "
             "own with allow_silent=True"
         )
-    lines = bad[:SHOWN]
-    if len(bad) > SHOWN:
-        lines.append(f"  ... and {len(bad) - SHOWN:,} more")
-    raise DataError(
-        f"{dataset.root}: {len(bad)} bad files; replace them{hint}\n" + "\n".join(lines)
-    )
+    raise DataError(f"{dataset.root}: {len(bad)} bad files; replace them{hint}\n{shorten(bad)}")
 
 
 def _is_whole(folder: Path) -> bool:
@@ -162,4 +155,5 @@ def _load(key: str, folder: Path) -> FeatureCache:
     for clip, count in zip(index["clips"], index["counts"], strict=True):
         spans[clip[0]] = (start, start + count)
         start += count
-    return FeatureCache(key, np.load(folder / FEATURES, mmap_mode="r"), spans, folder)
+    features = np.load(folder / FEATURES, mmap_mode="r")
+    return FeatureCache(key, features, spans, folder, index["silent"])

@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 from tqdm import tqdm
@@ -19,7 +20,9 @@ def digest_files(root: Path, paths: Iterable[str], folder: Path, workers: int) -
     folder, one file per root.
     """
     memory = folder / f"digests-{seed_for(str(root.resolve())):016x}.json"
-    known = _recall(memory)
+    known: dict[str, list] = {}
+    with suppress(FileNotFoundError, json.JSONDecodeError):  # nothing is lost but time
+        known = json.loads(memory.read_text())
     stamps = {path: _stamp(os.path.join(root, path)) for path in paths}  # twice as fast as Path
     stale = [path for path, stamp in stamps.items() if known.get(path, [None])[:2] != stamp]
     if stale:
@@ -31,13 +34,6 @@ def digest_files(root: Path, paths: Iterable[str], folder: Path, workers: int) -
         with atomic_write(memory) as draft:
             draft.write_text(json.dumps(known))
     return {path: known[path][2] for path in stamps}
-
-
-def _recall(memory: Path) -> dict[str, list]:
-    try:
-        return json.loads(memory.read_text())
-    except (FileNotFoundError, json.JSONDecodeError):  # nothing is lost but time
-        return {}
 
 
 def _stamp(path: str) -> list[int]:

@@ -4,45 +4,24 @@ torch is imported when features are computed, because plans and tables do withou
 """
 
 import warnings
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fewshot_audio.features.base import BaseMel, BaseWaveform, Features, Transform
+from fewshot_audio.features.base import BaseMel, BaseWaveform, Features
 from fewshot_audio.features.resample import BETA, ROLL_OFF, ZERO_CROSSINGS, has_few_phases, resample
-from fewshot_audio.types import Mel
 
 if TYPE_CHECKING:
     from torchaudio.transforms import MelSpectrogram, Resample
-
-
-class Torchaudio(Features):
-    """torchaudio's numerics, in float32."""
-
-    def mel(self, settings: Mel) -> Transform:
-        """Return the mel transform with these settings."""
-        return TorchaudioMel(**asdict(settings))
-
-    def waveform(self, sample_rate: int) -> Transform:
-        """Return the waveform transform at a rate in Hz."""
-        return TorchaudioWaveform(sample_rate)
 
 
 def torchaudio_resample(samples: np.ndarray, rate: int, target: int) -> np.ndarray:
     """Resample with the filter of kaiser_best, computed without a table.
 
     Rates with so small a common divisor that the weights would not fit into memory are resampled
-    as in 2018.
-
-    Args:
-        samples: float32 samples (samples,).
-        rate: Their rate in Hz.
-        target: The rate wanted, in Hz.
-
-    Returns:
-        float32 samples, as many as `resample` gives.
+    as in 2018. Arguments and length of the result are those of `resample`.
     """
     if rate == target:
         return samples
@@ -76,6 +55,12 @@ class TorchaudioWaveform(BaseWaveform):
     """The waveform, resampled by torchaudio."""
 
     resample = staticmethod(torchaudio_resample)
+
+
+class Torchaudio(Features):
+    """torchaudio's numerics, in float32."""
+
+    mel_class, waveform_class = TorchaudioMel, TorchaudioWaveform
 
 
 @lru_cache(maxsize=32)

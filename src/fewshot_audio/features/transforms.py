@@ -1,14 +1,13 @@
 """Features of the study: resampling and mel spectrograms as librosa computed them in 2018."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fewshot_audio.features.base import BaseMel, BaseWaveform, Features, Transform
+from fewshot_audio.features.base import BaseMel, BaseWaveform, Features
 from fewshot_audio.features.resample import resample
-from fewshot_audio.types import Mel
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -17,18 +16,6 @@ FRAMES_AT_ONCE = 32  # what stays in a processor's cache
 LINEAR_STEP = 200 / 3  # Hz per mel below the knee
 KNEE = 1000.0  # Hz
 LOG_STEP = np.log(6.4) / 27  # of frequency, per mel above the knee
-
-
-class Librosa2018(Features):
-    """The study's numerics."""
-
-    def mel(self, settings: Mel) -> Transform:
-        """Return the mel transform with these settings."""
-        return MelTransform(**asdict(settings))
-
-    def waveform(self, sample_rate: int) -> Transform:
-        """Return the waveform transform at a rate in Hz."""
-        return Waveform(sample_rate)
 
 
 @dataclass(frozen=True)
@@ -59,6 +46,12 @@ class Waveform(BaseWaveform):
     """The waveform, resampled as in 2018."""
 
     resample = staticmethod(resample)
+
+
+class Librosa2018(Features):
+    """The study's numerics."""
+
+    mel_class, waveform_class = MelTransform, Waveform
 
 
 @cache

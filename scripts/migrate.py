@@ -18,7 +18,7 @@ from fewshot_audio import config
 from fewshot_audio.datasets.base import Dataset
 from fewshot_audio.features.cache import cache_key, file_digests
 from fewshot_audio.records import FINISHED, SCHEMA, Record, encoded
-from fewshot_audio.runner.identity import digest_of, run_specs
+from fewshot_audio.runner.identity import canonical, digest_of, run_specs
 from fewshot_audio.runner.plan import Planner, transform_of
 from fewshot_audio.runner.store import Store
 from fewshot_audio.types import ConfigError, FewshotAudioError, Job, RunSpec, StoreError
@@ -151,16 +151,10 @@ class Migration:
         return key
 
 
-def _text(value: Any) -> str:
-    return (
-        "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
-    )
-
-
 def _check_known(group: str, old: Mapping[str, Any]) -> None:
     """Raise StoreError where an argument was not that of the choice's yaml."""
     arguments = {key: value for key, value in old.items() if key not in FROM_CONFIG}
-    if KNOWN.get(f"{group}={old['name']}") != digest_of(arguments):
+    if KNOWN.get(f"{group}={old['name']}") != digest_of(canonical(arguments)):
         raise StoreError(f"{group}={old['name']} with {arguments} is no choice of conf/{group}")
 
 

@@ -5,9 +5,10 @@ import logging
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing import get_all_start_methods, get_context
 from typing import Any
 
@@ -29,7 +30,7 @@ Sweep = tuple[list[Job], Machine]
 SweepOfJobs = Callable[[], Sweep]
 INTERRUPTED = 130  # what a shell gives a program that Ctrl-C ended
 OF_HYDRA = (HydraException, OmegaConfBaseException, YAMLError)
-MENDABLE = (FewshotAudioError, *OF_HYDRA, OSError, BrokenProcessPool)  # told without a traceback
+MENDABLE = (FewshotAudioError, *OF_HYDRA, OSError, BrokenProcessPool)  # without a traceback
 
 
 class Reported(Exception):
@@ -45,10 +46,9 @@ class Once(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Return whether the message is new."""
-        text = record.getMessage()
-        new = text not in self.seen
-        self.seen.add(text)
-        return new
+        before = len(self.seen)
+        self.seen.add(record.getMessage())
+        return len(self.seen) > before
 
 
 _bar: RunBar | None = None  # over the sweep whose jobs this process does
@@ -76,7 +76,7 @@ def command(
         before: Called with all jobs of a sweep before the first; an error stops the sweep.
         after: Called with all jobs after the last, also where jobs failed.
     """
-    arguments = _arguments()
+    arguments, overrides = _arguments()
     if plan and arguments.multirun and "dry_run=true" in map(str.lower, arguments.overrides):
         sweep_command(plan)
         return
@@ -85,16 +85,25 @@ def command(
         logging.getLogger(quiet).setLevel(logging.WARNING)
     logging.getLogger("fewshot_audio.runner.plan").addFilter(Once())
     os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions come here instead of to Hydra's own printer
-    overrides = compose.with_searchpath(arguments.overrides, arguments.config_dir)
     jobs = None
-    try:
+    with _exit_codes(overrides, "interrupted; finished runs are kept, the same command goes on"):
         if arguments.multirun and before and not _asks_hydra(arguments):
             jobs = _jobs(overrides)
             before(*jobs)
             _begin_bar(jobs[0], overrides)
         failed = _with_hydra(run, overrides)
+    if jobs and after:
+        after(*jobs)
+    sys.exit(failed)
+
+
+@contextmanager
+def _exit_codes(overrides: Sequence[str], interrupted: str) -> Iterator[None]:
+    """End with a message and an exit code after Ctrl-C, or an error that a user can mend."""
+    try:
+        yield
     except KeyboardInterrupt:
-        print("interrupted; finished runs are kept, the same command goes on", file=sys.stderr)
+        print(interrupted, file=sys.stderr)
         sys.exit(INTERRUPTED)
     except MENDABLE as error:
         _complain(error, overrides)
@@ -102,43 +111,32 @@ def command(
     finally:
         if _bar is not None:
             _bar.close()
-    if jobs and after:
-        after(*jobs)
-    sys.exit(failed)
 
 
 def _with_hydra(run: Callable[[DictConfig], bool], overrides: Sequence[str]) -> bool:
     """Do a task for each job under hydra.main; return whether one failed."""
-    failures: list[bool] = []
 
     def checked(cfg: DictConfig) -> None:
         try:
             if HydraConfig.get().mode is RunMode.RUN:
                 compose.check_names(cfg, overrides)
-            well = run(cfg)
+            if run(cfg):
+                return
         except MENDABLE as error:
             _complain(error, overrides)
-            well = False
-        if not well:
-            failures.append(True)
-            if HydraConfig.get().mode is RunMode.MULTIRUN:
-                raise Reported  # a launcher may do this in another process
+        raise Reported  # not remembered: a launcher may do this in another process
 
     try:
         _hydra_main(checked)
     except Reported:
         return True
-    return bool(failures)
+    return False
 
 
 def _hydra_main(task: Callable[[DictConfig], Any]) -> None:
-    OmegaConf.register_new_resolver("program", _program, replace=True)
+    about = str(getattr(sys.modules["__main__"], "__doc__", "")).strip()
+    OmegaConf.register_new_resolver("program", lambda: about, replace=True)  # for --help
     hydra.main(config_path=str(compose.CONF), config_name="config", version_base="1.3")(task)()
-
-
-def _program() -> str:
-    """Return what the script says of itself, for its --help."""
-    return str(getattr(sys.modules["__main__"], "__doc__", "")).strip()
 
 
 def sweep_command(task: Callable[[SweepOfJobs], None], every: str | None = None) -> None:
@@ -151,25 +149,18 @@ def sweep_command(task: Callable[[SweepOfJobs], None], every: str | None = None)
         task: Is called with what gives it the jobs.
         every: A group of which every choice is taken where the command line makes none.
     """
-    arguments = _arguments()
+    arguments, overrides = _arguments()
     if _asks_hydra(arguments):
         _hydra_main(lambda cfg: None)
         return
-    overrides = compose.with_searchpath(arguments.overrides, arguments.config_dir)
     if every is not None and not any(text.startswith(f"{every}=") for text in overrides):
         overrides.append(f"{every}={','.join(compose.choices(every, overrides))}")
     gc.disable()  # it takes a fifth of the time of so short a command and finds nothing
     start = "fork" if "fork" in get_all_start_methods() else None
-    try:
+    with _exit_codes(overrides, "interrupted"):
         with ProcessPoolExecutor(1, get_context(start), begin_worker) as composer:
             task(composer.submit(_jobs, overrides).result)
         sys.stdout.flush()
-    except MENDABLE as error:
-        _complain(error, overrides)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        sys.exit(INTERRUPTED)
     os._exit(0)  # at once: there is nothing to put in order, for which torch takes up to a second
 
 
@@ -197,13 +188,13 @@ def _complain(error: BaseException, overrides: Sequence[str]) -> None:
     print(f"error: {compose.explain(error, overrides)}", file=sys.stderr)
 
 
-def _arguments() -> Namespace:
-    """Return the parsed command line; put its options first, where Hydra wants them."""
+def _arguments() -> tuple[Namespace, list[str]]:
+    """Return the command line and its overrides; put its options first, where Hydra wants them."""
     arguments = get_args_parser().parse_intermixed_args()
     overrides = list(arguments.overrides)
     options = [word for word in sys.argv[1:] if word not in overrides]
     sys.argv[1:] = [*options, *overrides]
-    return arguments
+    return arguments, compose.with_searchpath(overrides, arguments.config_dir)
 
 
 def _asks_hydra(arguments: Namespace) -> bool:

@@ -45,7 +45,7 @@ def build(component: Component, **given: Any) -> Any:
 
 def build_for(component: Component, **offered: Any) -> Any:
     """Build a component with those of the offered values that its class or function names."""
-    parameters, _ = _signature(locate(component.target))
+    parameters = _signature(locate(component.target))[0]
     return build(component, **{k: value for k, value in offered.items() if k in parameters})
 
 
@@ -74,17 +74,10 @@ def call(
 ) -> Any:
     """Call a factory with configured arguments, converted to their annotated types, and given ones.
 
-    Args:
-        factory: A class or function.
-        arguments: By name, as configured.
-        where: Group of the settings, empty at the top.
-        given: Passed on as they are.
-
-    Raises:
-        ConfigError: As of `build`.
+    Errors are those of `build`; `where` is the group of the settings, empty at the top.
     """
     prefix = f"{where}." if where else ""
-    parameters, hints = _signature(factory)
+    parameters, hints, _ = _signature(factory)
     _check_names(factory, arguments, where, given)
     for name, parameter in parameters.items():
         unset = name not in arguments and name not in given
@@ -92,10 +85,13 @@ def call(
             raise ConfigError(
                 f"{prefix}{name} is not set; add {prefix}{name}=... to the command or the yaml"
             )
-    checked = {
-        name: _convert(value, hints.get(name, Any), f"{prefix}{name}")
-        for name, value in arguments.items()
-    }
+    checked = {}
+    for name, value in arguments.items():
+        try:
+            checked[name] = _adapter(hints.get(name, Any)).validate_python(value)
+        except ValidationError as error:
+            reason = error.errors()[0]["msg"]
+            raise ConfigError(f"{prefix}{name}: found {value!r}; {reason}") from error
     try:
         return factory(**checked, **given)
     except ValueError as error:
@@ -104,10 +100,9 @@ def call(
 
 def defaults_of(target: str) -> dict[str, Any]:
     """Return the default values of a class or function, by the name of the argument."""
-    parameters, _ = _signature(locate(target))
     return {
         name: parameter.default
-        for name, parameter in parameters.items()
+        for name, parameter in _signature(locate(target))[0].items()
         if parameter.default is not inspect.Parameter.empty
     }
 
@@ -132,60 +127,41 @@ def _with_checks(value: Any, where: str, given: Mapping[str, Any]) -> Any:
         factory = locate(value[TARGET], where)
         names = [name for name in value if name not in SPECIAL]
         _check_names(factory, names, where, given)
-        settings[TARGET] = _checked(factory, where, given)
+
+        @functools.wraps(factory, updated=())  # Hydra decides by the name whether it may be called
+        def checked(*positional: Any, **arguments: Any) -> Any:
+            made = functools.partial(factory, *positional) if positional else factory
+            return call(made, arguments, where, given)
+
+        settings[TARGET] = checked
     return settings
-
-
-def _checked(factory: Callable, where: str, given: Mapping[str, Any]) -> Callable:
-    @functools.wraps(factory, updated=())  # Hydra decides by the name whether it may be called
-    def checked(*positional: Any, **arguments: Any) -> Any:
-        made = functools.partial(factory, *positional) if positional else factory
-        return call(made, arguments, where, given)
-
-    return checked
 
 
 def _check_names(
     factory: Callable, names: Collection[str], where: str, given: Collection[str]
 ) -> None:
     """ConfigError, with near matches, where an argument has a name that cannot be set."""
-    parameters, _ = _signature(factory)
+    parameters, _, takes_any = _signature(factory)
     settable = [name for name in parameters if name not in given]
     for name in names:
-        if name not in settable and not _takes_any(factory):
+        if name not in settable and not takes_any:
             prefix = f"{where}." if where else ""
             raise ConfigError(f"{prefix}{name}: no such setting{near(name, settable)}")
 
 
 @cache
-def _takes_any(factory: Callable) -> bool:
-    """Return whether a class or function takes keywords of any name."""
-    kinds = [parameter.kind for parameter in inspect.signature(factory).parameters.values()]
-    return inspect.Parameter.VAR_KEYWORD in kinds
-
-
-@cache
-def _signature(factory: Callable) -> tuple[dict[str, inspect.Parameter], dict[str, Any]]:
-    """Return what a class or function can be given, and of which types."""
-    parameters = {
-        name: parameter
-        for name, parameter in inspect.signature(factory).parameters.items()
-        if parameter.kind not in OPEN_ENDED
-    }
+def _signature(factory: Callable) -> tuple[dict[str, inspect.Parameter], dict[str, Any], bool]:
+    """Return what can be given, of which types, and whether keywords of any name can be, too."""
+    every = inspect.signature(factory).parameters
+    takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in every.values())
+    parameters = {name: each for name, each in every.items() if each.kind not in OPEN_ENDED}
     annotated = factory.func if isinstance(factory, functools.partial) else factory
     if inspect.isclass(annotated):
         annotated = annotated.__init__
     try:
-        return parameters, get_type_hints(annotated, include_extras=True)
+        return parameters, get_type_hints(annotated, include_extras=True), takes_any
     except (NameError, TypeError):  # annotations for a type checker alone; built-in functions
-        return parameters, {}
-
-
-def _convert(value: Any, hint: Any, where: str) -> Any:
-    try:
-        return _adapter(hint).validate_python(value)
-    except ValidationError as error:
-        raise ConfigError(f"{where}: found {value!r}; {error.errors()[0]['msg']}") from error
+        return parameters, {}, takes_any
 
 
 @cache

@@ -49,12 +49,15 @@ def composed(overrides: Sequence[str]) -> DictConfig:
 
 def choices(group: str, overrides: Sequence[str] = ()) -> list[str]:
     """Return what a group can be, in conf/ and in the folders of hydra.searchpath."""
-    return _options(group, ObjectType.CONFIG, overrides)
+    with loader() as files:
+        kind = ObjectType.CONFIG if group else ObjectType.GROUP
+        names = files.get_group_options(group, kind, PRIMARY, _searchpath(overrides))
+    return sorted(name for name in names if name not in ("hydra", "_internal_logging"))
 
 
 def groups(overrides: Sequence[str] = ()) -> list[str]:
     """Return the groups of conf/ and of the folders of hydra.searchpath."""
-    return _options("", ObjectType.GROUP, overrides)
+    return choices("", overrides)
 
 
 def files_of(group: str, overrides: Sequence[str] = ()) -> Mapping[str, DictConfig]:
@@ -71,20 +74,11 @@ def _searchpath(overrides: Sequence[str]) -> list[str]:
     return [text for text in overrides if text.startswith(SEARCHPATH)]
 
 
-def _options(group: str, kind: ObjectType, overrides: Sequence[str]) -> list[str]:
-    with loader() as files:
-        names = files.get_group_options(group, kind, PRIMARY, _searchpath(overrides))
-    return sorted(name for name in names if name not in ("hydra", "_internal_logging"))
-
-
 def setting_names(overrides: Sequence[str]) -> set[str]:
     """Return the dotted names of all settings with the choices of files that overrides make."""
     known = groups(overrides)
-    kept = []
-    for text in overrides:
-        key = parsed_once(text).key_or_group
-        if key in known or "/" in key or key == SEARCHPATH:
-            kept.append(text)
+    keys = {text: parsed_once(text).key_or_group for text in overrides}
+    kept = [text for text, key in keys.items() if key in [*known, SEARCHPATH] or "/" in key]
     try:
         plain: Any = OmegaConf.to_container(composed(kept), resolve=False)
     except (HydraException, OmegaConfBaseException):
@@ -113,11 +107,7 @@ def parsed(overrides: Sequence[str]) -> list[Override]:
 
 
 def check_names(cfg: DictConfig, overrides: Sequence[str]) -> None:
-    """Check what a command adds to the settings.
-
-    Raises:
-        ConfigError: A setting that was added (+name=...) is none of conf/, or a study sets nothing.
-    """
+    """ConfigError where an added setting (+name=...) is none of conf/, or a study sets nothing."""
     if "study" in cfg:
         raise ConfigError(
             "study: its yaml sets nothing; let its first line be '# @package _global_'"
@@ -136,12 +126,7 @@ def _top_names(searchpath: tuple[str, ...]) -> set[str]:
 
 
 def explain(error: BaseException, overrides: Sequence[str] = ()) -> str:
-    """Return what a user should read of an error: near matches, the next step.
-
-    Args:
-        error: What was raised.
-        overrides: Those of the command, which say what settings there are.
-    """
+    """Return what a user should read of an error of a command: near matches, the next step."""
     text = str(error)
     if option := re.search(r"Could not find '([\w/]+)/([^'/]+)'", text):
         group, name = option.groups()
@@ -195,13 +180,10 @@ def with_searchpath(overrides: Sequence[str], folder: str | None) -> list[str]:
     if folder is None:
         return list(overrides)
     folders = [f"file://{Path(folder).resolve()}"]
-    others = []
-    for text in overrides:
+    for text in _searchpath(overrides):
         value: Any = parsed_once(text).value()
-        if text.startswith(SEARCHPATH):
-            folders += value
-        else:
-            others.append(text)
+        folders += value
+    others = [text for text in overrides if not text.startswith(SEARCHPATH)]
     return [*others, _searchpath_override(folders)]
 
 

@@ -50,29 +50,21 @@ def job(cfg: DictConfig) -> Job:
         for name, settings in plain["metrics"].items()
     }
     mel = call(Mel, {field.name: plain[field.name] for field in fields(Mel)}, "", {})
-    wanted = {key: plain[key] for key in ("n_per_class", "repeats")}
-    repeats = call(cut_schedule, wanted, "", {"schedule": protocol_repeats(plain["protocol"])})
-    sampling = call(Sampling, plain["sampling"], "sampling", {})
+    parts["sampling"] = call(Sampling, plain["sampling"], "sampling", {})
     rest = {key: plain[key] for key in ("fold", "seed", "splits", "patch_frames")}
-    return call(Job, rest, "", {**parts, "mel": mel, "repeats": repeats, "sampling": sampling})
+    return call(Job, rest, "", {**parts, "mel": mel, "repeats": schedule(plain)})
 
 
 def optimizer_settings(settings: Mapping[str, Any]) -> OptimizerSettings:
     """Split the optimizer's group into torch's optimizer and what goes with it."""
-    own = {
-        key: settings[key] for key in ("frontend", "scheduler", "max_grad_norm") if key in settings
-    }
-    rest = {key: value for key, value in settings.items() if key not in own}
-    parts: dict[str, Any] = {"optimizer": component(rest, "optimizer"), "scheduler": None}
-    if schedule := own.pop("scheduler", None):
-        named = {NAME: str(schedule.get(TARGET)).rpartition(".")[2], **schedule}
+    rest = dict(settings)
+    frontend, scheduler = rest.pop("frontend", None), rest.pop("scheduler", None)
+    own = {"frontend": frontend or {}, "max_grad_norm": rest.pop("max_grad_norm", None)}
+    parts = {"optimizer": component(rest, "optimizer"), "scheduler": None}
+    if scheduler:
+        named = {NAME: str(scheduler.get(TARGET)).rpartition(".")[2], **scheduler}
         parts["scheduler"] = component(named, "optimizer.scheduler")
-    return call(
-        OptimizerSettings,
-        {"max_grad_norm": None, **own, "frontend": own.get("frontend") or {}},
-        "optimizer",
-        parts,
-    )
+    return call(OptimizerSettings, own, "optimizer", parts)
 
 
 def machine(cfg: DictConfig) -> Machine:
@@ -80,21 +72,17 @@ def machine(cfg: DictConfig) -> Machine:
     settings: dict[str, Any] = {
         field.name: cfg[field.name] for field in fields(Machine) if field.name in cfg
     }
-    if HydraConfig.initialized():  # a launcher may start jobs in other folders
+    words: Sequence[str] = sys.argv[1:]
+    if HydraConfig.initialized():  # a launcher may start jobs in other folders, by other words
         started_in = Path(HydraConfig.get().runtime.cwd)
         settings |= {name: started_in / settings[name] for name in ("results", "cache")}
+        words = HydraConfig.get().overrides.task
+    settings["command"] = command_line("run.py", words)
     workers = settings.pop("workers")
     settings |= {"workers": workers or 1, "builders": cores() if workers is None else workers}
     if workers == 0:
         raise ConfigError("workers=0: expected at least 1")
-    return call(Machine, {**settings, "command": _job_command()}, "", {})
-
-
-def _job_command() -> str:
-    """Return the command that does the present job alone, wherever a launcher does it."""
-    if HydraConfig.initialized():
-        return command_line("run.py", HydraConfig.get().overrides.task)
-    return command_line("run.py", sys.argv[1:])
+    return call(Machine, settings, "", {})
 
 
 def command_line(script: str, words: Sequence[str]) -> str:
@@ -121,9 +109,7 @@ def reporting(cfg: DictConfig) -> ReportSettings:
     settings |= {name: plain["report"][name] for name in REPORT_SETTINGS}
     settings["schedule"] = {}
     if plain["n_per_class"] is not None or plain["repeats"] is not None:
-        chosen = {name: plain[name] for name in ("n_per_class", "repeats")}
-        schedule = protocol_repeats(plain["protocol"])
-        settings["schedule"] = call(cut_schedule, chosen, "", {"schedule": schedule})
+        settings["schedule"] = schedule(plain)
     how = call(Statistics, plain["statistics"], "statistics", {})
     report: ReportSettings = call(ReportSettings, settings, "", {"how": how})
     if absent := [str(folder) for folder in report.also if not (folder / "runs").is_dir()]:
@@ -156,9 +142,11 @@ def component(settings: Mapping[str, Any], where: str) -> Component:
     return Component(where, settings[NAME], settings[TARGET], rest)
 
 
-def protocol_repeats(protocol: Mapping[str, Any]) -> dict[int | None, int]:
-    """Return the repeats m for each n per class of a protocol, None standing for all clips."""
-    return {None if n == ALL else n: m for n, m in protocol["repeats"].items()}
+def schedule(plain: Mapping[str, Any]) -> dict[int | None, int]:
+    """Return the repeats m for each n per class of all settings, None standing for all clips."""
+    protocol = {None if n == ALL else n: m for n, m in plain["protocol"]["repeats"].items()}
+    chosen = {name: plain[name] for name in ("n_per_class", "repeats")}
+    return call(cut_schedule, chosen, "", {"schedule": protocol})
 
 
 def cut_schedule(

@@ -16,20 +16,16 @@ def combinations(overrides: Sequence[str]) -> list[list[str]]:
     Args:
         overrides: As after -m.
     """
-    params = _sweeper_params(_single(overrides))
-    return BasicSweeper.split_arguments(parsed([*params, *overrides]), None)[0]
+    params = _hydra_settings(overrides).sweeper.get("params") or {}
+    study = [f"{key}={value}" for key, value in params.items()]
+    return BasicSweeper.split_arguments(parsed([*study, *overrides]), None)[0]
 
 
-def _single(overrides: Sequence[str]) -> list[str]:
-    """Return the overrides that every job of a sweep has in common."""
-    return [text for text in overrides if not parsed_once(text).is_sweep_override()]
-
-
-def _sweeper_params(single: Sequence[str]) -> list[str]:
+def _hydra_settings(overrides: Sequence[str]) -> DictConfig:
+    """Return Hydra's own settings, which every job of a sweep has in common."""
+    common = [text for text in overrides if not parsed_once(text).is_sweep_override()]
     with loader():
-        cfg = hydra.compose(PRIMARY, list(single), return_hydra_config=True)
-    params = cfg.hydra.sweeper.get("params") or {}
-    return [f"{key}={value}" for key, value in params.items()]
+        return hydra.compose(PRIMARY, common, return_hydra_config=True).hydra
 
 
 def swept(overrides: Sequence[str]) -> Iterator[DictConfig]:
@@ -37,9 +33,6 @@ def swept(overrides: Sequence[str]) -> Iterator[DictConfig]:
 
     Composing takes 0.1 s. It is done once for all jobs with the same choices of files; plain values
     are then set on what was composed.
-
-    Args:
-        overrides: As after -m.
     """
     known = set(groups(overrides))
     by_choices: dict[tuple[str, ...], DictConfig] = {}
@@ -66,6 +59,4 @@ def _is_plain(override: Override, known: set[str]) -> bool:
 
 def launcher(overrides: Sequence[str]) -> str:
     """Return the name of the class of Hydra's that starts the jobs of a sweep."""
-    with loader():
-        cfg = hydra.compose(PRIMARY, _single(overrides), return_hydra_config=True)
-    return str(cfg.hydra.launcher["_target_"]).rpartition(".")[2]
+    return str(_hydra_settings(overrides).launcher["_target_"]).rpartition(".")[2]

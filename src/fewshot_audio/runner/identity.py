@@ -24,15 +24,18 @@ def run_specs(job: Job, fold: Fold, features: str, splits: str | None) -> list[R
         splits: Digest of a file of few-shot splits, "group" for splits by group, else None.
     """
     validates = job.method.arguments.get("keep_best") is not None
-    sizes = {"patch_frames": job.patch_frames}
+    sizes: dict[str, Any] = {"mel": asdict(job.mel), "patch_frames": job.patch_frames}
+    if job.mel.n_bands == STUDY_SIZE:  # left out: earlier records have none
+        del sizes["mel"]["n_bands"]
+    if job.patch_frames == STUDY_SIZE:
+        del sizes["patch_frames"]
     shared = canonical(
         {
             "dataset": {"name": job.dataset.name},
             "fold": job.fold,
             "split": fold.digest_with_valid if validates else fold.digest,
             "features": features,
-            "mel": _unless_default(asdict(job.mel), "n_bands"),
-            **_unless_default(sizes, "patch_frames"),
+            **sizes,
             "model": component_identity(job.model),
             "frontend": component_identity(job.frontend),
             "method": component_identity(job.method),
@@ -47,11 +50,6 @@ def run_specs(job: Job, fold: Fold, features: str, splits: str | None) -> list[R
             identity = {**shared, "n_per_class": n_per_class, "repeat": repeat}
             specs.append(RunSpec(n_per_class, repeat, identity, digest_of(identity)))
     return specs
-
-
-def _unless_default(settings: dict[str, Any], name: str) -> dict[str, Any]:
-    """Return settings without one that is as in the study: earlier records have none."""
-    return {key: value for key, value in settings.items() if (key, value) != (name, STUDY_SIZE)}
 
 
 def missing(specs: Iterable[RunSpec], finished: Container[str]) -> list[RunSpec]:
@@ -90,9 +88,8 @@ def canonical(value: Any) -> Any:
 
 
 def digest_of(identity: Mapping[str, Any]) -> str:
-    """Return the first 16 hexadecimal digits of the SHA-256 over the sorted JSON."""
-    text = json.dumps(canonical(identity), sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    """Return the start of the SHA-256 over the sorted JSON of canonical settings."""
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _without_defaults(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -101,9 +98,8 @@ def _without_defaults(settings: Mapping[str, Any]) -> dict[str, Any]:
     defaults = defaults_of(target)
     identity: dict[str, Any] = {"type": target.rpartition(".")[2]}
     for name, value in settings.items():
-        if name in (TARGET, "_partial_"):
-            continue
-        if name in defaults and canonical(defaults[name]) == canonical(value):
+        is_default = name in defaults and canonical(defaults[name]) == canonical(value)
+        if is_default or name in (TARGET, "_partial_"):
             continue
         nested = isinstance(value, Mapping) and TARGET in value
         identity[name] = _without_defaults(value) if nested else value

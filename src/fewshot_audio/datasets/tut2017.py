@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import soundfile
@@ -64,12 +65,11 @@ def verify(root: Path, full: bool, workers: int) -> Report:
     if full:
         present = [path for path in paths if path not in set(missing)]
         archives = {row[2]: (int(row[3]), row[4]) for row in shipped_table("tut_asc_archives.tsv")}
-        here = [archive for archive in archives if (root / archive).exists()]
+        downloaded = [archive for archive in archives if (root / archive).exists()]
         changed += tuple(check_files(root, present, _format_error, workers))
-        changed += tuple(
-            check_files(root, here, lambda path: _archive_error(path, archives), workers)
-        )
-        notes.append(f"archives checked: {len(here)} of {len(archives)}")
+        check = partial(_archive_error, archives)
+        changed += tuple(check_files(root, downloaded, check, workers))
+        notes.append(f"archives checked: {len(downloaded)} of {len(archives)}")
     labels = complaint(read_official, root)
     return Report(
         "tut_asc", str(root), full, len(paths), missing, changed, extra, labels, tuple(notes)
@@ -104,11 +104,10 @@ def read_rows(path: Path) -> list[Row]:
 
 def official_rows(part: str) -> list[Row]:
     """Return the published list of a part, as shipped with this package."""
-    rows = []
-    for line in shipped_text(f"tut_asc_{part}.tsv").splitlines():
-        path, scene, location = line.split("\t")
-        rows.append((path, scene, location))
-    return rows
+    lines = shipped_text(f"tut_asc_{part}.tsv").splitlines()
+    return [
+        (path, scene, location) for path, scene, location in (line.split("\t") for line in lines)
+    ]
 
 
 def from_rows(
@@ -127,15 +126,8 @@ def from_rows(
         tuple(clip for clip in present if clip.path.startswith(folder(part) + "/"))
         for part in PARTS
     )
-    return Dataset(
-        name,
-        root,
-        classes,
-        (Fold(1, train, test),),
-        notes,
-        leak_unit="location",
-        allow_silent="silent" in tolerate,
-    )
+    folds, silent = (Fold(1, train, test),), "silent" in tolerate
+    return Dataset(name, root, classes, folds, notes, leak_unit="location", allow_silent=silent)
 
 
 def _find_root(root: Path) -> Path:
@@ -164,7 +156,7 @@ def _format_error(path: Path) -> str | None:
     return f"{actual}, not {FORMAT} (rate, channels, format, frames)"
 
 
-def _archive_error(path: Path, published: Mapping[str, tuple[int, str]]) -> str | None:
+def _archive_error(published: Mapping[str, tuple[int, str]], path: Path) -> str | None:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "md5").hexdigest()
     if (path.stat().st_size, digest) == published[path.name]:

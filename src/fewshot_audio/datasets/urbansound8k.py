@@ -73,7 +73,8 @@ def verify(root: Path, full: bool, workers: int) -> Report:
 def read_official(root: Path) -> list[Row]:
     """Return the rows of the metadata. DataError where labels or counts are not as published."""
     rows = read_rows(root / CSV)
-    _check_counts(rows, root / CSV)
+    _check_count("fold", Counter(int(row["fold"]) for row in rows), OFFICIAL_FOLDS, root / CSV)
+    _check_count("class", Counter(row["class"] for row in rows), OFFICIAL_CLASSES, root / CSV)
     _check_labels(rows, root / CSV)
     return rows
 
@@ -161,19 +162,12 @@ def _split(clips: Iterable[Clip], validation: Validation) -> tuple[Fold, ...]:
     return tuple(folds)
 
 
-def _check_counts(rows: Sequence[Row], path: Path) -> None:
-    """Raise DataError unless clips per fold and per class are as published."""
-    folds = Counter(int(row["fold"]) for row in rows)
-    classes = Counter(row["class"] for row in rows)
-    _check_count("fold", folds, OFFICIAL_FOLDS, path)
-    _check_count("class", classes, OFFICIAL_CLASSES, path)
-
-
 def _check_count(unit: str, counts: Mapping, official: Mapping, path: Path) -> None:
-    wrong = []
-    for key in [*official, *(key for key in counts if key not in official)]:
-        if counts.get(key) != official.get(key):
-            wrong.append(f"{key}: {counts.get(key, 0)}, not {official.get(key, 0)}")
+    wrong = [
+        f"{key}: {counts.get(key, 0)}, not {official.get(key, 0)}"
+        for key in {**official, **counts}
+        if counts.get(key) != official.get(key)
+    ]
     if wrong:
         raise DataError(
             f"{path}: clips per {unit} differ from the official ones ({'; '.join(wrong)})"

@@ -70,9 +70,9 @@ class Attempt:
     seconds: float
 
 
-def open_job(job: Job, machine: Machine) -> OpenJob:
+def open_job(job: Job, machine: Machine, planner: Planner | None = None) -> OpenJob:
     """Return a job with its data and runs; its feature cache is built where it is not there."""
-    dataset, splits = Planner().data(job)
+    dataset, splits = (planner or Planner()).data(job)
     features = open_cache(dataset, transform_of(job), machine.cache, machine.builders)
     specs = run_specs(job, dataset.fold(job.fold), features.key, splits.digest)
     return OpenJob(job, machine, JobData(dataset, splits, features), specs)
@@ -110,12 +110,9 @@ def attempt(opened: OpenJob, specs: Sequence[RunSpec]) -> list[Record]:
         record = failed_record(opened, specs[0], started, training.error)
         seconds = {"train": training.seconds}
         return [{**record, "warnings": list(training.warnings), "seconds": seconds}]
-    log.warning(
-        "a stack of %d runs failed (%s: %s); its halves are tried",
-        len(specs),
-        cause_of(training.error),
-        training.error,
-    )
+    message = "a stack of %d runs failed (%s: %s); its halves are tried"
+    cause = cause_of(training.error)
+    log.warning(message, len(specs), cause, training.error, exc_info=training.error)
     del training  # whose error holds what the failed stack held
     gc.collect()
     if torch.cuda.is_available():
@@ -147,7 +144,11 @@ def _storable_scores(trained: Trained, data: JobData) -> dict[str, Any]:
 
 
 def _try(function: Callable, *arguments: Any) -> Attempt:
-    """Make a call that may fail: the one place where a failure does not end the job."""
+    """Make a call that may fail: the one place where a failure does not end the job.
+
+    Models, frontends and metrics are anybody's, so that they may raise anything. The caller stores
+    or logs the error with its traceback.
+    """
     start, result, error = time.perf_counter(), None, None
     with warnings.catch_warnings(record=True) as caught:
         try:
@@ -161,9 +162,7 @@ def _try(function: Callable, *arguments: Any) -> Attempt:
 def failed_record(opened: OpenJob, spec: RunSpec, started: str, error: BaseException) -> Record:
     """Return the record of a run that failed: why, what helps, and the traceback."""
     cause = cause_of(error)
-    text = f"{type(error).__name__}: {error}"
-    if cause in ADVICE:
-        text = f"{text}; {ADVICE[cause]}"
+    advice = f"; {ADVICE[cause]}" if cause in ADVICE else ""
     split = opened.data.splits.split(spec.n_per_class, spec.repeat)
     device = "cpu"
     if opened.machine.accelerator != "cpu" and torch.accelerator.is_available():
@@ -175,7 +174,7 @@ def failed_record(opened: OpenJob, spec: RunSpec, started: str, error: BaseExcep
         "device": device,
         "warnings": [],
         "cause": cause,
-        "error": text,
+        "error": f"{type(error).__name__}: {error}{advice}",
         "few_shot_split": split_digest(split),
         "traceback": "".join(traceback.format_exception(error)),
     }

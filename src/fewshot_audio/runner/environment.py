@@ -39,27 +39,22 @@ def set_up(threads: int, keep_memory: bool) -> None:
     torch.backends.cudnn.allow_tf32 = False
     threadpool_limits(threads)
     if platform.libc_ver()[0] == "glibc":
-        _keep_memory() if keep_memory else _steady_memory()
+        _set_allocator(keep_memory)
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", "`isinstance.treespec, LeafSpec.` is deprecated")
 
 
-def _steady_memory() -> None:
-    """Set two thresholds that glibc would move by and by.
+def _set_allocator(keep_memory: bool) -> None:
+    """Let glibc reuse large blocks: VGG trains 1.2 times faster, in 1.8 times the memory.
 
-    Until then work on tensors of 1 MB takes up to twice as long.
+    Otherwise set two thresholds that glibc would move by and by: until then work on tensors of 1 MB
+    takes up to twice as long.
     """
-    libc = ctypes.CDLL(None)
-    libc.mallopt(MMAP_THRESHOLD, OWN_PAGES)
-    libc.mallopt(TRIM_THRESHOLD, KEPT_FREE)
-
-
-def _keep_memory() -> None:
-    """Let glibc reuse large blocks: VGG trains 1.2 times faster, in 1.8 times the memory."""
-    libc = ctypes.CDLL(None)
-    libc.mallopt(MMAP_MAX, 0)
-    libc.mallopt(TRIM_THRESHOLD, 2**31 - 1)
-    libc.mallopt(TOP_PAD, 2**28)
+    options = {MMAP_THRESHOLD: OWN_PAGES, TRIM_THRESHOLD: KEPT_FREE}
+    if keep_memory:
+        options = {MMAP_MAX: 0, TRIM_THRESHOLD: 2**31 - 1, TOP_PAD: 2**28}
+    for option, value in options.items():
+        ctypes.CDLL(None).mallopt(option, value)
 
 
 @cache

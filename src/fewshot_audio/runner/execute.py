@@ -71,16 +71,14 @@ def run(job: Job, machine: Machine, bar: RunBar | None = None) -> JobResult:
     processes.catch_interrupts()
     if machine.accelerator == "gpu" and not torch.accelerator.is_available():
         raise ConfigError("accelerator=gpu: torch finds none; choose auto or cpu")
-    if not Planner().present([job], machine):
+    planner = Planner()
+    if not planner.present([job], machine):
         log.info("%s: no such fold, nothing to do", title(job))
         return JobResult()
-    store, opened = Store(machine.results), open_job(job, machine)
-    stored = list(store.brief())
-    finished = {each["key"]: each for each in stored if each["status"] == FINISHED}
+    store, opened = Store(machine.results), open_job(job, machine, planner)
+    finished, failed_before = _stored(store)
     unfinished = missing(opened.specs, finished)
-    todo = unfinished
-    if not machine.retry_failed:
-        todo = missing(unfinished, {each["key"] for each in stored})
+    todo = unfinished if machine.retry_failed else missing(unfinished, failed_before)
     log_plan(opened, unfinished, todo, finished)
     if bar is not None:
         bar.leave_out(len(opened.specs) - len(todo))
@@ -196,8 +194,15 @@ def _left(
     store: Store, unfinished: Sequence[RunSpec], tried: Sequence[Record]
 ) -> tuple[Record, ...]:
     """Return records of runs that failed before, or meanwhile in another process."""
-    stored = list(store.brief())
-    done = {each["key"] for each in stored if each["status"] == FINISHED}
-    done |= {each["key"] for each in tried}
-    failed = {each["key"]: each for each in stored if each["status"] == FAILED}
+    finished, failed = _stored(store)
+    done = finished.keys() | {each["key"] for each in tried}
     return tuple(failed[spec.key] for spec in missing(unfinished, done) if spec.key in failed)
+
+
+def _stored(store: Store) -> tuple[dict[str, Record], dict[str, Record]]:
+    """Return the last record of each key that is finished, and of each that failed."""
+    finished: dict[str, Record] = {}
+    failed: dict[str, Record] = {}
+    for each in store.brief():
+        (finished if each["status"] == FINISHED else failed)[each["key"]] = each
+    return finished, failed

@@ -38,8 +38,7 @@ def log_plan(
 
 def log_problems(job: Job, record: Record) -> None:
     """Log that a run failed, or that clips have no score."""
-    identity = record["identity"]
-    name = f"{title(job)}, n {identity['n_per_class'] or 'all'}, repeat {identity['repeat']}"
+    name = run_title(job, record)
     if record["status"] == FAILED:
         cause, error = record["cause"], record["error"]
         log.error("%s failed (%s): %s\n%s", name, cause, error, record["traceback"])
@@ -49,10 +48,14 @@ def log_problems(job: Job, record: Record) -> None:
 
 def failure(job: Job, record: Record) -> str:
     """Return in one line which run failed and why."""
+    reason = record.get("cause", "before, not tried again")
+    return f"failed: {run_title(job, record)}: {record['error']} ({reason})"
+
+
+def run_title(job: Job, record: Record) -> str:
+    """Return a run in a few words."""
     identity = record["identity"]
-    reason = f"({record['cause']})" if "cause" in record else "(before, not tried again)"
-    run = f"n {identity['n_per_class'] or 'all'}, repeat {identity['repeat']}"
-    return f"failed: {title(job)}, {run}: {record['error']} {reason}"
+    return f"{title(job)}, n {identity['n_per_class'] or 'all'}, repeat {identity['repeat']}"
 
 
 def means(records: Sequence[Record]) -> str:
@@ -64,5 +67,5 @@ def means(records: Sequence[Record]) -> str:
         value = record["metrics"].get(name)
         if isinstance(value, int | float):
             values[record["identity"]["n_per_class"] or "all"].append(value)
-    means = [f"n = {n} {100 * fmean(found):.1f} %" for n, found in values.items()]
-    return f"{name}: {', '.join(means)}"
+    texts = [f"n = {n} {100 * fmean(each):.1f} %" for n, each in values.items()]
+    return f"{name}: {', '.join(texts)}"

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from fewshot_audio.components import build
-from fewshot_audio.datasets.base import Dataset, FewShotSplit
+from fewshot_audio.datasets.base import Dataset
 from fewshot_audio.datasets.split_files import write_splits
 from fewshot_audio.datasets.splits import FewShotSplits
 from fewshot_audio.features.base import Features, Transform
@@ -57,7 +57,11 @@ class Planner:
         """Return the jobs; where missing folds are skipped, those whose dataset has their fold."""
         if machine.missing_folds == "error":
             return list(jobs)
-        return [job for job in jobs if job.fold in self._folds(job.dataset)]
+        return [
+            job
+            for job in jobs
+            if job.fold in {fold.number for fold in self.dataset(job.dataset).folds}
+        ]
 
     def specs(self, job: Job, machine: Machine) -> list[RunSpec]:
         """Return all runs of a job, without building a feature cache or training."""
@@ -68,16 +72,10 @@ class Planner:
         key, _ = self._once(cache_key, dataset, transform, digests, by=(job.dataset, transform))
         return run_specs(job, dataset.fold(job.fold), key, splits.digest)
 
-    def _folds(self, component: Component) -> set[int]:
-        return {fold.number for fold in self.dataset(component).folds}
-
     def _once(self, find: Callable, *arguments: Any, by: tuple | None = None) -> Any:
-        """Return what a function returns for the first of all calls that agree.
+        """Return what a function returns for the first of all calls that agree in `by`.
 
-        Args:
-            find: The function.
-            *arguments: What it is called with.
-            by: The settings that calls agree in; None: the arguments.
+        Without `by` they must agree in all arguments.
         """
         name = repr((find.__name__, arguments if by is None else by))
         if name not in self.known:
@@ -105,8 +103,7 @@ def transform_of(job: Job) -> Transform:
 
 def prepare(job: Job, machine: Machine) -> FeatureCache:
     """Return the feature cache that a job reads, built where it is not there."""
-    dataset = build(job.dataset, name=job.dataset.name)
-    return open_cache(dataset, transform_of(job), machine.cache, machine.builders)
+    return open_cache(_dataset(job.dataset), transform_of(job), machine.cache, machine.builders)
 
 
 def export_splits(job: Job) -> int:
@@ -117,22 +114,16 @@ def export_splits(job: Job) -> int:
     """
     if job.splits is None:
         raise ConfigError("splits is not set; add splits=FILE.csv, the file to write")
+    if None in job.repeats:
+        raise ConfigError("protocol=full draws no few-shot splits; choose another protocol")
     dataset, _ = Planner().data(replace(job, splits=None))
-    drawn = {}
+    runs = [(n, repeat) for n, m in job.repeats.items() for repeat in range(1, m + 1)]
+    splits = {}
     for fold in dataset.folds:
-        splits = FewShotSplits(dataset, fold, job.seed, job.sampling, None)
-        drawn[fold] = _all_splits(job, splits)
-    write_splits(dataset, drawn, job.splits)
-    return sum(map(len, drawn.values()))
-
-
-def _all_splits(job: Job, splits: FewShotSplits) -> list[FewShotSplit]:
-    drawn = []
-    for n_per_class, repeats in job.repeats.items():
-        if n_per_class is None:
-            raise ConfigError("protocol=full draws no few-shot splits; choose another protocol")
-        drawn += [splits.split(n_per_class, repeat) for repeat in range(1, repeats + 1)]
-    return drawn
+        seeded = FewShotSplits(dataset, fold, job.seed, job.sampling, None)
+        splits[fold] = [seeded.split(n, repeat) for n, repeat in runs]
+    write_splits(dataset, splits, job.splits)
+    return len(runs) * len(splits)
 
 
 def title(job: Job) -> str:

@@ -12,8 +12,6 @@ from fewshot_audio.features.audio import load
 from fewshot_audio.runner.plan import transform_of
 from fewshot_audio.types import Job
 
-DIGITS = 4  # of values kept
-
 
 def spectrograms(jobs: Iterable[Job], dataset: Dataset) -> pd.DataFrame:
     """Return a clip's spectrograms before training, by jobs that differ in their frontend.
@@ -27,7 +25,7 @@ def spectrograms(jobs: Iterable[Job], dataset: Dataset) -> pd.DataFrame:
     for job in jobs:
         path = path or _long_clip(job, dataset)
         frames = _spectrogram(job, dataset, path)
-        values = [[float(f"{value:.{DIGITS}g}") for value in frame] for frame in frames]
+        values = [[float(f"{value:.4g}") for value in frame] for frame in frames]
         table = pd.DataFrame(values, columns=[str(band) for band in range(frames.shape[1])])
         step = job.mel.hop / job.mel.sample_rate
         table.insert(0, "frontend", job.frontend.name)
@@ -48,8 +46,8 @@ def _long_clip(job: Job, dataset: Dataset) -> str:
 def _spectrogram(job: Job, dataset: Dataset, path: str) -> np.ndarray:
     """Return a clip's spectrogram (frames, bands) by a job's untrained frontend."""
     transform = transform_of(job)
-    rows = transform(load(dataset.root / path, transform.sample_rate, transform.resample))
+    features = transform(load(dataset.root / path, transform.sample_rate, transform.resample))
     frontend = build(job.frontend)
     frontend.initialise(torch.Generator().manual_seed(job.seed))
     with torch.no_grad():
-        return frontend.spectrogram(torch.from_numpy(rows)[None])[0].numpy()
+        return frontend.spectrogram(torch.from_numpy(features)[None])[0].numpy()

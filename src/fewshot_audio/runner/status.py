@@ -4,7 +4,6 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import chain
 from typing import Any
 
 import pandas as pd
@@ -46,11 +45,8 @@ class Stored:
         lengths = [self.durations.get(_kind(spec.identity)) for spec in todo]
         known = [length for length in lengths if length is not None]
         minutes = sum(known) / 60
-        texts = []
-        if known or not todo:
-            texts.append(
-                f"about {minutes:.0f} min" if minutes < 120 else f"about {minutes / 60:.0f} h"
-            )
+        time = f"about {minutes:.0f} min" if minutes < 120 else f"about {minutes / 60:.0f} h"
+        texts = [time] if known or not todo else []
         if len(known) < len(todo):
             texts.append(f"{len(todo) - len(known)} runs of unknown length")
         return " and ".join(texts)
@@ -68,10 +64,9 @@ def plans(jobs: Sequence[Job], machine: Machine) -> str:
     planner, stored = Planner(), Stored.of(Store(machine.results).brief())
     runs = [(title(job), planner.specs(job, machine)) for job in planner.present(jobs, machine)]
     if len(runs) > 1:
-        runs.append((f"{len(runs)} jobs", list(chain.from_iterable(specs for _, specs in runs))))
-    return "\n".join(
-        f"{name}: {_plan(specs, stored, machine.retry_failed)}" for name, specs in runs
-    )
+        runs.append((f"{len(runs)} jobs", [spec for _, specs in runs for spec in specs]))
+    lines = [f"{name}: {_plan(specs, stored, machine.retry_failed)}" for name, specs in runs]
+    return "\n".join(lines)
 
 
 def _plan(specs: Sequence[RunSpec], stored: Stored, retry_failed: bool) -> str:
@@ -88,7 +83,9 @@ def _plan(specs: Sequence[RunSpec], stored: Stored, retry_failed: bool) -> str:
 
 def status(jobs: Iterable[Job], machine: Machine) -> str:
     """Return the state of jobs: a table of their runs, the last hour, the time left, failures."""
-    return describe(_all_specs(jobs, machine), Store(machine.results).brief())
+    planner = Planner()
+    specs = [spec for job in planner.present(jobs, machine) for spec in planner.specs(job, machine)]
+    return describe(specs, Store(machine.results).brief())
 
 
 def describe(specs: Sequence[RunSpec], records: Iterable[Record]) -> str:
@@ -120,7 +117,11 @@ def grid(specs: Sequence[RunSpec], finished: Collection[str]) -> pd.DataFrame:
     """
     parts = ["dataset", "model", "frontend"]
     rows = [
-        [*(spec.identity[part]["name"] for part in parts), _n(spec), spec.key in finished]
+        [
+            *(spec.identity[part]["name"] for part in parts),
+            f"n = {spec.n_per_class or 'all'}",
+            spec.key in finished,
+        ]
         for spec in specs
     ]
     table = pd.DataFrame(rows, columns=[*parts, "n", "finished"])
@@ -128,10 +129,6 @@ def grid(specs: Sequence[RunSpec], finished: Collection[str]) -> pd.DataFrame:
     counts = table.groupby([*parts, "n"])["finished"].agg(["sum", "count"])
     text = counts["sum"].astype(str) + "/" + counts["count"].astype(str)
     return text.unstack("n")[columns].fillna("–").rename_axis(columns=None).reset_index()
-
-
-def _n(spec: RunSpec) -> str:
-    return f"n = {'all' if spec.n_per_class is None else spec.n_per_class}"
 
 
 def runs_lately(finished: Iterable[Record]) -> int:
@@ -142,13 +139,7 @@ def runs_lately(finished: Iterable[Record]) -> int:
 
 
 def summary(jobs: Sequence[Job], machine: Machine, command: str) -> str:
-    """Return what a sweep came to, where its results are, and the next command.
-
-    Args:
-        jobs: All jobs of the sweep.
-        machine: Where they were run.
-        command: The command that was run.
-    """
+    """Return what a sweep came to, where its results are, and the next command."""
     planner, specs, impossible = Planner(), [], 0
     for job in planner.present(jobs, machine):
         try:
@@ -166,9 +157,3 @@ def summary(jobs: Sequence[Job], machine: Machine, command: str) -> str:
     if finished < len(specs) or impossible:
         step = f"{command} (again: finished runs are kept)"
     return f"{counts}, {left} left; results are in {machine.results}\nnext: {step}"
-
-
-def _all_specs(jobs: Iterable[Job], machine: Machine) -> list[RunSpec]:
-    planner = Planner()
-    present = planner.present(jobs, machine)
-    return [spec for job in present for spec in planner.specs(job, machine)]

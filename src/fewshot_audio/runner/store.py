@@ -40,9 +40,8 @@ class Store:
             with TemporaryFile(dir=self.folder / ".locks") as probe:
                 probe.write(bytes(PROBE))
         except OSError as error:
-            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
             step = "give another: results=..."
-            if full:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 step = "free space and run the same command again"
             raise StoreError(
                 f"results={self.folder.parent} cannot be written ({error}); {step}"

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
@@ -93,14 +94,11 @@ def _serve(connection: Connection) -> None:
         except EOFError:
             return
         with progress.listening(lambda runs: connection.send(EpochFinished(runs))):
-            outcome = _call(function, *arguments)
+            try:
+                outcome = Outcome(function(*arguments))
+            except Exception as error:  # any: the process that it works for raises it
+                error.add_note(f"in a worker:\n{traceback.format_exc()}")  # pickle keeps notes
+                outcome = Outcome(error=error)
+            except SystemExit:  # SIGTERM, which Lightning makes an exception
+                os._exit(1)
         connection.send(outcome)
-
-
-def _call(function: Callable, *arguments: Any) -> Outcome:
-    try:
-        return Outcome(function(*arguments))
-    except Exception as error:
-        return Outcome(error=error)
-    except BaseException:  # told to end: SIGTERM, which Lightning makes an exception
-        os._exit(1)

@@ -1,0 +1,105 @@
+"""Records of the first version, carried over."""
+
+import hashlib
+import json
+
+import pytest
+import soundfile
+from scripts.migrate import main
+
+from fewshot_audio import config
+from fewshot_audio.components import build
+from fewshot_audio.files import sha256
+from fewshot_audio.runner.plan import Planner
+from fewshot_audio.runner.store import Store
+from fewshot_audio.types import StoreError
+
+MEL = {"sample_rate": 16000, "n_fft": 1024, "hop": 512, "pad_mode": "reflect"}
+METHOD = {"epochs": 2, "batch_size": 256, "decay": 0.001, "test_hop": 16, "reestimate_bn": True}
+LOG = {"alpha": 1, "beta": 2.220446049250313e-16, "base": 10}
+RESULT = {
+    "status": "finished",
+    "started": "2026-11-21T01:13:05+00:00",
+    "seconds": {"draw": 0.5, "train": 1.5},
+    "accuracy": 0.3,
+    "correct": 3,
+    "stored_bn": {"accuracy": 0.2, "correct": 2, "clips": 10, "nan_clips": 0},
+    "clips": 10,
+    "nan_clips": 0,
+    "confusion": [[2, 0, 0, 0, 0]] * 5,
+    "epochs": 2,
+    "path": {},
+    "draw": "e9514321810ada77",
+    "training_clips": [1, 1, 1, 1, 1],
+}
+
+
+@pytest.fixture
+def overrides(tmp_path):
+    sizes = ["dataset.groups=3", "dataset.clips_per_class=2"]
+    return ["dataset=synthetic", *sizes, f"dataset.root={tmp_path / 'data'}", f"cache={tmp_path}"]
+
+
+@pytest.fixture
+def dataset(overrides):
+    component = config.job(config.composed(overrides)).dataset
+    return build(component, name=component.name)
+
+
+@pytest.fixture
+def results(dataset, tmp_path):
+    """A folder with one record of the first version."""
+    clips = [
+        [clip.path, clip.label, clip.fold, clip.group, sha256(dataset.root / clip.path)]
+        for clip in dataset.clips
+    ]
+    bank = {"transform": {"name": "MelTransform", **MEL}, "clips": clips}
+    fit = {"name": "supervised", "target": "x.Fit", "learning_rate": 0.1, "clip_norm": 5, **METHOD}
+    identity = {
+        "dataset": {"name": "synthetic"},
+        "bank": hashlib.sha256(json.dumps(bank, sort_keys=True).encode()).hexdigest()[:16],
+        "mel": MEL,
+        "fold": 2,
+        "model": {"name": "timbre", "target": "x.Timbre"},
+        "frontend": {"name": "log_eps", "target": "x.LogFixed", **LOG},
+        "fit": fit,
+        "seed": 0,
+        "draws": None,
+        "n_per_class": 1,
+        "repeat": 2,
+    }
+    file = tmp_path / "results/runs/old.jsonl"
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps({"key": "old", "identity": identity, **RESULT}) + "\n")
+    return tmp_path / "results"
+
+
+def test_record_becomes_that_of_the_same_settings(results, overrides):
+    main(results, overrides)
+    settings = ["model=timbre", "frontend=log_eps", "fold=2", "n_per_class=1", "repeats=2"]
+    settings += [f"{name}={value}" for name, value in MEL.items()]
+    settings += ["method.max_epochs=2", "method.test_hop=16", "method.reestimate_batch_norm=true"]
+    cfg = config.composed([*overrides, *settings])
+    spec = Planner().specs(config.job(cfg), config.machine(cfg))[1]
+    (record,) = Store(results).records()
+    assert record["where"] == f"{Store(results).file_of(spec)}:1"
+    assert (record["key"], record["identity"]) == (spec.key, spec.identity)
+    assert record["metrics"] == {"accuracy": RESULT["accuracy"]}
+    assert record["metrics_stored_batch_norm"] == {"accuracy": RESULT["stored_bn"]["accuracy"]}
+    assert record["confusion_matrix"] == RESULT["confusion"]
+    assert record["clips_per_class"] == RESULT["training_clips"]
+    assert (record["few_shot_split"], record["history"]) == (RESULT["draw"], RESULT["path"])
+    assert (record["test_clips"], record["unscored_clips"], record["epochs"]) == (10, 0, 2)
+    assert record["stopped"] == "2026-11-21T01:13:07+00:00"
+    with pytest.raises(StoreError, match="has a schema; was this folder migrated before"):
+        main(results, overrides)
+
+
+def test_record_of_other_audio_is_refused_and_kept(results, overrides, dataset):
+    path = dataset.root / dataset.clips[0].path
+    samples, rate = soundfile.read(path)
+    soundfile.write(path, samples / 2, rate)
+    before = (results / "runs/old.jsonl").read_bytes()
+    with pytest.raises(StoreError, match="are not those that .* made from; nothing was changed"):
+        main(results, overrides)
+    assert [file.read_bytes() for file in (results / "runs").glob("*.jsonl")] == [before]

@@ -1,7 +1,7 @@
 """The command line: exit codes, Ctrl-C, two processes at once."""
 
 import json
-import os
+import logging
 import signal
 import subprocess
 import sys
@@ -10,7 +10,9 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from scripts import run as run_script
 
+from fewshot_audio import cli
 from fewshot_audio.runner.store import Store
 
 ROOT = Path(__file__).parents[1]
@@ -65,6 +67,25 @@ def run(command, *more, **options):
     )
 
 
+@pytest.fixture
+def in_process(command, monkeypatch, capsys):
+    """Do what the command does with more words, in this process, which has imported torch."""
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+    monkeypatch.setattr(logging.getLogger("fewshot_audio.runner.plan"), "filters", [])
+
+    def call(*more, words=command[2:]):
+        monkeypatch.setattr(sys, "argv", ["run.py", *words, *more])
+        monkeypatch.setattr(logging.root, "handlers", [])
+        script = run_script
+        with pytest.raises(SystemExit) as ended:
+            cli.command(script.main, script.plan, script.open_datasets, script.summarise)
+        return subprocess.CompletedProcess(sys.argv, ended.value.code, *capsys.readouterr())
+
+    level = logging.root.level
+    yield call
+    logging.root.setLevel(level)
+
+
 def lines(tmp_path):
     return list(Store(tmp_path / "results").records())
 
@@ -83,14 +104,14 @@ def test_a_sweep_runs_every_job_and_writes_nowhere_else(swept):
     assert second == f"next: python scripts/report.py results={results}"
 
 
-def test_a_dry_run_says_what_would_be_done(command, tmp_path):
-    done = run(command, "n_per_class=[1,2]", "repeats=3", "dry_run=true")
+def test_a_dry_run_says_what_would_be_done(in_process, tmp_path):
+    done = in_process("n_per_class=[1,2]", "repeats=3", "dry_run=true")
     assert done.returncode == 0
     assert "synthetic fold 1 timbre log_eps: 6 runs, 0 finished, 6 missing" in done.stdout
     assert not (tmp_path / "results").exists()
 
 
-def test_status_counts_the_runs_of_a_sweep_by_arm_and_n(swept):
+def test_status_counts_the_runs_of_a_sweep_by_frontend_and_n(swept):
     _, command, _ = swept
     ask = [
         command[0],
@@ -99,11 +120,11 @@ def test_status_counts_the_runs_of_a_sweep_by_arm_and_n(swept):
         "method.max_epochs=1",
         "frontend=log_eps,log_10000",
     ]
-    told = run(ask, "n_per_class=[1,2]", "repeats=2").stdout
-    assert "| synthetic | timbre  | log_eps    | 2/2     | 0/2     |" in told
-    assert "| synthetic | timbre  | log_10000  | 0/2     | 0/2     |" in told
-    assert "2 of 8 runs finished, 0 failed; 2 in the last hour of work" in told
-    assert "6 runs of unknown length" in told
+    text = run(ask, "n_per_class=[1,2]", "repeats=2").stdout
+    assert "| synthetic | timbre  | log_eps    | 2/2     | 0/2     |" in text
+    assert "| synthetic | timbre  | log_10000  | 0/2     | 0/2     |" in text
+    assert "2 of 8 runs finished, 0 failed; 2 in the last hour of work" in text
+    assert "6 runs of unknown length" in text
 
 
 @pytest.mark.parametrize(
@@ -117,15 +138,15 @@ def test_status_counts_the_runs_of_a_sweep_by_arm_and_n(swept):
         ("fold=7", "error: fold=7: synthetic has the folds 1, 2, 3"),
     ],
 )
-def test_a_mistake_is_one_line_and_exit_code_1(command, setting, text):
-    done = run(command, setting)
+def test_a_mistake_is_one_line_and_exit_code_1(in_process, setting, text):
+    done = in_process(setting)
     assert done.returncode == 1
     assert text in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stderr.count("\n") == 1
 
 
-def test_a_failed_run_gives_exit_code_1_and_its_reason(command, tmp_path):
+def test_a_failed_run_gives_exit_code_1_and_its_reason(in_process, tmp_path, monkeypatch):
     module = tmp_path / "failing.py"
     module.write_text(
         "from fewshot_audio.frontends.base import Frontend\n"
@@ -141,17 +162,14 @@ def test_a_failed_run_gives_exit_code_1_and_its_reason(command, tmp_path):
         "~frontend.base",
         "~frontend.n_bands",
     ]
-    path = f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"
-    environment = {**os.environ, "PYTHONPATH": path}
-    sweep = [*command, *extra, "n_per_class=1", "repeats=1"]
-    done = subprocess.run(sweep, capture_output=True, text=True, check=False, env=environment)
+    monkeypatch.syspath_prepend(tmp_path)
+    one = [*extra, "n_per_class=1", "repeats=1"]
+    done = in_process(*one)
     assert done.returncode == 1
     named = "failed: synthetic fold 1 timbre failing, n 1, repeat 1: RuntimeError: out of luck"
     assert f"{named} (error)" in done.stdout
     assert "Traceback" in done.stderr
-    done = subprocess.run(
-        [*sweep, "retry_failed=false"], capture_output=True, text=True, check=False, env=environment
-    )
+    done = in_process(*one, "retry_failed=false")
     assert done.returncode == 1
     assert f"{named} (before, not tried again)" in done.stdout
     assert "Traceback" not in done.stderr
@@ -185,9 +203,9 @@ def wait_for_lines(tmp_path, count, process):
     ],
 )
 def test_a_stopped_command_keeps_finished_runs_and_the_same_command_goes_on(
-    command, tmp_path, sign, code, workers
+    command, in_process, tmp_path, sign, code, workers
 ):
-    long = ["n_per_class=1", "repeats=5", "method.max_epochs=100", f"workers={workers}"]
+    long = ["n_per_class=1", "repeats=5", "method.max_epochs=30", f"workers={workers}"]
     process = started(command, *long)
     wait_for_lines(tmp_path, 1, process)
     process.send_signal(sign)
@@ -198,7 +216,7 @@ def test_a_stopped_command_keeps_finished_runs_and_the_same_command_goes_on(
         assert "Traceback" not in errors
     before = lines(tmp_path)
     assert 1 <= len(before) < 5
-    again = run(command, *long)
+    again = in_process(*long)
     assert again.returncode == 0, again.stderr
     assert lines(tmp_path)[: len(before)] == before
     assert sorted(line["identity"]["repeat"] for line in lines(tmp_path)) == [*range(1, 6)]
@@ -223,6 +241,7 @@ def test_two_processes_on_one_job_do_every_run_once(command, tmp_path):
     assert len({line["key"] for line in lines(tmp_path)}) == 4
 
 
+@pytest.mark.slow
 def test_tables_come_from_the_store_by_command(swept):
     folder, _, _ = swept
     done = run(
@@ -239,14 +258,14 @@ def test_tables_come_from_the_store_by_command(swept):
 
 @pytest.mark.slow
 def test_splits_are_written_by_command(command, tmp_path):
-    draws = [
+    export = [
         command[0],
         str(ROOT / "scripts/splits.py"),
         *command[2:],
         "n_per_class=[1,2]",
         "repeats=2",
     ]
-    done = run(draws, f"splits={tmp_path / 'splits.csv'}")
+    done = run(export, f"splits={tmp_path / 'splits.csv'}")
     assert done.returncode == 0, done.stderr
     assert len((tmp_path / "splits.csv").read_text().splitlines()) == 1 + 3 * 2 * 5 * (1 + 2)
     used = run(
@@ -261,24 +280,20 @@ def test_splits_are_written_by_command(command, tmp_path):
 
 
 def test_a_sweep_over_a_dataset_that_is_not_there_fails_once_before_its_first_job(
-    command, tmp_path
+    command, in_process, tmp_path
 ):
-    data = [
-        "dataset=us8k",
-        f"dataset.root={tmp_path}",
-        "~dataset.groups",
-        "~dataset.clips_per_class",
-    ]
+    data = ["dataset=us8k", f"dataset.root={tmp_path}"]
     words = [word for word in command[2:] if not word.startswith("dataset")]
-    done = run([*command[:2], "-m", *data[:2], *words], "frontend=log_eps,log_learn", "fold=1,2")
+    more = ["frontend=log_eps,log_learn", "fold=1,2"]
+    done = in_process(*more, words=["-m", *data, *words])
     assert done.returncode == 1
     assert done.stderr.count("error: dataset.root=") == 1
     assert done.stderr.count("\n") == 1
     assert not (tmp_path / "results").exists()
 
 
-def test_a_sweep_with_failed_runs_says_what_is_left_and_to_run_it_again(command, tmp_path):
-    done = run([*command[:2], "-m", *command[2:]], "n_per_class=1", "repeats=1", "fold=1,7")
+def test_a_sweep_with_failed_runs_says_what_is_left_and_to_run_it_again(in_process):
+    done = in_process("-m", "n_per_class=1", "repeats=1", "method.max_epochs=1", "fold=1,7")
     assert done.returncode == 1
     assert "error: fold=7: synthetic has the folds 1, 2, 3" in done.stderr
     assert "Traceback" not in done.stderr

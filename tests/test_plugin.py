@@ -72,10 +72,8 @@ def script(tmp_path, synthetic_root, cache):
     return run
 
 
-def test_a_package_of_ones_own_works_in_every_command(script, tmp_path):
+def test_a_package_of_ones_own_runs_and_is_reported(script, tmp_path):
     folder = ["--config-dir", str(tmp_path / "conf")]
-    plan = script("run", "-m", *folder, "+study=mine", "dry_run=true")
-    assert "2 jobs: 4 runs, 0 finished, 4 missing" in plan.stdout, plan.stderr
     done = script("run", "-m", *folder, "+study=mine")
     assert "2 jobs: 4 of 4 runs finished, 0 failed" in done.stdout, done.stderr
     assert done.returncode == 0
@@ -83,8 +81,6 @@ def test_a_package_of_ones_own_works_in_every_command(script, tmp_path):
     assert [record["status"] for record in records] == [FINISHED] * 4
     assert {record["identity"]["frontend"]["name"] for record in records} == {"square", "log_eps"}
     searched = f"hydra.searchpath=[file://{tmp_path / 'conf'}]"
-    status = script("status", searched, "+study=mine")
-    assert "4 of 4 runs finished" in status.stdout, status.stderr
     report = script("report", searched, "+study=mine", "show=[tables]")
     assert report.returncode == 0, report.stderr
     assert "square" in report.stdout
@@ -94,6 +90,15 @@ def test_a_misspelt_choice_names_those_of_the_package(script, tmp_path):
     done = script("run", "--config-dir", str(tmp_path / "conf"), "frontend=sqare")
     assert done.returncode == 1
     assert done.stderr == "error: frontend=sqare: no such frontend; did you mean square?\n"
+
+
+@pytest.mark.slow
+def test_plans_and_status_know_it_too(script, tmp_path):
+    folder = ["--config-dir", str(tmp_path / "conf"), "+study=mine"]
+    plan = script("run", "-m", *folder, "dry_run=true")
+    assert "2 jobs: 4 runs, 0 finished, 4 missing" in plan.stdout, plan.stderr
+    status = script("status", *folder)
+    assert "0 of 4 runs finished" in status.stdout, status.stderr
 
 
 @pytest.mark.slow

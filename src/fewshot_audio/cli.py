@@ -115,22 +115,26 @@ def _exit_codes(overrides: Sequence[str], interrupted: str) -> Iterator[None]:
 
 def _with_hydra(run: Callable[[DictConfig], bool], overrides: Sequence[str]) -> bool:
     """Do a task for each job under hydra.main; return whether one failed."""
+    failures = []
 
     def checked(cfg: DictConfig) -> None:
+        single = HydraConfig.get().mode is RunMode.RUN
         try:
-            if HydraConfig.get().mode is RunMode.RUN:
+            if single:
                 compose.check_names(cfg, overrides)
             if run(cfg):
                 return
         except MENDABLE as error:
             _complain(error, overrides)
-        raise Reported  # not remembered: a launcher may do this in another process
+        failures.append(cfg)
+        if not single:  # of a single job Hydra would print its overrides
+            raise Reported  # a launcher may do this in another process
 
     try:
         _hydra_main(checked)
     except Reported:
         return True
-    return False
+    return bool(failures)
 
 
 def _hydra_main(task: Callable[[DictConfig], Any]) -> None:

@@ -3,11 +3,8 @@
 import hashlib
 import json
 import logging
-import os
+import multiprocessing
 import shutil
-import signal
-import subprocess
-import sys
 import time
 from dataclasses import replace
 
@@ -122,28 +119,16 @@ def test_interrupted_build_goes_on_where_it_stopped(data, tmp_path, monkeypatch)
     assert names == ["features.npy", "index.json", "lock"]
 
 
-def test_build_killed_at_any_moment_leaves_nothing_half_read(synthetic_root, tmp_path):
-    code = f"""
-from pathlib import Path
-from fewshot_audio.datasets.synthetic import synthetic
-from fewshot_audio.features import build
-from fewshot_audio.features.cache import open_cache
-from fewshot_audio.features.transforms import MelTransform
-build.CLIPS_PER_PART = 2
-data = synthetic('synthetic', Path({str(synthetic_root)!r}), groups=3, clips_per_class=2)
-print('go', flush=True)
-open_cache(data, MelTransform(16000, 1024, 512, 'reflect'), Path({str(tmp_path)!r}), 1)
-"""
-    for delay in (0.05, 0.2):
-        process = subprocess.Popen(
-            [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-        )
-        process.stdout.readline()
-        time.sleep(delay)
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
-        process.stdout.close()
+def test_build_killed_at_any_moment_leaves_nothing_half_read(synthetic_root, tmp_path, monkeypatch):
+    monkeypatch.setattr(build, "CLIPS_PER_PART", 2)
     data = synthetic("synthetic", synthetic_root, groups=3, clips_per_class=2)
+    context = multiprocessing.get_context("fork")
+    for delay in (0.05, 0.2):
+        process = context.Process(target=open_cache, args=(data, MEL, tmp_path, 1))
+        process.start()
+        time.sleep(delay)
+        process.kill()
+        process.join()
     cache = open_cache(data, MEL, tmp_path, 1)
     for clip in data.clips:
         np.testing.assert_array_equal(cache[clip.path], computed(data, clip))

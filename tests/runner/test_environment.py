@@ -5,6 +5,9 @@ import subprocess
 import sys
 
 import pytest
+import torch
+
+from fewshot_audio.runner.environment import set_up
 
 LEFT = """
 import re, fewshot_audio.runner.environment as environment, torch
@@ -28,10 +31,7 @@ def test_freed_memory_is_kept_only_where_that_is_wanted(keep):
     assert (int(done.stdout) > 90) == keep
 
 
-def test_gpus_convolve_in_float32():
-    code = (
-        "import torch; from fewshot_audio.runner.environment import set_up; set_up(1, False); "
-        "print(torch.backends.cudnn.allow_tf32)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert done.stdout == "False\n"
+def test_gpus_convolve_in_float32(monkeypatch):
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    set_up(1, keep_memory=False)
+    assert not torch.backends.cudnn.allow_tf32

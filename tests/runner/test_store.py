@@ -196,7 +196,7 @@ def _append_many(folder: Path, name: int) -> None:
 
 
 def test_processes_with_the_lock_never_tear_a_record(store, tmp_path):
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("fork")
     processes = [context.Process(target=_append_many, args=(tmp_path, name)) for name in range(3)]
     for process in processes:
         process.start()

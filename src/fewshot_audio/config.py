@@ -162,9 +162,7 @@ def protocol_repeats(protocol: Mapping[str, Any]) -> dict[int | None, int]:
 
 
 def cut_schedule(
-    schedule: Mapping[int | None, int],
-    n_per_class: int | list[int] | None,
-    repeats: int | None,
+    schedule: Mapping[int | None, int], n_per_class: int | list[int] | None, repeats: int | None
 ) -> dict[int | None, int]:
     """Return the repeats of the chosen n per class, another m for all of them where one is given.
 

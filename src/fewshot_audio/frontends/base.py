@@ -13,6 +13,8 @@ from fewshot_audio.frontends.checks import check_positive
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
 
+Cropped = tuple[tuple[Tensor, ...], Tensor]  # inputs, and the place of the first frame in each
+
 
 class Frontend(nn.Module, ABC):
     """Turn clips into spectrograms (clips, frames, n_bands), float32.
@@ -63,14 +65,12 @@ class Frontend(nn.Module, ABC):
         """
         return (rows,)
 
-    def crop(
-        self, inputs: tuple[Tensor, ...], starts: Int[Tensor, " clips"], frames: int
-    ) -> tuple[tuple[Tensor, ...], Int[Tensor, " clips"]]:
+    def crop(self, inputs: tuple[Tensor, ...], starts: Tensor, frames: int) -> Cropped:
         """Return the part of `inputs` that some frames depend on, to save work.
 
         Args:
             inputs: What `prepare` returned.
-            starts: The first frame that is needed of each clip.
+            starts: The first frame that is needed of each clip (clips,).
             frames: How many frames are needed of each clip.
 
         Returns:

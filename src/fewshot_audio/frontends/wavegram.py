@@ -52,11 +52,7 @@ class Wavegram(Frontend):
     sample_rate: int
 
     def __init__(
-        self,
-        sample_rate: int,
-        hop: int,
-        learning_rate_factor: float = 1.0,
-        n_bands: int = 128,
+        self, sample_rate: int, hop: int, learning_rate_factor: float = 1.0, n_bands: int = 128
     ):
         check_positive(sample_rate=sample_rate, hop=hop, learning_rate_factor=learning_rate_factor)
         if hop % PER_FRAME:

@@ -4,13 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from fewshot_audio.models.base import (
-    Classifier,
-    batch_norm,
-    dropout,
-    glorot_uniform,
-    patch_starts,
-)
+from fewshot_audio.models.base import Classifier, batch_norm, dropout, glorot_uniform, patch_starts
 from fewshot_audio.types import ConfigError
 
 POOL = (4, 2)  # frames, bands

@@ -75,11 +75,7 @@ def prepare_run(job: Job, data: JobData, n_per_class: int | None, repeat: int) -
 
 
 def prepared(
-    job: Job,
-    n_classes: int,
-    rows: list[Tensor],
-    labels: list[int] | Tensor,
-    generators: Generators,
+    job: Job, n_classes: int, rows: list[Tensor], labels: list[int] | Tensor, generators: Generators
 ) -> tuple[Network, Method]:
     """Return a job's untrained network and what trains it on clips.
 

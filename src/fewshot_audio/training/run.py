@@ -37,11 +37,7 @@ class Trained:
 
 
 def train(
-    job: Job,
-    data: JobData,
-    n_per_class: int | None,
-    repeats: Sequence[int],
-    accelerator: str,
+    job: Job, data: JobData, n_per_class: int | None, repeats: Sequence[int], accelerator: str
 ) -> list[Trained]:
     """Train runs of one n as a stack, or one after the other where their networks need that.
 

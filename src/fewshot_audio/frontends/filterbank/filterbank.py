@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import torch
 from torch import Tensor
 
-from fewshot_audio.frontends.base import Compression, Frontend
+from fewshot_audio.frontends.base import Compression, Cropped, Frontend
 from fewshot_audio.frontends.checks import check_choice, check_positive
 from fewshot_audio.frontends.diagnostics import drift, medians
 from fewshot_audio.frontends.filterbank.compression import FLOOR
@@ -113,9 +113,7 @@ class Filterbank(Frontend):
                 prepared = (self.energies(*prepared),)
         return self.frames(lengths), *prepared
 
-    def crop(
-        self, inputs: tuple[Tensor, ...], starts: Tensor, frames: int
-    ) -> tuple[tuple[Tensor, ...], Tensor]:
+    def crop(self, inputs: tuple[Tensor, ...], starts: Tensor, frames: int) -> Cropped:
         if self.fixed or not self.compression.framewise:
             return inputs, starts
         prepared, starts = self.engine.crop(inputs[1:], starts, frames)

@@ -160,11 +160,7 @@ class Free(Filters):
     tapwise = True
 
     def __init__(
-        self,
-        n_filters: int,
-        sample_rate: int,
-        window_ms: float = 25.0,
-        init: Init | None = None,
+        self, n_filters: int, sample_rate: int, window_ms: float = 25.0, init: Init | None = None
     ):
         super().__init__(n_filters, sample_rate, window_ms)
         if init is not None and init.random:

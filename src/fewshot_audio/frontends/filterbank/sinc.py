@@ -38,11 +38,7 @@ class Sinc(Filters):
     is_complex = False
 
     def __init__(
-        self,
-        n_filters: int,
-        sample_rate: int,
-        window_ms: float = 25.0,
-        init: Init | None = None,
+        self, n_filters: int, sample_rate: int, window_ms: float = 25.0, init: Init | None = None
     ):
         super().__init__(n_filters, sample_rate, window_ms)
         self.taps += 1 - self.taps % 2

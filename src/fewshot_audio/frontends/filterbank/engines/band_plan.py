@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor
 
-from fewshot_audio.frontends.filterbank.engines.overlap_save import power, responses
+from fewshot_audio.frontends.filterbank.engines.overlap_save import Blocking, power, responses
 
 if TYPE_CHECKING:
-    from jaxtyping import Float, Int
+    from jaxtyping import Int
 
     PerFilter = Int[Tensor, " filters"]
 
@@ -24,12 +24,7 @@ class BandPlan(NamedTuple):
 
 
 def plan_bands(
-    filters: Tensor,
-    windows: Float[Tensor, "filters taps"],
-    shares: Float[Tensor, " filters"],
-    window_share: float,
-    size: int,
-    symmetric: bool,
+    filters: Tensor, windows: Tensor, shares: Tensor, window_share: float, blocking: Blocking
 ) -> BandPlan:
     """Return the bands of filters.
 
@@ -38,13 +33,13 @@ def plan_bands(
 
     Args:
         filters: Impulse responses (filters, taps).
-        windows: Pooling windows.
-        shares: The share of each filter's power that may lie outside of its band.
+        windows: Pooling windows (filters, taps).
+        shares: The share of each filter's power that may lie outside of its band (filters,).
         window_share: The share of a window's power that may be lost.
-        size: Bins of a block.
-        symmetric: As for `responses`.
+        blocking: The blocks, whose bins are counted.
     """
-    centres, widths = _bands(filters, shares, size, symmetric)
+    size = blocking.samples
+    centres, widths = _bands(filters, shares, size, blocking.symmetric)
     coarse = _power_of_two(windows.shape[1])
     reach = _reach(power(torch.fft.rfft(windows, coarse)), window_share)
     of_window = (1 + reach) * (size // coarse)
@@ -76,9 +71,7 @@ def _next_size(least: PerFilter, most: int) -> PerFilter:
     return ladder[torch.searchsorted(ladder, least).clamp(max=len(ladder) - 1)]
 
 
-def _from(
-    rows: Float[Tensor, "filters bins"], first: PerFilter
-) -> Float[Tensor, "filters distances"]:
+def _from(rows: Tensor, first: PerFilter) -> Tensor:
     """Return half of each row and one more, from a bin on, as if rows went round."""
     bins = rows.shape[1]
     twice = torch.cat([rows, rows], 1).flatten()
@@ -86,7 +79,7 @@ def _from(
     return twice.unfold(0, bins // 2 + 1, 1).index_select(0, begin)
 
 
-def _reach(power: Float[Tensor, "filters distances"], share: Tensor | float) -> PerFilter:
+def _reach(power: Tensor, share: Tensor | float) -> PerFilter:
     """Return the distance from which on less than a share of the power lies."""
     beyond = power.flip(1).cumsum(1)  # from each distance on, the farthest first
     return beyond.shape[1] - torch.searchsorted(beyond, share * beyond[:, -1:], right=True)[:, 0]

@@ -80,7 +80,7 @@ class Fast(Bands):
             "largest error": largest,
             "worst error": max(error, worst),
             "whole bands": int(
-                (self.plan(filters, windows).samples > self.size.samples // 2).sum()
+                (self.plan(filters, windows).samples > self.blocking.samples // 2).sum()
             ),
         }
 
@@ -108,7 +108,7 @@ class Fast(Bands):
 
         It takes the shares that are set for these filters when it is called.
         """
-        everywhere = torch.tensor([0, self.size.samples], device=spectra.device)
+        everywhere = torch.tensor([0, self.blocking.samples], device=spectra.device)
         everywhere = everywhere.expand(*spectra.shape[:2], 2)
         true, _ = self.reference.without_ends(filters, windows, spectra, everywhere)
         scale = true.mean(1, keepdim=True).clamp(min=floor)  # of each clip, as PCEN takes it

@@ -29,18 +29,18 @@ def drift(
         responses: Impulse responses before and after.
 
     Returns:
-        "summary", the size of the changes, and "filters", the values of both, as in
-        `before_and_after`.
+        "summary", the size of the changes, and "filters", the values of both.
     """
     moved = (after["centre"] - before["centre"]).abs()
     in_widths = moved / before["bandwidth"]
-    summary = {
-        "median drift, Hz": _rounded(moved.median()),
-        "largest drift, Hz": _rounded(moved.max()),
-        "median drift, initial bandwidths": _rounded(in_widths.median()),
-        "largest drift, initial bandwidths": _rounded(in_widths.max()),
-        "Jensen-Shannon distance of responses": _rounded(jensen_shannon(*responses)),
+    sizes = {
+        "median drift, Hz": moved.median(),
+        "largest drift, Hz": moved.max(),
+        "median drift, initial bandwidths": in_widths.median(),
+        "largest drift, initial bandwidths": in_widths.max(),
+        "Jensen-Shannon distance of responses": jensen_shannon(*responses),
     }
+    summary = {name: _five_digits(size.item()) for name, size in sizes.items()}
     changes = before_and_after(before, after)
     for name, value in changes["summary"].items():
         if not name.endswith("centre"):
@@ -53,8 +53,8 @@ def before_and_after(before: Parameters, after: Parameters) -> dict[str, Any]:
     summary, bands = {}, {}
     for name in before:
         moved = (after[name].double() - before[name].double()).abs()
-        summary[f"median change, {name}"] = _rounded(moved.median())
-        summary[f"largest change, {name}"] = _rounded(moved.max())
+        summary[f"median change, {name}"] = _five_digits(moved.median().item())
+        summary[f"largest change, {name}"] = _five_digits(moved.max().item())
         bands[name] = {"before": rounded(before[name]), "after": rounded(after[name])}
     return {"summary": summary, "filters": bands}
 
@@ -69,22 +69,20 @@ def jensen_shannon(before: Responses, after: Responses) -> Tensor:
 
     It is taken between the amplitude responses, each normalised to a sum of 1.
     """
-    p, q = _amplitudes(before), _amplitudes(after)
+    p, q = (
+        torch.fft.fft(each, OVERSAMPLING * each.shape[1]).abs().double() for each in (before, after)
+    )
+    p, q = (each / each.sum(1, keepdim=True) for each in (p, q))
     middle = ((p + q) / 2).clamp(min=torch.finfo(p.dtype).tiny)
     of_bins = torch.special.xlogy(p, p / middle) + torch.special.xlogy(q, q / middle)
     divergence = of_bins.sum(1) / 2
     return (divergence.clamp(min=0) / math.log(2)).sqrt().mean()
 
 
-def _amplitudes(responses: Responses) -> Float[Tensor, "filters bins"]:
-    amplitude = torch.fft.fft(responses, OVERSAMPLING * responses.shape[1]).abs().double()
-    return amplitude / amplitude.sum(1, keepdim=True)
-
-
 def rounded(values: Tensor) -> list[float]:
     """Return numbers with five digits, for a record."""
-    return [float(f"{value:.5g}") for value in values.tolist()]
+    return [_five_digits(value) for value in values.tolist()]
 
 
-def _rounded(value: Tensor) -> float:
-    return float(f"{value.item():.5g}")
+def _five_digits(value: float) -> float:
+    return float(f"{value:.5g}")

@@ -6,15 +6,14 @@ Source: Wang et al., arXiv 1607.05666, as in Zeghidour et al., arXiv 2101.08596.
 from __future__ import annotations
 
 from math import exp, sqrt
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from fewshot_audio.frontends.base import Compression, Frontend
+from fewshot_audio.frontends.base import CompressedMel, Compression
 from fewshot_audio.frontends.checks import check_positive
-from fewshot_audio.frontends.diagnostics import before_and_after, medians
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -83,14 +82,12 @@ class PCEN(Compression):
         return (gained + delta) ** (1 / root) - delta ** (1 / root)
 
 
-class MelPCEN(Frontend):
+class MelPCEN(CompressedMel):
     """Compress power mel spectrograms of whole clips by PCEN, in float32 also under autocast.
 
     The mel + PCEN baseline of Zeghidour et al., arXiv 2101.08596. The arguments are those of
     `PCEN`.
     """
-
-    pointwise = False
 
     def __init__(
         self,
@@ -101,19 +98,7 @@ class MelPCEN(Frontend):
         floor: float,
         n_bands: int = 128,
     ):
-        super().__init__(n_bands)
-        self.compression = PCEN(n_bands, alpha, delta, root, smooth, floor)
-        self.before = self.compression.physical_parameters()
-
-    def forward(self, *inputs: Tensor) -> Tensor:
-        with torch.autocast(inputs[0].device.type, enabled=False):
-            return self.compression(inputs[0])
-
-    def learned_scalars(self) -> dict[str, float]:
-        return medians(self.compression.physical_parameters())
-
-    def report(self) -> dict[str, Any]:
-        return before_and_after(self.before, self.compression.physical_parameters())
+        super().__init__(PCEN(n_bands, alpha, delta, root, smooth, floor), n_bands)
 
 
 def smoothing_weight(time_constant: float, hop: int, sample_rate: int) -> float:

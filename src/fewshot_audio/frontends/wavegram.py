@@ -11,14 +11,13 @@ from torch.nn.functional import max_pool1d, pad
 
 from fewshot_audio.frontends.base import Frontend
 from fewshot_audio.frontends.checks import check_positive
-from fewshot_audio.frontends.diagnostics import rounded
+from fewshot_audio.frontends.diagnostics import before_and_after, rounded
 from fewshot_audio.frontends.filterbank.filters import FWHM
 from fewshot_audio.frontends.norm import MaskedNorm
 
 if TYPE_CHECKING:
     from jaxtyping import Float
 
-    Features = Float[Tensor, "clips channels positions"]
     Spectra = dict[str, Float[Tensor, " filters"]]  # "centre" and "bandwidth" in Hz
 
 FIRST = 64  # channels of the first layer
@@ -117,53 +116,37 @@ class Wavegram(Frontend):
         """Return copies on the CPU of the layers' kernels, first layer first."""
         return [kernel.detach().cpu().clone() for kernel in self.convs.parameters()]
 
-    def changes(self) -> dict[str, float]:
-        """Return how far each layer's kernels have moved, as a share of their norm at the start."""
-        changes = {}
-        for layer, (now, start) in enumerate(zip(self.kernels(), self.start, strict=True), 1):
-            changes[f"change, layer {layer}"] = ((now - start).norm() / start.norm()).item()
-        return changes
-
     def learned_scalars(self) -> dict[str, float]:
-        changes = self.changes()
+        before, after, changes = self._changes()
         first, last = "change, layer 1", f"change, layer {len(self.convs)}"
-        return {
-            "median drift, Hz": self._drift().median().item(),
-            first: changes[first],
-            last: changes[last],
-        }
+        drift = (after["centre"] - before["centre"]).abs().median().item()
+        return {"median drift, Hz": drift, first: changes[first], last: changes[last]}
 
     def report(self) -> dict[str, Any]:
-        moved = self._drift()
-        summary = {
+        before, after, changes = self._changes()
+        moved = (after["centre"] - before["centre"]).abs()
+        drifts = {
             "median drift, Hz": moved.median().item(),
             "largest drift, Hz": moved.max().item(),
-            **self.changes(),
         }
+        summary = drifts | changes
         values = rounded(torch.tensor(list(summary.values())))
-        before, after = self._first_layer()
-        filters = {
-            name: {"before": rounded(before[name]), "after": rounded(after[name])}
-            for name in before
-        }
+        filters = before_and_after(before, after)["filters"]
         return {"summary": dict(zip(summary, values, strict=True)), "filters": filters}
 
-    def _drift(self) -> Float[Tensor, " filters"]:
-        before, after = self._first_layer()
-        return (after["centre"] - before["centre"]).abs()
+    def _changes(self) -> tuple[Spectra, Spectra, dict[str, float]]:
+        """Return the spectra of the first layer's kernels at the start and now, and all changes.
 
-    def _first_layer(self) -> tuple[Spectra, Spectra]:
-        """Return the spectra of the first layer's kernels at the start and now."""
-        now = self.kernels()[0]
-        return (
-            spectra(self.start[0][:, 0], self.sample_rate),
-            spectra(now[:, 0], self.sample_rate),
-        )
+        These are how far each layer's kernels have moved, as a share of their norm at the start.
+        """
+        now, changes = self.kernels(), {}
+        for layer, (kernel, start) in enumerate(zip(now, self.start, strict=True), 1):
+            changes[f"change, layer {layer}"] = ((kernel - start).norm() / start.norm()).item()
+        before, after = (spectra(each[0][:, 0], self.sample_rate) for each in (self.start, now))
+        return before, after, changes
 
 
-def _activated(
-    x: Features, mask: Tensor, scale: Tensor, shift: Tensor, pool: int
-) -> Float[Tensor, "clips channels pooled"]:
+def _activated(x: Tensor, mask: Tensor, scale: Tensor, shift: Tensor, pool: int) -> Tensor:
     """Return a layer's output: norm, maxima, zeros around each clip, ReLU."""
     x = torch.addcmul(shift, x, scale)
     x = x if pool == 1 else max_pool1d(x, pool)

@@ -18,7 +18,7 @@ from fewshot_audio.frontends.filterbank.framing import Align, Placement
 from fewshot_audio.frontends.filterbank.pooling import Pooling
 
 if TYPE_CHECKING:
-    from jaxtyping import Complex, Float
+    from jaxtyping import Float
 
 Part = Literal["filters", "pooling", "compression"]
 PARTS: tuple[Part, ...] = get_args(Part)
@@ -102,10 +102,6 @@ class Filterbank(Frontend):
                 f" ({filters} with {pooling}); expected Blocks or Conv"
             )
 
-    def kernels(self) -> Complex[Tensor, "filters taps"] | Float[Tensor, "filters taps"]:
-        """Return the impulse responses of the filters."""
-        return self.filters()
-
     def prepare(self, rows: Tensor, lengths: Tensor) -> tuple[Tensor, ...]:
         prepared = self.engine.prepare(rows[..., 0], lengths)
         if self.fixed:
@@ -130,7 +126,7 @@ class Filterbank(Frontend):
 
     def energies(self, *prepared: Tensor) -> Float[Tensor, "clips frames filters"]:
         """Return the energies of what the engine prepared."""
-        return self.engine.energies(self.kernels(), self.pooling(), *prepared)
+        return self.engine.energies(self.filters(), self.pooling(), *prepared)
 
     def initialise(self, generator: torch.Generator) -> None:
         self.filters.initialise(generator)
@@ -142,12 +138,12 @@ class Filterbank(Frontend):
     @torch.no_grad()
     def calibrate(self, *inputs: Tensor) -> None:
         if not self.fixed:
-            self.engine.calibrate(self.kernels(), self.pooling(), FLOOR, *inputs[1:])
+            self.engine.calibrate(self.filters(), self.pooling(), FLOOR, *inputs[1:])
 
     @torch.no_grad()
     def check(self, *inputs: Tensor) -> None:
         if not self.fixed:
-            self.engine.check(self.kernels(), self.pooling(), FLOOR, *inputs[1:])
+            self.engine.check(self.filters(), self.pooling(), FLOOR, *inputs[1:])
 
     @torch.no_grad()
     def physical_parameters(self) -> dict[str, Float[Tensor, " filters"]]:
@@ -169,18 +165,16 @@ class Filterbank(Frontend):
 
     @torch.no_grad()
     def report(self) -> dict[str, Any]:
-        moved = drift(self.before, self.physical_parameters(), (self.start, self.kernels().cpu()))
-        bounds = self.bounds_before | self._at_bounds("at a bound")
-        summary = moved["summary"] | bounds
+        moved = drift(self.before, self.physical_parameters(), (self.start, self.filters().cpu()))
+        summary = moved["summary"] | self.bounds_before | self._at_bounds("at a bound")
         return {"engine": self.engine.report(), "summary": summary, "filters": moved["filters"]}
 
     @torch.no_grad()
     def _remember_start(self) -> None:
-        self.before, self.start = self.physical_parameters(), self.kernels().cpu()
+        self.before, self.start = self.physical_parameters(), self.filters().cpu()
         self.bounds_before = self._at_bounds("at a bound at the start")
 
     def _at_bounds(self, what: str) -> dict[str, int]:
-        """Return how many filters and pooling windows lie at a bound."""
         return {
             f"filters {what}": int(self.filters.at_bound().sum()),
             f"poolings {what}": int(self.pooling.at_bound().sum()),

@@ -67,13 +67,7 @@ class Init(ABC):
     def drawn(
         self, widths: PerFilter, sample_rate: int, generator: torch.Generator
     ) -> tuple[PerFilter, PerFilter]:
-        """Return random centres and widths; only where the start is `random`.
-
-        Args:
-            widths: Widths of a start that is not random, between which widths are drawn.
-            sample_rate: Hz.
-            generator: Of random numbers.
-        """
+        """Return random centres and widths, these between the widths of another start."""
         raise NotImplementedError(f"{type(self).__name__} is not random")
 
 

@@ -3,10 +3,7 @@
 Source: Wang et al., arXiv 1607.05666, as in Zeghidour et al., arXiv 2101.08596.
 """
 
-from __future__ import annotations
-
 from math import exp, sqrt
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -14,9 +11,6 @@ from torch.nn.functional import pad
 
 from fewshot_audio.frontends.base import CompressedMel, Compression
 from fewshot_audio.frontends.checks import check_positive
-
-if TYPE_CHECKING:
-    from jaxtyping import Float
 
 EPSILON = 1e-12
 
@@ -60,8 +54,8 @@ class PCEN(Compression):
         self.root = nn.Parameter(torch.full((n_bands,), float(root)))
         self.smooth = nn.Parameter(torch.full((n_bands,), float(smooth)))
 
-    def bounded(self) -> dict[str, Float[Tensor, " bands"]]:
-        """Return the four parameters within their bounds, by name."""
+    def bounded(self) -> dict[str, Tensor]:
+        """Return the four parameters (bands,) within their bounds, by name."""
         return {
             "alpha": self.alpha.clamp(max=1),
             "delta": self.delta.clamp(min=EPSILON),
@@ -71,11 +65,9 @@ class PCEN(Compression):
 
     @torch.no_grad()
     def physical_parameters(self) -> dict[str, Tensor]:
-        """Return copies on the CPU of the four parameters within their bounds, by name."""
         return {name: value.cpu().clone() for name, value in self.bounded().items()}
 
     def forward(self, energies: Tensor, frames: Tensor | None = None) -> Tensor:
-        """Return the compressed energies (clips, frames, bands)."""
         alpha, delta, root, smooth = self.bounded().values()
         smoothed = smoothed_over_frames(energies, smooth)
         gained = energies / (self.floor + smoothed) ** alpha
@@ -113,11 +105,10 @@ def smoothing_weight(time_constant: float, hop: int, sample_rate: int) -> float:
     return 1 - exp(-hop / sample_rate / time_constant)
 
 
-def smoothed_over_frames(
-    x: Float[Tensor, "clips frames bands"], weight: Float[Tensor, " bands"]
-) -> Float[Tensor, "clips frames bands"]:
+def smoothed_over_frames(x: Tensor, weight: Tensor) -> Tensor:
     """Return the exponential moving average M_t = w x_t + (1 - w) M_(t-1), M_(-1) = x_0.
 
+    Of x (clips, frames, bands) with a weight w for each band.
     A loop over frames would take `frames` steps. This takes two loops of about sqrt(frames) steps:
     the first smooths all blocks of sqrt(frames) frames at once, as if zeros came before each block;
     the second carries the average from block to block. What enters a block fades within it.

@@ -1,9 +1,7 @@
 """Wavegram: a spectrogram made by convolutions on the waveform, all learned."""
 
-from __future__ import annotations
-
 from math import sqrt
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,10 +13,7 @@ from fewshot_audio.frontends.diagnostics import before_and_after, rounded
 from fewshot_audio.frontends.filterbank.filters import FWHM
 from fewshot_audio.frontends.norm import MaskedNorm
 
-if TYPE_CHECKING:
-    from jaxtyping import Float
-
-    Spectra = dict[str, Float[Tensor, " filters"]]  # "centre" and "bandwidth" in Hz
+Spectra = dict[str, Tensor]  # "centre" and "bandwidth" in Hz (filters,)
 
 FIRST = 64  # channels of the first layer
 MIDDLE = (64, 128)  # channels of the first two blocks of two layers; the third has n_bands
@@ -112,8 +107,8 @@ class Wavegram(Frontend):
             nn.init.xavier_uniform_(kernel, generator=generator)
         self.start = self.kernels()
 
-    def kernels(self) -> list[Float[Tensor, "channels inputs taps"]]:
-        """Return copies on the CPU of the layers' kernels, first layer first."""
+    def kernels(self) -> list[Tensor]:
+        """Return copies on the CPU of the layers' kernels (channels, inputs, taps)."""
         return [kernel.detach().cpu().clone() for kernel in self.convs.parameters()]
 
     def learned_scalars(self) -> dict[str, float]:
@@ -153,8 +148,8 @@ def _activated(x: Tensor, mask: Tensor, scale: Tensor, shift: Tensor, pool: int)
     return x.mul_(mask[..., ::pool]).relu_()
 
 
-def spectra(kernels: Float[Tensor, "filters taps"], sample_rate: int) -> Spectra:
-    """Return the mean and the width in Hz of the power spectra of kernels.
+def spectra(kernels: Tensor, sample_rate: int) -> Spectra:
+    """Return the mean and the width in Hz of the power spectra of kernels (filters, taps).
 
     The width is that of a Gaussian with the same standard deviation, as for LEAF: the full width at
     half of its largest amplitude.

@@ -5,10 +5,8 @@ multiplies all its bins by a filter's frequency response; an inverse FFT gives t
 The last samples of a block are wrong, because filtering wraps round; frames do not touch them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -29,12 +27,6 @@ from fewshot_audio.frontends.filterbank.engines.blockwise import (
     within,
     without_zeros,
 )
-
-if TYPE_CHECKING:
-    from jaxtyping import Complex
-
-    HalfSpectra = Complex[Tensor, "blocks half"]  # bins 0 ... size // 2
-    WholeSpectra = Complex[Tensor, "blocks size"]
 
 CLIPS = 8  # prepared together
 TILE = 24  # blocks filtered together at the full rate
@@ -66,8 +58,8 @@ def good_length(least: int) -> int:
 
 def spectra(
     waveforms: Tensor, bounds: Tensor, first: Tensor, size: int, step: int, count: int, turn: int
-) -> Complex[Tensor, "clips count half"]:
-    """Return the spectra of overlapping blocks of clips.
+) -> Tensor:
+    """Return the half spectra (clips, count, bins) of overlapping blocks of clips.
 
     Args:
         waveforms: Clips (clips, samples), padded with anything.
@@ -90,8 +82,8 @@ def spectra(
     return result
 
 
-def whole(half: HalfSpectra) -> WholeSpectra:
-    """Return all bins of real blocks of even size."""
+def whole(half: Tensor) -> Tensor:
+    """Return all bins (blocks, size) of real blocks of even size."""
     return torch.cat([half, half[:, 1:-1].flip(1).conj()], 1)
 
 
@@ -107,8 +99,8 @@ def responses(filters: Tensor, size: int, symmetric: bool) -> Tensor:
     return torch.fft.fft(filters, size, norm="forward").conj().resolve_conj()
 
 
-def _gradient_of_filters(of_responses: Tensor, taps: int) -> Complex[Tensor, "filters taps"]:
-    """Return the gradient of filters, given that of their frequency responses."""
+def _gradient_of_filters(of_responses: Tensor, taps: int) -> Tensor:
+    """Return the gradient of filters (filters, taps), given that of their frequency responses."""
     if of_responses.is_complex():
         return torch.fft.fft(of_responses)[:, :taps].conj()
     of_second_half = 2 * torch.fft.rfft(of_responses)[:, : taps - taps // 2].conj()
@@ -198,7 +190,7 @@ def _tiles(half: Tensor, valid: Tensor) -> Iterator[tuple[slice, Tensor, Bounds]
 
 
 def _some_responses(
-    spectrum: WholeSpectra, filters: Tensor, symmetric: bool
+    spectrum: Tensor, filters: Tensor, symmetric: bool
 ) -> Iterator[tuple[slice, Tensor]]:
     """Yield some filters at a time: their numbers and their responses (filters, 1, size)."""
     size, done = spectrum.shape[1], 0
@@ -209,8 +201,6 @@ def _some_responses(
             done += len(response)
 
 
-def _filtered(
-    buffers: Buffers, spectrum: WholeSpectra, response: Tensor, bounds: Bounds
-) -> Complex[Tensor, "filters blocks size"]:
-    """Return filtered blocks, zeros where samples do not count."""
+def _filtered(buffers: Buffers, spectrum: Tensor, response: Tensor, bounds: Bounds) -> Tensor:
+    """Return filtered blocks (filters, blocks, size), zeros where samples do not count."""
     return within(torch.fft.ifft(product(buffers, spectrum, response), norm="forward"), bounds)

@@ -17,13 +17,9 @@ FRAMES_AT_ONCE_ELSEWHERE = 40_000
 
 @torch.inference_mode()
 def dense_inputs(network: Network, rows: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
-    """Return what `score_clips` takes of clips.
+    """Return the features of clips, or their spectrograms where the frontend needs whole clips.
 
-    These are their spectrograms where the frontend needs whole clips, else their features.
-
-    Args:
-        network: The network, in any mode; in evaluation mode afterwards if it computes.
-        rows: Features (rows, columns) of each clip.
+    The network is in evaluation mode afterwards if it computes.
     """
     if network.frontend.pointwise:
         return rows

@@ -18,19 +18,12 @@ from fewshot_audio.types import Component
 
 @dataclass(frozen=True)
 class Validation:
-    """The clips that validate, and the metric that chooses the best epoch.
+    """The clips that validate, and the metric that chooses the best epoch."""
 
-    Args:
-        rows: Features (rows, columns) of each clip.
-        targets: Labels as ClipScores takes them.
-        metric: Name of the metric.
-        metrics: All metrics by name.
-    """
-
-    rows: Sequence[np.ndarray]
-    targets: Tensor
+    rows: Sequence[np.ndarray]  # features of each clip
+    targets: Tensor  # as ClipScores takes them
     metric: str
-    metrics: Mapping[str, Component]
+    metrics: Mapping[str, Component]  # all by name
 
     def after_epoch(
         self, progress: Progress, network: Network, method: Method, data: TrainingSet

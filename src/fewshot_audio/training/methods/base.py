@@ -14,17 +14,11 @@ from fewshot_audio.training.randomness import Generators
 
 
 class Batch(NamedTuple):
-    """The patches of an update, of one run or of several.
+    """The patches of an update, of one run or of several."""
 
-    Args:
-        clips: Numbers of the clips (batch,), or (runs, batch).
-        starts: First frames of the patches, of the same shape.
-        noise: Uniform random numbers (batch, size), or (runs, batch, size), of each dropout layer.
-    """
-
-    clips: Tensor
-    starts: Tensor
-    noise: tuple[Tensor, ...]
+    clips: Tensor  # numbers of the clips (batch,), or (runs, batch)
+    starts: Tensor  # first frames of the patches, of the same shape
+    noise: tuple[Tensor, ...]  # uniform (batch, size), or (runs, batch, size), of each dropout
 
     def to(self, device: torch.device) -> "Batch":
         """Return the same on a device."""
@@ -46,32 +40,25 @@ class Batch(NamedTuple):
 
 
 class TrainingSet(NamedTuple):
-    """The clips that a run trains on.
+    """The clips that a run trains on."""
 
-    Args:
-        inputs: What the frontend prepared of them.
-        lengths: Frames of each clip (clips,).
-        labels: Labels (clips,), or for several labels per clip 0 and 1 (clips, n_classes).
-        n_frames: Frames of a patch.
-    """
-
-    inputs: tuple[Tensor, ...]
-    lengths: Tensor
-    labels: Tensor
-    n_frames: int = 128
+    inputs: tuple[Tensor, ...]  # what the frontend prepared of them
+    lengths: Tensor  # frames of each clip (clips,)
+    labels: Tensor  # (clips,), or for several labels per clip 0 and 1 (clips, n_classes)
+    n_frames: int = 128  # frames of a patch
 
     def patches(self, batch: Batch) -> Patches:
         """Return the patches of a batch on the same device."""
         return Patches(self.inputs, self.lengths, batch.clips, batch.starts, self.n_frames)
 
+    def of(self, batch: Batch) -> tuple[Patches, Tensor, tuple[Tensor, ...]]:
+        """Return what a loss takes of a batch on the same device: patches, labels and noise."""
+        return self.patches(batch), self.labels[batch.clips], batch.noise
+
     def to(self, device: torch.device) -> "TrainingSet":
         """Return the same on a device."""
-        return TrainingSet(
-            tuple(each.to(device) for each in self.inputs),
-            self.lengths.to(device),
-            self.labels.to(device),
-            self.n_frames,
-        )
+        inputs = tuple(each.to(device) for each in self.inputs)
+        return TrainingSet(inputs, self.lengths.to(device), self.labels.to(device), self.n_frames)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,9 +119,7 @@ class Method(ABC):
 
     @abstractmethod
     def stop_reason(self, network: Network, data: TrainingSet) -> str | None:
-        """Return why training ends after this epoch, None while it goes on.
-
-        Called once per epoch.
+        """Return why training ends after this epoch, None while it goes on. Called once per epoch.
 
         Args:
             network: The network in training mode, as it must be left.

@@ -140,13 +140,9 @@ class Epochs:
                 sizes = self.stack.networks[run].classifier.dropout_sizes
                 epochs[run] = self.stack.methods[run].batches(sizes)
         while epochs:
-            batches = {}
-            for run, epoch in list(epochs.items()):
-                batch = next(epoch, None)
-                if batch is None:
-                    del epochs[run]
-                else:
-                    batches[run] = batch
+            following = {run: next(epoch, None) for run, epoch in epochs.items()}
+            batches = {run: batch for run, batch in following.items() if batch is not None}
+            epochs = {run: epochs[run] for run in batches}
             if batches:
                 yield updates_of(batches)
 

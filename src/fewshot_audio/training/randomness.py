@@ -25,6 +25,10 @@ class Generators:
         uses = [each.name for each in fields(cls)]
         return cls(*(torch.Generator().manual_seed(seed_for(use, *names)) for use in uses))
 
+    def noise(self, count: int, sizes: tuple[int, ...]) -> tuple[torch.Tensor, ...]:
+        """Return the uniform numbers (count, size) of each dropout layer for so many patches."""
+        return tuple(torch.rand(count, size, generator=self.dropout) for size in sizes)
+
 
 @contextmanager
 def isolated(seed: int, device: torch.device | str = "cpu") -> Iterator[None]:

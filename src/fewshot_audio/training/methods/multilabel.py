@@ -20,9 +20,7 @@ class MultiLabel(RandomPatches):
     multi_label: ClassVar[bool] = True
 
     def cost(self, outputs: Tensor, labels: Tensor) -> Tensor:
-        """Return the binary cross-entropy, a mean over the batch and the classes."""
         return binary_cross_entropy_with_logits(outputs, labels.to(outputs.dtype))
 
     def scorer(self, network: Network, data: TrainingSet) -> Callable[[Tensor], Tensor]:
-        """Return the sigmoid."""
         return torch.sigmoid

@@ -30,7 +30,6 @@ class RandomPatches(Method):
         """Return the mean cost of a batch's outputs (batch, n_classes)."""
 
     def adapt(self, network: Network) -> None:
-        """Check that there is an end to training and one output per class."""
         if self.max_epochs is None:
             raise ConfigError(
                 "method.max_epochs=null: this method ends after a number of epochs; give it, as in "
@@ -49,15 +48,11 @@ class RandomPatches(Method):
         uniform = torch.rand(count, generator=random.patches, dtype=torch.float64)
         starts = (uniform * choices).long()
         for clips in torch.randperm(count, generator=random.patches).split(self.batch_size):
-            noise = tuple(
-                torch.rand(len(clips), size, generator=random.dropout) for size in dropout_sizes
-            )
-            yield Batch(clips, starts[clips], noise)
+            yield Batch(clips, starts[clips], random.noise(len(clips), dropout_sizes))
 
     def loss(
         self, network: Network, patches: Patches | Tensor, labels: Tensor, noise: tuple[Tensor, ...]
     ) -> Tensor:
-        """Return the cost and the weight decay."""
         penalty = sum(kernel.square().sum() for kernel in network.classifier.kernels())
         return self.cost(network(patches, noise), labels) + self.weight_decay / 2 * penalty
 

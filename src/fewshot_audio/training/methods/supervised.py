@@ -19,9 +19,7 @@ class Supervised(RandomPatches):
     """
 
     def cost(self, outputs: Tensor, labels: Tensor) -> Tensor:
-        """Return the mean cross-entropy."""
         return cross_entropy(outputs, labels)
 
     def scorer(self, network: Network, data: TrainingSet) -> Callable[[Tensor], Tensor]:
-        """Return the softmax."""
         return lambda logits: logits.softmax(-1)

@@ -1,35 +1,23 @@
 """How far training has moved a frontend."""
 
-from __future__ import annotations
-
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from jaxtyping import Complex, Float
-
-    Parameters = dict[str, Float[Tensor, " bands"]]
-    Responses = Complex[Tensor, "filters taps"] | Float[Tensor, "filters taps"]
+Parameters = dict[str, Tensor]  # what is learned per filter or band (bands,), by name
 
 OVERSAMPLING = 4  # bins of compared frequency responses per tap
 
 
 def drift(
-    before: Parameters, after: Parameters, responses: tuple[Responses, Responses]
+    before: Parameters, after: Parameters, responses: tuple[Tensor, Tensor]
 ) -> dict[str, Any]:
-    """Return how far training has moved a filterbank.
+    """Return how far training has moved a filterbank: sizes of changes, and values of filters.
 
-    Args:
-        before: What is learned per filter, at the start of training, by name. It holds "centre"
-            and "bandwidth" in Hz (full width at half of the largest amplitude).
-        after: The same, after training.
-        responses: Impulse responses before and after.
-
-    Returns:
-        "summary", the size of the changes, and "filters", the values of both.
+    "centre" and "bandwidth" (full width at half of the largest amplitude) are in Hz, impulse
+    responses (filters, taps) are those before and after.
     """
     moved = (after["centre"] - before["centre"]).abs()
     in_widths = moved / before["bandwidth"]
@@ -40,12 +28,10 @@ def drift(
         "largest drift, initial bandwidths": in_widths.max(),
         "Jensen-Shannon distance of responses": jensen_shannon(*responses),
     }
-    summary = {name: _five_digits(size.item()) for name, size in sizes.items()}
-    changes = before_and_after(before, after)
-    for name, value in changes["summary"].items():
-        if not name.endswith("centre"):
-            summary[name] = value
-    return {"summary": summary, "filters": changes["filters"]}
+    report = before_and_after(before, after)
+    changes = {name: size for name, size in report["summary"].items() if "centre" not in name}
+    report["summary"] = {name: _five_digits(size.item()) for name, size in sizes.items()} | changes
+    return report
 
 
 def before_and_after(before: Parameters, after: Parameters) -> dict[str, Any]:
@@ -64,7 +50,7 @@ def medians(parameters: Parameters) -> dict[str, float]:
     return {f"median {name}": value.median().item() for name, value in parameters.items()}
 
 
-def jensen_shannon(before: Responses, after: Responses) -> Tensor:
+def jensen_shannon(before: Tensor, after: Tensor) -> Tensor:
     """Return the mean over filters of the Jensen-Shannon distance (base 2, 0 to 1).
 
     It is taken between the amplitude responses, each normalised to a sum of 1.

@@ -40,16 +40,14 @@ def check_job(job: Job, dataset: Dataset) -> tuple[str, ...]:
 
 def check_labels(job: Job, method: Method, dataset: Dataset) -> None:
     """Raise ConfigError where a method does not take as many labels as clips have."""
-    if dataset.multi_label and not method.multi_label:
-        raise ConfigError(
-            f"method={job.method.name}: {dataset.name} has several labels per clip; choose "
-            "method=multilabel metrics=multilabel"
-        )
-    if method.multi_label and not dataset.multi_label:
-        raise ConfigError(
-            f"method={job.method.name}: {dataset.name} has one label per clip; choose "
-            "method=supervised metrics=multiclass"
-        )
+    if dataset.multi_label == method.multi_label:
+        return
+    labels, choice = "one label", "method=supervised metrics=multiclass"
+    if dataset.multi_label:
+        labels, choice = "several labels", "method=multilabel metrics=multilabel"
+    raise ConfigError(
+        f"method={job.method.name}: {dataset.name} has {labels} per clip; choose {choice}"
+    )
 
 
 @torch.no_grad()

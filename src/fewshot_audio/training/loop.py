@@ -13,13 +13,12 @@ from torch.nn.utils.rnn import pad_sequence
 from fewshot_audio import processes
 from fewshot_audio.frontends.base import Frontend
 from fewshot_audio.progress import epoch_finished
-from fewshot_audio.training.history import Progress, TrainingHistory
+from fewshot_audio.training.history import Progress, TrainingHistory, Validation
 from fewshot_audio.training.methods.base import Batch, Method, TrainingSet
 from fewshot_audio.training.network import Network
 from fewshot_audio.training.optimizers import make_optimizer, make_scheduler
 from fewshot_audio.training.randomness import own_randomness
 from fewshot_audio.training.stack import Stack, Update, make_stack
-from fewshot_audio.training.validation import Validation
 from fewshot_audio.types import OptimizerSettings
 
 CALIBRATED_EVERY = 5  # epochs

@@ -83,14 +83,11 @@ class Network(nn.Module):
             patches = frontend(patches)
         return self.classifier(patches, noise)
 
-    def dense_inputs(self, rows: Tensor) -> Tensor:
-        """Return the features (clips, rows, columns), or spectrograms if whole clips are needed."""
-        return rows if self.frontend.pointwise else self.frontend.spectrogram(rows)
-
     def forward_dense(self, inputs: Tensor, hop: int) -> Tensor:
         """Return the outputs (clips, patches, size) of patches every `hop` frames.
 
-        Takes what `dense_inputs` returned of clips of one length (clips, frames, bands).
+        Takes features of clips of one length (clips, frames, bands), or spectrograms where the
+        frontend needs whole clips.
         """
         frames = max(inputs.shape[1], self.classifier.n_frames)
         repeated = inputs[:, arange(frames, device=inputs.device) % inputs.shape[1]]

@@ -13,14 +13,13 @@ import torch
 from fewshot_audio.datasets.splits import class_counts, split_digest
 from fewshot_audio.training.batchnorm import batch_norms, reestimate
 from fewshot_audio.training.evaluate import dense_inputs, score_clips
-from fewshot_audio.training.history import TrainingHistory
+from fewshot_audio.training.history import TrainingHistory, Validation
 from fewshot_audio.training.loop import fit, training_set
 from fewshot_audio.training.methods.base import Method, TrainingSet
 from fewshot_audio.training.metrics import ClipScores, json_ready
 from fewshot_audio.training.network import Network
 from fewshot_audio.training.prepare import JobData, Prepared, Stopwatch, prepare_run, targets_of
 from fewshot_audio.training.stack_limits import runs_that_fit, why_not_stacked
-from fewshot_audio.training.validation import Validation
 from fewshot_audio.types import Job
 
 log = logging.getLogger(__name__)

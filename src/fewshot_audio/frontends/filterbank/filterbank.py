@@ -1,9 +1,7 @@
 """Filters, pooling and compression of the waveform as one frontend."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
@@ -16,9 +14,6 @@ from fewshot_audio.frontends.filterbank.engines.base import Engine
 from fewshot_audio.frontends.filterbank.filters import Filters
 from fewshot_audio.frontends.filterbank.framing import Align, Placement
 from fewshot_audio.frontends.filterbank.pooling import Pooling
-
-if TYPE_CHECKING:
-    from jaxtyping import Float
 
 Part = Literal["filters", "pooling", "compression"]
 PARTS: tuple[Part, ...] = get_args(Part)
@@ -124,8 +119,8 @@ class Filterbank(Frontend):
             energies = prepared[0] if self.fixed else self.energies(*prepared)
             return self.compression(energies.clamp(min=FLOOR), frames)
 
-    def energies(self, *prepared: Tensor) -> Float[Tensor, "clips frames filters"]:
-        """Return the energies of what the engine prepared."""
+    def energies(self, *prepared: Tensor) -> Tensor:
+        """Return the energies (clips, frames, filters) of what the engine prepared."""
         return self.engine.energies(self.filters(), self.pooling(), *prepared)
 
     def initialise(self, generator: torch.Generator) -> None:
@@ -146,13 +141,12 @@ class Filterbank(Frontend):
             self.engine.check(self.filters(), self.pooling(), FLOOR, *inputs[1:])
 
     @torch.no_grad()
-    def physical_parameters(self) -> dict[str, Float[Tensor, " filters"]]:
-        """Return copies on the CPU of what is learned per filter, by name.
+    def physical_parameters(self) -> dict[str, Tensor]:
+        """Return copies on the CPU of what is learned per filter (filters,), by name.
 
         Centres and bandwidths in Hz, pooling widths in ms, and the compression's parameters.
         """
-        centre, bandwidth = self.filters.in_hz()
-        learned = {"centre": centre, "bandwidth": bandwidth}
+        learned = dict(zip(("centre", "bandwidth"), self.filters.in_hz(), strict=True))
         for name, samples in self.pooling.in_samples().items():
             learned[f"{name}, ms"] = 1000 * samples / self.sample_rate
         learned |= self.compression.physical_parameters()
@@ -181,12 +175,10 @@ class Filterbank(Frontend):
         }
 
     def _notes(self) -> tuple[str, ...]:
-        notes = []
-        if clipped := int(self.filters.at_bound().sum()):
-            notes.append(
-                f"{clipped} of {self.n_bands} filters start at a bound of their width or centre"
-            )
         places = torch.stack(self.filters.in_hz(), 1).detach()
-        if doubled := len(places) - len(places.unique(dim=0)):
-            notes.append(f"{doubled} of {self.n_bands} filters start where another one does")
-        return tuple(notes)
+        counts = {
+            "at a bound of their width or centre": int(self.filters.at_bound().sum()),
+            "where another one does": len(places) - len(places.unique(dim=0)),
+        }
+        start = f"of {self.n_bands} filters start"
+        return tuple(f"{count} {start} {where}" for where, count in counts.items() if count)

@@ -4,10 +4,8 @@ The bins of a band, moved to begin with bin 0, are the spectrum of few samples: 
 at a lower rate. Squared, and summed under a window at that rate, they give the energies of frames.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -27,27 +25,20 @@ from fewshot_audio.frontends.filterbank.engines.overlap_save import (
     whole,
 )
 
-if TYPE_CHECKING:
-    from jaxtyping import Complex, Float, Int
-
-    Response = Complex[Tensor, "filters count"] | Float[Tensor, "filters count"]
-
 TILE = 48  # blocks whose bands are filtered together; more than at the full rate: less to call
 
 
 class Group(NamedTuple):
     """Filters whose bands have equally many bins, `count`, so that they are filtered together."""
 
-    numbers: Int[Tensor, " filters"]
-    begins: Int[Tensor, " filters"]  # the first bins of their bands
-    responses: Response  # frequency responses in their bands
-    windows: Float[Tensor, "filters frames count"]  # of `count` samples to each frame
+    numbers: Tensor  # (filters,)
+    begins: Tensor  # the first bins of their bands (filters,)
+    responses: Tensor  # frequency responses in their bands (filters, count)
+    windows: Tensor  # of `count` samples to each frame (filters, frames, count)
 
 
-def energies_of_bands(
-    half: Complex[Tensor, "blocks half"], groups: list[Group]
-) -> Float[Tensor, "blocks frames filters"]:
-    """Return the energies of filters in blocks, group after group."""
+def energies_of_bands(half: Tensor, groups: list[Group]) -> Tensor:
+    """Return the energies (blocks, frames, filters) in blocks of filters, group after group."""
     tensors = []
     for group in groups:
         tensors += [group.responses, group.windows]

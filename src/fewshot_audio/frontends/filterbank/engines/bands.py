@@ -1,9 +1,7 @@
 """What engines share that filter at the rate that each filter's band needs."""
 
-from __future__ import annotations
-
 from abc import abstractmethod
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -22,26 +20,23 @@ from fewshot_audio.frontends.filterbank.engines.overlap_save import (
 )
 from fewshot_audio.frontends.filterbank.framing import Placement
 
-if TYPE_CHECKING:
-    from jaxtyping import Complex, Float, Int
-
 GROUP = 32  # filters at most whose responses are computed together
 
 
 class Prepared(NamedTuple):
     """What `Bands` prepares of clips."""
 
-    spectra: Complex[Tensor, "clips blocks half"]
-    valid: Int[Tensor, "clips blocks 2"]  # samples of each block within the clip, from and to
-    end_spectra: Complex[Tensor, "clips 2 half"]  # of the samples that ring beyond either end
-    end_outside: Int[Tensor, "clips 2 2"]  # samples of these blocks beyond the clip, from and to
-    last: Int[Tensor, " clips"]  # the frame with which the block of the second end begins
+    spectra: Tensor  # (clips, blocks, bins)
+    valid: Tensor  # samples of each block within the clip, from and to (clips, blocks, 2)
+    end_spectra: Tensor  # of the samples that ring beyond either end (clips, 2, bins)
+    end_outside: Tensor  # samples of these blocks beyond the clip, from and to (clips, 2, 2)
+    last: Tensor  # the frame with which the block of the second end begins (clips,)
 
 
 class Division(NamedTuple):
     """Filters by the way they are computed; depends on filters and windows alone."""
 
-    wide: Int[Tensor, " filters"]  # numbers of filters that need the full rate
+    wide: Tensor  # numbers of filters that need the full rate
     groups: list[Group]  # the others
 
 
@@ -91,7 +86,7 @@ class Bands(Engine):
         self.remembered: Remembered | None = None
 
     @abstractmethod
-    def share_outside(self, filters: Tensor, windows: Tensor) -> Float[Tensor, " filters"]:
+    def share_outside(self, filters: Tensor, windows: Tensor) -> Tensor:
         """Return the share of each filter's power that may lie outside of its band."""
 
     def prepare(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, ...]:
@@ -131,7 +126,7 @@ class Bands(Engine):
 
     def without_ends(
         self, filters: Tensor, windows: Tensor, half: Tensor, valid: Tensor
-    ) -> tuple[Float[Tensor, "clips frames filters"], Int[Tensor, " narrow"]]:
+    ) -> tuple[Tensor, Tensor]:
         """Return energies with what rings beyond clips, and the numbers of filters that do ring."""
         blocks = half.flatten(0, 1)
         wide, groups = self._divide(filters, windows)
@@ -192,8 +187,8 @@ class Bands(Engine):
         of_bins = responses(filters, self.blocking.samples, self.symmetric).gather(1, bins)
         return of_bins * inside, self._decimated(windows, count)
 
-    def _decimated(self, windows: Tensor, count: int) -> Float[Tensor, "filters frames count"]:
-        """Return windows at a lower rate, which sum `count` samples of a block into each frame.
+    def _decimated(self, windows: Tensor, count: int) -> Tensor:
+        """Return windows (filters, frames, count), which sum `count` samples into each frame.
 
         A window is delayed by a hop from frame to frame. Where that is a whole number of samples at
         the lower rate, all frames share one window; else its spectrum is turned.

@@ -1,7 +1,5 @@
 """Overlap-save blocks: every filter at the full rate, by the FFT."""
 
-from __future__ import annotations
-
 from abc import abstractmethod
 
 import torch

@@ -4,8 +4,6 @@ A rectified signal has no band, so nothing can be decimated. Source: the SincNet
 al., arXiv 2101.08596.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

@@ -29,7 +29,9 @@ def drift(
         "Jensen-Shannon distance of responses": jensen_shannon(*responses),
     }
     report = before_and_after(before, after)
-    changes = {name: size for name, size in report["summary"].items() if "centre" not in name}
+    changes = {
+        name: size for name, size in report["summary"].items() if not name.endswith("centre")
+    }
     report["summary"] = {name: _five_digits(size.item()) for name, size in sizes.items()} | changes
     return report
 

@@ -35,27 +35,17 @@ class MaskedNorm(nn.BatchNorm2d):
             parts: Features (clips, channels, positions).
             masks: 1 within a clip, 0 beyond its end (clips, 1, positions).
         """
+        mean, variance = self.running_mean, self.running_var
         if self.training:
-            mean, variance = self._batch_statistics(parts, masks)
-        else:
-            mean, variance = self.running_mean, self.running_var
+            count = torch.as_tensor(sum(mask.sum() for mask in masks))
+            mean, variance = Moments.apply(masks, count, *parts)
+            with torch.no_grad():  # as in torch
+                self.num_batches_tracked += 1
+                weight = 1 / self.num_batches_tracked if self.momentum is None else self.momentum
+                self.running_mean.lerp_(mean, weight)
+                self.running_var.lerp_(variance * count / (count - 1).clamp(min=1), weight)
         scale = self.weight * (variance + self.eps).rsqrt()
         return scale[:, None], (self.bias - mean * scale)[:, None]
-
-    def _batch_statistics(self, parts: Parts, masks: Parts) -> tuple[Tensor, Tensor]:
-        """Return mean and variance of a batch, and update the running ones.
-
-        As in torch, a momentum of None makes the running statistics a plain mean over batches, and
-        the running variance is the unbiased one.
-        """
-        count = torch.as_tensor(sum(mask.sum() for mask in masks))
-        mean, variance = Moments.apply(masks, count, *parts)
-        with torch.no_grad():
-            self.num_batches_tracked += 1
-            weight = 1 / self.num_batches_tracked if self.momentum is None else self.momentum
-            self.running_mean.lerp_(mean, weight)
-            self.running_var.lerp_(variance * count / (count - 1).clamp(min=1), weight)
-        return mean, variance
 
 
 class Moments(torch.autograd.Function):

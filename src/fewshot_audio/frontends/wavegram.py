@@ -98,8 +98,10 @@ class Wavegram(Frontend):
                 per_frame = len(positions) // frames
                 masks = [(positions < end * per_frame).to(waveforms) for end in ends]
                 scale, shift = norm(parts, masks)
-                pairs = zip(parts, masks, strict=True)
-                parts = [_activated(x, mask, scale, shift, pool) for x, mask in pairs]
+                for number, mask in enumerate(masks):  # norm, maxima, zeros around clips, ReLU
+                    x = torch.addcmul(shift, parts[number], scale)
+                    x = x if pool == 1 else max_pool1d(x, pool)
+                    parts[number] = x.mul_(mask[..., ::pool]).relu_()
         return torch.cat(parts).transpose(1, 2)
 
     def initialise(self, generator: torch.Generator) -> None:
@@ -139,13 +141,6 @@ class Wavegram(Frontend):
             changes[f"change, layer {layer}"] = ((kernel - start).norm() / start.norm()).item()
         before, after = (spectra(each[0][:, 0], self.sample_rate) for each in (self.start, now))
         return before, after, changes
-
-
-def _activated(x: Tensor, mask: Tensor, scale: Tensor, shift: Tensor, pool: int) -> Tensor:
-    """Return a layer's output: norm, maxima, zeros around each clip, ReLU."""
-    x = torch.addcmul(shift, x, scale)
-    x = x if pool == 1 else max_pool1d(x, pool)
-    return x.mul_(mask[..., ::pool]).relu_()
 
 
 def spectra(kernels: Tensor, sample_rate: int) -> Spectra:

@@ -14,10 +14,7 @@ from fewshot_audio.types import ConfigError, Dataset, Job
 
 
 def check_job(job: Job, dataset: Dataset) -> tuple[str, ...]:
-    """Check that a job's settings can train on a dataset, without training.
-
-    Returns:
-        What a user must know of the frontend's settings.
+    """Check that a job's settings can train on a dataset; return the frontend's notes.
 
     Raises:
         ConfigError: A setting is impossible, or two of them do not fit each other.
@@ -52,11 +49,7 @@ def check_labels(job: Job, method: Method, dataset: Dataset) -> None:
 
 @torch.no_grad()
 def check_spectrograms(frontend: Frontend, name: str, n_bands: int = 128) -> None:
-    """Check what a frontend makes of mel spectrograms.
-
-    Raises:
-        ConfigError: It gives another number of bands, or is said to be pointwise and is not.
-    """
+    """Raise ConfigError where spectrograms have another shape, or are not pointwise as said."""
     if frontend.reads != "mel":
         return
     frontend = deepcopy(frontend).eval()

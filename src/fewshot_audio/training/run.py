@@ -97,7 +97,8 @@ def scored(trained: Trained, data: JobData) -> dict[str, Any]:
     """Score a trained run; return the fields of its record that describe the result."""
     run, dataset = trained.run, data.dataset
     network, method, watch = run.network, run.method, run.watch
-    training_clips = method.data.to(network.device)
+    device, cuda = network.device, network.device.type == "cuda"
+    training_clips = method.data.to(device)
     result = _results(run, data, training_clips)
     with watch.part("measure"):
         statistics = patch_statistics(network, method, training_clips)
@@ -114,7 +115,7 @@ def scored(trained: Trained, data: JobData) -> dict[str, Any]:
         **class_counts(run.split, len(dataset.classes)),
         "notes": (*dataset.notes, *data.splits.notes),
         "seconds": watch.seconds,
-        "device": _device_name(network.device),
+        "device": f"{device} {torch.cuda.get_device_name()}" if cuda else str(device),
     }
 
 
@@ -139,10 +140,6 @@ def _results(run: Prepared, data: JobData, training_clips: TrainingSet) -> dict[
         metrics = scores.metrics(run.job.metrics)
     counts = {"test_clips": len(rows), "unscored_clips": scores.unscored_clips}
     return {"metrics": metrics, **stored, **counts, "confusion_matrix": scores.confusion_matrix()}
-
-
-def _device_name(device: torch.device) -> str:
-    return f"{device} {torch.cuda.get_device_name()}" if device.type == "cuda" else str(device)
 
 
 @torch.no_grad()

@@ -20,23 +20,24 @@ class Batch(NamedTuple):
     starts: Tensor  # first frames of the patches, of the same shape
     noise: tuple[Tensor, ...]  # uniform (batch, size), or (runs, batch, size), of each dropout
 
+    def map(self, function: Callable[[Tensor], Tensor]) -> "Batch":
+        """Return what a function makes of each tensor."""
+        return Batch(function(self.clips), function(self.starts), tuple(map(function, self.noise)))
+
     def to(self, device: torch.device) -> "Batch":
         """Return the same on a device."""
-        noise = tuple(each.to(device) for each in self.noise)
-        return Batch(self.clips.to(device), self.starts.to(device), noise)
+        return self.map(lambda each: each.to(device))
 
     @classmethod
     def of_runs(cls, batches: Sequence["Batch"]) -> "Batch":
         """Return batches of one size as one (runs, batch, ...)."""
-        clips = torch.stack([batch.clips for batch in batches])
-        starts = torch.stack([batch.starts for batch in batches])
-        layers = zip(*(batch.noise for batch in batches), strict=True)
-        return cls(clips, starts, tuple(torch.stack(layer) for layer in layers))
+        clips, starts, noise = zip(*batches, strict=True)
+        layers = tuple(torch.stack(layer) for layer in zip(*noise, strict=True))
+        return cls(torch.stack(clips), torch.stack(starts), layers)
 
     def of(self, place: int) -> "Batch":
         """Return the batch of one of the runs."""
-        noise = tuple(each[place] for each in self.noise)
-        return Batch(self.clips[place], self.starts[place], noise)
+        return self.map(lambda each: each[place])
 
 
 class TrainingSet(NamedTuple):

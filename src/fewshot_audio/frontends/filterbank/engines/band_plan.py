@@ -36,7 +36,10 @@ def plan_bands(
     coarse = _power_of_two(windows.shape[1])
     reach = _reach(power(torch.fft.rfft(windows, coarse)), window_share)
     of_window = (1 + reach) * (size // coarse)
-    samples = _next_size(torch.minimum(widths + of_window, 2 * widths), size)
+    least = torch.minimum(widths + of_window, 2 * widths)
+    steps = [2**power * factor for power in range(3, size.bit_length()) for factor in (2, 3)]
+    ladder = torch.tensor([step for step in steps if step < size] + [size], device=least.device)
+    samples = ladder[torch.searchsorted(ladder, least).clamp(max=len(ladder) - 1)]
     return BandPlan(samples, centres, widths)
 
 
@@ -53,13 +56,6 @@ def _bands(filters: Tensor, shares: Tensor, size: int, symmetric: bool) -> tuple
 
 def _power_of_two(least: int) -> int:
     return 1 << (least - 1).bit_length()
-
-
-def _next_size(least: Tensor, most: int) -> Tensor:
-    """Return the next of 16, 24, 32, 48 ..., or `most`."""
-    steps = [2**power * factor for power in range(3, most.bit_length()) for factor in (2, 3)]
-    ladder = torch.tensor([step for step in steps if step < most] + [most], device=least.device)
-    return ladder[torch.searchsorted(ladder, least).clamp(max=len(ladder) - 1)]
 
 
 def _from(rows: Tensor, first: Tensor) -> Tensor:

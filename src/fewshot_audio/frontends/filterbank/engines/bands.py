@@ -33,11 +33,7 @@ class Prepared(NamedTuple):
     last: Tensor  # the frame with which the block of the second end begins (clips,)
 
 
-class Division(NamedTuple):
-    """Filters by the way they are computed; depends on filters and windows alone."""
-
-    wide: Tensor  # numbers of filters that need the full rate
-    groups: list[Group]  # the others
+Division = tuple[Tensor, list[Group]]  # numbers of filters at the full rate, and the others
 
 
 class Remembered(NamedTuple):
@@ -154,7 +150,7 @@ class Bands(Engine):
             return last.division
         plan = self.plan(filters.detach(), windows.detach())
         wide = (plan.samples > self.blocking.samples // 2).nonzero()[:, 0]
-        division = Division(wide, self._groups(filters, windows, plan))
+        division = wide, self._groups(filters, windows, plan)
         if remembering:
             self.remembered = Remembered(filters.clone(), windows.clone(), self.shares, division)
         return division

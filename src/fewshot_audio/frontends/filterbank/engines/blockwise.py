@@ -85,11 +85,3 @@ def shifted(windows: Tensor, size: int, hop: int, frames: int) -> Tensor:
     after = size - windows.shape[1]
     rows = [pad(windows, (frame * hop, after - frame * hop)) for frame in range(frames)]
     return torch.stack(rows, 1)
-
-
-def unshifted(rows: Tensor, taps: int, hop: int) -> Tensor:
-    """Return sums over frames of what lies where `shifted` puts the windows: its transpose."""
-    total = torch.zeros_like(rows[:, 0, :taps])
-    for frame, row in enumerate(rows.unbind(1)):
-        total = total + row[:, frame * hop : frame * hop + taps]
-    return total

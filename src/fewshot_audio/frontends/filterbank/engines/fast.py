@@ -48,7 +48,8 @@ class Fast(Bands):
 
     def calibrate(self, filters: Tensor, windows: Tensor, floor: float, *prepared: Tensor) -> None:
         """Choose the band of each filter."""
-        clips = spaced(len(prepared[0]), CALIBRATED_ON)
+        count = len(prepared[0])
+        clips = torch.linspace(0, count - 1, min(CALIBRATED_ON, count)).round().long()
         spectra = prepared[0][clips.to(prepared[0].device)]
         errors_of = self._measure(filters, windows, floor, spectra)
         search = BandSearch(len(filters), self.tolerance, self.rungs)
@@ -146,11 +147,6 @@ class BandSearch:
         else:
             self.trial = (self.low + self.high) // 2
         self.neighbour_next = False
-
-
-def spaced(count: int, most: int) -> Tensor:
-    """Return at most so many of `count` numbers, evenly spaced."""
-    return torch.linspace(0, count - 1, min(most, count)).round().long()
 
 
 def _root_mean_square(errors: Tensor) -> Tensor:

@@ -20,7 +20,6 @@ from fewshot_audio.frontends.filterbank.engines.blockwise import (
     framed,
     shifted,
     slices,
-    unshifted,
     within,
     without_zeros,
 )
@@ -152,5 +151,6 @@ class _Sums(torch.autograd.Function):
                 rectified = within(leaky_relu(filtered, SLOPE, inplace=True), bounds)
                 of_rows += out.transpose(1, 2) @ rectified
             of_filters[numbers] = torch.fft.irfft(of_response)[:, : filters.shape[1]]
-            of_windows[numbers] = unshifted(of_rows, windows.shape[1], hop)
+            for frame, row in enumerate(of_rows.unbind(1)):  # where `shifted` puts the windows
+                of_windows[numbers] += row[:, frame * hop :][:, : windows.shape[1]]
         return None, None, of_filters, of_windows, None

@@ -150,9 +150,7 @@ def schedule(plain: Mapping[str, Any]) -> dict[int | None, int]:
 
 
 def cut_schedule(
-    schedule: Mapping[int | None, int],
-    n_per_class: int | list[int] | None,
-    repeats: int | None,
+    schedule: Mapping[int | None, int], n_per_class: int | list[int] | None, repeats: int | None
 ) -> dict[int | None, int]:
     """Return the repeats of the chosen n per class, another m for all of them where one is given.
 

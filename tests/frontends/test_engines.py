@@ -136,7 +136,7 @@ def test_gradients_of_narrow_bands_are_finite_differences(kind):
         return engine.energies(filters, windows, *prepared)[:, :8]
 
     plan = engine.plan(gabor().detach(), pooling().detach())
-    assert plan.samples.max() <= engine.size.samples // 2  # none is filtered at the full rate
+    assert plan.samples.max() <= engine.blocking.samples // 2  # none is filtered at the full rate
     inputs = [each.detach().clone() for each in (gabor.centres, gabor.widths, pooling.widths)]
     assert torch.autograd.gradcheck(energies, [each.requires_grad_() for each in inputs])
 

@@ -281,8 +281,7 @@ def test_under_autocast_it_computes_in_float32():
 @pytest.mark.parametrize(("hop", "nearest"), [(160, 128), (1000, 1024), (10, 64)])
 def test_an_impossible_hop_is_an_error_with_the_nearest(hop, nearest):
     with pytest.raises(
-        ConfigError,
-        match=f"hop={hop}: expected a multiple of 64 samples; the nearest is {nearest}",
+        ConfigError, match=f"hop={hop}: expected a multiple of 64 samples; the nearest is {nearest}"
     ):
         wavegram(hop)
 

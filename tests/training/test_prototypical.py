@@ -35,10 +35,7 @@ def data():
 
 
 def method(data, **changes):
-    settings = {
-        "max_epochs": 2,
-        "test_hop": 42,
-    }
+    settings = {"max_epochs": 2, "test_hop": 42}
     own = {"support": 2, "queries": 2, "train_hop": 42, "patience": 200, "own_frontend": False}
     return Prototypical(
         **{**settings, **own, **changes}, data=data, generators=Generators.named("run")

@@ -20,25 +20,13 @@ from fewshot_audio.training.methods.supervised import Supervised
 from fewshot_audio.training.network import Network, cut
 from fewshot_audio.training.run import patch_statistics
 
-MODELS = {
-    "timbre": lambda: Timbre(3),
-    "vgg": lambda: VGG(3, width=4),
-    "sb_cnn": lambda: SBCNN(3),
-}
+MODELS = {"timbre": lambda: Timbre(3), "vgg": lambda: VGG(3, width=4), "sb_cnn": lambda: SBCNN(3)}
 
 
 def method(data=None, **changes):
     """Supervised training of a run with its own generators."""
-    settings = {
-        "max_epochs": 3,
-        "batch_size": 4,
-        "weight_decay": 0.001,
-        "test_hop": 1,
-    }
-    given = {
-        "data": data,
-        "generators": Generators.named("run"),
-    }
+    settings = {"max_epochs": 3, "batch_size": 4, "weight_decay": 0.001, "test_hop": 1}
+    given = {"data": data, "generators": Generators.named("run")}
     return Supervised(**{**given, **settings, **changes})
 
 

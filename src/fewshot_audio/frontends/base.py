@@ -9,9 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from fewshot_audio.frontends.checks import check_positive
+from fewshot_audio.frontends.diagnostics import before_and_after, medians
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
+
+Cropped = tuple[tuple[Tensor, ...], Tensor]  # inputs, and the place of the first frame in each
 
 
 class Frontend(nn.Module, ABC):
@@ -63,14 +66,12 @@ class Frontend(nn.Module, ABC):
         """
         return (rows,)
 
-    def crop(
-        self, inputs: tuple[Tensor, ...], starts: Int[Tensor, " clips"], frames: int
-    ) -> tuple[tuple[Tensor, ...], Int[Tensor, " clips"]]:
+    def crop(self, inputs: tuple[Tensor, ...], starts: Tensor, frames: int) -> Cropped:
         """Return the part of `inputs` that some frames depend on, to save work.
 
         Args:
             inputs: What `prepare` returned.
-            starts: The first frame that is needed of each clip.
+            starts: The first frame that is needed of each clip (clips,).
             frames: How many frames are needed of each clip.
 
         Returns:
@@ -138,3 +139,29 @@ class Compression(nn.Module, ABC):
     def physical_parameters(self) -> dict[str, Float[Tensor, " bands"]]:
         """Return copies on the CPU of what is learned per band, by name."""
         return {}
+
+
+class CompressedMel(Frontend):
+    """Compress power mel spectrograms of whole clips, in float32 also under autocast.
+
+    Args:
+        compression: What compresses them.
+        n_bands: Bands of the mel spectrogram.
+    """
+
+    pointwise = False
+
+    def __init__(self, compression: Compression, n_bands: int):
+        super().__init__(n_bands)
+        self.compression = compression
+        self.before = compression.physical_parameters()
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        with torch.autocast(inputs[0].device.type, enabled=False):
+            return self.compression(inputs[0])
+
+    def learned_scalars(self) -> dict[str, float]:
+        return medians(self.compression.physical_parameters())
+
+    def report(self) -> dict[str, Any]:
+        return before_and_after(self.before, self.compression.physical_parameters())

@@ -1,51 +1,39 @@
 """How far training has moved a frontend."""
 
-from __future__ import annotations
-
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from jaxtyping import Complex, Float
-
-    Parameters = dict[str, Float[Tensor, " bands"]]
-    Responses = Complex[Tensor, "filters taps"] | Float[Tensor, "filters taps"]
+Parameters = dict[str, Tensor]  # what is learned per filter or band (bands,), by name
 
 OVERSAMPLING = 4  # bins of compared frequency responses per tap
 
 
 def drift(
-    before: Parameters, after: Parameters, responses: tuple[Responses, Responses]
+    before: Parameters, after: Parameters, responses: tuple[Tensor, Tensor]
 ) -> dict[str, Any]:
-    """Return how far training has moved a filterbank.
+    """Return how far training has moved a filterbank: sizes of changes, and values of filters.
 
-    Args:
-        before: What is learned per filter, at the start of training, by name. It holds "centre"
-            and "bandwidth" in Hz (full width at half of the largest amplitude).
-        after: The same, after training.
-        responses: Impulse responses before and after.
-
-    Returns:
-        "summary", the size of the changes, and "filters", the values of both, as in
-        `before_and_after`.
+    "centre" and "bandwidth" (full width at half of the largest amplitude) are in Hz, impulse
+    responses (filters, taps) are those before and after.
     """
     moved = (after["centre"] - before["centre"]).abs()
     in_widths = moved / before["bandwidth"]
-    summary = {
-        "median drift, Hz": _rounded(moved.median()),
-        "largest drift, Hz": _rounded(moved.max()),
-        "median drift, initial bandwidths": _rounded(in_widths.median()),
-        "largest drift, initial bandwidths": _rounded(in_widths.max()),
-        "Jensen-Shannon distance of responses": _rounded(jensen_shannon(*responses)),
+    sizes = {
+        "median drift, Hz": moved.median(),
+        "largest drift, Hz": moved.max(),
+        "median drift, initial bandwidths": in_widths.median(),
+        "largest drift, initial bandwidths": in_widths.max(),
+        "Jensen-Shannon distance of responses": jensen_shannon(*responses),
     }
-    changes = before_and_after(before, after)
-    for name, value in changes["summary"].items():
-        if not name.endswith("centre"):
-            summary[name] = value
-    return {"summary": summary, "filters": changes["filters"]}
+    report = before_and_after(before, after)
+    changes = {
+        name: size for name, size in report["summary"].items() if not name.endswith("centre")
+    }
+    report["summary"] = {name: _five_digits(size.item()) for name, size in sizes.items()} | changes
+    return report
 
 
 def before_and_after(before: Parameters, after: Parameters) -> dict[str, Any]:
@@ -53,8 +41,8 @@ def before_and_after(before: Parameters, after: Parameters) -> dict[str, Any]:
     summary, bands = {}, {}
     for name in before:
         moved = (after[name].double() - before[name].double()).abs()
-        summary[f"median change, {name}"] = _rounded(moved.median())
-        summary[f"largest change, {name}"] = _rounded(moved.max())
+        summary[f"median change, {name}"] = _five_digits(moved.median().item())
+        summary[f"largest change, {name}"] = _five_digits(moved.max().item())
         bands[name] = {"before": rounded(before[name]), "after": rounded(after[name])}
     return {"summary": summary, "filters": bands}
 
@@ -64,27 +52,25 @@ def medians(parameters: Parameters) -> dict[str, float]:
     return {f"median {name}": value.median().item() for name, value in parameters.items()}
 
 
-def jensen_shannon(before: Responses, after: Responses) -> Tensor:
+def jensen_shannon(before: Tensor, after: Tensor) -> Tensor:
     """Return the mean over filters of the Jensen-Shannon distance (base 2, 0 to 1).
 
     It is taken between the amplitude responses, each normalised to a sum of 1.
     """
-    p, q = _amplitudes(before), _amplitudes(after)
+    p, q = (
+        torch.fft.fft(each, OVERSAMPLING * each.shape[1]).abs().double() for each in (before, after)
+    )
+    p, q = (each / each.sum(1, keepdim=True) for each in (p, q))
     middle = ((p + q) / 2).clamp(min=torch.finfo(p.dtype).tiny)
     of_bins = torch.special.xlogy(p, p / middle) + torch.special.xlogy(q, q / middle)
     divergence = of_bins.sum(1) / 2
     return (divergence.clamp(min=0) / math.log(2)).sqrt().mean()
 
 
-def _amplitudes(responses: Responses) -> Float[Tensor, "filters bins"]:
-    amplitude = torch.fft.fft(responses, OVERSAMPLING * responses.shape[1]).abs().double()
-    return amplitude / amplitude.sum(1, keepdim=True)
-
-
 def rounded(values: Tensor) -> list[float]:
     """Return numbers with five digits, for a record."""
-    return [float(f"{value:.5g}") for value in values.tolist()]
+    return [_five_digits(value) for value in values.tolist()]
 
 
-def _rounded(value: Tensor) -> float:
-    return float(f"{value.item():.5g}")
+def _five_digits(value: float) -> float:
+    return float(f"{value:.5g}")

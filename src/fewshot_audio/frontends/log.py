@@ -3,22 +3,17 @@
 Source of log-EPS and log-learn: Pons, Serrà & Serra, arXiv 1810.10274, appendix A.3.
 """
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from math import log, nan
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from fewshot_audio.frontends.base import Frontend
+from fewshot_audio.frontends.base import CompressedMel, Compression, Frontend
 from fewshot_audio.frontends.checks import check_choice, check_positive
 from fewshot_audio.frontends.diagnostics import before_and_after, medians
-
-if TYPE_CHECKING:
-    from jaxtyping import Float
 
 LOGARITHMS = {10: torch.log10, "e": torch.log}
 Base = Literal[10, "e"]
@@ -41,17 +36,22 @@ class Log(Frontend):
     def alpha_and_beta(self) -> tuple[float | Tensor, float | Tensor]:
         """Return alpha and beta, numbers or one of each per band."""
 
-    @abstractmethod
-    def floor(self) -> float | Tensor:
-        """Return beta / alpha: X well below it is flattened."""
-
     def forward(self, *inputs: Tensor) -> Tensor:
         alpha, beta = self.alpha_and_beta()
         return self.logarithm(alpha * inputs[0] + beta)
 
+    @torch.no_grad()
+    def physical_parameters(self) -> dict[str, Tensor]:
+        """Return alpha, beta and beta / alpha, well below which X is flattened, in float64."""
+        alpha, beta = (
+            torch.as_tensor(each, dtype=torch.float64, device="cpu")
+            for each in self.alpha_and_beta()
+        )
+        return {"alpha": alpha, "beta": beta, "beta/alpha": beta / alpha}
+
     def patch_statistics(self, patches: Tensor) -> dict[str, float]:
         """Return the share of values below beta / alpha, NaN where that is not finite."""
-        floor = torch.as_tensor(self.floor(), device=patches.device)
+        floor = self.physical_parameters()["beta/alpha"].to(patches.device)
         share = (patches < floor).double().mean().item() if floor.isfinite().all() else nan
         return {"below beta/alpha": share}
 
@@ -78,28 +78,15 @@ class LogFixed(Log):
     def alpha_and_beta(self) -> tuple[float, float]:
         return self.alpha, self.beta
 
-    def floor(self) -> float:
-        return self.beta / self.alpha
-
 
 class LearnedLog(Log):
     """Compress power mel X to log(alpha X + beta), alpha = exp(a), beta = softplus(b) learned."""
 
-    def __init__(self, a: Tensor, b: Tensor, base: Base, n_bands: int):
-        super().__init__(base, n_bands)
-        self.a, self.b = nn.Parameter(a), nn.Parameter(b)
+    a: Tensor
+    b: Tensor
 
     def alpha_and_beta(self) -> tuple[Tensor, Tensor]:
         return self.a.exp(), softplus(self.b)
-
-    def floor(self) -> Tensor:
-        return self.physical_parameters()["beta/alpha"]
-
-    @torch.no_grad()
-    def physical_parameters(self) -> dict[str, Tensor]:
-        """Return alpha, beta and beta / alpha in float64 on the CPU."""
-        alpha, beta = (value.double().cpu() for value in self.alpha_and_beta())
-        return {"alpha": alpha, "beta": beta, "beta/alpha": beta / alpha}
 
 
 class LogLearn(LearnedLog):
@@ -113,7 +100,8 @@ class LogLearn(LearnedLog):
     """
 
     def __init__(self, a: float, b: float, base: Base, n_bands: int = 128):
-        super().__init__(torch.tensor(float(a)), torch.tensor(float(b)), base, n_bands)
+        super().__init__(base, n_bands)
+        self.a, self.b = (nn.Parameter(torch.tensor(float(start))) for start in (a, b))
 
     def learned_scalars(self) -> dict[str, float]:
         return {name: value.item() for name, value in self.physical_parameters().items()}
@@ -130,10 +118,8 @@ class LogPerBand(LearnedLog):
     """
 
     def __init__(self, a: float, b: float, base: Base, n_bands: int = 128):
-        check_positive(n_bands=n_bands)
-        super().__init__(
-            torch.full((n_bands,), float(a)), torch.full((n_bands,), float(b)), base, n_bands
-        )
+        super().__init__(base, n_bands)
+        self.a, self.b = (nn.Parameter(torch.full((n_bands,), float(start))) for start in (a, b))
         self.before = self.physical_parameters()
 
     def learned_scalars(self) -> dict[str, float]:
@@ -143,22 +129,31 @@ class LogPerBand(LearnedLog):
         return before_and_after(self.before, self.physical_parameters())
 
 
-class Log1p(nn.Module):
-    """Compress energies x (..., bands) to log(1 + 10^a x), an a learned for each band.
+class Log1p(Compression):
+    """Compress energies x to log(1 + 10^a x), an a learned for each band.
 
     Source: Schlüter & Gutenbrunner, arXiv 2207.05508.
+
+    Args:
+        n_bands: Bands of the energies.
+        a: Start of every a.
     """
 
+    framewise = True
+
     def __init__(self, n_bands: int, a: float):
+        check_positive(n_bands=n_bands)
         super().__init__()
         self.a = nn.Parameter(torch.full((n_bands,), float(a)))
 
-    def forward(self, energies: Float[Tensor, "*any bands"]) -> Float[Tensor, "*any bands"]:
-        """Return the compressed energies."""
+    def forward(self, energies: Tensor, frames: Tensor | None = None) -> Tensor:
         return torch.log1p(torch.exp(log(10) * self.a) * energies)
 
+    def physical_parameters(self) -> dict[str, Tensor]:
+        return {"a": self.a.detach().cpu().clone()}
 
-class Log1pPerBand(Frontend):
+
+class Log1pPerBand(CompressedMel):
     """Compress power mel X to log(1 + 10^a X), an a learned for each band.
 
     The nearest relative of log-learn in EfficientLEAF: its floor is 1 / 10^a.
@@ -168,20 +163,7 @@ class Log1pPerBand(Frontend):
         n_bands: Bands of the mel spectrogram.
     """
 
+    pointwise = True
+
     def __init__(self, a: float, n_bands: int = 128):
-        super().__init__(n_bands)
-        self.compression = Log1p(n_bands, a)
-        self.before = self.physical_parameters()
-
-    def forward(self, *inputs: Tensor) -> Tensor:
-        return self.compression(inputs[0])
-
-    def physical_parameters(self) -> dict[str, Tensor]:
-        """Return a copy on the CPU of the a of each band."""
-        return {"a": self.compression.a.detach().cpu().clone()}
-
-    def learned_scalars(self) -> dict[str, float]:
-        return medians(self.physical_parameters())
-
-    def report(self) -> dict[str, Any]:
-        return before_and_after(self.before, self.physical_parameters())
+        super().__init__(Log1p(n_bands, a), n_bands)

@@ -1,18 +1,12 @@
 """Batch norm of clips of different lengths, which ignores what lies beyond the end of a clip."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-if TYPE_CHECKING:
-    from jaxtyping import Float
-
-    Features = Float[Tensor, "clips channels positions"]
-    Mask = Float[Tensor, "clips 1 positions"]  # 1 within a clip, 0 beyond its end
+Parts = Sequence[Tensor]  # of a batch, some clips in each
 
 
 class MaskedNorm(nn.BatchNorm2d):
@@ -34,38 +28,24 @@ class MaskedNorm(nn.BatchNorm2d):
     def __init__(self, channels: int):
         super().__init__(channels, eps=1e-3, momentum=0.01)
 
-    def forward(  # type: ignore[override]
-        self, parts: Sequence[Features], masks: Sequence[Mask]
-    ) -> tuple[Float[Tensor, "channels 1"], Float[Tensor, "channels 1"]]:
-        """Return the scale and the shift that normalise each channel of a batch.
+    def forward(self, parts: Parts, masks: Parts) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+        """Return the scale and the shift (channels, 1) that normalise each channel of a batch.
 
         Args:
-            parts: The features of a batch, some clips in each part.
-            masks: What of each part lies within a clip.
+            parts: Features (clips, channels, positions).
+            masks: 1 within a clip, 0 beyond its end (clips, 1, positions).
         """
+        mean, variance = self.running_mean, self.running_var
         if self.training:
-            mean, variance = self._batch_statistics(parts, masks)
-        else:
-            mean, variance = self.running_mean, self.running_var
+            count = torch.as_tensor(sum(mask.sum() for mask in masks))
+            mean, variance = Moments.apply(masks, count, *parts)
+            with torch.no_grad():  # as in torch
+                self.num_batches_tracked += 1
+                weight = 1 / self.num_batches_tracked if self.momentum is None else self.momentum
+                self.running_mean.lerp_(mean, weight)
+                self.running_var.lerp_(variance * count / (count - 1).clamp(min=1), weight)
         scale = self.weight * (variance + self.eps).rsqrt()
         return scale[:, None], (self.bias - mean * scale)[:, None]
-
-    def _batch_statistics(
-        self, parts: Sequence[Features], masks: Sequence[Mask]
-    ) -> tuple[Tensor, Tensor]:
-        """Return mean and variance of a batch, and update the running ones.
-
-        As in torch, a momentum of None makes the running statistics a plain mean over batches, and
-        the running variance is the unbiased one.
-        """
-        count = torch.as_tensor(sum(mask.sum() for mask in masks))
-        mean, variance = Moments.apply(masks, count, *parts)
-        with torch.no_grad():
-            self.num_batches_tracked += 1
-            weight = 1 / self.num_batches_tracked if self.momentum is None else self.momentum
-            self.running_mean.lerp_(mean, weight)
-            self.running_var.lerp_(variance * count / (count - 1).clamp(min=1), weight)
-        return mean, variance
 
 
 class Moments(torch.autograd.Function):
@@ -75,9 +55,7 @@ class Moments(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(
-        ctx: Any, masks: Sequence[Mask], count: Tensor, *parts: Features
-    ) -> tuple[Tensor, Tensor]:
+    def forward(ctx: Any, masks: Parts, count: Tensor, *parts: Tensor) -> tuple[Tensor, Tensor]:
         pairs = list(zip(parts, masks, strict=True))
         mean = sum(_masked_sum(x, mask) for x, mask in pairs) / count
         squares = (_masked_sum((x - mean[:, None]).square_(), mask) for x, mask in pairs)
@@ -97,5 +75,5 @@ class Moments(torch.autograd.Function):
         return None, None, *gradients
 
 
-def _masked_sum(x: Features, mask: Mask) -> Float[Tensor, " channels"]:
+def _masked_sum(x: Tensor, mask: Tensor) -> Tensor:
     return torch.matmul(x, mask.transpose(1, 2)).sum((0, 2))

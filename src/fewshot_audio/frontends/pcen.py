@@ -3,21 +3,14 @@
 Source: Wang et al., arXiv 1607.05666, as in Zeghidour et al., arXiv 2101.08596.
 """
 
-from __future__ import annotations
-
 from math import exp, sqrt
-from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from fewshot_audio.frontends.base import Compression, Frontend
+from fewshot_audio.frontends.base import CompressedMel, Compression
 from fewshot_audio.frontends.checks import check_positive
-from fewshot_audio.frontends.diagnostics import before_and_after, medians
-
-if TYPE_CHECKING:
-    from jaxtyping import Float
 
 EPSILON = 1e-12
 
@@ -61,8 +54,8 @@ class PCEN(Compression):
         self.root = nn.Parameter(torch.full((n_bands,), float(root)))
         self.smooth = nn.Parameter(torch.full((n_bands,), float(smooth)))
 
-    def bounded(self) -> dict[str, Float[Tensor, " bands"]]:
-        """Return the four parameters within their bounds, by name."""
+    def bounded(self) -> dict[str, Tensor]:
+        """Return the four parameters (bands,) within their bounds, by name."""
         return {
             "alpha": self.alpha.clamp(max=1),
             "delta": self.delta.clamp(min=EPSILON),
@@ -72,25 +65,21 @@ class PCEN(Compression):
 
     @torch.no_grad()
     def physical_parameters(self) -> dict[str, Tensor]:
-        """Return copies on the CPU of the four parameters within their bounds, by name."""
         return {name: value.cpu().clone() for name, value in self.bounded().items()}
 
     def forward(self, energies: Tensor, frames: Tensor | None = None) -> Tensor:
-        """Return the compressed energies (clips, frames, bands)."""
         alpha, delta, root, smooth = self.bounded().values()
         smoothed = smoothed_over_frames(energies, smooth)
         gained = energies / (self.floor + smoothed) ** alpha
         return (gained + delta) ** (1 / root) - delta ** (1 / root)
 
 
-class MelPCEN(Frontend):
+class MelPCEN(CompressedMel):
     """Compress power mel spectrograms of whole clips by PCEN, in float32 also under autocast.
 
     The mel + PCEN baseline of Zeghidour et al., arXiv 2101.08596. The arguments are those of
     `PCEN`.
     """
-
-    pointwise = False
 
     def __init__(
         self,
@@ -101,19 +90,7 @@ class MelPCEN(Frontend):
         floor: float,
         n_bands: int = 128,
     ):
-        super().__init__(n_bands)
-        self.compression = PCEN(n_bands, alpha, delta, root, smooth, floor)
-        self.before = self.compression.physical_parameters()
-
-    def forward(self, *inputs: Tensor) -> Tensor:
-        with torch.autocast(inputs[0].device.type, enabled=False):
-            return self.compression(inputs[0])
-
-    def learned_scalars(self) -> dict[str, float]:
-        return medians(self.compression.physical_parameters())
-
-    def report(self) -> dict[str, Any]:
-        return before_and_after(self.before, self.compression.physical_parameters())
+        super().__init__(PCEN(n_bands, alpha, delta, root, smooth, floor), n_bands)
 
 
 def smoothing_weight(time_constant: float, hop: int, sample_rate: int) -> float:
@@ -128,11 +105,10 @@ def smoothing_weight(time_constant: float, hop: int, sample_rate: int) -> float:
     return 1 - exp(-hop / sample_rate / time_constant)
 
 
-def smoothed_over_frames(
-    x: Float[Tensor, "clips frames bands"], weight: Float[Tensor, " bands"]
-) -> Float[Tensor, "clips frames bands"]:
+def smoothed_over_frames(x: Tensor, weight: Tensor) -> Tensor:
     """Return the exponential moving average M_t = w x_t + (1 - w) M_(t-1), M_(-1) = x_0.
 
+    Of x (clips, frames, bands) with a weight w for each band.
     A loop over frames would take `frames` steps. This takes two loops of about sqrt(frames) steps:
     the first smooths all blocks of sqrt(frames) frames at once, as if zeros came before each block;
     the second carries the average from block to block. What enters a block fades within it.

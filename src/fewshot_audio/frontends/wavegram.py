@@ -1,9 +1,7 @@
 """Wavegram: a spectrogram made by convolutions on the waveform, all learned."""
 
-from __future__ import annotations
-
 from math import sqrt
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,15 +9,11 @@ from torch.nn.functional import max_pool1d, pad
 
 from fewshot_audio.frontends.base import Frontend
 from fewshot_audio.frontends.checks import check_positive
-from fewshot_audio.frontends.diagnostics import rounded
+from fewshot_audio.frontends.diagnostics import before_and_after, rounded
 from fewshot_audio.frontends.filterbank.filters import FWHM
 from fewshot_audio.frontends.norm import MaskedNorm
 
-if TYPE_CHECKING:
-    from jaxtyping import Float
-
-    Features = Float[Tensor, "clips channels positions"]
-    Spectra = dict[str, Float[Tensor, " filters"]]  # "centre" and "bandwidth" in Hz
+Spectra = dict[str, Tensor]  # "centre" and "bandwidth" in Hz (filters,)
 
 FIRST = 64  # channels of the first layer
 MIDDLE = (64, 128)  # channels of the first two blocks of two layers; the third has n_bands
@@ -52,11 +46,7 @@ class Wavegram(Frontend):
     sample_rate: int
 
     def __init__(
-        self,
-        sample_rate: int,
-        hop: int,
-        learning_rate_factor: float = 1.0,
-        n_bands: int = 128,
+        self, sample_rate: int, hop: int, learning_rate_factor: float = 1.0, n_bands: int = 128
     ):
         check_positive(sample_rate=sample_rate, hop=hop, learning_rate_factor=learning_rate_factor)
         if hop % PER_FRAME:
@@ -108,8 +98,10 @@ class Wavegram(Frontend):
                 per_frame = len(positions) // frames
                 masks = [(positions < end * per_frame).to(waveforms) for end in ends]
                 scale, shift = norm(parts, masks)
-                pairs = zip(parts, masks, strict=True)
-                parts = [_activated(x, mask, scale, shift, pool) for x, mask in pairs]
+                for number, mask in enumerate(masks):  # norm, maxima, zeros around clips, ReLU
+                    x = torch.addcmul(shift, parts[number], scale)
+                    x = x if pool == 1 else max_pool1d(x, pool)
+                    parts[number] = x.mul_(mask[..., ::pool]).relu_()
         return torch.cat(parts).transpose(1, 2)
 
     def initialise(self, generator: torch.Generator) -> None:
@@ -117,65 +109,42 @@ class Wavegram(Frontend):
             nn.init.xavier_uniform_(kernel, generator=generator)
         self.start = self.kernels()
 
-    def kernels(self) -> list[Float[Tensor, "channels inputs taps"]]:
-        """Return copies on the CPU of the layers' kernels, first layer first."""
+    def kernels(self) -> list[Tensor]:
+        """Return copies on the CPU of the layers' kernels (channels, inputs, taps)."""
         return [kernel.detach().cpu().clone() for kernel in self.convs.parameters()]
 
-    def changes(self) -> dict[str, float]:
-        """Return how far each layer's kernels have moved, as a share of their norm at the start."""
-        changes = {}
-        for layer, (now, start) in enumerate(zip(self.kernels(), self.start, strict=True), 1):
-            changes[f"change, layer {layer}"] = ((now - start).norm() / start.norm()).item()
-        return changes
-
     def learned_scalars(self) -> dict[str, float]:
-        changes = self.changes()
+        before, after, changes = self._changes()
         first, last = "change, layer 1", f"change, layer {len(self.convs)}"
-        return {
-            "median drift, Hz": self._drift().median().item(),
-            first: changes[first],
-            last: changes[last],
-        }
+        drift = (after["centre"] - before["centre"]).abs().median().item()
+        return {"median drift, Hz": drift, first: changes[first], last: changes[last]}
 
     def report(self) -> dict[str, Any]:
-        moved = self._drift()
-        summary = {
+        before, after, changes = self._changes()
+        moved = (after["centre"] - before["centre"]).abs()
+        drifts = {
             "median drift, Hz": moved.median().item(),
             "largest drift, Hz": moved.max().item(),
-            **self.changes(),
         }
+        summary = drifts | changes
         values = rounded(torch.tensor(list(summary.values())))
-        before, after = self._first_layer()
-        filters = {
-            name: {"before": rounded(before[name]), "after": rounded(after[name])}
-            for name in before
-        }
+        filters = before_and_after(before, after)["filters"]
         return {"summary": dict(zip(summary, values, strict=True)), "filters": filters}
 
-    def _drift(self) -> Float[Tensor, " filters"]:
-        before, after = self._first_layer()
-        return (after["centre"] - before["centre"]).abs()
+    def _changes(self) -> tuple[Spectra, Spectra, dict[str, float]]:
+        """Return the spectra of the first layer's kernels at the start and now, and all changes.
 
-    def _first_layer(self) -> tuple[Spectra, Spectra]:
-        """Return the spectra of the first layer's kernels at the start and now."""
-        now = self.kernels()[0]
-        return (
-            spectra(self.start[0][:, 0], self.sample_rate),
-            spectra(now[:, 0], self.sample_rate),
-        )
-
-
-def _activated(
-    x: Features, mask: Tensor, scale: Tensor, shift: Tensor, pool: int
-) -> Float[Tensor, "clips channels pooled"]:
-    """Return a layer's output: norm, maxima, zeros around each clip, ReLU."""
-    x = torch.addcmul(shift, x, scale)
-    x = x if pool == 1 else max_pool1d(x, pool)
-    return x.mul_(mask[..., ::pool]).relu_()
+        These are how far each layer's kernels have moved, as a share of their norm at the start.
+        """
+        now, changes = self.kernels(), {}
+        for layer, (kernel, start) in enumerate(zip(now, self.start, strict=True), 1):
+            changes[f"change, layer {layer}"] = ((kernel - start).norm() / start.norm()).item()
+        before, after = (spectra(each[0][:, 0], self.sample_rate) for each in (self.start, now))
+        return before, after, changes
 
 
-def spectra(kernels: Float[Tensor, "filters taps"], sample_rate: int) -> Spectra:
-    """Return the mean and the width in Hz of the power spectra of kernels.
+def spectra(kernels: Tensor, sample_rate: int) -> Spectra:
+    """Return the mean and the width in Hz of the power spectra of kernels (filters, taps).
 
     The width is that of a Gaussian with the same standard deviation, as for LEAF: the full width at
     half of its largest amplitude.

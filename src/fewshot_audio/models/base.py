@@ -17,16 +17,16 @@ class Classifier(nn.Module, ABC):
     embeddings (batch, size) is a model. A subclass of this one may also define dropout whose
     random numbers are arguments, a fast `forward_dense`, new weights for every run, and what
     weight decay acts on.
+
+    Attributes:
+        n_frames: Frames of a patch.
+        dropout_sizes: Features that each dropout layer sees per patch, first layer first.
+        embeds: Whether the outputs are embeddings instead of one logit per class.
     """
 
     n_frames: int = 128
-    """Frames of a patch."""
-
     dropout_sizes: tuple[int, ...] = ()
-    """Features that each dropout layer sees per patch, first layer first."""
-
     embeds: bool = False
-    """Whether the outputs are embeddings instead of one logit per class."""
 
     @abstractmethod
     def forward(self, patches: Tensor, noise: tuple[Tensor, ...] = ()) -> Tensor:
@@ -67,18 +67,14 @@ class PlainClassifier(Classifier):
 
     def __init__(self, module: nn.Module, n_frames: int, embeds: bool):
         super().__init__()
-        self.module = module
-        self.n_frames = n_frames
-        self.embeds = embeds
+        self.module, self.n_frames, self.embeds = module, n_frames, embeds
 
     def forward(self, patches: Tensor, noise: tuple[Tensor, ...] = ()) -> Tensor:
-        """Return the module's outputs (batch, size)."""
         return self.module(patches)
 
     def initialise(self, generator: torch.Generator) -> None:
         """Draw new weights if the module's class defines how."""
-        initialise = getattr(self.module, "initialise", None)
-        if callable(initialise):
+        if callable(initialise := getattr(self.module, "initialise", None)):
             initialise(generator)
 
 
@@ -124,6 +120,16 @@ def glorot_uniform(module: nn.Module, generator: torch.Generator) -> None:
                 nn.init.zeros_(layer.bias)
 
 
+def check_patches(name: str, n_frames: int, n_bands: int, least: tuple[int, int]) -> None:
+    """Raise ConfigError where patches have fewer frames or bands than a model needs."""
+    if n_frames < least[0] or n_bands < least[1]:
+        raise ConfigError(
+            f"model: {name} needs patches of at least {least[0]} frames and {least[1]} bands, "
+            f"found {n_frames} frames and {n_bands} bands; change patch_frames or n_bands, or "
+            "choose another model"
+        )
+
+
 def batch_norm(channels: int) -> nn.BatchNorm2d:
     """Return batch norm as TensorFlow has it: epsilon 1e-3, momentum 0.99 of the old value."""
     return nn.BatchNorm2d(channels, eps=1e-3, momentum=0.01)
@@ -132,17 +138,10 @@ def batch_norm(channels: int) -> nn.BatchNorm2d:
 def dropout(features: Tensor, noise: Tensor | None, rate: float) -> Tensor:
     """Return features with those zeroed whose random number is below the rate, the rest scaled up.
 
-    The noise is an argument so that a run's dropout depends on its own generator alone, also in
-    a stack of runs.
-
-    Args:
-        features: Features (batch, size).
-        noise: Uniform random numbers (batch, size), None for no dropout.
-        rate: Share of the features that are zeroed.
+    The noise, of the same shape, is an argument so that a run's dropout depends on its own
+    generator alone, also in a stack of runs; None: no dropout.
     """
-    if noise is None:
-        return features
-    return features * (noise >= rate) / (1 - rate)
+    return features if noise is None else features * (noise >= rate) / (1 - rate)
 
 
 def patch_starts(frames: int, n_frames: int, hop: int) -> range:
@@ -155,12 +154,7 @@ def patchwise(
 ) -> Tensor:
     """Return the outputs (clips, patches, size) of a model by one forward pass per patch.
 
-    Args:
-        model: Patches (batch, n_frames, bands) to outputs (batch, size).
-        spectrograms: Spectrograms (clips, at least n_frames, bands).
-        n_frames: Frames of a patch.
-        hop: Frames between the starts of two patches.
-        batch_size: Patches that pass together.
+    Takes spectrograms (clips, at least n_frames, bands); `batch_size` patches pass together.
     """
     patches = spectrograms.unfold(1, n_frames, hop).transpose(2, 3)  # a view
     outputs = [model(chunk) for chunk in patches.flatten(0, 1).split(batch_size)]

@@ -7,11 +7,11 @@ from torch.nn import functional as F
 from fewshot_audio.models.base import (
     Classifier,
     batch_norm,
+    check_patches,
     dropout,
     glorot_uniform,
     patch_starts,
 )
-from fewshot_audio.types import ConfigError
 
 POOL = (4, 2)  # frames, bands
 KERNEL = 5
@@ -38,12 +38,7 @@ class SBCNN(Classifier):
         self, n_classes: int, n_bands: int = 128, n_frames: int = 128, input_norm: bool = True
     ):
         super().__init__()
-        if n_frames < SMALLEST[0] or n_bands < SMALLEST[1]:
-            raise ConfigError(
-                f"model: SB-CNN needs patches of at least {SMALLEST[0]} frames and {SMALLEST[1]} "
-                f"bands, found {n_frames} frames and {n_bands} bands; change patch_frames or "
-                "n_bands, or choose another model"
-            )
+        check_patches("SB-CNN", n_frames, n_bands, SMALLEST)
         self.n_frames = n_frames
         self.frames_left = _size_left(n_frames, POOL[0])
         features = 48 * self.frames_left * _size_left(n_bands, POOL[1])
@@ -55,6 +50,8 @@ class SBCNN(Classifier):
         self.dense = nn.Linear(features, 64)
         self.output = nn.Linear(64, n_classes)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # half the time on CPU
+
+    initialise = glorot_uniform
 
     def forward(self, patches: Tensor, noise: tuple[Tensor, ...] = ()) -> Tensor:
         """Return logits; shapes below are those of patches of 128 frames and 128 bands."""
@@ -74,10 +71,6 @@ class SBCNN(Classifier):
         frames = torch.stack([starts + 16 * i for i in range(self.frames_left)], 1)
         x = x[:, :, frames]  # (clips, 48, patches, 2, 25)
         return self._head(x.transpose(1, 2).flatten(2), ())
-
-    def initialise(self, generator: torch.Generator) -> None:
-        """Draw Glorot-uniform kernels."""
-        glorot_uniform(self, generator)
 
     def _head(self, features: Tensor, noise: tuple[Tensor, ...]) -> Tensor:
         """Return logits (..., n_classes) of flat features (..., size)."""

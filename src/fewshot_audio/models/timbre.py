@@ -4,8 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from fewshot_audio.models.base import Classifier, batch_norm, glorot_uniform
-from fewshot_audio.types import ConfigError
+from fewshot_audio.models.base import Classifier, batch_norm, check_patches, glorot_uniform
 
 WIDTH, HEIGHT = 7, 108  # frames and bands of a filter
 
@@ -27,15 +26,12 @@ class Timbre(Classifier):
 
     def __init__(self, n_classes: int, n_bands: int = 128, n_frames: int = 128):
         super().__init__()
-        if n_bands < HEIGHT or n_frames < WIDTH:
-            raise ConfigError(
-                f"model: TIMBRE's filters have {WIDTH} frames and {HEIGHT} bands, a patch has "
-                f"{n_frames} frames and {n_bands} bands; choose patch_frames and n_bands at least "
-                "as large, or another model"
-            )
+        check_patches("TIMBRE", n_frames, n_bands, (WIDTH, HEIGHT))
         self.n_frames = n_frames
         self.input_norm = batch_norm(1)
         self.filters = nn.Conv2d(1, n_classes, (WIDTH, HEIGHT))
+
+    initialise = glorot_uniform
 
     def forward(self, patches: Tensor, noise: tuple[Tensor, ...] = ()) -> Tensor:
         """Return logits: find each filter's best window, then respond to those windows alone.
@@ -58,7 +54,3 @@ class Timbre(Classifier):
         """Filter each spectrogram once; a patch's logit is a sliding maximum over frames."""
         responses = self.filters(self.input_norm(spectrograms[:, None])).amax(3)
         return F.max_pool1d(responses, self.n_frames - WIDTH + 1, hop).transpose(1, 2)
-
-    def initialise(self, generator: torch.Generator) -> None:
-        """Draw Glorot-uniform filters."""
-        glorot_uniform(self, generator)

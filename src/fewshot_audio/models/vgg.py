@@ -11,12 +11,12 @@ from torch.nn import functional as F
 from fewshot_audio.models.base import (
     Classifier,
     batch_norm,
+    check_patches,
     dropout,
     glorot_uniform,
     patch_starts,
     patchwise,
 )
-from fewshot_audio.types import ConfigError
 
 BLOCKS = 5
 SHRINKS = 2**BLOCKS  # times that a patch is smaller after all blocks
@@ -35,7 +35,6 @@ class Block(nn.Module):
         self.norm = batch_norm(width)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the block's output."""
         return F.max_pool2d(self.norm(F.elu(self.conv(x))), 2)
 
     def valid(self, x: Tensor, dilation: int) -> Tensor:
@@ -75,21 +74,17 @@ class VGG(Classifier):
         norm_frames: bool = False,
     ):
         super().__init__()
-        if min(n_frames, n_bands) < SHRINKS:
-            raise ConfigError(
-                f"model: VGG needs patches of at least {SHRINKS} frames and {SHRINKS} bands, found "
-                f"{n_frames} frames and {n_bands} bands; change patch_frames or n_bands, or choose "
-                "another model"
-            )
+        check_patches("VGG", n_frames, n_bands, (SHRINKS, SHRINKS))
         features = width * (n_frames // SHRINKS) * (n_bands // SHRINKS)
-        self.n_frames = n_frames
+        self.n_frames, self.norm_frames = n_frames, norm_frames
         self.embeds = embedding is not None
-        self.norm_frames = norm_frames
         self.input_norm = batch_norm(n_frames if norm_frames else 1)
         self.blocks = nn.ModuleList(Block(1 if i == 0 else width, width) for i in range(BLOCKS))
         self.output = nn.Linear(features, embedding or n_classes)
         self.dropout_sizes = (features,)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # two thirds of the time on CPU
+
+    initialise = glorot_uniform
 
     def forward(self, patches: Tensor, noise: tuple[Tensor, ...] = ()) -> Tensor:
         """Return logits (batch, n_classes) or embeddings (batch, embedding)."""
@@ -107,10 +102,6 @@ class VGG(Classifier):
         if not whole or self.norm_frames or hop >= SPARSE:
             return patchwise(self, spectrograms, self.n_frames, hop)
         return self._forward_shared(spectrograms, hop)
-
-    def initialise(self, generator: torch.Generator) -> None:
-        """Draw Glorot-uniform kernels."""
-        glorot_uniform(self, generator)
 
     def _forward_shared(self, spectrograms: Tensor, hop: int) -> Tensor:
         """Share between patches all that their zero padding in time does not reach.

@@ -154,11 +154,7 @@ FACTOR = 2  # how much larger is much larger
 
 
 def claims(
-    selection: Selection,
-    name: str,
-    title: str,
-    pair: tuple[str, str],
-    n_per_class: Sequence[int],
+    selection: Selection, name: str, title: str, pair: tuple[str, str], n_per_class: Sequence[int]
 ) -> Table:
     """Show the article's claims on a pair's difference, each with its verdict and numbers.
 

@@ -13,13 +13,7 @@ from fewshot_audio.report.published import beside
 from fewshot_audio.report.selection import Selection
 from fewshot_audio.report.statistics import LEVEL, summary
 from fewshot_audio.report.table import Table, in_words, pivot, with_difference
-from fewshot_audio.report.text import (
-    NONE,
-    interval_name,
-    n_text,
-    plain,
-    probability,
-)
+from fewshot_audio.report.text import NONE, interval_name, n_text, plain, probability
 from fewshot_audio.types import NoRunsError
 
 BY = ["dataset", "model", "frontend", "n_per_class"]

@@ -20,12 +20,8 @@ def reestimate(network: Network, method: Method, data: TrainingSet) -> None:
     """Replace each batch norm's running statistics by the mean over batches as in training.
 
     The running averages of 199 updates with momentum 0.99 still hold 13.5 % of their start (0, 1);
-    these hold none of it. The weights stay; the network is in evaluation mode afterwards.
-
-    Args:
-        network: The trained network.
-        method: How it was trained; its batches go on where training ended.
-        data: The clips that it was trained on, on the network's device.
+    these hold none of it. The weights stay; the network is in evaluation mode afterwards. The
+    method's batches go on where training ended; `data` are its clips on the network's device.
     """
     norms = batch_norms(network)
     momenta = [norm.momentum for norm in norms]
@@ -36,8 +32,7 @@ def reestimate(network: Network, method: Method, data: TrainingSet) -> None:
     with torch.no_grad(), own_randomness(method.generators, network.device):
         for _ in range(PASSES):
             for batch in method.batches(network.classifier.dropout_sizes):
-                batch = batch.to(network.device)
-                method.loss(network, data.patches(batch), data.labels[batch.clips], batch.noise)
+                method.loss(network, *data.of(batch.to(network.device)))
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
     network.eval()

@@ -15,10 +15,7 @@ from fewshot_audio.types import ConfigError, Job
 
 
 def check_job(job: Job, dataset: Dataset) -> tuple[str, ...]:
-    """Check that a job's settings can train on a dataset, without training.
-
-    Returns:
-        What a user must know of the frontend's settings.
+    """Check that a job's settings can train on a dataset; return the frontend's notes.
 
     Raises:
         ConfigError: A setting is impossible, or two of them do not fit each other.
@@ -41,25 +38,19 @@ def check_job(job: Job, dataset: Dataset) -> tuple[str, ...]:
 
 def check_labels(job: Job, method: Method, dataset: Dataset) -> None:
     """Raise ConfigError where a method does not take as many labels as clips have."""
-    if dataset.multi_label and not method.multi_label:
-        raise ConfigError(
-            f"method={job.method.name}: {dataset.name} has several labels per clip; choose "
-            "method=multilabel metrics=multilabel"
-        )
-    if method.multi_label and not dataset.multi_label:
-        raise ConfigError(
-            f"method={job.method.name}: {dataset.name} has one label per clip; choose "
-            "method=supervised metrics=multiclass"
-        )
+    if dataset.multi_label == method.multi_label:
+        return
+    labels, choice = "one label", "method=supervised metrics=multiclass"
+    if dataset.multi_label:
+        labels, choice = "several labels", "method=multilabel metrics=multilabel"
+    raise ConfigError(
+        f"method={job.method.name}: {dataset.name} has {labels} per clip; choose {choice}"
+    )
 
 
 @torch.no_grad()
 def check_spectrograms(frontend: Frontend, name: str, n_bands: int = 128) -> None:
-    """Check what a frontend makes of mel spectrograms.
-
-    Raises:
-        ConfigError: It gives another number of bands, or is said to be pointwise and is not.
-    """
+    """Raise ConfigError where spectrograms have another shape, or are not pointwise as said."""
     if frontend.reads != "mel":
         return
     frontend = deepcopy(frontend).eval()

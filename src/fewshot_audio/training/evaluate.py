@@ -1,6 +1,6 @@
 """From the features of clips to their scores."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 
 import numpy as np
@@ -17,23 +17,16 @@ FRAMES_AT_ONCE_ELSEWHERE = 40_000
 
 @torch.inference_mode()
 def dense_inputs(network: Network, rows: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
-    """Return what `score_clips` takes of clips.
+    """Return the features of clips, or their spectrograms where the frontend needs whole clips.
 
-    These are their spectrograms where the frontend needs whole clips, else their features.
-
-    Args:
-        network: The network, in any mode; in evaluation mode afterwards if it computes.
-        rows: Features (rows, columns) of each clip.
+    The network is in evaluation mode afterwards if it computes.
     """
-    if network.frontend.pointwise:
+    frontend = network.frontend
+    if frontend.pointwise:
         return rows
     network.eval()
-    spectrograms: list[np.ndarray] = [np.empty(0)] * len(rows)
-    for numbers, batch in _batches(rows, network.frontend.frames, network.device):
-        outputs = network.dense_inputs(batch).cpu().numpy()
-        for number, spectrogram in zip(numbers, outputs, strict=True):
-            spectrograms[number] = spectrogram
-    return spectrograms
+    of_clips = _clip_by_clip(rows, frontend.frames, network.device, frontend.spectrogram)
+    return [spectrogram.numpy() for spectrogram in of_clips]
 
 
 @torch.inference_mode()
@@ -51,29 +44,33 @@ def score_clips(
     Returns:
         Scores (clips, n_classes) on the CPU: the mean of each clip's patches.
     """
-    network.eval()
-    device = network.device
-    scores: list[Tensor] = [torch.empty(0)] * len(inputs)
+    device = network.eval().device
     with own_randomness(method.generators, device):
         scorer = method.scorer(network, data)
-        for numbers, batch in _batches(inputs, int, device):
+
+        def scores(batch: Tensor) -> Tensor:
             with torch.autocast(device.type, torch.bfloat16, enabled=method.score_in_bfloat16):
                 outputs = network.forward_dense(batch, method.test_hop)
-            for number, each in zip(numbers, scorer(outputs.float()).mean(1).cpu(), strict=True):
-                scores[number] = each
-    return torch.stack(scores)
+            return scorer(outputs.float()).mean(1)
+
+        return torch.stack(_clip_by_clip(inputs, int, device, scores))
 
 
-def _batches(
-    rows: Sequence[np.ndarray], frames: Callable[[int], int], device: torch.device
-) -> Iterator[tuple[list[int], Tensor]]:
-    """Yield clips of one length at a time, in order of length: their numbers and their rows."""
+def _clip_by_clip(
+    rows: Sequence[np.ndarray],
+    frames: Callable[[int], int],
+    device: torch.device,
+    function: Callable[[Tensor], Tensor],
+) -> list[Tensor]:
+    """Return what a function makes of each clip, on the CPU, some of one length at a time."""
     at_once = FRAMES_AT_ONCE.get(device.type, FRAMES_AT_ONCE_ELSEWHERE)
-    lengths = [len(each) for each in rows]
-    by_length = sorted(range(len(rows)), key=lengths.__getitem__)
-    for length, group in groupby(by_length, key=lengths.__getitem__):
+    results: dict[int, Tensor] = {}
+    by_length = sorted(range(len(rows)), key=lambda number: len(rows[number]))
+    for length, group in groupby(by_length, key=lambda number: len(rows[number])):
         numbers = list(group)
         size = max(1, at_once // frames(length))
         for first in range(0, len(numbers), size):
             chunk = numbers[first : first + size]
-            yield chunk, torch.from_numpy(np.stack([rows[number] for number in chunk])).to(device)
+            batch = torch.from_numpy(np.stack([rows[number] for number in chunk])).to(device)
+            results |= zip(chunk, function(batch).cpu(), strict=True)
+    return [results[number] for number in range(len(rows))]

@@ -1,12 +1,18 @@
-"""How a training went."""
+"""How a training went, and which epoch's weights are the best on the clips that validate."""
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from torch import Tensor
 
-from fewshot_audio.training.metrics import json_ready
+from fewshot_audio.training.evaluate import dense_inputs, score_clips
+from fewshot_audio.training.methods.base import Method, TrainingSet
+from fewshot_audio.training.metrics import ClipScores, higher_is_better, json_ready
+from fewshot_audio.training.network import Network
+from fewshot_audio.types import Component
 
 HISTORY_POINTS = 25  # epochs of a history that holds learned scalars alone
 
@@ -15,45 +21,31 @@ HISTORY_POINTS = 25  # epochs of a history that holds learned scalars alone
 class TrainingHistory:
     """What is kept of a training.
 
-    Args:
-        epochs: Its length.
-        updates: Updates of the weights.
-        stop_reason: Why it ended, and whose epoch's weights were kept if not the last one's.
-        history: "epoch", 0 being the start, with each learned scalar and validation metric;
-            empty where there is none of these. A number that is not finite is None.
+    The history holds "epoch", 0 being the start, with each learned scalar and validation metric; it
+    is empty where there is none of these. A number that is not finite is None.
     """
 
     epochs: int
     updates: int
-    stop_reason: str
+    stop_reason: str  # also whose epoch's weights were kept if not the last one's
     history: dict[str, list[float | None]]
 
 
 @dataclass
 class Progress:
-    """How far one run of a stack is.
+    """How far one run of a stack is."""
 
-    Args:
-        learned: The frontend's scalars at the start and after each epoch.
-        updates: Updates so far.
-        stop_reason: Why it ended, None while it goes on.
-        validation: Metric on the clips that validate after each epoch, by its name.
-        best: The epoch with the best validation and its weights.
-    """
-
-    learned: list[dict[str, float]]
+    learned: list[dict[str, float]]  # the frontend's scalars at the start and after each epoch
     updates: int = 0
-    stop_reason: str | None = None
-    validation: dict[str, list[float]] = field(default_factory=dict)
-    best: tuple[int, dict[str, Tensor]] | None = None
+    stop_reason: str | None = None  # None while it goes on
+    validation: dict[str, list[float]] = field(default_factory=dict)  # a metric after each epoch
+    best: tuple[int, dict[str, Tensor]] | None = None  # the epoch, and its weights
 
     @property
     def epochs(self) -> int:
-        """Epochs so far."""
         return len(self.learned) - 1
 
     def history(self) -> TrainingHistory:
-        """Return what is kept of it."""
         reason = self.stop_reason or f"{self.epochs} epochs, the number set"
         if self.best is not None:
             reason += f"; weights of epoch {self.best[0]} kept"
@@ -62,12 +54,35 @@ class Progress:
         if self.validation:
             series |= {name: [math.nan, *each] for name, each in self.validation.items()}
         else:
-            epochs = thinned(self.epochs)
+            points = np.linspace(0, self.epochs, HISTORY_POINTS).round().astype(int)
+            epochs = np.unique(points).tolist()
         kept = {name: [each[epoch] for epoch in epochs] for name, each in series.items()}
         history = json_ready({"epoch": epochs, **kept}) if kept else {}
         return TrainingHistory(self.epochs, self.updates, reason, history)
 
 
-def thinned(last: int) -> list[int]:
-    """Return a few evenly spaced epochs, 0 and the last among them."""
-    return np.unique(np.linspace(0, last, HISTORY_POINTS).round().astype(int)).tolist()
+@dataclass(frozen=True)
+class Validation:
+    """The clips that validate, and the metric that chooses the best epoch."""
+
+    rows: Sequence[np.ndarray]  # features of each clip
+    targets: Tensor  # as ClipScores takes them
+    metric: str
+    metrics: Mapping[str, Component]  # all by name
+
+    def after_epoch(
+        self, progress: Progress, network: Network, method: Method, data: TrainingSet
+    ) -> None:
+        """Score the clips, note the metric, and keep the weights if they are the best so far."""
+        scores = score_clips(network, method, data, dense_inputs(network, self.rows))
+        network.train()
+        component = self.metrics.get(self.metric)
+        chosen = {} if component is None else {self.metric: component}
+        value: Any = ClipScores(scores, self.targets).metrics(chosen)[self.metric]
+        values = progress.validation.setdefault(f"valid {self.metric}", [])
+        sign = 1 if higher_is_better(component, scores.shape[1]) else -1
+        best = max((sign * each for each in values), default=-math.inf)
+        values.append(value if isinstance(value, int | float) else -sign * math.inf)
+        if progress.best is None or sign * values[-1] > best:
+            weights = {name: each.clone() for name, each in network.state_dict().items()}
+            progress.best = (progress.epochs, weights)

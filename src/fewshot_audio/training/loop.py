@@ -13,13 +13,12 @@ from torch.nn.utils.rnn import pad_sequence
 from fewshot_audio import processes
 from fewshot_audio.frontends.base import Frontend
 from fewshot_audio.progress import epoch_finished
-from fewshot_audio.training.history import Progress, TrainingHistory
+from fewshot_audio.training.history import Progress, TrainingHistory, Validation
 from fewshot_audio.training.methods.base import Batch, Method, TrainingSet
 from fewshot_audio.training.network import Network
 from fewshot_audio.training.optimizers import make_optimizer, make_scheduler
 from fewshot_audio.training.randomness import own_randomness
 from fewshot_audio.training.stack import Stack, Update, make_stack
-from fewshot_audio.training.validation import Validation
 from fewshot_audio.types import OptimizerSettings
 
 CALIBRATED_EVERY = 5  # epochs
@@ -32,10 +31,10 @@ def fit(
     accelerator: str,
     validation: Validation | None = None,
 ) -> list[TrainingHistory]:
-    """Train networks in place, each as if it were alone, from new weights.
+    """Train networks of one kind in place, each as if it were alone, from new weights.
 
     Args:
-        networks: Networks of one kind, from one job and of one n per class.
+        networks: The networks, from one job and of one n per class.
         methods: How each of them is trained.
         optimizer: The optimizer, one of its own for each network.
         accelerator: Lightning's name: "cpu", "gpu" or "auto".
@@ -43,9 +42,6 @@ def fit(
 
     Returns:
         How each training went.
-
-    Raises:
-        KeyboardInterrupt: On Ctrl-C.
     """
     trainer = lightning.Trainer(
         max_epochs=methods[0].max_epochs or -1, accelerator=accelerator, devices=1, barebones=True
@@ -92,6 +88,7 @@ class Fitting(lightning.LightningModule):
         """Make one optimizer and one schedule for each run."""
         made = [make_optimizer(network, self.settings) for network in self.stack.networks]
         self.schedulers = [make_scheduler(each, self.settings) for each in made]
+        self.made = made
         return made
 
     def training_step(self, updates: list[Update], _: int) -> None:
@@ -99,22 +96,15 @@ class Fitting(lightning.LightningModule):
         self.stack.zero_grad()
         self.manual_backward(torch.cat([self.stack.losses(update) for update in updates]).sum())
         self.stack.gradients(self.settings.max_grad_norm)
-        optimizers = self.optimizers(use_pl_optimizer=False)
-        if not isinstance(optimizers, list):
-            optimizers = [optimizers]
         for update in updates:
             for run in update.runs:
-                optimizers[run].step()
+                self.made[run].step()
                 self.progress[run].updates += 1
                 for frontend in self.stack.networks[run].frontends():
                     frontend.project()
 
     def on_train_epoch_end(self) -> None:
-        """Note what each run has learned, and stop it where its method says so.
-
-        Raises:
-            KeyboardInterrupt: On Ctrl-C.
-        """
+        """Note what each run has learned, and stop it where its method says so."""
         processes.raise_if_interrupted()
         running = sum(progress.stop_reason is None for progress in self.progress)
         epoch_finished(running, self.stack.methods[0].max_epochs)
@@ -149,12 +139,9 @@ class Epochs:
                 sizes = self.stack.networks[run].classifier.dropout_sizes
                 epochs[run] = self.stack.methods[run].batches(sizes)
         while epochs:
-            batches = {}
-            for run, epoch in list(epochs.items()):
-                try:
-                    batches[run] = next(epoch)
-                except StopIteration:
-                    del epochs[run]
+            following = {run: next(epoch, None) for run, epoch in epochs.items()}
+            batches = {run: batch for run, batch in following.items() if batch is not None}
+            epochs = {run: epochs[run] for run in batches}
             if batches:
                 yield updates_of(batches)
 
@@ -189,11 +176,7 @@ def training_set(
 ) -> TrainingSet:
     """Return clips as a run trains on them.
 
-    Args:
-        frontend: What prepares them.
-        rows: Features (rows, columns) of each clip, of any lengths.
-        labels: Labels (clips,), or for several labels per clip 0 and 1 (clips, n_classes).
-        n_frames: Frames of a patch.
+    Takes features (rows, columns) of each clip, of any lengths, and labels as of `TrainingSet`.
     """
     padded = pad_sequence(rows, batch_first=True)
     lengths = torch.tensor([len(each) for each in rows])

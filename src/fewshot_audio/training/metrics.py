@@ -21,15 +21,10 @@ Metrics = dict[str, Value]
 
 @dataclass(frozen=True)
 class ClipScores:
-    """Scores of clips and what they should be.
+    """Scores of clips and what they should be."""
 
-    Args:
-        scores: Scores (clips, n_classes), the larger the likelier.
-        targets: Labels (clips,), or for several labels per clip 0 and 1 (clips, n_classes).
-    """
-
-    scores: Tensor
-    targets: Tensor
+    scores: Tensor  # (clips, n_classes), the larger the likelier
+    targets: Tensor  # (clips,), or for several labels per clip 0 and 1 (clips, n_classes)
 
     @property
     def multi_label(self) -> bool:
@@ -91,14 +86,9 @@ class ClipScores:
 def compute(
     name: str, component: Component, scores: Tensor, targets: Tensor, classes: Tensor
 ) -> Value:
-    """Return one metric over some of the classes.
+    """Return one metric, a class of torchmetrics, over some of the classes.
 
-    Args:
-        name: Its name in results.
-        component: A class of torchmetrics.
-        scores: Finite scores (clips, n_classes).
-        targets: Labels (clips,), or for several labels per clip 0 and 1 (clips, n_classes).
-        classes: Numbers of the classes; all of them for one label per clip.
+    Scores are finite; for one label per clip classes are all numbers.
 
     Raises:
         ConfigError: The metric is neither a number nor one number per class.
@@ -114,10 +104,8 @@ def compute(
         raise ConfigError(
             f"metrics.{name}: values of shape {tuple(value.shape)}; expected one, or one per class"
         )
-    values: list[float | None] = [None] * scores.shape[1]
-    for number, each in zip(classes.tolist(), value, strict=True):
-        values[number] = _number(each)
-    return values
+    numbers = dict(zip(classes.tolist(), map(_number, value), strict=True))
+    return [numbers.get(number) for number in range(scores.shape[1])]
 
 
 def make_metric(component: Component, n_classes: int) -> Metric:
@@ -155,33 +143,17 @@ def _number(value: Tensor) -> float | None:
     return number if math.isfinite(number) else None
 
 
-class MultilabelDPrime(Metric):
+class MultilabelDPrime(MultilabelAUROC):
     """Sensitivity index d' = sqrt(2) * quantile of the normal distribution at the macro AUC.
 
     Source: Hershey et al., arXiv 1609.09430, who report it for AudioSet's predecessor.
-
-    Args:
-        num_labels: Number of classes.
     """
 
-    higher_is_better = True
-
     def __init__(self, num_labels: int):
-        super().__init__()
-        self.auc = MultilabelAUROC(num_labels, average="macro")
+        super().__init__(num_labels, average="macro")
 
-    def update(self, preds: Tensor, target: Tensor) -> None:
-        """Add scores and labels (clips, num_labels)."""
-        self.auc.update(preds, target)
-
-    def compute(self) -> Tensor:
-        """Return d'."""
-        return math.sqrt(2) * torch.special.ndtri(self.auc.compute())
-
-    def reset(self) -> None:
-        """Forget all clips."""
-        super().reset()
-        self.auc.reset()
+    def compute(self) -> Tensor:  # type: ignore[override]  # its base gives curves
+        return math.sqrt(2) * torch.special.ndtri(super().compute())
 
 
 def higher_is_better(component: Component | None, n_classes: int) -> bool:

@@ -1,6 +1,6 @@
 """What a run trains: a frontend, then a classifier; and how patches are cut."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, arange, nn
@@ -14,26 +14,20 @@ from fewshot_audio.types import ConfigError, Job
 
 @dataclass(frozen=True)
 class Patches:
-    """Patches that are still to be cut.
+    """Patches that are still to be cut."""
 
-    Args:
-        inputs: What a frontend prepared of all clips.
-        lengths: Frames of each clip (clips,).
-        clips: Numbers of the clips that the patches are of (batch,).
-        starts: First frames of the patches (batch,).
-        n_frames: Frames of a patch.
-    """
-
-    inputs: tuple[Tensor, ...]
-    lengths: Tensor
-    clips: Tensor
-    starts: Tensor
-    n_frames: int = 128
+    inputs: tuple[Tensor, ...]  # what a frontend prepared of all clips
+    lengths: Tensor  # frames of each clip (clips,)
+    clips: Tensor  # numbers of the clips that the patches are of (batch,)
+    starts: Tensor  # first frames of the patches (batch,)
+    n_frames: int = 128  # frames of a patch
 
     def __getitem__(self, part: slice) -> "Patches":
-        return Patches(
-            self.inputs, self.lengths, self.clips[part], self.starts[part], self.n_frames
-        )
+        return replace(self, clips=self.clips[part], starts=self.starts[part])
+
+    def cut(self) -> Tensor:
+        """Return the patches (batch, n_frames, columns) of the first input."""
+        return cut(self.inputs[0], self.lengths, self.clips, self.starts, self.n_frames)
 
     def through(self, frontend: Frontend) -> Tensor:
         """Return the patches (batch, n_frames, bands) of the frontend's spectrograms.
@@ -41,8 +35,7 @@ class Patches:
         A frontend that needs whole clips sees each clip of the batch once.
         """
         if frontend.pointwise:
-            patches = cut(self.inputs[0], self.lengths, self.clips, self.starts, self.n_frames)
-            return frontend(patches)
+            return frontend(self.cut())
         clips, numbers = self.clips.unique(return_inverse=True)
         inputs, starts = tuple(each[clips] for each in self.inputs), self.starts
         if len(clips) == len(starts):  # one patch of each
@@ -78,13 +71,10 @@ class Network(nn.Module):
     def forward(
         self, patches: Patches | Tensor, noise: tuple[Tensor, ...] = (), support: bool = False
     ) -> Tensor:
-        """Return the outputs (batch, size) of patches.
+        """Return the outputs (batch, size) of patches, of a support or not.
 
-        Args:
-            patches: Patches, or the same already cut (batch, n_frames, bands): from the features,
-                or from spectrograms where the frontend needs whole clips.
-            noise: Uniform random numbers of the classifier's dropout.
-            support: Whether the patches are a support.
+        Patches that are cut already (batch, n_frames, bands) are of the features, or of
+        spectrograms where the frontend needs whole clips.
         """
         frontend = self.frontends()[-1] if support else self.frontend
         if isinstance(patches, Patches):
@@ -93,19 +83,11 @@ class Network(nn.Module):
             patches = frontend(patches)
         return self.classifier(patches, noise)
 
-    def dense_inputs(self, rows: Tensor) -> Tensor:
-        """Return what `forward_dense` takes of features (clips, rows, columns) of one length.
-
-        These are spectrograms where the frontend needs whole clips, else the features themselves.
-        """
-        return rows if self.frontend.pointwise else self.frontend.spectrogram(rows)
-
     def forward_dense(self, inputs: Tensor, hop: int) -> Tensor:
         """Return the outputs (clips, patches, size) of patches every `hop` frames.
 
-        Args:
-            inputs: What `dense_inputs` returned of clips (clips, frames, bands).
-            hop: Frames between the starts of two patches.
+        Takes features of clips of one length (clips, frames, bands), or spectrograms where the
+        frontend needs whole clips.
         """
         frames = max(inputs.shape[1], self.classifier.n_frames)
         repeated = inputs[:, arange(frames, device=inputs.device) % inputs.shape[1]]
@@ -123,13 +105,9 @@ class Network(nn.Module):
 
 
 def build_network(job: Job, n_classes: int, device: str = "cpu", seed: int = 0) -> Network:
-    """Build a job's untrained network.
+    """Build a job's untrained network; weights that a constructor draws depend on the seed.
 
-    Args:
-        job: The settings.
-        n_classes: Number of classes.
-        device: "cpu", or "meta" for a classifier without values, where its class allows that.
-        seed: What weights depend on that a module draws in its constructor.
+    On the device "meta" a classifier has no values, where its class allows that.
 
     Raises:
         ConfigError: A setting is impossible, or the parts do not fit each other.
@@ -143,10 +121,8 @@ def build_network(job: Job, n_classes: int, device: str = "cpu", seed: int = 0) 
             module = build_for(job.model, n_classes=n_classes, **shape)
             classifier = as_classifier(module, n_classes=n_classes, **shape)
         frontend = build(job.frontend)
-    bands = job.mel.n_bands
-    if frontend.reads == "waveform":
-        bands = frontend.n_bands
-    if bands != job.mel.n_bands:
+    bands = frontend.n_bands
+    if frontend.reads == "waveform" and bands != job.mel.n_bands:
         raise ConfigError(
             f"frontend={job.frontend.name} gives {bands} bands, the model takes "
             f"n_bands={job.mel.n_bands}; set n_bands={bands}, or the frontend's bands"
@@ -157,14 +133,9 @@ def build_network(job: Job, n_classes: int, device: str = "cpu", seed: int = 0) 
 def cut(
     spectrograms: Tensor, lengths: Tensor, clips: Tensor, starts: Tensor, n_frames: int
 ) -> Tensor:
-    """Cut patches (batch, n_frames, bands); a clip with fewer frames is repeated from its start.
+    """Cut patches (batch, n_frames, bands) as `Patches` describes from (clips, frames, bands).
 
-    Args:
-        spectrograms: Spectrograms of all clips (clips, frames, bands).
-        lengths: Frames of each clip (clips,).
-        clips: Numbers of the clips that the patches are of (batch,).
-        starts: First frames of the patches (batch,).
-        n_frames: Frames of a patch.
+    A clip with fewer frames is repeated from its start.
     """
     frames = starts[:, None] + arange(n_frames, device=spectrograms.device)
     return spectrograms[clips[:, None], frames % lengths[clips][:, None]]

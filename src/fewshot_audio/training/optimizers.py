@@ -11,11 +11,7 @@ from fewshot_audio.types import ConfigError, OptimizerSettings
 
 
 def make_optimizer(network: Network, settings: OptimizerSettings) -> torch.optim.Optimizer:
-    """Return the optimizer of a network, with groups for its classifier and each frontend.
-
-    Raises:
-        ConfigError: torch's optimizer does not take these options.
-    """
+    """Return the optimizer of a network, with groups for its classifier and each frontend."""
     optimizer = build(settings.optimizer, params=parameter_groups(network, settings))
     unknown = sorted(set(settings.frontend) - set(optimizer.defaults))
     if unknown:
@@ -29,11 +25,7 @@ def make_optimizer(network: Network, settings: OptimizerSettings) -> torch.optim
 def make_scheduler(
     optimizer: torch.optim.Optimizer, settings: OptimizerSettings
 ) -> LRScheduler | None:
-    """Return the learning-rate schedule of an optimizer, None where there is none.
-
-    Raises:
-        ConfigError: torch's schedule does not take these options, or needs more than epochs.
-    """
+    """Return the learning-rate schedule of an optimizer, None where there is none."""
     if settings.scheduler is None:
         return None
     scheduler = build(settings.scheduler, optimizer=optimizer)

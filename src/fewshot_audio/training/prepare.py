@@ -22,13 +22,7 @@ from fewshot_audio.types import Job
 
 @dataclass(frozen=True)
 class JobData:
-    """What all runs of a job share.
-
-    Args:
-        dataset: The clips.
-        splits: Which of them train.
-        features: The features of each clip.
-    """
+    """What all runs of a job share: clips, which of them train, and their features."""
 
     dataset: Dataset
     splits: FewShotSplits
@@ -67,29 +61,16 @@ def prepare_run(job: Job, data: JobData, n_per_class: int | None, repeat: int) -
         split = data.splits.split(n_per_class, repeat)
         rows = [torch.from_numpy(data.features[clip.path].copy()) for clip in split.train]
         names = job.seed, data.dataset.name, job.fold, n_per_class, repeat
-        generators = Generators.named(*names)
-        labels = targets_of(split.train, data.dataset)
-        n_classes = len(data.dataset.classes)
-        network, method = prepared(job, n_classes, rows, labels, generators)
+        labels, n_classes = targets_of(split.train, data.dataset), len(data.dataset.classes)
+        network, method = prepared(job, n_classes, rows, labels, Generators.named(*names))
         check_labels(job, method, data.dataset)
     return Prepared(job, split, network, method, watch)
 
 
 def prepared(
-    job: Job,
-    n_classes: int,
-    rows: list[Tensor],
-    labels: list[int] | Tensor,
-    generators: Generators,
+    job: Job, n_classes: int, rows: list[Tensor], labels: list[int] | Tensor, generators: Generators
 ) -> tuple[Network, Method]:
-    """Return a job's untrained network and what trains it on clips.
-
-    Args:
-        job: The settings.
-        n_classes: Number of classes.
-        rows: Features (rows, columns) of each training clip.
-        labels: Labels (clips,), or for several labels per clip 0 and 1 (clips, n_classes).
-        generators: The run's random numbers.
+    """Return a job's untrained network and what trains it on clips, as `training_set` takes them.
 
     Raises:
         ConfigError: Network and method do not fit each other.

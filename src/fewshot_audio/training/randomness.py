@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 
@@ -11,27 +11,23 @@ from fewshot_audio.seeding import seed_for
 
 @dataclass(frozen=True)
 class Generators:
-    """A run's generators, one per use, on the CPU so that every device sees the same numbers.
+    """A run's generators, one per use, on the CPU so that every device sees the same numbers."""
 
-    Args:
-        init: For new weights.
-        patches: For which patches train, and in which order.
-        dropout: For the noise of models whose dropout takes it as an argument.
-        support: For the support of prototypical networks.
-        modules: For modules that draw from torch's global generators, as nn.Dropout does.
-    """
-
-    init: torch.Generator
-    patches: torch.Generator
-    dropout: torch.Generator
-    support: torch.Generator
-    modules: torch.Generator
+    init: torch.Generator  # of new weights
+    patches: torch.Generator  # of which patches train, and in which order
+    dropout: torch.Generator  # of the noise of models whose dropout takes it as an argument
+    support: torch.Generator  # of the support of prototypical networks
+    modules: torch.Generator  # of modules that use torch's global generators, as nn.Dropout does
 
     @classmethod
     def named(cls, *names: str | int | None) -> "Generators":
         """Return independent generators that depend on the names alone."""
-        uses = ("init", "patches", "dropout", "support", "modules")
+        uses = [each.name for each in fields(cls)]
         return cls(*(torch.Generator().manual_seed(seed_for(use, *names)) for use in uses))
+
+    def noise(self, count: int, sizes: tuple[int, ...]) -> tuple[torch.Tensor, ...]:
+        """Return the uniform numbers (count, size) of each dropout layer for so many patches."""
+        return tuple(torch.rand(count, size, generator=self.dropout) for size in sizes)
 
 
 @contextmanager

@@ -13,14 +13,13 @@ import torch
 from fewshot_audio.datasets.splits import class_counts, split_digest
 from fewshot_audio.training.batchnorm import batch_norms, reestimate
 from fewshot_audio.training.evaluate import dense_inputs, score_clips
-from fewshot_audio.training.history import TrainingHistory
+from fewshot_audio.training.history import TrainingHistory, Validation
 from fewshot_audio.training.loop import fit, training_set
 from fewshot_audio.training.methods.base import Method, TrainingSet
 from fewshot_audio.training.metrics import ClipScores, json_ready
-from fewshot_audio.training.network import Network, cut
+from fewshot_audio.training.network import Network
 from fewshot_audio.training.prepare import JobData, Prepared, Stopwatch, prepare_run, targets_of
 from fewshot_audio.training.stack_limits import runs_that_fit, why_not_stacked
-from fewshot_audio.training.validation import Validation
 from fewshot_audio.types import Job
 
 log = logging.getLogger(__name__)
@@ -37,21 +36,9 @@ class Trained:
 
 
 def train(
-    job: Job,
-    data: JobData,
-    n_per_class: int | None,
-    repeats: Sequence[int],
-    accelerator: str,
+    job: Job, data: JobData, n_per_class: int | None, repeats: Sequence[int], accelerator: str
 ) -> list[Trained]:
-    """Train runs of one n as a stack, or one after the other where their networks need that.
-
-    Args:
-        job: The settings.
-        data: The job's data.
-        n_per_class: Training clips per class; None: all.
-        repeats: Numbers of the runs.
-        accelerator: Lightning's name: "cpu", "gpu" or "auto".
-    """
+    """Train runs of one n as a stack, or one after the other where their networks need that."""
     runs = [prepare_run(job, data, n_per_class, repeat) for repeat in repeats]
     if len(runs) > 1 and _must_train_alone(runs):
         return [trained for run in runs for trained in _train([run], data, accelerator)]
@@ -62,12 +49,11 @@ def _train(runs: Sequence[Prepared], data: JobData, accelerator: str) -> list[Tr
     training = Stopwatch()
     networks, methods = [run.network for run in runs], [run.method for run in runs]
     with training.part("train", len(runs)):
-        optimizer, validation = runs[0].job.optimizer, _validation(runs[0], data)
-        histories = fit(networks, methods, optimizer, accelerator, validation)
+        validation = _validation(runs[0], data)
+        histories = fit(networks, methods, runs[0].job.optimizer, accelerator, validation)
     for run in runs:
         run.watch.seconds |= training.seconds
-    pairs = zip(runs, histories, strict=True)
-    return [Trained(run, history, len(runs)) for run, history in pairs]
+    return [Trained(*each, len(runs)) for each in zip(runs, histories, strict=True)]
 
 
 def _validation(run: Prepared, data: JobData) -> Validation | None:
@@ -75,12 +61,9 @@ def _validation(run: Prepared, data: JobData) -> Validation | None:
     if run.method.keep_best is None:
         return None
     clips = data.dataset.fold(run.job.fold).valid
-    return Validation(
-        [data.features[clip.path] for clip in clips],
-        targets_of(clips, data.dataset),
-        run.method.keep_best,
-        run.job.metrics,
-    )
+    rows = [data.features[clip.path] for clip in clips]
+    targets = targets_of(clips, data.dataset)
+    return Validation(rows, targets, run.method.keep_best, run.job.metrics)
 
 
 def _must_train_alone(runs: Sequence[Prepared]) -> bool:
@@ -114,7 +97,8 @@ def scored(trained: Trained, data: JobData) -> dict[str, Any]:
     """Score a trained run; return the fields of its record that describe the result."""
     run, dataset = trained.run, data.dataset
     network, method, watch = run.network, run.method, run.watch
-    training_clips = method.data.to(network.device)
+    device, cuda = network.device, network.device.type == "cuda"
+    training_clips = method.data.to(device)
     result = _results(run, data, training_clips)
     with watch.part("measure"):
         statistics = patch_statistics(network, method, training_clips)
@@ -131,7 +115,7 @@ def scored(trained: Trained, data: JobData) -> dict[str, Any]:
         **class_counts(run.split, len(dataset.classes)),
         "notes": (*dataset.notes, *data.splits.notes),
         "seconds": watch.seconds,
-        "device": _device_name(network.device),
+        "device": f"{device} {torch.cuda.get_device_name()}" if cuda else str(device),
     }
 
 
@@ -139,33 +123,23 @@ def _results(run: Prepared, data: JobData, training_clips: TrainingSet) -> dict[
     """Return the fields that hold metrics and counts of test clips."""
     network, method, watch = run.network, run.method, run.watch
     rows = [data.features[clip.path] for clip in run.split.test]
-    targets = targets_of(run.split.test, data.dataset)
-    stored = {}
+    targets, stored = targets_of(run.split.test, data.dataset), {}
     with watch.part("filter"):
         inputs = dense_inputs(network, rows)
         check_frontend(network, rows)
     if method.reestimate_batch_norm:
         with watch.part("score stored"):
-            result = ClipScores(score_clips(network, method, training_clips, inputs), targets)
-            stored = {"metrics_stored_batch_norm": result.metrics(run.job.metrics)}
+            scores = ClipScores(score_clips(network, method, training_clips, inputs), targets)
+            stored = {"metrics_stored_batch_norm": scores.metrics(run.job.metrics)}
         with watch.part("reestimate"):
             reestimate(network, method, training_clips)
             if batch_norms(network.frontend):
                 inputs = dense_inputs(network, rows)  # its own statistics are new too
     with watch.part("score"):
-        result = ClipScores(score_clips(network, method, training_clips, inputs), targets)
-        metrics = result.metrics(run.job.metrics)
-    return {
-        "metrics": metrics,
-        **stored,
-        "test_clips": len(rows),
-        "unscored_clips": result.unscored_clips,
-        "confusion_matrix": result.confusion_matrix(),
-    }
-
-
-def _device_name(device: torch.device) -> str:
-    return f"{device} {torch.cuda.get_device_name()}" if device.type == "cuda" else str(device)
+        scores = ClipScores(score_clips(network, method, training_clips, inputs), targets)
+        metrics = scores.metrics(run.job.metrics)
+    counts = {"test_clips": len(rows), "unscored_clips": scores.unscored_clips}
+    return {"metrics": metrics, **stored, **counts, "confusion_matrix": scores.confusion_matrix()}
 
 
 @torch.no_grad()
@@ -182,9 +156,8 @@ def check_frontend(network: Network, rows: Sequence[np.ndarray]) -> None:
 def _diagnostics(network: Network) -> dict[str, Any]:
     """Return what the frontends report, if they do."""
     names = ("frontend_diagnostics", "support_frontend_diagnostics")
-    reports = [frontend.report() for frontend in network.frontends()]
-    pairs = zip(names, reports, strict=False)
-    return {name: json_ready(report) for name, report in pairs if report}
+    reports = [json_ready(frontend.report()) for frontend in network.frontends()]
+    return {name: report for name, report in zip(names, reports, strict=False) if report}
 
 
 def patch_statistics(
@@ -199,11 +172,8 @@ def patch_statistics(
         return {}
     count = 0
     for batch in method.batches(network.classifier.dropout_sizes):
-        patches = data.patches(batch.to(network.device))
-        cut_patches = cut(
-            patches.inputs[0], patches.lengths, patches.clips, patches.starts, patches.n_frames
-        )
-        statistics = network.frontend.patch_statistics(cut_patches)
+        patches = data.patches(batch.to(network.device)).cut()
+        statistics = network.frontend.patch_statistics(patches)
         sums.update({name: value * len(batch.clips) for name, value in statistics.items()})
         count += len(batch.clips)
     return {name: json_ready(total / count) for name, total in sums.items()}

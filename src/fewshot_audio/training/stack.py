@@ -1,32 +1,27 @@
 """Runs that train together: one network by itself, or all of them as one by torch.func."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from itertools import chain
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 from torch.nn.utils import clip_grad_norm_
+from torch.nn.utils.rnn import pad_sequence
 
 from fewshot_audio.training.batchnorm import batch_norms
-from fewshot_audio.training.joined_sets import JoinedSets
 from fewshot_audio.training.methods.base import Batch, Method, TrainingSet
-from fewshot_audio.training.network import Network, Patches
+from fewshot_audio.training.network import Network, Patches, cut
 
 
 class Update(NamedTuple):
-    """The next update of some runs of a stack, whose batches have one size.
+    """The next update of some runs of a stack, whose batches have one size."""
 
-    Args:
-        runs: Their numbers.
-        batch: Their batches (runs, batch, ...).
-    """
-
-    runs: tuple[int, ...]
-    batch: Batch
+    runs: tuple[int, ...]  # their numbers
+    batch: Batch  # (runs, batch, ...)
 
     def to(self, device: torch.device) -> "Update":
         """Return the same on a device."""
@@ -69,19 +64,14 @@ class SingleRun(Stack):
 
     def __init__(self, networks: Sequence[Network], methods: Sequence[Method]):
         super().__init__()
-        (network,), (method,) = networks, methods
-        self.network = network
-        self.networks, self.methods = (network,), methods
-        self.data = [method.data.to(network.device)]
+        (self.network,) = networks
+        self.networks, self.methods = (self.network,), tuple(methods)
+        self.data = [methods[0].data.to(self.network.device)]
 
     def losses(self, update: Update) -> Tensor:
-        """Return the loss (1,)."""
-        batch, data = update.batch.of(0), self.data[0]
-        patches, labels = data.patches(batch), data.labels[batch.clips]
-        return self.methods[0].loss(self.network, patches, labels, batch.noise)[None]
+        return self.methods[0].loss(self.network, *self.data[0].of(update.batch.of(0)))[None]
 
     def gradients(self, max_norm: float | None) -> None:
-        """Clip the gradients."""
         if max_norm is not None:
             clip_grad_norm_(self.network.parameters(), max_norm)
 
@@ -114,13 +104,14 @@ class StackedRuns(Stack):
             patches, labels = self._patches(update)
         else:
             patches, labels = self.joined.patches(update.runs, update.batch)
-        parameters, buffers = dict(self.all.named_parameters()), dict(self.all.named_buffers())
+        given = patches, labels, update.batch.noise
+        buffers = dict(self.all.named_buffers())
+        tensors = {**dict(self.all.named_parameters()), **buffers}
         if len(update.runs) == len(self.data):
-            return vmap(self._loss)(parameters, buffers, patches, labels, update.batch.noise)
+            return vmap(self._loss)(tensors, *given)
         runs = torch.tensor(update.runs, device=labels.device)
-        some = {name: each[runs] for name, each in buffers.items()}
-        weights = {name: each[runs] for name, each in parameters.items()}
-        losses = vmap(self._loss)(weights, some, patches, labels, update.batch.noise)
+        some = {name: each[runs] for name, each in tensors.items()}
+        losses = vmap(self._loss)(some, *given)
         for name, each in buffers.items():
             each[runs] = some[name]
         return losses
@@ -139,7 +130,6 @@ class StackedRuns(Stack):
                 own.grad = None if shared.grad is None else shared.grad[run]
 
     def release(self) -> None:
-        """Copy each network's weights."""
         for network in self.networks:
             for tensor in _tensors(network):
                 tensor.data = tensor.data.clone()
@@ -150,56 +140,79 @@ class StackedRuns(Stack):
         Each run's frontends see whole clips, run by run.
         """
         weights = {
-            f"network.{name}": each.unbind()
+            name: each.unbind()
             for name, each in self.all.named_parameters()
             if not name.startswith("classifier.")
         }
         patches, labels = [], []
         for place, run in enumerate(update.runs):
-            batch, data = update.batch.of(place), self.data[run]
             own = {name: each[run] for name, each in weights.items()}
-            inputs = data.patches(batch), self.methods[run].supports
-            patches.append(functional_call(_Frontends(self.networks[run]), own, inputs))
-            labels.append(data.labels[batch.clips])
+            uncut, of_batch, _ = self.data[run].of(update.batch.of(place))
+            inputs = uncut, self.methods[run].supports
+            patches.append(_with_weights(_spectrograms, self.networks[run], own, *inputs))
+            labels.append(of_batch)
         return torch.stack(patches), torch.stack(labels)
 
-    def _loss(
-        self,
-        parameters: Mapping[str, Tensor],
-        buffers: Mapping[str, Tensor],
-        patches: Tensor,
-        labels: Tensor,
-        noise: tuple[Tensor, ...],
-    ) -> Tensor:
+    def _loss(self, tensors: dict[str, Tensor], *inputs: Any) -> Tensor:
         """Return one run's loss, as vmap sees it: each tensor without the dimension of runs."""
-        tensors = {f"network.{name}": each for name, each in {**parameters, **buffers}.items()}
-        return functional_call(_Loss(self.all, self.methods[0]), tensors, (patches, labels, noise))
+        return _with_weights(self.methods[0].loss, self.all, tensors, *inputs)
 
 
-class _Frontends(nn.Module):
-    """A network's frontends as a module, so that functional_call can lend them other weights."""
+def _spectrograms(network: Network, patches: Patches, supports: int) -> Tensor:
+    """Return patches of spectrograms, the first ones of a support's."""
+    queries = patches[supports:].through(network.frontend)
+    if supports == 0:
+        return queries
+    return torch.cat([patches[:supports].through(network.frontends()[-1]), queries])
 
-    def __init__(self, network: Network):
+
+def _with_weights(
+    function: Callable[..., Tensor], network: Network, tensors: dict[str, Tensor], *inputs: Any
+) -> Tensor:
+    """Return a function of a network that has other parameters and buffers for that long."""
+    lent = {f"network.{name}": each for name, each in tensors.items()}
+    return functional_call(_Function(function, network), lent, inputs)
+
+
+class _Function(nn.Module):
+    """A function of a network as a module, as functional_call takes it."""
+
+    def __init__(self, function: Callable[..., Tensor], network: Network):
         super().__init__()
-        self.network = network
+        self.function, self.network = function, network
 
-    def forward(self, patches: Patches, supports: int) -> Tensor:
-        queries = patches[supports:].through(self.network.frontend)
-        if supports == 0:
-            return queries
-        support = patches[:supports].through(self.network.frontends()[-1])
-        return torch.cat([support, queries])
+    def forward(self, *inputs: Any) -> Tensor:
+        return self.function(self.network, *inputs)
 
 
-class _Loss(nn.Module):
-    """A method's loss as a module, so that functional_call can lend it other weights."""
+class JoinedSets:
+    """Training sets of spectrograms in one array, padded to the longest clip.
 
-    def __init__(self, network: Network, method: Method):
-        super().__init__()
-        self.network, self.method = network, method
+    The patches of several runs are cut from it at once.
+    """
 
-    def forward(self, patches: Tensor, labels: Tensor, noise: tuple[Tensor, ...]) -> Tensor:
-        return self.method.loss(self.network, patches, labels, noise)
+    def __init__(self, sets: Sequence[TrainingSet]):
+        counts = [len(each.labels) for each in sets]
+        clips = [clip for each in sets for clip in each.inputs[0]]
+        self.spectrograms = pad_sequence(clips, batch_first=True)
+        self.lengths = torch.cat([each.lengths for each in sets])
+        self.labels = torch.cat([each.labels for each in sets])
+        earlier = torch.tensor([0, *counts[:-1]]).cumsum(0)  # clips of the runs before
+        self.first_clips = earlier.to(self.labels.device)
+        joined = self.spectrograms, self.lengths, self.labels
+        parts = zip(*(each.split(counts) for each in joined), strict=True)
+        n_frames = sets[0].n_frames
+        self.sets = [TrainingSet((part[0],), part[1], part[2], n_frames) for part in parts]
+
+    def patches(self, runs: Sequence[int], batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return the patches (runs, batch, n_frames, bands) and labels (runs, batch) of some runs.
+
+        Their numbers are `runs`, their batches (runs, batch, ...).
+        """
+        clips = batch.clips + self.first_clips[list(runs), None]
+        starts, n_frames = batch.starts.flatten(), self.sets[0].n_frames
+        patches = cut(self.spectrograms, self.lengths, clips.flatten(), starts, n_frames)
+        return patches.unflatten(0, clips.shape), self.labels[clips]
 
 
 def stacked(networks: Sequence[Network]) -> Network:
@@ -209,17 +222,12 @@ def stacked(networks: Sequence[Network]) -> Network:
     for norm in batch_norms(joint):  # cuDNN's wants layouts that vmap does not give it
         norm.forward = without_cudnn(norm.forward)  # type: ignore[method-assign]
     parameters, buffers = stack_module_state(list(networks))
-    for name, tensor in parameters.items():
-        parameter = nn.Parameter(tensor.detach(), requires_grad=tensor.requires_grad)
-        _set(joint, name, parameter)
-    for name, tensor in buffers.items():
-        _set(joint, name, tensor)
+    for name, tensor in chain(parameters.items(), buffers.items()):
+        module, _, leaf = name.rpartition(".")
+        if name in parameters:
+            tensor = nn.Parameter(tensor.detach(), requires_grad=tensor.requires_grad)
+        setattr(joint.get_submodule(module), leaf, tensor)
     return joint
-
-
-def _set(network: Network, name: str, tensor: Tensor) -> None:
-    module, _, leaf = name.rpartition(".")
-    setattr(network.get_submodule(module), leaf, tensor)
 
 
 def _tensors(network: Network) -> Iterator[Tensor]:

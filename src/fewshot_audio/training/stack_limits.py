@@ -1,9 +1,13 @@
 """Which runs can train as a stack, and how many."""
 
 import gc
+import logging
+import traceback
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import replace
+from functools import cache
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,6 +19,7 @@ from fewshot_audio.training.network import Network
 from fewshot_audio.training.randomness import Generators, isolated
 from fewshot_audio.training.stack import stacked
 
+log = logging.getLogger(__name__)
 COPIES = 3  # of a run's weights: their own, its network's, the gradients
 WORKSPACE = 2.5  # bytes that an update needs for each that its forward pass keeps
 FREE_SHARE = 0.8  # of a GPU's free memory that a stack may take
@@ -24,12 +29,9 @@ PROBE = 3  # patches
 def why_not_stacked(networks: Sequence[Network], n_bands: int) -> str | None:
     """Return why networks of one kind cannot train as a stack exactly; None where they can.
 
-    The first two are tried in training mode on random patches, alone and under torch.func.vmap:
-    they must draw no random numbers of their own, and outputs and statistics must be the same.
-
-    Args:
-        networks: Untrained networks on the CPU, which stay as they are.
-        n_bands: Bands of a patch.
+    The first two, untrained and on the CPU, are tried in training mode on random patches, alone and
+    under torch.func.vmap: they must draw no random numbers of their own, and outputs and statistics
+    must be the same. They stay as they are.
     """
     names = dict(networks[0].named_parameters(remove_duplicate=False))
     if len(names) > len(list(networks[0].parameters())):
@@ -51,26 +53,26 @@ def why_not_stacked(networks: Sequence[Network], n_bands: int) -> str | None:
 
 
 def _difference_of_stack(
-    networks: Sequence[Network],
-    alone: Sequence[Network],
-    expected: Tensor,
-    patches: Tensor,
-    noise: tuple[Tensor, ...],
+    networks: Sequence[Network], alone: Sequence[Network], expected: Tensor, *inputs: Any
 ) -> str | None:
-    """Return in what a stack differs from networks that have seen the patches alone."""
+    """Return in what a stack differs from networks that have seen the inputs alone."""
     try:
         joint = stacked([deepcopy(network).train() for network in networks])
         tensors = {**dict(joint.named_parameters()), **dict(joint.named_buffers())}
-        outputs = vmap(lambda *inputs: functional_call(joint, inputs[0], inputs[1:]))(
-            tensors, patches, noise
-        )
-    except Exception as error:  # of any kind: vmap refuses operations in many ways
+        outputs = vmap(lambda weights, *own: functional_call(joint, weights, own))(tensors, *inputs)
+    except Exception as error:  # of any kind: a user's module may raise anything under vmap
+        _log_once(traceback.format_exc())
         reason = (str(error).splitlines() or [""])[0]
         return f"torch.func.vmap cannot run it ({type(error).__name__}: {reason})"
     for name, buffer in alone[1].named_buffers():
         if not _close(tensors[name][1], buffer):
             return f"its {name} is another one under torch.func.vmap"
     return None if _close(outputs, expected) else "its outputs are others under torch.func.vmap"
+
+
+@cache
+def _log_once(text: str) -> None:
+    log.info(text)
 
 
 def _close(ours: Tensor, expected: Tensor) -> bool:
@@ -108,8 +110,7 @@ def bytes_of_run(network: Network, method: Method) -> int:
         return tensor
 
     with saved_tensors_hooks(keep, lambda tensor: tensor), isolated(0, network.device):
-        loss = spare.loss(trial, data.patches(batch), data.labels[batch.clips], batch.noise)
-    del loss
+        spare.loss(trial, *data.of(batch))
     weights = sum(each.nbytes for each in trial.parameters())
     inputs = sum(each.nbytes for each in data.inputs)
     return inputs + COPIES * weights + round(WORKSPACE * sum(kept.values()))

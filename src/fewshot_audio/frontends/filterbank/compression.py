@@ -1,7 +1,5 @@
 """What follows the pooled energies of a filterbank, other than PCEN: logarithms and norms."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

@@ -1,14 +1,12 @@
 """Filters, pooling and compression of the waveform as one frontend."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
 
-from fewshot_audio.frontends.base import Compression, Frontend
+from fewshot_audio.frontends.base import Compression, Cropped, Frontend
 from fewshot_audio.frontends.checks import check_choice, check_positive
 from fewshot_audio.frontends.diagnostics import drift, medians
 from fewshot_audio.frontends.filterbank.compression import FLOOR
@@ -16,9 +14,6 @@ from fewshot_audio.frontends.filterbank.engines.base import Engine
 from fewshot_audio.frontends.filterbank.filters import Filters
 from fewshot_audio.frontends.filterbank.framing import Align, Placement
 from fewshot_audio.frontends.filterbank.pooling import Pooling
-
-if TYPE_CHECKING:
-    from jaxtyping import Complex, Float
 
 Part = Literal["filters", "pooling", "compression"]
 PARTS: tuple[Part, ...] = get_args(Part)
@@ -102,10 +97,6 @@ class Filterbank(Frontend):
                 f" ({filters} with {pooling}); expected Blocks or Conv"
             )
 
-    def kernels(self) -> Complex[Tensor, "filters taps"] | Float[Tensor, "filters taps"]:
-        """Return the impulse responses of the filters."""
-        return self.filters()
-
     def prepare(self, rows: Tensor, lengths: Tensor) -> tuple[Tensor, ...]:
         prepared = self.engine.prepare(rows[..., 0], lengths)
         if self.fixed:
@@ -113,9 +104,7 @@ class Filterbank(Frontend):
                 prepared = (self.energies(*prepared),)
         return self.frames(lengths), *prepared
 
-    def crop(
-        self, inputs: tuple[Tensor, ...], starts: Tensor, frames: int
-    ) -> tuple[tuple[Tensor, ...], Tensor]:
+    def crop(self, inputs: tuple[Tensor, ...], starts: Tensor, frames: int) -> Cropped:
         if self.fixed or not self.compression.framewise:
             return inputs, starts
         prepared, starts = self.engine.crop(inputs[1:], starts, frames)
@@ -130,9 +119,9 @@ class Filterbank(Frontend):
             energies = prepared[0] if self.fixed else self.energies(*prepared)
             return self.compression(energies.clamp(min=FLOOR), frames)
 
-    def energies(self, *prepared: Tensor) -> Float[Tensor, "clips frames filters"]:
-        """Return the energies of what the engine prepared."""
-        return self.engine.energies(self.kernels(), self.pooling(), *prepared)
+    def energies(self, *prepared: Tensor) -> Tensor:
+        """Return the energies (clips, frames, filters) of what the engine prepared."""
+        return self.engine.energies(self.filters(), self.pooling(), *prepared)
 
     def initialise(self, generator: torch.Generator) -> None:
         self.filters.initialise(generator)
@@ -144,21 +133,20 @@ class Filterbank(Frontend):
     @torch.no_grad()
     def calibrate(self, *inputs: Tensor) -> None:
         if not self.fixed:
-            self.engine.calibrate(self.kernels(), self.pooling(), FLOOR, *inputs[1:])
+            self.engine.calibrate(self.filters(), self.pooling(), FLOOR, *inputs[1:])
 
     @torch.no_grad()
     def check(self, *inputs: Tensor) -> None:
         if not self.fixed:
-            self.engine.check(self.kernels(), self.pooling(), FLOOR, *inputs[1:])
+            self.engine.check(self.filters(), self.pooling(), FLOOR, *inputs[1:])
 
     @torch.no_grad()
-    def physical_parameters(self) -> dict[str, Float[Tensor, " filters"]]:
-        """Return copies on the CPU of what is learned per filter, by name.
+    def physical_parameters(self) -> dict[str, Tensor]:
+        """Return copies on the CPU of what is learned per filter (filters,), by name.
 
         Centres and bandwidths in Hz, pooling widths in ms, and the compression's parameters.
         """
-        centre, bandwidth = self.filters.in_hz()
-        learned = {"centre": centre, "bandwidth": bandwidth}
+        learned = dict(zip(("centre", "bandwidth"), self.filters.in_hz(), strict=True))
         for name, samples in self.pooling.in_samples().items():
             learned[f"{name}, ms"] = 1000 * samples / self.sample_rate
         learned |= self.compression.physical_parameters()
@@ -171,30 +159,26 @@ class Filterbank(Frontend):
 
     @torch.no_grad()
     def report(self) -> dict[str, Any]:
-        moved = drift(self.before, self.physical_parameters(), (self.start, self.kernels().cpu()))
-        bounds = self.bounds_before | self._at_bounds("at a bound")
-        summary = moved["summary"] | bounds
+        moved = drift(self.before, self.physical_parameters(), (self.start, self.filters().cpu()))
+        summary = moved["summary"] | self.bounds_before | self._at_bounds("at a bound")
         return {"engine": self.engine.report(), "summary": summary, "filters": moved["filters"]}
 
     @torch.no_grad()
     def _remember_start(self) -> None:
-        self.before, self.start = self.physical_parameters(), self.kernels().cpu()
+        self.before, self.start = self.physical_parameters(), self.filters().cpu()
         self.bounds_before = self._at_bounds("at a bound at the start")
 
     def _at_bounds(self, what: str) -> dict[str, int]:
-        """Return how many filters and pooling windows lie at a bound."""
         return {
             f"filters {what}": int(self.filters.at_bound().sum()),
             f"poolings {what}": int(self.pooling.at_bound().sum()),
         }
 
     def _notes(self) -> tuple[str, ...]:
-        notes = []
-        if clipped := int(self.filters.at_bound().sum()):
-            notes.append(
-                f"{clipped} of {self.n_bands} filters start at a bound of their width or centre"
-            )
         places = torch.stack(self.filters.in_hz(), 1).detach()
-        if doubled := len(places) - len(places.unique(dim=0)):
-            notes.append(f"{doubled} of {self.n_bands} filters start where another one does")
-        return tuple(notes)
+        counts = {
+            "at a bound of their width or centre": int(self.filters.at_bound().sum()),
+            "where another one does": len(places) - len(places.unique(dim=0)),
+        }
+        start = f"of {self.n_bands} filters start"
+        return tuple(f"{count} {start} {where}" for where, count in counts.items() if count)

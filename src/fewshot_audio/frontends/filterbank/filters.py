@@ -110,7 +110,7 @@ class Gabor(Filters):
         widths = (self.width_unit * self.widths).clamp(4 * WIDTH, self.taps * WIDTH)
         return self.centres.clamp(0, pi), widths
 
-    def forward(self) -> Complex[Tensor, "filters taps"]:
+    def forward(self) -> Tensor:
         centres, widths = (each[:, None] for each in self.bounded())
         t = torch.arange(self.taps // 2 + 1, device=centres.device, dtype=centres.dtype)
         envelope = torch.exp(-(t**2) / (2 * widths**2)) / (sqrt(2 * pi) * widths)
@@ -124,7 +124,7 @@ class Gabor(Filters):
         bandwidths = FWHM * self.sample_rate / (2 * pi * widths)
         return centres * self.sample_rate / (2 * pi), bandwidths
 
-    def at_bound(self) -> Bool[Tensor, " filters"]:
+    def at_bound(self) -> Tensor:
         widths = self.width_unit * self.widths
         narrow, wide = widths >= self.taps * WIDTH, widths <= 4 * WIDTH
         return narrow | wide | (self.centres <= 0) | (self.centres >= pi)
@@ -160,11 +160,7 @@ class Free(Filters):
     tapwise = True
 
     def __init__(
-        self,
-        n_filters: int,
-        sample_rate: int,
-        window_ms: float = 25.0,
-        init: Init | None = None,
+        self, n_filters: int, sample_rate: int, window_ms: float = 25.0, init: Init | None = None
     ):
         super().__init__(n_filters, sample_rate, window_ms)
         if init is not None and init.random:
@@ -173,7 +169,7 @@ class Free(Filters):
         self.real = nn.Parameter(gabor.real * MEL_LEVEL)
         self.imaginary = nn.Parameter(gabor.imag * MEL_LEVEL)
 
-    def forward(self) -> Complex[Tensor, "filters taps"]:
+    def forward(self) -> Tensor:
         return torch.complex(self.real, self.imaginary)
 
     def in_hz(self) -> tuple[PerFilter, PerFilter]:

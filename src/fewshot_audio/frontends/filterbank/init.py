@@ -1,18 +1,12 @@
 """Where filters start: their centres and widths before training."""
 
-from __future__ import annotations
-
 import math
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from jaxtyping import Float
-
-    PerFilter = Float[Tensor, " filters"]
+Pair = tuple[Tensor, Tensor]  # two numbers of each filter (filters,), in float64
 
 
 class Init(ABC):
@@ -36,11 +30,7 @@ class Init(ABC):
         self.low, self.high = low, high
 
     def band(self, sample_rate: int) -> tuple[float, float]:
-        """Return the ends of the band in Hz.
-
-        Raises:
-            ValueError: Where they are not within 0 ... sample_rate / 2.
-        """
+        """Return the ends of the band in Hz, once they are within 0 ... sample_rate / 2."""
         nyquist = sample_rate / 2
         high = nyquist if self.high is None else self.high
         if not self.low < high:
@@ -50,30 +40,18 @@ class Init(ABC):
         return self.low, high
 
     @abstractmethod
-    def centres_and_widths(self, n_filters: int, sample_rate: int) -> tuple[PerFilter, PerFilter]:
-        """Return centres (rad/sample) and widths (standard deviations in samples), float64."""
+    def centres_and_widths(self, n_filters: int, sample_rate: int) -> Pair:
+        """Return centres (rad/sample) and widths (standard deviations in samples)."""
 
-    def edges(self, n_filters: int, sample_rate: int) -> tuple[PerFilter, PerFilter]:
-        """Return lower edges and bandwidths in Hz of neighbouring band-passes, float64.
-
-        Raises:
-            ValueError: Where filters do not lie side by side.
-        """
+    def edges(self, n_filters: int, sample_rate: int) -> Pair:
+        """Return lower edges and bandwidths in Hz of neighbouring band-passes, if they are."""
         raise ValueError(
             f"init={type(self).__name__}: filters do not lie side by side, as these must;"
             " expected Mel, Bark or Linear"
         )
 
-    def drawn(
-        self, widths: PerFilter, sample_rate: int, generator: torch.Generator
-    ) -> tuple[PerFilter, PerFilter]:
-        """Return random centres and widths; only where the start is `random`.
-
-        Args:
-            widths: Widths of a start that is not random, between which widths are drawn.
-            sample_rate: Hz.
-            generator: Of random numbers.
-        """
+    def drawn(self, widths: Tensor, sample_rate: int, generator: torch.Generator) -> Pair:
+        """Return random centres and widths, these between the widths of another start."""
         raise NotImplementedError(f"{type(self).__name__} is not random")
 
 
@@ -92,13 +70,13 @@ class Spaced(Init):
     def hz(self, scaled: Tensor) -> Tensor:
         """Return the frequencies of places on the scale."""
 
-    def centres_and_widths(self, n_filters: int, sample_rate: int) -> tuple[Tensor, Tensor]:
+    def centres_and_widths(self, n_filters: int, sample_rate: int) -> Pair:
         """Return centres and widths; neighbours of the outer filters are the ends of the band."""
         low, high = self.band(sample_rate)
         hz = self._points(low, high, n_filters + 2)
         return 2 * math.pi * hz[1:-1] / sample_rate, sample_rate / 2 / (hz[2:] - hz[:-2])
 
-    def edges(self, n_filters: int, sample_rate: int) -> tuple[Tensor, Tensor]:
+    def edges(self, n_filters: int, sample_rate: int) -> Pair:
         """Return lower edges and bandwidths as SincNet starts.
 
         They end 100 Hz below the upper end of the band, since a sinc filter adds 50 Hz to its lower
@@ -111,8 +89,7 @@ class Spaced(Init):
         return hz[:-1], hz[1:] - hz[:-1]
 
     def _points(self, low: float, high: float, count: int) -> Tensor:
-        ends = self.scale(torch.tensor([low, high], dtype=torch.float64))
-        first, last = ends.tolist()
+        first, last = self.scale(torch.tensor([low, high], dtype=torch.float64)).tolist()
         return self.hz(torch.linspace(first, last, count, dtype=torch.float64))
 
 
@@ -149,7 +126,7 @@ class Linear(Spaced):
 class Constant(Init):
     """Put all filters in the middle of the band, as wide as `Linear` ones."""
 
-    def centres_and_widths(self, n_filters: int, sample_rate: int) -> tuple[Tensor, Tensor]:
+    def centres_and_widths(self, n_filters: int, sample_rate: int) -> Pair:
         low, high = self.band(sample_rate)
         _, widths = Linear(low, high).centres_and_widths(n_filters, sample_rate)
         middle = torch.full((n_filters,), (low + high) / 2, dtype=torch.float64)
@@ -165,12 +142,10 @@ class Random(Mel):
 
     random = True
 
-    def edges(self, n_filters: int, sample_rate: int) -> tuple[Tensor, Tensor]:
+    def edges(self, n_filters: int, sample_rate: int) -> Pair:
         return Init.edges(self, n_filters, sample_rate)
 
-    def drawn(
-        self, widths: Tensor, sample_rate: int, generator: torch.Generator
-    ) -> tuple[Tensor, Tensor]:
+    def drawn(self, widths: Tensor, sample_rate: int, generator: torch.Generator) -> Pair:
         low, high = self.band(sample_rate)
         uniform = torch.rand(2, len(widths), generator=generator, dtype=torch.float64)
         centres = (low + (high - low) * uniform[0]).sort().values

@@ -1,20 +1,12 @@
 """Sinc filters: real band-passes, one lower edge and one bandwidth each."""
 
-from __future__ import annotations
-
 from math import pi
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from fewshot_audio.frontends.filterbank.filters import Filters
 from fewshot_audio.frontends.filterbank.init import Init, Mel
-
-if TYPE_CHECKING:
-    from jaxtyping import Bool, Float
-
-    PerFilter = Float[Tensor, " filters"]
 
 LEAST = 50  # Hz, added to every lower edge and to every bandwidth
 UNIT = 4096  # Hz of the parameters: in Hz, plain SGD's steps would be lost in rounding
@@ -38,23 +30,19 @@ class Sinc(Filters):
     is_complex = False
 
     def __init__(
-        self,
-        n_filters: int,
-        sample_rate: int,
-        window_ms: float = 25.0,
-        init: Init | None = None,
+        self, n_filters: int, sample_rate: int, window_ms: float = 25.0, init: Init | None = None
     ):
         super().__init__(n_filters, sample_rate, window_ms)
         self.taps += 1 - self.taps % 2
         low, band = (Mel(low=50) if init is None else init).edges(n_filters, sample_rate)
         self.low, self.band = nn.Parameter(low.float() / UNIT), nn.Parameter(band.float() / UNIT)
 
-    def edges(self) -> tuple[PerFilter, PerFilter]:
-        """Return lower and upper edges in Hz."""
+    def edges(self) -> tuple[Tensor, Tensor]:
+        """Return lower and upper edges in Hz (filters,)."""
         low = LEAST + UNIT * self.low.abs()
         return low, (low + LEAST + UNIT * self.band.abs()).clamp(max=self.sample_rate / 2)
 
-    def forward(self) -> Float[Tensor, "filters taps"]:
+    def forward(self) -> Tensor:
         low, high = (each[:, None] for each in self.edges())
         t = torch.arange(self.taps, device=low.device, dtype=low.dtype)
         seconds = (t - self.taps // 2) / self.sample_rate
@@ -63,18 +51,16 @@ class Sinc(Filters):
         largest = band_pass.amax(1, keepdim=True)  # 0 where both edges are at half the rate
         return band_pass / torch.where(largest == 0, 1.0, largest) * window
 
-    def in_hz(self) -> tuple[PerFilter, PerFilter]:
+    def in_hz(self) -> tuple[Tensor, Tensor]:
         low, high = self.edges()
         return (low + high) / 2, high - low
 
-    def at_bound(self) -> Bool[Tensor, " filters"]:
+    def at_bound(self) -> Tensor:
         """Return which filters end at half the sample rate."""
         return self.edges()[1] >= self.sample_rate / 2
 
 
-def _low_pass(
-    hz: Float[Tensor, "filters 1"], seconds: Float[Tensor, " taps"]
-) -> Float[Tensor, "filters taps"]:
+def _low_pass(hz: Tensor, seconds: Tensor) -> Tensor:
     """Return ideal low-passes, computed in the reference's order, whose rounding shows."""
     turns = 2 * pi * hz * seconds
     return 2 * hz * torch.where(turns == 0, 1.0, turns.sin() / torch.where(turns == 0, 1.0, turns))

@@ -7,14 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 
-from fewshot_audio.report.plots.style import (
-    STYLE,
-    Drawing,
-    head,
-    is_at_the_left,
-    panels,
-    settled,
-)
+from fewshot_audio.report.plots.style import STYLE, Drawing, head, is_at_the_left, panels, settled
 from fewshot_audio.types import NoRunsError
 
 NAME = "spectrograms"

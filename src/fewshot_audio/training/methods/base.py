@@ -14,64 +14,52 @@ from fewshot_audio.training.randomness import Generators
 
 
 class Batch(NamedTuple):
-    """The patches of an update, of one run or of several.
+    """The patches of an update, of one run or of several."""
 
-    Args:
-        clips: Numbers of the clips (batch,), or (runs, batch).
-        starts: First frames of the patches, of the same shape.
-        noise: Uniform random numbers (batch, size), or (runs, batch, size), of each dropout layer.
-    """
+    clips: Tensor  # numbers of the clips (batch,), or (runs, batch)
+    starts: Tensor  # first frames of the patches, of the same shape
+    noise: tuple[Tensor, ...]  # uniform (batch, size), or (runs, batch, size), of each dropout
 
-    clips: Tensor
-    starts: Tensor
-    noise: tuple[Tensor, ...]
+    def map(self, function: Callable[[Tensor], Tensor]) -> "Batch":
+        """Return what a function makes of each tensor."""
+        return Batch(function(self.clips), function(self.starts), tuple(map(function, self.noise)))
 
     def to(self, device: torch.device) -> "Batch":
         """Return the same on a device."""
-        noise = tuple(each.to(device) for each in self.noise)
-        return Batch(self.clips.to(device), self.starts.to(device), noise)
+        return self.map(lambda each: each.to(device))
 
     @classmethod
     def of_runs(cls, batches: Sequence["Batch"]) -> "Batch":
         """Return batches of one size as one (runs, batch, ...)."""
-        clips = torch.stack([batch.clips for batch in batches])
-        starts = torch.stack([batch.starts for batch in batches])
-        layers = zip(*(batch.noise for batch in batches), strict=True)
-        return cls(clips, starts, tuple(torch.stack(layer) for layer in layers))
+        clips, starts, noise = zip(*batches, strict=True)
+        layers = tuple(torch.stack(layer) for layer in zip(*noise, strict=True))
+        return cls(torch.stack(clips), torch.stack(starts), layers)
 
     def of(self, place: int) -> "Batch":
         """Return the batch of one of the runs."""
-        noise = tuple(each[place] for each in self.noise)
-        return Batch(self.clips[place], self.starts[place], noise)
+        return self.map(lambda each: each[place])
 
 
 class TrainingSet(NamedTuple):
-    """The clips that a run trains on.
+    """The clips that a run trains on."""
 
-    Args:
-        inputs: What the frontend prepared of them.
-        lengths: Frames of each clip (clips,).
-        labels: Labels (clips,), or for several labels per clip 0 and 1 (clips, n_classes).
-        n_frames: Frames of a patch.
-    """
-
-    inputs: tuple[Tensor, ...]
-    lengths: Tensor
-    labels: Tensor
-    n_frames: int = 128
+    inputs: tuple[Tensor, ...]  # what the frontend prepared of them
+    lengths: Tensor  # frames of each clip (clips,)
+    labels: Tensor  # (clips,), or for several labels per clip 0 and 1 (clips, n_classes)
+    n_frames: int = 128  # frames of a patch
 
     def patches(self, batch: Batch) -> Patches:
         """Return the patches of a batch on the same device."""
         return Patches(self.inputs, self.lengths, batch.clips, batch.starts, self.n_frames)
 
+    def of(self, batch: Batch) -> tuple[Patches, Tensor, tuple[Tensor, ...]]:
+        """Return what a loss takes of a batch on the same device: patches, labels and noise."""
+        return self.patches(batch), self.labels[batch.clips], batch.noise
+
     def to(self, device: torch.device) -> "TrainingSet":
         """Return the same on a device."""
-        return TrainingSet(
-            tuple(each.to(device) for each in self.inputs),
-            self.lengths.to(device),
-            self.labels.to(device),
-            self.n_frames,
-        )
+        inputs = tuple(each.to(device) for each in self.inputs)
+        return TrainingSet(inputs, self.lengths.to(device), self.labels.to(device), self.n_frames)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,9 +120,7 @@ class Method(ABC):
 
     @abstractmethod
     def stop_reason(self, network: Network, data: TrainingSet) -> str | None:
-        """Return why training ends after this epoch, None while it goes on.
-
-        Called once per epoch.
+        """Return why training ends after this epoch, None while it goes on. Called once per epoch.
 
         Args:
             network: The network in training mode, as it must be left.

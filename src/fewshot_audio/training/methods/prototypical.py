@@ -45,18 +45,16 @@ class Prototypical(Method):
     accuracies: list[float] = field(default_factory=list, init=False)  # of training clips, by epoch
 
     def adapt(self, network: Network) -> None:
-        """Add a frontend for the support where it has its own."""
         if self.own_frontend:
             network.support_frontend = deepcopy(network.frontend)
 
     @cached_property
     def windows(self) -> tuple[Tensor, Tensor]:
         """Clip (patches,) and first frame (patches,) of every patch of the training clips."""
-        starts = [
-            torch.tensor(patch_starts(frames, self.data.n_frames, self.train_hop))
-            for frames in self.data.lengths.tolist()
-        ]
-        clips = [torch.full_like(each, clip) for clip, each in enumerate(starts)]
+        clips, starts = [], []
+        for clip, frames in enumerate(self.data.lengths.tolist()):
+            starts.append(torch.tensor(patch_starts(frames, self.data.n_frames, self.train_hop)))
+            clips.append(torch.full_like(starts[-1], clip))
         return torch.cat(clips), torch.cat(starts)
 
     @cached_property
@@ -80,7 +78,6 @@ class Prototypical(Method):
 
     @property
     def supports(self) -> int:
-        """How many patches the support has."""
         return self.support_windows.numel()
 
     def batches(self, dropout_sizes: tuple[int, ...]) -> Iterator[Batch]:
@@ -92,10 +89,7 @@ class Prototypical(Method):
                 order = torch.randperm(len(windows), generator=self.generators.patches)
                 chosen.append(windows[order[: self.queries]])
             numbers = torch.cat(chosen)
-            noise = tuple(
-                torch.rand(len(numbers), size, generator=self.generators.dropout)
-                for size in dropout_sizes
-            )
+            noise = self.generators.noise(len(numbers), dropout_sizes)
             yield Batch(self.windows[0][numbers], self.windows[1][numbers], noise)
 
     def loss(
@@ -114,14 +108,12 @@ class Prototypical(Method):
         return cross_entropy(-distances(queries, centres), labels[count:])
 
     def stop_reason(self, network: Network, data: TrainingSet) -> str | None:
-        """Count the epochs without a new best accuracy on the training clips."""
         self.accuracies.append(self._training_accuracy(network, data))
         bests = len(set(accumulate(self.accuracies, max)))
         without = len(self.accuracies) - bests
         return f"{without} epochs without a new best" if without > self.patience else None
 
     def scorer(self, network: Network, data: TrainingSet) -> Callable[[Tensor], Tensor]:
-        """Return the log-probabilities of embeddings."""
         with torch.inference_mode():
             support = network(self._patches(data, self.support_windows.flatten()), support=True)
             centres = prototypes(support, len(self.support_windows))

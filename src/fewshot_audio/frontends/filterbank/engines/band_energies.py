@@ -4,10 +4,8 @@ The bins of a band, moved to begin with bin 0, are the spectrum of few samples: 
 at a lower rate. Squared, and summed under a window at that rate, they give the energies of frames.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -17,6 +15,7 @@ from fewshot_audio.frontends.filterbank.engines.blockwise import (
     at_once,
     doubled,
     parts,
+    slices,
     without_zeros,
 )
 from fewshot_audio.frontends.filterbank.engines.overlap_save import (
@@ -26,28 +25,20 @@ from fewshot_audio.frontends.filterbank.engines.overlap_save import (
     whole,
 )
 
-if TYPE_CHECKING:
-    from jaxtyping import Complex, Float, Int
-
-    Response = Complex[Tensor, "filters count"] | Float[Tensor, "filters count"]
-    Bands = Complex[Tensor, "filters blocks count"]
-
 TILE = 48  # blocks whose bands are filtered together; more than at the full rate: less to call
 
 
 class Group(NamedTuple):
     """Filters whose bands have equally many bins, `count`, so that they are filtered together."""
 
-    numbers: Int[Tensor, " filters"]
-    begins: Int[Tensor, " filters"]  # the first bins of their bands
-    responses: Response  # frequency responses in their bands
-    windows: Float[Tensor, "filters frames count"]  # of `count` samples to each frame
+    numbers: Tensor  # (filters,)
+    begins: Tensor  # the first bins of their bands (filters,)
+    responses: Tensor  # frequency responses in their bands (filters, count)
+    windows: Tensor  # of `count` samples to each frame (filters, frames, count)
 
 
-def energies_of_bands(
-    half: Complex[Tensor, "blocks half"], groups: list[Group]
-) -> Float[Tensor, "blocks frames filters"]:
-    """Return the energies of filters in blocks, group after group."""
+def energies_of_bands(half: Tensor, groups: list[Group]) -> Tensor:
+    """Return the energies (blocks, frames, filters) in blocks of filters, group after group."""
     tensors = []
     for group in groups:
         tensors += [group.responses, group.windows]
@@ -63,7 +54,7 @@ class _BandEnergies(torch.autograd.Function):
         ctx.begins = begins
         filters = sum(len(begin) for begin in begins)
         energies = half.real.new_empty(filters, tensors[1].shape[1], len(half))
-        for blocks in _tiles(half):
+        for blocks in slices(len(half), at_once(half, TILE)):
             spectrum, done = _extended(half[blocks]), 0
             for begin, response, window in _some(spectrum, begins, tensors):
                 products = _in_band(spectrum, begin, response).mul_(response)
@@ -79,67 +70,39 @@ class _BandEnergies(torch.autograd.Function):
         half, *tensors = ctx.saved_tensors
         gradient, half = without_zeros(gradient, half)
         gradients = [torch.zeros_like(tensor) for tensor in tensors]
-        for blocks in _tiles(half):
+        for blocks in slices(len(half), at_once(half, TILE)):
             spectrum, done = _extended(half[blocks]), 0
-            both = zip(
-                _some(spectrum, ctx.begins, tensors),
-                _some(spectrum, ctx.begins, gradients),
-                strict=True,
-            )
-            for (begin, response, window), (_, of_response, of_window) in both:
+            both = _some(spectrum, ctx.begins, tensors), _some(spectrum, ctx.begins, gradients)
+            for (begin, response, window), (_, of_response, of_window) in zip(*both, strict=True):
                 out = gradient[blocks, :, done : done + len(begin)].permute(2, 0, 1).contiguous()
                 done += len(begin)
-                _accumulate(spectrum, begin, response, window, out, of_response, of_window)
+                symmetric = not response.is_complex()
+                band = _in_band(spectrum, begin, response)
+                filtered = torch.fft.ifft(band * response, norm="forward")
+                of_doubled = torch.bmm(out.transpose(1, 2), parts(filtered).square())
+                of_window += of_doubled.unflatten(2, (-1, 2)).sum(3)
+                filtered *= torch.bmm(out, window)
+                products, against = torch.fft.fft(filtered), opposite(band, symmetric)
+                of_response += 2 * gradient_of_responses(products, against, symmetric)[:, None]
         return None, None, *gradients
-
-
-def _accumulate(
-    spectrum: Tensor,
-    begin: Tensor,
-    response: Tensor,
-    window: Tensor,
-    out: Float[Tensor, "filters blocks frames"],
-    of_response: Tensor,
-    of_window: Tensor,
-) -> None:
-    """Add to the gradients of some filters' responses and windows, given that of their energies."""
-    symmetric = not response.is_complex()
-    band = _in_band(spectrum, begin, response)
-    filtered = torch.fft.ifft(band * response, norm="forward")
-    of_doubled = torch.bmm(out.transpose(1, 2), parts(filtered).square())
-    of_window += of_doubled.unflatten(2, (-1, 2)).sum(3)
-    filtered *= torch.bmm(out, window)
-    against = opposite(band, symmetric)
-    of_response += 2 * gradient_of_responses(torch.fft.fft(filtered), against, symmetric)[:, None]
-
-
-def _tiles(half: Tensor) -> Iterator[slice]:
-    """Yield some blocks at a time."""
-    size = at_once(half, TILE)
-    for first in range(0, len(half), size):
-        yield slice(first, first + size)
 
 
 def _some(
     spectrum: Tensor, begins: list[Tensor], tensors: tuple[Tensor, ...] | list[Tensor]
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """Yield views of some filters of a group at a time.
-
-    First bins, responses (filters, 1, count) and windows (filters, frames, count).
-    """
+    """Yield first bins, responses and windows of some filters of a group at a time, as views."""
     for begin, response, window in zip(begins, tensors[::2], tensors[1::2], strict=True):
         size = max(1, at_once(spectrum, AT_ONCE) // (len(spectrum) * response.shape[1]))
-        for first in range(0, len(begin), size):
-            some = slice(first, first + size)
+        for some in slices(len(begin), size):
             yield begin[some], response[some, None], window[some]
 
 
-def _extended(half: Tensor) -> Complex[Tensor, "blocks bins"]:
+def _extended(half: Tensor) -> Tensor:
     """Return all bins of blocks, and the first half of them again, so that no band is broken."""
     spectrum = whole(half)
     return torch.cat([spectrum, spectrum[:, : spectrum.shape[1] // 2]], 1)
 
 
-def _in_band(spectrum: Tensor, begins: Tensor, response: Tensor) -> Bands:
-    """Return the bins of each filter's band."""
+def _in_band(spectrum: Tensor, begins: Tensor, response: Tensor) -> Tensor:
+    """Return the bins (filters, blocks, count) of each filter's band."""
     return spectrum.unfold(1, response.shape[2], 1).transpose(0, 1)[begins]

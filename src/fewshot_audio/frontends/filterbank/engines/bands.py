@@ -1,9 +1,7 @@
 """What engines share that filter at the rate that each filter's band needs."""
 
-from __future__ import annotations
-
 from abc import abstractmethod
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -14,15 +12,13 @@ from fewshot_audio.frontends.filterbank.engines.band_plan import BandPlan, plan_
 from fewshot_audio.frontends.filterbank.engines.base import Engine
 from fewshot_audio.frontends.filterbank.engines.blocks import Blocks
 from fewshot_audio.frontends.filterbank.engines.overlap_save import (
-    energies_of_blocks,
+    BlockEnergies,
+    Blocking,
     good_length,
     responses,
     spectra,
 )
 from fewshot_audio.frontends.filterbank.framing import Placement
-
-if TYPE_CHECKING:
-    from jaxtyping import Complex, Float, Int
 
 GROUP = 32  # filters at most whose responses are computed together
 
@@ -30,18 +26,14 @@ GROUP = 32  # filters at most whose responses are computed together
 class Prepared(NamedTuple):
     """What `Bands` prepares of clips."""
 
-    spectra: Complex[Tensor, "clips blocks half"]
-    valid: Int[Tensor, "clips blocks 2"]  # samples of each block within the clip, from and to
-    end_spectra: Complex[Tensor, "clips 2 half"]  # of the samples that ring beyond either end
-    end_outside: Int[Tensor, "clips 2 2"]  # samples of these blocks beyond the clip, from and to
-    last: Int[Tensor, " clips"]  # the frame with which the block of the second end begins
+    spectra: Tensor  # (clips, blocks, bins)
+    valid: Tensor  # samples of each block within the clip, from and to (clips, blocks, 2)
+    end_spectra: Tensor  # of the samples that ring beyond either end (clips, 2, bins)
+    end_outside: Tensor  # samples of these blocks beyond the clip, from and to (clips, 2, 2)
+    last: Tensor  # the frame with which the block of the second end begins (clips,)
 
 
-class Division(NamedTuple):
-    """Filters by the way they are computed; depends on filters and windows alone."""
-
-    wide: Int[Tensor, " filters"]  # numbers of filters that need the full rate
-    groups: list[Group]  # the others
+Division = tuple[Tensor, list[Group]]  # numbers of filters at the full rate, and the others
 
 
 class Remembered(NamedTuple):
@@ -82,32 +74,32 @@ class Bands(Engine):
     def __init__(self, placement: Placement, symmetric: bool = False):
         super().__init__(placement, symmetric)
         self.blocks = Blocks(placement, symmetric)
-        self.size = self.blocks.size
-        self.edge_frames = placement.over_an_edge
-        reach = (self.edge_frames - 1) * placement.hop + placement.taps
-        self.edge_size = good_length(reach + placement.taps // 2 + 1)  # nothing wraps round
+        self.blocking, frames = self.blocks.blocking, placement.over_an_edge
+        reach = (frames - 1) * placement.hop + placement.taps
+        samples = good_length(reach + placement.taps // 2 + 1)  # nothing wraps round
+        self.end_blocking = Blocking(samples, frames, placement.hop, symmetric)
         self.shares: Tensor | None = None  # that were chosen by calibration, for each filter
         self.remembered: Remembered | None = None
 
     @abstractmethod
-    def share_outside(self, filters: Tensor, windows: Tensor) -> Float[Tensor, " filters"]:
+    def share_outside(self, filters: Tensor, windows: Tensor) -> Tensor:
         """Return the share of each filter's power that may lie outside of its band."""
 
     def prepare(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, ...]:
         """Return the fields of `Prepared`."""
         half, valid = self.blocks.prepare(waveforms, lengths)
         placement, before = self.placement, (self.placement.taps - 1) // 2
+        size, frames, hop, _ = self.end_blocking
         zero = torch.zeros_like(lengths)
-        last = (placement.frames(lengths) - self.edge_frames).clamp(min=0)
-        starts = placement.first(lengths)[:, None] + torch.stack([zero, last * placement.hop], 1)
+        last = (placement.frames(lengths) - frames).clamp(min=0)
+        starts = placement.first(lengths)[:, None] + torch.stack([zero, last * hop], 1)
         at_start = torch.stack([zero, lengths.clamp(max=placement.taps // 2)], 1)
         at_end = torch.stack([(lengths - before).clamp(min=0), lengths], 1)
         ends = []
         for ringing, start in zip((at_start, at_end), starts.unbind(1), strict=True):
-            begin, turn = start - before, self.blocks.turn
-            ends.append(spectra(waveforms, ringing, begin, self.edge_size, 1, 1, turn))
-        outside_from = torch.stack([torch.full_like(lengths, -self.edge_size), lengths], 1)
-        outside_to = torch.stack([zero, lengths + self.edge_size], 1)
+            ends.append(spectra(waveforms, ringing, start - before, size, 1, 1, self.blocks.turn))
+        outside_from = torch.stack([torch.full_like(lengths, -size), lengths], 1)
+        outside_to = torch.stack([zero, lengths + size], 1)
         outside = torch.stack([outside_from - starts, outside_to - starts], 2)
         return Prepared(half, valid, torch.cat(ends, 1), outside, last)
 
@@ -118,17 +110,11 @@ class Bands(Engine):
         energies, narrow = self.without_ends(filters, windows, clips.spectra, clips.valid)
         if len(narrow) == 0:
             return energies
-        ringing = energies_of_blocks(
-            clips.end_spectra.flatten(0, 1),
-            clips.end_outside.flatten(0, 1),
-            filters[narrow],
-            windows[narrow],
-            self.placement.hop,
-            self.edge_frames,
-            self.symmetric,
-        )
+        ends, outside = clips.end_spectra.flatten(0, 1), clips.end_outside.flatten(0, 1)
+        some = filters[narrow], windows[narrow]
+        ringing = BlockEnergies.apply(ends, outside, *some, self.end_blocking)
         of_all = ringing.new_zeros(*ringing.shape[:2], len(filters)).index_copy(2, narrow, ringing)
-        frames = torch.arange(self.edge_frames, device=clips.last.device)
+        frames = torch.arange(self.end_blocking.frames, device=clips.last.device)
         frames = frames.expand(len(clips.last), -1)
         places = torch.cat([frames, clips.last[:, None] + frames], 1)
         places = places[:, :, None].expand(-1, -1, len(filters))
@@ -136,12 +122,8 @@ class Bands(Engine):
 
     def without_ends(
         self, filters: Tensor, windows: Tensor, half: Tensor, valid: Tensor
-    ) -> tuple[Float[Tensor, "clips frames filters"], Int[Tensor, " narrow"]]:
-        """Return energies before what rings beyond clips is subtracted, and what it concerns.
-
-        Returns:
-            The energies, and the numbers of the filters that have a narrow band.
-        """
+    ) -> tuple[Tensor, Tensor]:
+        """Return energies with what rings beyond clips, and the numbers of filters that do ring."""
         blocks = half.flatten(0, 1)
         wide, groups = self._divide(filters, windows)
         narrow = torch.cat([group.numbers for group in groups]) if groups else wide[:0]
@@ -149,16 +131,8 @@ class Bands(Engine):
         if groups:
             energies.append(energies_of_bands(blocks, groups))
         if len(wide):
-            of_wide = energies_of_blocks(
-                blocks,
-                valid.flatten(0, 1),
-                filters[wide],
-                windows[wide],
-                self.placement.hop,
-                self.size.frames,
-                self.symmetric,
-            )
-            energies.append(of_wide)
+            some = valid.flatten(0, 1), filters[wide], windows[wide]
+            energies.append(BlockEnergies.apply(blocks, *some, self.blocking))
         order = torch.cat([narrow, wide]).argsort()
         in_order = torch.cat(energies, 2)[:, :, order]
         return in_order.unflatten(0, half.shape[:2]).flatten(1, 2), narrow
@@ -166,21 +140,17 @@ class Bands(Engine):
     def plan(self, filters: Tensor, windows: Tensor) -> BandPlan:
         """Return the bands of filters."""
         shares = self.share_outside(filters, windows).to(filters.device)
-        samples = self.size.samples
-        return plan_bands(filters, windows, shares, self.window_share, samples, self.symmetric)
+        return plan_bands(filters, windows, shares, self.window_share, self.blocking)
 
     def _divide(self, filters: Tensor, windows: Tensor) -> Division:
-        """Return the division of filters; in inference mode that of the last call if it fits.
-
-        A test set comes in many parts.
-        """
+        """Return the division of filters; that of a test set's last part if it fits."""
         remembering = torch.is_inference_mode_enabled()
         last = self.remembered if remembering else None
         if last is not None and last.fits(filters, windows, self.shares):
             return last.division
         plan = self.plan(filters.detach(), windows.detach())
-        wide = (plan.samples > self.size.samples // 2).nonzero()[:, 0]
-        division = Division(wide, self._groups(filters, windows, plan))
+        wide = (plan.samples > self.blocking.samples // 2).nonzero()[:, 0]
+        division = wide, self._groups(filters, windows, plan)
         if remembering:
             self.remembered = Remembered(filters.clone(), windows.clone(), self.shares, division)
         return division
@@ -189,7 +159,7 @@ class Bands(Engine):
         """Return the filters with narrow bands, grouped by the samples that they need."""
         groups = []
         for count in sorted(set(plan.samples.tolist())):
-            if count > self.size.samples // 2:
+            if count > self.blocking.samples // 2:
                 break
             for numbers in (plan.samples == count).nonzero()[:, 0].split(GROUP):
                 begins = plan.centres[numbers] - count // 2
@@ -200,7 +170,7 @@ class Bands(Engine):
                     )
                 else:
                     response, window = self._group(*some)
-                groups.append(Group(numbers, begins % self.size.samples, response, window))
+                groups.append(Group(numbers, begins % self.blocking.samples, response, window))
         return groups
 
     def _group(
@@ -208,26 +178,26 @@ class Bands(Engine):
     ) -> tuple[Tensor, Tensor]:
         """Return responses (filters, count), 0 outside of bands, and decimated windows."""
         place = torch.arange(count, device=filters.device)
-        bins = (begins[:, None] + place) % self.size.samples
+        bins = (begins[:, None] + place) % self.blocking.samples
         inside = (2 * (place - count // 2).abs() < widths[:, None]).to(windows.dtype)
-        of_bins = responses(filters, self.size.samples, self.symmetric).gather(1, bins)
+        of_bins = responses(filters, self.blocking.samples, self.symmetric).gather(1, bins)
         return of_bins * inside, self._decimated(windows, count)
 
-    def _decimated(self, windows: Tensor, count: int) -> Float[Tensor, "filters frames count"]:
-        """Return windows at a lower rate, which sum `count` samples of a block into each frame.
+    def _decimated(self, windows: Tensor, count: int) -> Tensor:
+        """Return windows (filters, frames, count), which sum `count` samples into each frame.
 
         A window is delayed by a hop from frame to frame. Where that is a whole number of samples at
         the lower rate, all frames share one window; else its spectrum is turned.
         """
-        size, frames = self.size
+        size, frames, samples_per_frame, _ = self.blocking
         given = windows.double() if self.double_windows else windows
         spectrum = torch.fft.rfft(given, size)[:, : count // 2 + 1]
-        hop, rest = divmod(self.placement.hop * count, size)
+        hop, rest = divmod(samples_per_frame * count, size)
         if rest == 0:
             once = torch.fft.irfft(spectrum, count).to(windows.dtype)
             before = once[:, count - (frames - 1) * hop :]  # as it comes round
             return torch.cat([before, once], 1).unfold(1, count, hop).flip(1)
-        delays = torch.arange(frames, device=windows.device)[:, None] * self.placement.hop
+        delays = torch.arange(frames, device=windows.device)[:, None] * samples_per_frame
         bins = torch.arange(count // 2 + 1, device=windows.device)
         turns = (delays * bins % size).to(given.dtype) * (2 * torch.pi / size)  # of exact integers
         delayed = spectrum[:, None] * torch.polar(torch.ones_like(turns), -turns)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
+from fewshot_audio.frontends.base import Cropped
 from fewshot_audio.frontends.filterbank.framing import Placement
 
 if TYPE_CHECKING:
@@ -47,9 +48,7 @@ class Engine(ABC):
     ) -> tuple[Tensor, ...]:
         """Return what `energies` takes of clips: tensors whose first dimension is the clip.
 
-        Args:
-            waveforms: Clips, padded to the same length with anything.
-            lengths: Samples of each clip.
+        Waveforms are padded to the same length with anything; `lengths` are samples of each clip.
         """
 
     @abstractmethod
@@ -58,19 +57,8 @@ class Engine(ABC):
     ) -> Float[Tensor, "clips frames filters"]:
         """Return the energies; frames beyond the end of a clip may hold anything."""
 
-    def crop(
-        self, prepared: tuple[Tensor, ...], starts: Int[Tensor, " clips"], frames: int
-    ) -> tuple[tuple[Tensor, ...], Int[Tensor, " clips"]]:
-        """Return the part of `prepared` that suffices for some frames of each clip, or all of it.
-
-        Args:
-            prepared: What `prepare` returned.
-            starts: The first frame that is needed of each clip.
-            frames: How many frames are needed of each clip.
-
-        Returns:
-            The part, and the place of the first needed frame in its energies.
-        """
+    def crop(self, prepared: tuple[Tensor, ...], starts: Tensor, frames: int) -> Cropped:
+        """Return the part of `prepared` that some frames depend on, as `Frontend.crop` does."""
         return prepared, starts
 
     def exact(self) -> Engine:

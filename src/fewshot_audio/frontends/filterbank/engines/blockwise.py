@@ -1,15 +1,8 @@
 """Tools for blocks of samples: frames in them, weights of their parts, and reuse of memory."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
-
-if TYPE_CHECKING:
-    from jaxtyping import Float, Int
 
 Buffers = dict[tuple[torch.Size, ...], Tensor]
 Bounds = list[list[int]] | Tensor  # (blocks, 2): the first valid sample of a block, and the end
@@ -18,6 +11,11 @@ Bounds = list[list[int]] | Tensor  # (blocks, 2): the first valid sample of a bl
 def at_once(like: Tensor, on_cpu: int) -> int:
     """Return how much to do together: a GPU has no small cache to fill, but launches to save."""
     return 64 * on_cpu if like.is_cuda else on_cpu
+
+
+def slices(count: int, size: int) -> list[slice]:
+    """Return what cuts `count` rows into parts of `size`."""
+    return [slice(begin, begin + size) for begin in range(0, count, size)]
 
 
 def without_zeros(gradient: Tensor, *of_blocks: Tensor) -> tuple[Tensor, ...]:
@@ -45,7 +43,7 @@ def product(buffers: Buffers, one: Tensor, other: Tensor) -> Tensor:
     return buffers[shapes]
 
 
-def as_bounds(valid: Int[Tensor, "blocks 2"]) -> Bounds:
+def as_bounds(valid: Tensor) -> Bounds:
     """Return bounds for `within`: numbers, or a tensor on a GPU and while a graph is traced."""
     return valid if valid.is_cuda or torch.compiler.is_compiling() else valid.tolist()
 
@@ -82,20 +80,8 @@ def framed(samples: Tensor, taps: int, hop: int, frames: int) -> Tensor:
     return samples[..., : (frames - 1) * hop + taps].unfold(-1, taps, hop)
 
 
-def shifted(
-    windows: Float[Tensor, "filters taps"], size: int, hop: int, frames: int
-) -> Float[Tensor, "filters frames size"]:
-    """Return rows of zeros that hold the windows, in each frame a hop later."""
+def shifted(windows: Tensor, size: int, hop: int, frames: int) -> Tensor:
+    """Return rows of zeros (filters, frames, size) that hold windows, in each frame a hop later."""
     after = size - windows.shape[1]
     rows = [pad(windows, (frame * hop, after - frame * hop)) for frame in range(frames)]
     return torch.stack(rows, 1)
-
-
-def unshifted(
-    rows: Float[Tensor, "filters frames size"], taps: int, hop: int
-) -> Float[Tensor, "filters taps"]:
-    """Return sums over frames of what lies where `shifted` puts the windows: its transpose."""
-    total = torch.zeros_like(rows[:, 0, :taps])
-    for frame, row in enumerate(rows.unbind(1)):
-        total = total + row[:, frame * hop : frame * hop + taps]
-    return total

@@ -1,7 +1,5 @@
 """The plain engine: one convolution per filter and sample."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 from torch.nn.functional import conv1d, pad

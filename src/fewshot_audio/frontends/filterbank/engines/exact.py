@@ -1,7 +1,5 @@
 """The engine whose bands are so wide that its errors are like those of rounding."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

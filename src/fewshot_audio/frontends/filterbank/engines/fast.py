@@ -1,9 +1,6 @@
 """The engine whose bands are as narrow as a tolerance lets them be."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -11,11 +8,6 @@ from torch import Tensor
 from fewshot_audio.frontends.filterbank.engines.bands import Bands
 from fewshot_audio.frontends.filterbank.engines.exact import Exact
 from fewshot_audio.frontends.filterbank.framing import Placement
-
-if TYPE_CHECKING:
-    from jaxtyping import Float, Int
-
-    Errors = Float[Tensor, "clips frames filters"]
 
 SHARES = 10.0 ** -torch.arange(3, 9, 0.25)  # of a filter's power that may lie outside of its band
 LADDER = torch.cat([SHARES, torch.zeros(1)])  # the last one is the whole band, without an error
@@ -56,7 +48,8 @@ class Fast(Bands):
 
     def calibrate(self, filters: Tensor, windows: Tensor, floor: float, *prepared: Tensor) -> None:
         """Choose the band of each filter."""
-        clips = spaced(len(prepared[0]), CALIBRATED_ON)
+        count = len(prepared[0])
+        clips = torch.linspace(0, count - 1, min(CALIBRATED_ON, count)).round().long()
         spectra = prepared[0][clips.to(prepared[0].device)]
         errors_of = self._measure(filters, windows, floor, spectra)
         search = BandSearch(len(filters), self.tolerance, self.rungs)
@@ -73,15 +66,14 @@ class Fast(Bands):
             numbers = search.undecided()
         self.rungs, self.shares = search.high, LADDER[search.high]
         error, largest = search.errors.amax(1).tolist()
+        whole = self.blocking.samples // 2
         self.measured = {
             "clips": len(clips),
             "first error": self.measured.get("first error", error),
             "error": error,
             "largest error": largest,
             "worst error": max(error, worst),
-            "whole bands": int(
-                (self.plan(filters, windows).samples > self.size.samples // 2).sum()
-            ),
+            "whole bands": int((self.plan(filters, windows).samples > whole).sum()),
         }
 
     def check(self, filters: Tensor, windows: Tensor, floor: float, *prepared: Tensor) -> None:
@@ -103,12 +95,12 @@ class Fast(Bands):
 
     def _measure(
         self, filters: Tensor, windows: Tensor, floor: float, spectra: Tensor
-    ) -> Callable[[Int[Tensor, " some"]], Errors]:
-        """Return a function from the numbers of filters to their errors, as shares.
+    ) -> Callable[[Tensor], Tensor]:
+        """Return a function from numbers of filters to their errors (clips, frames, some).
 
         It takes the shares that are set for these filters when it is called.
         """
-        everywhere = torch.tensor([0, self.size.samples], device=spectra.device)
+        everywhere = torch.tensor([0, self.blocking.samples], device=spectra.device)
         everywhere = everywhere.expand(*spectra.shape[:2], 2)
         true, _ = self.reference.without_ends(filters, windows, spectra, everywhere)
         scale = true.mean(1, keepdim=True).clamp(min=floor)  # of each clip, as PCEN takes it
@@ -132,7 +124,7 @@ class BandSearch:
         chosen: The rungs that were chosen before, None for the first time.
     """
 
-    def __init__(self, n_filters: int, tolerance: float, chosen: Int[Tensor, " filters"] | None):
+    def __init__(self, n_filters: int, tolerance: float, chosen: Tensor | None):
         self.tolerance = tolerance
         self.low = torch.zeros(n_filters, dtype=torch.long)
         self.high = torch.full_like(self.low, len(SHARES))
@@ -140,14 +132,12 @@ class BandSearch:
         self.neighbour_next = chosen is not None
         self.trial = (self.low + self.high) // 2 if chosen is None else chosen
 
-    def undecided(self) -> Int[Tensor, " undecided"]:
+    def undecided(self) -> Tensor:
         """Return the numbers of the filters whose rung is still open."""
         return (self.low < self.high).nonzero()[:, 0]
 
-    def record(
-        self, numbers: Int[Tensor, " undecided"], errors: Float[Tensor, "2 undecided"]
-    ) -> None:
-        """Take the errors of filters on the rungs of `trial`, and set the next ones."""
+    def record(self, numbers: Tensor, errors: Tensor) -> None:
+        """Take the errors (2, undecided) of filters on the rungs of `trial`; set the next ones."""
         within, trial = errors[0] <= self.tolerance, self.trial[numbers]
         self.high[numbers] = torch.where(within, trial, self.high[numbers])
         self.low[numbers] = torch.where(within, self.low[numbers], trial + 1)
@@ -159,10 +149,5 @@ class BandSearch:
         self.neighbour_next = False
 
 
-def spaced(count: int, most: int) -> Int[Tensor, " some"]:
-    """Return at most so many of `count` numbers, evenly spaced."""
-    return torch.linspace(0, count - 1, min(most, count)).round().long()
-
-
-def _root_mean_square(errors: Errors) -> Float[Tensor, " filters"]:
+def _root_mean_square(errors: Tensor) -> Tensor:
     return errors.square().mean((0, 1)).sqrt()

@@ -5,10 +5,8 @@ multiplies all its bins by a filter's frequency response; an inverse FFT gives t
 The last samples of a block are wrong, because filtering wraps round; frames do not touch them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -25,15 +23,10 @@ from fewshot_audio.frontends.filterbank.engines.blockwise import (
     parts,
     product,
     shifted,
+    slices,
     within,
     without_zeros,
 )
-
-if TYPE_CHECKING:
-    from jaxtyping import Complex, Float, Int
-
-    HalfSpectra = Complex[Tensor, "blocks half"]  # bins 0 ... size // 2
-    WholeSpectra = Complex[Tensor, "blocks size"]
 
 CLIPS = 8  # prepared together
 TILE = 24  # blocks filtered together at the full rate
@@ -41,6 +34,15 @@ AT_ONCE = 2**17  # samples of a tile's blocks and some filters: what stays in a 
 LEAST = 2  # filters at once, however large that is
 RESPONSES = 8  # frequency responses computed together
 FACTOR = 64  # of a length that libraries transform fast
+
+
+class Blocking(NamedTuple):
+    """How waveforms are cut into blocks."""
+
+    samples: int  # of a block, an even number
+    frames: int  # whose windows lie in a block, clear of what filtering wraps round
+    hop: int  # samples between frames
+    symmetric: bool  # whether filters are, so that responses are real and blocks turned
 
 
 def good_length(least: int) -> int:
@@ -55,18 +57,12 @@ def good_length(least: int) -> int:
 
 
 def spectra(
-    waveforms: Float[Tensor, "clips samples"],
-    bounds: Int[Tensor, "clips 2"],
-    first: Int[Tensor, " clips"],
-    size: int,
-    step: int,
-    count: int,
-    turn: int,
-) -> Complex[Tensor, "clips count half"]:
-    """Return the spectra of overlapping blocks of clips.
+    waveforms: Tensor, bounds: Tensor, first: Tensor, size: int, step: int, count: int, turn: int
+) -> Tensor:
+    """Return the half spectra (clips, count, bins) of overlapping blocks of clips.
 
     Args:
-        waveforms: Clips, padded with anything.
+        waveforms: Clips (clips, samples), padded with anything.
         bounds: Of each clip the first sample that counts, and the end; others are taken as zeros.
         first: The sample with which the first block of each clip begins.
         size: Samples of a block.
@@ -77,8 +73,7 @@ def spectra(
     dtype = torch.complex128 if waveforms.dtype == torch.float64 else torch.complex64
     result = torch.empty(len(waveforms), count, size // 2 + 1, dtype=dtype, device=waveforms.device)
     offsets = torch.arange((count - 1) * step + size, device=waveforms.device)
-    for begin in range(0, len(waveforms), CLIPS):
-        clips = slice(begin, begin + CLIPS)
+    for clips in slices(len(waveforms), CLIPS):
         places = first[clips, None] + offsets
         inside = (places >= bounds[clips, :1]) & (places < bounds[clips, 1:])
         samples = waveforms[clips].gather(1, places.clamp(0, waveforms.shape[1] - 1)) * inside
@@ -87,15 +82,13 @@ def spectra(
     return result
 
 
-def whole(half: HalfSpectra) -> WholeSpectra:
-    """Return all bins of real blocks of even size."""
+def whole(half: Tensor) -> Tensor:
+    """Return all bins (blocks, size) of real blocks of even size."""
     return torch.cat([half, half[:, 1:-1].flip(1).conj()], 1)
 
 
-def responses(
-    filters: Tensor, size: int, symmetric: bool
-) -> Complex[Tensor, "*filters size"] | Float[Tensor, "*filters size"]:
-    """Return frequency responses: what spectra of blocks are multiplied by to filter them.
+def responses(filters: Tensor, size: int, symmetric: bool) -> Tensor:
+    """Return frequency responses (*, size): what spectra are multiplied by to filter blocks.
 
     They are divided by `size`, for inverse FFTs that do not scale. Those of symmetric filters are
     real, as if the middle tap were the first (so blocks must be turned by taps // 2 samples); the
@@ -106,8 +99,8 @@ def responses(
     return torch.fft.fft(filters, size, norm="forward").conj().resolve_conj()
 
 
-def _gradient_of_filters(of_responses: Tensor, taps: int) -> Complex[Tensor, "filters taps"]:
-    """Return the gradient of filters, given that of their frequency responses."""
+def _gradient_of_filters(of_responses: Tensor, taps: int) -> Tensor:
+    """Return the gradient of filters (filters, taps), given that of their frequency responses."""
     if of_responses.is_complex():
         return torch.fft.fft(of_responses)[:, :taps].conj()
     of_second_half = 2 * torch.fft.rfft(of_responses)[:, : taps - taps // 2].conj()
@@ -115,15 +108,11 @@ def _gradient_of_filters(of_responses: Tensor, taps: int) -> Complex[Tensor, "fi
     return pad(of_second_half, (taps // 2, 0))
 
 
-def gradient_of_responses(
-    of_products: Complex[Tensor, "filters blocks bins"], opposite: Tensor, symmetric: bool
-) -> Tensor:
-    """Return the gradient of responses (filters, bins), given that of responses times spectra.
+def gradient_of_responses(of_products: Tensor, opposite: Tensor, symmetric: bool) -> Tensor:
+    """Return the gradient of responses (filters, bins), real where filters are symmetric.
 
-    Args:
-        of_products: Is overwritten.
-        opposite: The spectra by `opposite`.
-        symmetric: Whether responses are real.
+    Takes the gradient of responses times spectra (filters, blocks, bins), which it overwrites, and
+    the spectra by `opposite`.
     """
     if symmetric:
         products = parts(of_products).mul_(parts(opposite))
@@ -141,48 +130,22 @@ def power(spectrum: Tensor) -> Tensor:
     return spectrum.real.square() + spectrum.imag.square()
 
 
-def energies_of_blocks(
-    half: HalfSpectra,
-    valid: Int[Tensor, "blocks 2"],
-    filters: Tensor,
-    windows: Float[Tensor, "filters taps"],
-    hop: int,
-    frames: int,
-    symmetric: bool,
-) -> Float[Tensor, "blocks frames filters"]:
-    """Return the energies of filters in the frames of blocks, exact but for rounding.
+class BlockEnergies(torch.autograd.Function):
+    """The energies (blocks, frames, filters) of filters in blocks, exact but for rounding.
 
-    Frame t sums |filtered|^2 under the window that begins t * hop samples into the block. Nothing
-    but the arguments is kept for the backward pass.
-
-    Args:
-        half: The spectra of the blocks.
-        valid: Of each block the first sample that counts, and the end.
-        filters: Impulse responses (filters, taps).
-        windows: A pooling window for each filter.
-        hop: Samples between frames.
-        frames: Frames of a block.
-        symmetric: As for `responses`.
+    Frame t sums |filtered|^2 under the window that begins t * hop samples into the block. Some
+    blocks and some filters are filtered at a time, and anew in the backward pass, for which nothing
+    but the arguments is kept: the blocks' half spectra, of each block the first sample that counts
+    and the end (blocks, 2), impulse responses and pooling windows (filters, taps).
     """
-    return _BlockEnergies.apply(half, valid, filters, windows, hop, frames, symmetric)
-
-
-class _BlockEnergies(torch.autograd.Function):
-    """Computes some blocks and some filters at a time, and anew in the backward pass."""
 
     @staticmethod
     def forward(
-        ctx: Any,
-        half: Tensor,
-        valid: Tensor,
-        filters: Tensor,
-        windows: Tensor,
-        hop: int,
-        frames: int,
-        symmetric: bool,
+        ctx: Any, half: Tensor, valid: Tensor, filters: Tensor, windows: Tensor, blocking: Blocking
     ) -> Tensor:
         ctx.save_for_backward(half, valid, filters, windows)
-        ctx.hop, ctx.frames, ctx.symmetric = hop, frames, symmetric
+        ctx.blocking = blocking
+        _, frames, hop, symmetric = blocking
         weights = doubled(windows)[:, None]
         energies = half.real.new_empty(len(filters), len(half), frames)
         for blocks, spectrum, bounds in _tiles(half, valid):
@@ -201,36 +164,33 @@ class _BlockEnergies(torch.autograd.Function):
         half, valid, filters, windows = ctx.saved_tensors
         gradient, half, valid = without_zeros(gradient, half, valid)
         of_filters, of_windows = torch.zeros_like(filters), torch.zeros_like(windows)
+        size, frames, hop, symmetric = ctx.blocking
         taps = windows.shape[1]
         for blocks, spectrum, bounds in _tiles(half, valid):
-            size, against = spectrum.shape[1], opposite(spectrum, ctx.symmetric)
+            against = opposite(spectrum, symmetric)
             buffers: Buffers = {}
-            for numbers, response in _some_responses(spectrum, filters, ctx.symmetric):
+            for numbers, response in _some_responses(spectrum, filters, symmetric):
                 out = gradient[blocks, :, numbers].permute(2, 0, 1)  # (filters, blocks, frames)
                 filtered = _filtered(buffers, spectrum, response, bounds)
-                under = framed(parts(filtered), 2 * taps, 2 * ctx.hop, ctx.frames)
+                under = framed(parts(filtered), 2 * taps, 2 * hop, frames)
                 squares = product(buffers, under, under).flatten(1, 2)
                 of_weights = out.flatten(1)[:, None] @ squares  # (filters, 1, 2 * taps)
                 of_windows[numbers] += of_weights[:, 0].unflatten(1, (-1, 2)).sum(2)
-                filtered *= out @ shifted(windows[numbers], size, ctx.hop, ctx.frames)
-                of_products = torch.fft.fft(filtered)
-                of_response = gradient_of_responses(of_products, against, ctx.symmetric)
-                of_filters[numbers] += _gradient_of_filters(
-                    of_response * (2 / size), filters.shape[1]
-                )
-        return None, None, of_filters, of_windows, None, None, None
+                filtered *= out @ shifted(windows[numbers], size, hop, frames)
+                of_response = gradient_of_responses(torch.fft.fft(filtered), against, symmetric)
+                of_filters[numbers] += _gradient_of_filters(of_response * (2 / size), taps)
+        return None, None, of_filters, of_windows, None
 
 
 def _tiles(half: Tensor, valid: Tensor) -> Iterator[tuple[slice, Tensor, Bounds]]:
     """Yield some blocks at a time: their numbers, all bins of their spectra, their bounds."""
-    size, bounds = at_once(half, TILE), as_bounds(valid)
-    for first in range(0, len(half), size):
-        blocks = slice(first, first + size)
+    bounds = as_bounds(valid)
+    for blocks in slices(len(half), at_once(half, TILE)):
         yield blocks, whole(half[blocks]), bounds[blocks]
 
 
 def _some_responses(
-    spectrum: WholeSpectra, filters: Tensor, symmetric: bool
+    spectrum: Tensor, filters: Tensor, symmetric: bool
 ) -> Iterator[tuple[slice, Tensor]]:
     """Yield some filters at a time: their numbers and their responses (filters, 1, size)."""
     size, done = spectrum.shape[1], 0
@@ -241,8 +201,6 @@ def _some_responses(
             done += len(response)
 
 
-def _filtered(
-    buffers: Buffers, spectrum: WholeSpectra, response: Tensor, bounds: Bounds
-) -> Complex[Tensor, "filters blocks size"]:
-    """Return filtered blocks, zeros where samples do not count."""
+def _filtered(buffers: Buffers, spectrum: Tensor, response: Tensor, bounds: Bounds) -> Tensor:
+    """Return filtered blocks (filters, blocks, size), zeros where samples do not count."""
     return within(torch.fft.ifft(product(buffers, spectrum, response), norm="forward"), bounds)

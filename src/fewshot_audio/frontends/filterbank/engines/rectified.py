@@ -4,8 +4,6 @@ A rectified signal has no band, so nothing can be decimated. Source: the SincNet
 al., arXiv 2101.08596.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,84 +12,60 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import leaky_relu
 
-from fewshot_audio.frontends.filterbank.engines.base import Engine
-from fewshot_audio.frontends.filterbank.engines.blocks import Blocks
+from fewshot_audio.frontends.filterbank.engines.blocks import BlockEngine
 from fewshot_audio.frontends.filterbank.engines.blockwise import (
     Bounds,
     as_bounds,
     at_once,
     framed,
     shifted,
-    unshifted,
+    slices,
     within,
     without_zeros,
 )
-from fewshot_audio.frontends.filterbank.framing import Placement
+from fewshot_audio.frontends.filterbank.engines.overlap_save import Blocking
 
 SLOPE = 0.2  # of the rectifier below zero
 TILE, FILTERS = 8, 8  # blocks and filters computed together: what stays in a processor's cache
 leaky_relu_backward = torch.ops.aten.leaky_relu_backward
 
 
-class Rectified(Engine):
+class Rectified(BlockEngine):
     """Filter by the FFT, rectify, and sum under the window of each frame."""
 
     takes_complex = False
 
-    def __init__(self, placement: Placement, symmetric: bool = False):
-        super().__init__(placement, symmetric)
-        self.blocks = Blocks(placement)
-
-    def prepare(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, ...]:
-        return self.blocks.prepare(waveforms, lengths)
-
-    def crop(
-        self, prepared: tuple[Tensor, ...], starts: Tensor, frames: int
-    ) -> tuple[tuple[Tensor, ...], Tensor]:
-        return self.blocks.crop(prepared, starts, frames)
-
-    def energies(self, filters: Tensor, windows: Tensor, *prepared: Tensor) -> Tensor:
-        half, valid = prepared
-        energies = self.of_blocks(half.flatten(0, 1), valid.flatten(0, 1), filters, windows)
-        return energies.unflatten(0, half.shape[:2]).flatten(1, 2)
-
     def of_blocks(self, half: Tensor, valid: Tensor, filters: Tensor, windows: Tensor) -> Tensor:
-        """Return the energies (blocks, frames, filters) of blocks."""
-        frames = self.blocks.size.frames
-        return _Sums.apply(half, valid, filters, windows, self.placement.hop, frames)
+        return _Sums.apply(half, valid, filters, windows, self.blocking)
 
 
-class RectifiedMaximum(Rectified):
+class RectifiedMaximum(BlockEngine):
     """Filter by the FFT, rectify, and take the largest sample of each frame.
 
     Not for torch.compile or torch.export.
     """
 
+    takes_complex = False
     takes_maximum = True
 
     def of_blocks(self, half: Tensor, valid: Tensor, filters: Tensor, windows: Tensor) -> Tensor:
         if torch.compiler.is_compiling():
             raise NotImplementedError("the largest sample's gradient is lost in a traced graph")
-        frames = self.blocks.size.frames
-        largest = _Largest.apply(half, valid, filters, self.placement.hop, frames)
+        largest = _Largest.apply(half, valid, filters, self.blocking)
         return leaky_relu(largest, SLOPE)  # which keeps the order of samples
 
 
 def _responses(filters: Tensor, half: Tensor) -> Iterator[tuple[slice, Tensor]]:
     """Yield some filters at a time: their numbers and their responses (filters, 1, bins)."""
     size = 2 * (half.shape[1] - 1)
-    for numbers in _slices(len(filters), at_once(half, FILTERS)):
+    for numbers in slices(len(filters), at_once(half, FILTERS)):
         yield numbers, torch.fft.rfft(filters[numbers], size).conj()[:, None]
 
 
 def _tiles(half: Tensor, bounds: Bounds) -> Iterator[tuple[slice, Tensor, Bounds]]:
     """Yield some blocks at a time: their numbers, spectra and bounds."""
-    for blocks in _slices(len(half), at_once(half, TILE)):
+    for blocks in slices(len(half), at_once(half, TILE)):
         yield blocks, half[blocks], bounds[blocks]
-
-
-def _slices(count: int, size: int) -> list[slice]:
-    return [slice(begin, begin + size) for begin in range(0, count, size)]
 
 
 class _Largest(torch.autograd.Function):
@@ -103,8 +77,9 @@ class _Largest(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, half: Tensor, valid: Tensor, filters: Tensor, hop: int, frames: int
+        ctx: Any, half: Tensor, valid: Tensor, filters: Tensor, blocking: Blocking
     ) -> Tensor:
+        _, frames, hop, _ = blocking
         taps = filters.shape[1]
         places = torch.empty(len(half), frames, len(filters), dtype=torch.int32, device=half.device)
         largest = half.real.new_empty(places.shape)
@@ -131,7 +106,7 @@ class _Largest(torch.autograd.Function):
             stretches = torch.fft.irfft(spectrum).unfold(0, ctx.taps, 1)
             of_largest = stretches[place.T]  # (filters, frames, taps)
             of_filters += of_largest.mul_(out.T[:, :, None]).sum(1)
-        return None, None, of_filters, None, None
+        return None, None, of_filters, None
 
 
 class _Sums(torch.autograd.Function):
@@ -142,16 +117,11 @@ class _Sums(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any,
-        half: Tensor,
-        valid: Tensor,
-        filters: Tensor,
-        windows: Tensor,
-        hop: int,
-        frames: int,
+        ctx: Any, half: Tensor, valid: Tensor, filters: Tensor, windows: Tensor, blocking: Blocking
     ) -> Tensor:
         ctx.save_for_backward(half, valid, filters, windows)
-        ctx.hop, ctx.frames = hop, frames
+        ctx.blocking = blocking
+        _, frames, hop, _ = blocking
         sums = half.real.new_empty(len(half), frames, len(filters))
         all_bounds = as_bounds(valid)
         for numbers, response in _responses(filters, half):
@@ -168,9 +138,9 @@ class _Sums(torch.autograd.Function):
         half, valid, filters, windows = ctx.saved_tensors
         gradient, half, valid = without_zeros(gradient, half, valid)
         of_filters, of_windows = torch.zeros_like(filters), torch.zeros_like(windows)
-        size, all_bounds = 2 * (half.shape[1] - 1), as_bounds(valid)
+        (size, frames, hop, _), all_bounds = ctx.blocking, as_bounds(valid)
         for numbers, response in _responses(filters, half):
-            rows = shifted(windows[numbers], size, ctx.hop, ctx.frames)
+            rows = shifted(windows[numbers], size, hop, frames)
             of_response, of_rows = torch.zeros_like(response[:, 0]), torch.zeros_like(rows)
             for blocks, spectrum, bounds in _tiles(half, all_bounds):
                 out = gradient[blocks, :, numbers].permute(2, 0, 1)  # (filters, blocks, frames)
@@ -181,5 +151,6 @@ class _Sums(torch.autograd.Function):
                 rectified = within(leaky_relu(filtered, SLOPE, inplace=True), bounds)
                 of_rows += out.transpose(1, 2) @ rectified
             of_filters[numbers] = torch.fft.irfft(of_response)[:, : filters.shape[1]]
-            of_windows[numbers] = unshifted(of_rows, windows.shape[1], ctx.hop)
-        return None, None, of_filters, of_windows, None, None
+            for frame, row in enumerate(of_rows.unbind(1)):  # where `shifted` puts the windows
+                of_windows[numbers] += row[:, frame * hop :][:, : windows.shape[1]]
+        return None, None, of_filters, of_windows, None

@@ -5,7 +5,6 @@ python scripts/report.py +report=difference                 one table alone
 python scripts/report.py report.compare=optimizer.lr        rows are the values of a setting
 """
 
-import gc
 import os
 import shlex
 import sys
@@ -29,7 +28,6 @@ COMMAND = shlex.join(["python", "scripts/report.py", *sys.argv[1:]])
 
 def main(cfg: DictConfig) -> bool:
     """Report every results folder at or just below results=; whether all tables could be made."""
-    gc.freeze()  # statsmodels collects garbage in each call
     settings, components = config.reporting(cfg), config.reports(cfg)
     alone = TARGET in cfg.report
     complete, reports = True, []

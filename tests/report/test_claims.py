@@ -13,12 +13,10 @@ from fewshot_audio.report.claims import (
     HOLDS,
     OPEN,
     claims,
-    denied,
-    every,
     near_zero,
     negative,
+    not_negative,
     positive,
-    some,
 )
 
 NS = [5, 10, 50]
@@ -101,17 +99,11 @@ def test_a_gap_that_cannot_change_the_verdict_does_not():
     ],
 )
 def test_a_sign_is_so_not_so_or_open(low, high, signs):
-    assert tuple(sign(low, high, 0.01) for sign in (positive, negative, near_zero)) == signs
-    assert denied(signs[0]) == (None if signs[0] is None else not signs[0])
-
-
-def test_all_and_some_are_kleenes():
-    three = (True, False, None)
-    for one in three:
-        for other in three:
-            known = pd.Series([0.5 if each is None else float(each) for each in (one, other)])
-            assert every([one, other]) == {0: False, 0.5: None, 1: True}[known.min()]
-            assert some([one, other]) == {0: False, 0.5: None, 1: True}[known.max()]
+    cells = pd.DataFrame({"low": [low], "high": [high]})
+    truths = [sign(cells, 0.01)[0] for sign in (positive, negative, near_zero)]
+    assert [None if pd.isna(truth) else truth for truth in truths] == list(signs)
+    opposite = not_negative(cells, 0.01)[0]
+    assert pd.isna(opposite) if signs[1] is None else opposite == (not signs[1])
 
 
 def test_what_is_over_splits_of_one_fold_uses_its_runs():

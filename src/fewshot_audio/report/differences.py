@@ -40,7 +40,7 @@ def pair(selection: Selection, first: str, second: str, partial: bool) -> pd.Dat
     splits = [both[f"few_shot_split_{side}"].fillna("") for side in ("first", "second")]
     unlike = both[splits[0] != splits[1]]
     if len(unlike):
-        shown = listed(unlike.assign(frontend=first), selection.compared)
+        shown = listed(unlike.assign(frontend=first), selection.settings.compare)
         raise StoreError(f"{minus(first, second)}: partners saw different clips:\n{shown}")
     difference = both["value_first"] - both["value_second"]
     return both.assign(first=first, second=second, value=difference)[PAIRED]
@@ -65,7 +65,7 @@ def pair_all(selection: Selection, table: str, pairs: Pairs, partial: bool) -> p
     paired = [pair(selection, *each, partial) for each in present]
     if not any(len(each) for each in paired):
         absent = {name for each in pairs for name in each} - set(frontends)
-        what = joined(sorted(absent)) if absent else f"two {selection.compared}s to compare"
+        what = joined(sorted(absent)) if absent else f"two {selection.settings.compare}s to compare"
         raise NoRunsError(
             f"table {table}: there are no finished runs of {what}; scripts/run.py makes them"
         )

@@ -12,7 +12,6 @@ import pandas as pd
 from fewshot_audio.records import FINISHED, Record
 from fewshot_audio.report import differences
 from fewshot_audio.report.classes import answers
-from fewshot_audio.report.export import unbroken
 from fewshot_audio.report.page import Picture
 from fewshot_audio.report.plots.accuracy import accuracy_by_n
 from fewshot_audio.report.plots.completeness import completeness
@@ -38,15 +37,15 @@ SCALARS = ("alpha", "beta", "beta/alpha")
 HERTZ = ("centre", "bandwidth")  # of filters, named without their unit in records
 
 
-def pictures(drawings: Sequence[Drawing]) -> tuple[dict[str, bytes], list[Picture]]:
+def pictures(drawings: Sequence[Drawing]) -> tuple[dict[str, str | bytes], list[Picture]]:
     """Return figures' files by their names in the results folder, and the page's pictures."""
-    files: dict[str, bytes] = {}
+    files: dict[str, str | bytes] = {}
     shown = []
     for drawing in drawings:
         saved = save(drawing)
         files |= {f"figures/{name}": content for name, content in saved.items()}
-        caption, png = unbroken(drawing.caption), saved[f"{drawing.name}.png"]
-        shown.append(Picture(drawing.name, drawing.title, caption, drawing.alt, png))
+        name, png = drawing.name, saved[f"{drawing.name}.png"]
+        shown.append(Picture(name, drawing.title, drawing.caption, drawing.alt, png))
     return files, shown
 
 

@@ -34,30 +34,35 @@ def summary(
         (runs), folds, unit (what the interval is over), se, df, low, high.
     """
     parts = values.groupby([*by, *strata])["value"].agg(["mean", "var", "count"]).reset_index()
-    cells, folds = parts.groupby(by), parts.groupby([*by, "fold"])
-    weight = 1 / (folds["mean"].transform("size") * cells["fold"].transform("nunique"))
-    own = weight**2 * (parts["var"].fillna(np.inf) / parts["count"])  # a mean's, by its splits
-    parts = parts.assign(own=own, own_squared=own**2 / (parts["count"] - 1))
-    sums = parts.groupby(by)[["own", "own_squared", "count"]].sum()
-    between = folds["mean"].mean().groupby(by).agg(["mean", "std", "size"])
-    over_folds = (between["size"] > 1) & (how.unit == "fold")
-    with np.errstate(invalid="ignore", divide="ignore"):
-        se = np.where(over_folds, between["std"] / np.sqrt(between["size"]), np.sqrt(sums["own"]))
-        df = np.where(over_folds, between["size"] - 1, sums["own"] ** 2 / sums["own_squared"])
-    se = np.where(np.isfinite(se) & (se > 1e-12), se, np.nan)
+    folds = parts.groupby([*by, "fold"])["mean"].mean().groupby(by).agg(["mean", "std", "size"])
+    over_folds = (folds["size"] > 1) & (how.unit == "fold")
+    over_splits = _over_splits(parts, by)
+    se = (folds["std"] / np.sqrt(folds["size"])).where(over_folds, over_splits["se"])
+    se = se.where(np.isfinite(se) & (se > 1e-12))
+    df = (folds["size"] - 1.0).where(over_folds, over_splits["df"])
     half = se * quantile(df, 0.5 + how.confidence / 2)
     columns = {
-        "mean": between["mean"],
+        "mean": folds["mean"],
         "spread": values.groupby(by)["value"].std(),
-        "count": sums["count"],
-        "folds": between["size"],
+        "count": parts.groupby(by)["count"].sum(),
+        "folds": folds["size"],
         "unit": np.where(over_folds, FOLDS, SPLITS),
     }
-    limits = {"se": se, "df": df, "low": between["mean"] - half, "high": between["mean"] + half}
+    limits = {"se": se, "df": df, "low": folds["mean"] - half, "high": folds["mean"] + half}
     summed = pd.DataFrame(columns | limits).reset_index()
     if how.interval == "bootstrap" and tuple(strata) == ("fold",):
         return _bootstrapped(summed, values, by, how)
     return summed
+
+
+def _over_splits(parts: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+    """Return the standard error of each cell's mean by the splits, and degrees of freedom."""
+    cells, folds = parts.groupby(by), parts.groupby([*by, "fold"])
+    weight = 1 / (folds["mean"].transform("size") * cells["fold"].transform("nunique"))
+    own = weight**2 * (parts["var"].fillna(np.inf) / parts["count"])
+    parts = parts.assign(own=own, own_squared=own**2 / (parts["count"] - 1))
+    sums = parts.groupby(by)[["own", "own_squared"]].sum()
+    return pd.DataFrame({"se": np.sqrt(sums["own"]), "df": sums["own"] ** 2 / sums["own_squared"]})
 
 
 def quantile(df: np.ndarray, probability: float) -> np.ndarray:

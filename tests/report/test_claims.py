@@ -56,12 +56,12 @@ def test_a_store_as_the_article_says_has_every_claim_hold():
 
 
 def test_a_store_that_says_the_opposite_has_none_hold():
-    found, _ = verdicts(
+    words, _ = verdicts(
         lambda dataset, model, n: (
             -as_in_the_article(dataset, model, n) if dataset == "tut_asc" else -0.1
         )
     )
-    assert found == [FAILS, FAILS, HOLDS, FAILS, FAILS, FAILS]
+    assert words == [FAILS, FAILS, HOLDS, FAILS, FAILS, FAILS]
     assert verdicts(lambda dataset, model, n: 0.05)[0][2] == FAILS  # at no n negative
 
 
@@ -70,10 +70,10 @@ def test_noise_leaves_every_claim_open():
 
 
 def test_gaps_leave_a_claim_open_and_are_named():
-    found, points = verdicts(
+    words, points = verdicts(
         as_in_the_article, ns=[5, 10], datasets=["us8k"], models=["vgg", "timbre", "proto"]
     )
-    assert found == [OPEN] * 6
+    assert words == [OPEN] * 6
     assert points["S1"].startswith("sb_cnn has no runs; vgg −0.2 [")
     assert points["S1"].endswith("; n = 50 missing")
     assert "n = 5 +0." in points["S3"]
@@ -83,8 +83,8 @@ def test_gaps_leave_a_claim_open_and_are_named():
 
 def test_a_gap_that_cannot_change_the_verdict_does_not():
     """One model far from zero is enough to deny that all are near it."""
-    found, _ = verdicts(lambda dataset, model, n: 0.05, models=["vgg"])
-    assert found[0] == FAILS
+    words, _ = verdicts(lambda dataset, model, n: 0.05, models=["vgg"])
+    assert words[0] == FAILS
 
 
 @pytest.mark.parametrize(

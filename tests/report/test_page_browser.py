@@ -96,7 +96,8 @@ def test_a_table_with_groups_of_columns_sorts_by_its_last_headings(browser, addr
 
 
 LAYOUT = """() => {
-  const blocks = "h1, h2, h3, p, li:not(:has(li)), dt, dd, figcaption, th, td, pre, img, .command button";
+  const blocks = "h1, h2, h3, p, li:not(:has(li)), dt, dd, figcaption, th, td, pre, img, "
+    + ".command button";
   const all = [...document.querySelectorAll(blocks)].map(
     e => ({e, box: e.getBoundingClientRect(), text: e.textContent}));
   const shown = all.filter(({box}) => box.width > 0);
@@ -107,11 +108,13 @@ LAYOUT = """() => {
     shown: shown.length,
     smallest: Math.min(...shown.map(({e}) => parseFloat(getComputedStyle(e).fontSize))),
     sideways: document.documentElement.scrollWidth - innerWidth,
-    over: shown.flatMap((a, k) => shown.slice(k + 1).filter(b => meet(a, b)).map(b => [a.text, b.text])),
+    over: shown.flatMap((a, k) =>
+      shown.slice(k + 1).filter(b => meet(a, b)).map(b => [a.text, b.text])),
     out: shown.filter(({e, box}) => !e.closest("table")
       && (leaves(box) || e.scrollWidth > e.clientWidth + 1)).map(e => e.text),
     pictures: [...document.images].map(e => e.naturalWidth),
-    regions: [...document.querySelectorAll(".scroll")].filter(e => leaves(e.getBoundingClientRect())).length,
+    regions: [...document.querySelectorAll(".scroll")]
+      .filter(e => leaves(e.getBoundingClientRect())).length,
   };
 }"""
 

@@ -168,7 +168,7 @@ def test_where_chooses_runs_by_their_settings():
     )
     assert len(chosen(swept(), replace(settings, compare="optimizer.lr")).runs) == 2
     with pytest.raises(NoRunsError, match="no finished runs with report.where"):
-        chosen(swept(), replace(SETTINGS, where={"optimizer.lr": 3}))
+        chosen(swept(), replace(SETTINGS, where={"optimizer.lr": 3, "seed": 0, "fold": 1}))
     with pytest.raises(ConfigError, match="no run has a setting optimizer.rl; did you mean optim"):
         chosen(swept(), replace(SETTINGS, where={"optimizer.rl": 3}))
 

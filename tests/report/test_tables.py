@@ -28,8 +28,8 @@ from fewshot_audio.types import ConfigError, NoRunsError
 HALF = math.sqrt(1 / 3) / 4  # sample deviation of two quarters and two halves: 0.1443
 CAPTION = (
     "Accuracy in %: mean ± standard deviation over runs (number of runs). Bold: the best frontend, "
-    "where the paired t test on the same few-shot splits tells it from every other, after Holm over "
-    "all comparisons of the table in a dataset (p < 0.05)."
+    "where the paired t test on the same few-shot splits tells it from every other, after Holm "
+    "over all comparisons of the table in a dataset (p < 0.05)."
 )
 MARKDOWN = f"""{CAPTION}
 
@@ -272,8 +272,8 @@ def test_published_numbers_stand_beside_ours(tmp_path):
 
 def sentence(made, pairs=PAIRS):
     selection = chosen(made)
-    (found,) = verdicts(pair_all(selection, "v", pairs, partial=True), selection)
-    return found
+    (verdict,) = verdicts(pair_all(selection, "v", pairs, partial=True), selection)
+    return verdict
 
 
 def test_the_answer_is_a_sentence_per_dataset_and_pair():
@@ -297,5 +297,5 @@ def test_the_answer_is_a_sentence_per_dataset_and_pair():
 
 def test_one_frontend_alone_has_no_verdict():
     selection = chosen(records()[::2])
-    (found,) = verdicts(pair_all(chosen(records()), "v", PAIRS, True).head(0), selection)
-    assert re.match("There are runs of log_eps only", found)
+    (verdict,) = verdicts(pair_all(chosen(records()), "v", PAIRS, True).head(0), selection)
+    assert re.match("There are runs of log_eps only", verdict)

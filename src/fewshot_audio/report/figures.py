@@ -152,8 +152,8 @@ def medians(learned: Iterable[tuple[tuple, Record]]) -> pd.DataFrame:
     """
     by_n: dict[tuple, list[dict[str, Any]]] = defaultdict(list)
     for run, record in learned:
-        if found := record.get("frontend_diagnostics", {}).get("filters"):
-            by_n[run[: len(ROW) + 1]].append(found)
+        if own := record.get("frontend_diagnostics", {}).get("filters"):
+            by_n[run[: len(ROW) + 1]].append(own)
     largest = {key[:-1]: key for key in sorted(by_n)}
     parts = [_median_filters(key, by_n[key]) for key in largest.values()]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=ROW)

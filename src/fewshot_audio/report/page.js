@@ -68,7 +68,8 @@ function enrich(region) {
   const table = region.querySelector("table");
   const headings = [...table.tHead.rows].at(-1).cells;
   const rows = [...table.tBodies[0].rows];
-  const columns = [...headings].map((heading, column) => [heading, ...rows.map((row) => row.cells[column])]);
+  const below = (column) => rows.map((row) => row.cells[column]);
+  const columns = [...headings].map((heading, column) => [heading, ...below(column)]);
   columns.forEach(align);
   columns.forEach(([heading], column) => addSorting(table, heading, column));
   const leading = columns.filter(([, cell]) => cell.tagName === "TH");

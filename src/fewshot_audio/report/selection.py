@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from fewshot_audio.components import near
@@ -54,9 +55,7 @@ def select(runs: pd.DataFrame, settings: ReportSettings) -> Selection:
     compare = _full_name(settings.compare, names, "report.compare")
     pool = [_full_name(name, names, "report.pool") for name in settings.pool]
     for name, value in flat_settings(settings.where or {}).items():
-        full = _full_name(name, names, "report.where")
-        allowed = value if isinstance(value, list | tuple) else [value]
-        runs = runs[[each in allowed for each in _values(runs, flat, full)]]
+        runs = _chosen(runs, flat, _full_name(name, names, "report.where"), value)
     if runs.empty:
         raise NoRunsError(f"no finished runs with report.where={settings.where}")
     pools = {
@@ -65,7 +64,8 @@ def select(runs: pd.DataFrame, settings: ReportSettings) -> Selection:
     }
     runs = runs.assign(pool=runs["settings"].map(pools))
     if compare != f"{FRONTEND}.name":
-        runs = _relabelled(runs, _values(runs, flat, compare), compare)
+        values = [flat[text].get(compare, DEFAULT) for text in runs["settings"]]
+        runs = _relabelled(runs, values, compare)
     runs, notes = _trained_alike(runs, flat, compare, pool)
     runs, measure = _measured(runs, settings.metric)
     frontends = list(runs["frontend"].cat.categories)
@@ -89,11 +89,13 @@ def _short(name: str) -> str:
     return name.removesuffix(".name")
 
 
-def _values(runs: pd.DataFrame, flat: Mapping[bytes, dict], name: str) -> list[Any]:
-    """Return the values of a setting, one for each run."""
+def _chosen(runs: pd.DataFrame, flat: Mapping[bytes, dict], name: str, value: Any) -> pd.DataFrame:
+    """Return the runs of which a setting is the value, or one of several."""
+    values = [flat[text].get(name, DEFAULT) for text in runs["settings"]]
     if name in RUN_SETTINGS:
-        return [None if value == ALL_CLIPS else value for value in runs[name]]
-    return [flat[text].get(name, DEFAULT) for text in runs["settings"]]
+        values = [None if each == ALL_CLIPS else each for each in runs[name]]
+    allowed = value if isinstance(value, list | tuple) else [value]
+    return runs[np.array([each in allowed for each in values], bool)]
 
 
 def _relabelled(runs: pd.DataFrame, values: list[Any], compare: str) -> pd.DataFrame:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from benchmarks.measure import machine, seconds
 from fewshot_audio import config
@@ -16,7 +17,7 @@ from fewshot_audio.records import SCHEMA
 from fewshot_audio.report.build import make_tables, report_folder
 from fewshot_audio.report.export import table_files
 from fewshot_audio.report.page import page
-from fewshot_audio.report.records import Runs, read_runs
+from fewshot_audio.report.records import read_runs
 from fewshot_audio.report.selection import select
 from fewshot_audio.runner.identity import digest_of
 from fewshot_audio.types import ReportSettings
@@ -39,28 +40,28 @@ def report(lines: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         settings = replace(settings, results=Path(folder))
         size = write_grid(settings.results, cfg.protocol.repeats, times)
-        read: list[Runs] = []
-        spent = {"read_s": seconds(lambda: read.append(read_runs([settings.results])))}
+        read: list[pd.DataFrame] = []
+        spent = {"read_s": seconds(lambda: read.append(read_runs([settings.results])[0]))}
         spent["tables_s"] = seconds(lambda: _tables(read[0], components, settings))
         spent["page_s"] = seconds(lambda: _page(components, settings))
     return {
         "bench": "report",
-        "lines": len(read[0].table),
+        "lines": len(read[0]),
         "mib": round(size / 2**20, 1),
         "machine": machine(1),
         **spent,
     }
 
 
-def _tables(runs: Runs, components, settings: ReportSettings) -> list[dict[str, str]]:
-    tables, _ = make_tables(select(runs.table, settings), components)
+def _tables(runs: pd.DataFrame, components, settings: ReportSettings) -> list[dict[str, str]]:
+    tables, _ = make_tables(select(runs, settings), components)
     return [table_files(table, []) for table in tables]
 
 
 def _page(components, settings: ReportSettings) -> str:
     command = "python -m benchmarks report"
-    folder = report_folder(settings.results, (), components, settings, False, command)
-    return page("How long?", [folder.study(command)])
+    folder = report_folder([settings.results], components, settings, False, command)
+    return page("How long?", [folder.study])
 
 
 def write_grid(folder: Path, schedule: Mapping[int, int], times: int, seed: int = 0) -> int:

@@ -219,7 +219,7 @@ def drawn(axis):
 
 def texts(figure):
     """All text that is shown, ticks' numbers out of sight apart."""
-    found = [
+    texts = [
         text
         for axis in figure.axes
         for text in (axis.title, axis.xaxis.label, axis.yaxis.label, *axis.texts)
@@ -227,6 +227,6 @@ def texts(figure):
     for side in (side for axis in figure.axes for side in (axis.xaxis, axis.yaxis)):
         low, high = sorted(side.get_view_interval())
         shown = [tick for tick in side.get_major_ticks() if low <= tick.get_loc() <= high]
-        found += [label for tick in shown for label in (tick.label1, tick.label2)]
-    found += [text for legend in figure.legends for text in legend.get_texts()]
-    return [text for text in found if text.get_visible() and text.get_text().strip()]
+        texts += [label for tick in shown for label in (tick.label1, tick.label2)]
+    texts += [text for legend in figure.legends for text in legend.get_texts()]
+    return [text for text in texts if text.get_visible() and text.get_text().strip()]

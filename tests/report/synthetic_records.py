@@ -58,7 +58,7 @@ def records():
 
 def chosen(made, settings=SETTINGS):
     """Records to the selection of their finished runs."""
-    return select(runs_of(made).table, settings)
+    return select(runs_of(made)[0], settings)
 
 
 def accuracies(made, settings=SETTINGS, spread="std", side_by_side=True, frontends=None):

@@ -209,10 +209,10 @@ def test_figures_are_of_one_dataset_and_of_something():
     both = pd.concat([folds(), folds(dataset="esc50")])
     with pytest.raises(StoreError, match="expected one dataset, found us8k, esc50"):
         accuracy(both)
-    for draw in (
+    for make in (
         lambda: accuracy(folds().head(0)),
         lambda: completeness(grid().head(0)),
         lambda: spectrograms(clip().head(0)),
     ):
         with pytest.raises(NoRunsError, match="figure"):
-            draw()
+            make()

@@ -77,8 +77,8 @@ def test_confusion_is_drawn_class_by_answer():
 def test_completeness_tells_the_counts():
     drawing = made("completeness")
     axis = drawing.figure.axes[0]
-    found = {(text.get_position()): text.get_text() for text in axis.texts}
-    assert found == {
+    labels = {(text.get_position()): text.get_text() for text in axis.texts}
+    assert labels == {
         (0, 0): "6/6",
         (1, 0): "2/6",
         (0, 1): "0/6",

@@ -168,7 +168,7 @@ def test_where_chooses_runs_by_their_settings():
     )
     assert len(chosen(swept(), replace(settings, compare="optimizer.lr")).runs) == 2
     with pytest.raises(NoRunsError, match="no finished runs with report.where"):
-        chosen(swept(), replace(SETTINGS, where={"optimizer.lr": 3}))
+        chosen(swept(), replace(SETTINGS, where={"optimizer.lr": 3, "seed": 0, "fold": 1}))
     with pytest.raises(ConfigError, match="no run has a setting optimizer.rl; did you mean optim"):
         chosen(swept(), replace(SETTINGS, where={"optimizer.rl": 3}))
 
@@ -208,11 +208,11 @@ def test_an_unknown_baseline_is_refused():
 
 def test_failed_runs_do_not_count_and_an_empty_store_says_so():
     again = failed(key=records()[0]["key"])  # failed once, finished later
-    runs = runs_of([failed(), failed(), again, *records()])
-    assert len(runs.table) == 10
-    assert runs.failures == {"out of memory": 1}
-    assert ("Failed runs", "out of memory (1 runs)") in provenance(runs.table, runs.failures)
-    with pytest.raises(NoRunsError, match="no finished runs; scripts/run.py makes them"):
+    runs, failures = runs_of([failed(), failed(), again, *records()])
+    assert len(runs) == 10
+    assert failures == {"out of memory": 1}
+    assert ("Failed runs", "out of memory (1 runs)") in provenance(runs, failures)
+    with pytest.raises(NoRunsError, match=r"no finished runs \(1 failed\); scripts/run.py makes"):
         chosen([failed()])
 
 
@@ -227,12 +227,12 @@ def test_notes_tell_of_parts_changes_and_clips_without_a_score():
     made = records()
     command = "python scripts/run.py fold=1"
     made[0] |= {"notes": ["only fold 1"], "unscored_clips": 3, "dirty": True, "command": command}
-    runs = runs_of(made)
+    runs, failures = runs_of(made)
     lost = "3 clips in 1 runs had no finite score and count as wrong"
-    assert notes_on(runs.table) == ["only fold 1", lost]
-    facts = provenance(runs.table, runs.failures)
+    assert notes_on(runs) == ["only fold 1", lost]
+    facts = provenance(runs, failures)
     assert ("Commits", "c0ffee (9 runs); c0ffee with changes (1 runs)") in facts
-    assert run_commands(runs.table) == [("Do 1 of the runs", command)]
+    assert run_commands(runs) == [("Do 1 of the runs", command)]
 
 
 def test_results_are_loaded_as_a_table(tmp_path):

@@ -31,8 +31,8 @@ def simulated(
 
 def test_over_folds_it_is_the_t_interval_of_the_folds_means():
     values = simulated(5, 10, 4, 1, 1, 0)
-    found = summary(values, ["cell"], HOW)
-    for cell, row in found.set_index("cell").iterrows():
+    summed = summary(values, ["cell"], HOW)
+    for cell, row in summed.set_index("cell").iterrows():
         means = values[values["cell"] == cell].groupby("fold")["value"].mean()
         low, high = stats.ttest_1samp(means, 0).confidence_interval(0.95)
         assert (row["low"], row["high"]) == pytest.approx((low, high), rel=1e-12)
@@ -47,12 +47,12 @@ def test_over_folds_it_is_the_t_interval_of_the_folds_means():
 def test_over_splits_of_one_fold_it_is_the_t_interval_of_the_runs_and_says_so():
     values = simulated(3, 1, 20, 1, 1, 1)
     for how in (HOW, SPLIT):
-        found = summary(values, ["cell"], how)
+        summed = summary(values, ["cell"], how)
         low, high = stats.ttest_1samp(
             values.loc[values["cell"] == 2, "value"], 0
         ).confidence_interval(0.95)
-        assert found["unit"].unique() == ["splits"]
-        assert found.iloc[2][["low", "high"]].tolist() == pytest.approx([low, high], rel=1e-12)
+        assert summed["unit"].unique() == ["splits"]
+        assert summed.iloc[2][["low", "high"]].tolist() == pytest.approx([low, high], rel=1e-12)
 
 
 def test_over_splits_of_two_folds_it_is_half_of_welchs_interval_of_their_sum():
@@ -69,18 +69,18 @@ def test_strata_count_equally_within_a_fold():
         [(0, 1, 1, 0.0), (0, 1, 1, 0.0), (0, 1, 2, 1.0), (0, 2, 1, 2.0), (0, 2, 2, 4.0)],
         columns=["cell", "fold", "n", "value"],
     )
-    found = summary(values, ["cell"], HOW, ["fold", "n"]).iloc[0]
+    summed = summary(values, ["cell"], HOW, ["fold", "n"]).iloc[0]
     low, high = stats.ttest_1samp([0.5, 3.0], 0).confidence_interval(0.95)
-    assert found[["mean", "low", "high"]].tolist() == pytest.approx([1.75, low, high])
+    assert summed[["mean", "low", "high"]].tolist() == pytest.approx([1.75, low, high])
 
 
 @pytest.mark.parametrize("values", [[[0.5]], [[0.25, 0.25]], [[0.25], [0.25]]])
 def test_there_is_no_interval_where_nothing_varies(values):
     cells = summary(grid(np.array([values])), ["cell"], HOW)
     assert cells[["low", "high"]].isna().all(axis=None)
-    found = judged(cells, grid(np.array([values])), ["cell"], ["cell"], HOW)
-    assert found[["p", "equivalence"]].isna().all(axis=None)
-    assert not found["marked"].any()
+    judgement = judged(cells, grid(np.array([values])), ["cell"], ["cell"], HOW)
+    assert judgement[["p", "equivalence"]].isna().all(axis=None)
+    assert not judgement["marked"].any()
 
 
 @pytest.mark.parametrize(
@@ -89,10 +89,10 @@ def test_there_is_no_interval_where_nothing_varies(values):
 )
 def test_95_percent_intervals_cover_the_truth_93_to_97_times_in_100(folds, runs, between, within):
     for how, spread in ((HOW, between), (SPLIT, 0)):
-        found = summary(simulated(4000, folds, runs, spread, within, folds * runs), ["cell"], how)
-        found = found.dropna(subset="low")
-        if len(found):
-            assert 0.93 <= ((found["low"] <= 0) & (found["high"] >= 0)).mean() <= 0.97
+        summed = summary(simulated(4000, folds, runs, spread, within, folds * runs), ["cell"], how)
+        summed = summed.dropna(subset="low")
+        if len(summed):
+            assert 0.93 <= ((summed["low"] <= 0) & (summed["high"] >= 0)).mean() <= 0.97
 
 
 def test_the_t_test_is_scipys():
@@ -130,8 +130,8 @@ def test_with_ties_wilcoxon_counts_every_sign_pattern(seed):
 
 def test_wilcoxon_cannot_go_below_its_floor():
     values = grid(np.arange(1, 11, dtype=float).reshape(1, 10, 1))
-    found = judged(summary(values, ["cell"], HOW), values, ["cell"], ["cell"], HOW).iloc[0]
-    assert found["floor"] == found["wilcoxon"] == 2 / 2**10
+    judgement = judged(summary(values, ["cell"], HOW), values, ["cell"], ["cell"], HOW).iloc[0]
+    assert judgement["floor"] == judgement["wilcoxon"] == 2 / 2**10
     assert np.isnan(wilcoxon(np.zeros(3)))
 
 
@@ -155,14 +155,16 @@ def test_where_there_is_no_difference_a_table_has_a_mark_at_most_5_times_in_100(
     values = simulated(tables * cells, folds, 5, 0.5, 1, 4).assign(
         table=lambda frame: frame["cell"] // cells
     )
-    found = judged(
+    judgement = judged(
         summary(values, ["table", "cell"], HOW), values, ["table", "cell"], ["table"], HOW
     )
     assert (
-        0.02 < found.groupby("table")["marked"].any().mean() <= 0.07
+        0.02 < judgement.groupby("table")["marked"].any().mean() <= 0.07
     )  # 0.05 and two standard errors
-    assert found["wilcoxon_holm"].min() >= 28 * 2 / 2**folds  # its floor leaves it nothing to mark
-    few = found[found["cell"] % cells < 5]  # a family of 5 does
+    assert (
+        judgement["wilcoxon_holm"].min() >= 28 * 2 / 2**folds
+    )  # its floor leaves it nothing to mark
+    few = judgement[judgement["cell"] % cells < 5]  # a family of 5 does
     by_wilcoxon = judged(
         few,
         values[values["cell"] % cells < 5],
@@ -177,15 +179,15 @@ def test_a_large_difference_is_marked_and_a_small_sure_one_is_equivalent():
     random = np.random.default_rng(5)
     noise = 0.002 * random.normal(size=(2, 10, 3))
     values = grid(noise + np.array([0.05, 0.0])[:, None, None])
-    found = judged(summary(values, ["cell"], HOW), values, ["cell"], ["unit"], HOW)
-    assert found["marked"].tolist() == [True, False]
-    assert (found["equivalence"] < 0.05).tolist() == [False, True]
+    judgement = judged(summary(values, ["cell"], HOW), values, ["cell"], ["unit"], HOW)
+    assert judgement["marked"].tolist() == [True, False]
+    assert (judgement["equivalence"] < 0.05).tolist() == [False, True]
 
 
 def test_pairing_narrows_as_the_correlation_says():
     random = np.random.default_rng(6)
-    draw = random.normal(size=(1, 3, 400))
-    first, second = (draw + 0.5 * random.normal(size=draw.shape) for _ in range(2))
+    common = random.normal(size=(1, 3, 400))
+    first, second = (common + 0.5 * random.normal(size=common.shape) for _ in range(2))
     pairs = grid(first - second)
     pairs = pairs.assign(value_first=first.ravel(), value_second=second.ravel())
     assert narrowed(pairs, ["cell"]).iloc[0] == pytest.approx(np.sqrt(2 * 1.25 / 0.5), rel=0.05)
@@ -195,13 +197,10 @@ def test_the_bootstrap_has_the_variance_of_its_two_levels():
     folds = [np.array([0.0, 1.0, 2.0]), np.array([4.0, 6.0]), np.array([1.0, 1.0, 4.0])]
     means, own = [fold.mean() for fold in folds], [fold.var() / len(fold) for fold in folds]
     expected = np.sqrt((np.var(means) + np.mean(own)) / 3)
-    wide = replace(
-        HOW, interval="bootstrap", confidence=0.6827
-    )  # one standard deviation to each side
-    limits = np.array(
-        [bootstrap(folds, wide, np.random.default_rng(seed)) for seed in range(20)]
-    ).mean(0)
-    assert np.diff(limits)[0] / 2 == pytest.approx(expected, rel=0.1)
+    sigma = 0.6827  # probability of one standard deviation to each side
+    wide = replace(HOW, interval="bootstrap", confidence=sigma)
+    limits = [bootstrap(folds, wide, np.random.default_rng(seed)) for seed in range(20)]
+    assert np.diff(np.mean(limits, axis=0))[0] / 2 == pytest.approx(expected, rel=0.1)
     low, high = bootstrap(folds, replace(wide, unit="split"), np.random.default_rng(0))
     assert (high - low) / 2 == pytest.approx(np.sqrt(np.mean(own) / 3), rel=0.15)
 

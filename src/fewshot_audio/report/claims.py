@@ -1,6 +1,5 @@
 """What the article says of the differences, checked: holds, does not hold, or not enough data."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -15,60 +14,71 @@ from fewshot_audio.report.text import minus, n_text, points
 from fewshot_audio.types import Statistics
 
 HOLDS, FAILS, OPEN = "holds", "does not hold", "not enough data"
-Verdict = bool | None  # None: open
-Sign = Callable[[float, float, float], Verdict]  # of an interval's low and high, and the margin
+FEW = 10  # clips per class
+FACTOR = 2  # how much larger is much larger
+
+# A truth may be unknown (NA); and, or and not of such truths are Kleene's.
+Sign = Callable[[pd.DataFrame, float], pd.Series]  # of intervals and the margin
+Judged = tuple[pd.DataFrame, bool]  # a model's cells, and whether they have the sign
+Rule = Callable[[pd.DataFrame, Sign, int, Statistics], Judged]
 
 
-def near_zero(low: float, high: float, margin: float) -> Verdict:
-    """Whether an interval lies within ± margin; not so where it lies outside."""
-    if -margin < low and high < margin:
-        return True
-    return False if low > margin or high < -margin else None
+def near_zero(cells: pd.DataFrame, margin: float) -> pd.Series:
+    """Whether intervals lie within ± margin; not so where they lie outside."""
+    low, high = cells["low"], cells["high"]
+    return _truths((-margin < low) & (high < margin), (low > margin) | (high < -margin))
 
 
-def positive(low: float, high: float, margin: float) -> Verdict:
-    """Whether an interval lies above zero; not so where it lies at or below."""
-    if low > 0:
-        return True
-    return False if high <= 0 else None
+def positive(cells: pd.DataFrame, margin: float) -> pd.Series:
+    """Whether intervals lie above zero; not so where they lie at or below."""
+    return _truths(cells["low"] > 0, cells["high"] <= 0)
 
 
-def negative(low: float, high: float, margin: float) -> Verdict:
-    """Whether an interval lies below zero; not so where it lies at or above."""
-    return positive(-high, -low, margin)
+def negative(cells: pd.DataFrame, margin: float) -> pd.Series:
+    """Whether intervals lie below zero; not so where they lie at or above."""
+    return _truths(cells["high"] < 0, cells["low"] >= 0)
 
 
-def not_negative(low: float, high: float, margin: float) -> Verdict:
-    """Whether an interval lies at or above zero; not so where it lies below."""
-    return denied(negative(low, high, margin))
+def not_negative(cells: pd.DataFrame, margin: float) -> pd.Series:
+    """Whether intervals lie at or above zero; not so where they lie below."""
+    return ~negative(cells, margin)
 
 
-def denied(verdict: Verdict) -> Verdict:
-    """Return the opposite; what is open stays open."""
-    return None if verdict is None else not verdict
+def _truths(so: pd.Series, not_so: pd.Series) -> pd.Series:
+    return so.astype("boolean").where(so | not_so)
 
 
-def every(verdicts: Sequence[Verdict]) -> Verdict:
-    """Whether all are so: no where one is not, open where one is."""
-    if False in verdicts:
-        return False
-    return None if None in verdicts else True
+def of_mean(values: pd.DataFrame, sign: Sign, ns: int, how: Statistics) -> Judged:
+    """Whether a model's mean over n has the sign; near zero by two one-sided tests."""
+    if sign is near_zero:
+        how = replace(how, confidence=1 - 2 * LEVEL)
+    cells = summary(values, ["dataset", "model"], how, ["fold", "n_per_class"])
+    return cells, sign(cells, how.margin).all(skipna=False)
 
 
-def some(verdicts: Sequence[Verdict]) -> Verdict:
-    """Whether one is so: yes where one is, open where one is."""
-    return denied(every([denied(verdict) for verdict in verdicts]))
+def at_some_n(values: pd.DataFrame, sign: Sign, ns: int, how: Statistics) -> Judged:
+    """Whether some n has the sign, by intervals that hold for all n together (Bonferroni)."""
+    cells = summary(values, BY, replace(how, confidence=1 - (1 - how.confidence) / ns))
+    return cells, sign(cells, how.margin).any(skipna=False)
+
+
+def at_few_only(values: pd.DataFrame, sign: Sign, ns: int, how: Statistics) -> Judged:
+    """Whether every n up to `FEW` has the sign, and no other."""
+    cells = summary(values, BY, how)
+    signs = sign(cells, how.margin)
+    return cells, signs.where(cells["n_per_class"] <= FEW, ~signs).all(skipna=False)
 
 
 @dataclass(frozen=True)
-class Claim(ABC):
+class Claim:
     """A claim of the article: a sign of the differences of some models.
 
     Attributes:
-        name: S1 to S6.
+        name: S1 to S5.
         dataset: Where it is said to be so.
         says: The claim in words.
         models: Of which it is said.
+        rule: Which of a model's cells must have the sign.
         sign: What an interval must show.
     """
 
@@ -76,81 +86,22 @@ class Claim(ABC):
     dataset: str
     says: str
     models: Sequence[str]
+    rule: Rule
     sign: Sign
 
-    def confidence(self, how: Statistics, ns: int) -> float:
-        """Return the confidence of the intervals that are looked at, of so many n."""
-        return how.confidence
 
-    def cells(self, values: pd.DataFrame, how: Statistics) -> pd.DataFrame:
-        """Return a model's means and intervals at each n."""
-        return summary(values, BY, how)
-
-    @abstractmethod
-    def verdict(self, cells: pd.DataFrame, margin: float) -> Verdict:
-        """Return what a model's cells say."""
-
-    def signs(self, cells: pd.DataFrame, margin: float) -> list[Verdict]:
-        """Return what each interval shows."""
-        return [self.sign(cell.low, cell.high, margin) for cell in cells.itertuples()]
-
-
-@dataclass(frozen=True)
-class OfMean(Claim):
-    """A sign of the difference's mean over n."""
-
-    def confidence(self, how: Statistics, ns: int) -> float:
-        """Return that of two one-sided tests, where the mean shall be near zero."""
-        return 1 - 2 * LEVEL if self.sign is near_zero else how.confidence
-
-    def cells(self, values: pd.DataFrame, how: Statistics) -> pd.DataFrame:
-        """Return a model's mean and interval."""
-        return summary(values, ["dataset", "model"], how, ["fold", "n_per_class"])
-
-    def verdict(self, cells: pd.DataFrame, margin: float) -> Verdict:
-        """Return what the interval shows."""
-        return every(self.signs(cells, margin))
-
-
-@dataclass(frozen=True)
-class AtSomeN(Claim):
-    """A sign of the difference at one n or more."""
-
-    def confidence(self, how: Statistics, ns: int) -> float:
-        """Return a confidence that holds for all n together (Bonferroni)."""
-        return 1 - (1 - how.confidence) / ns
-
-    def verdict(self, cells: pd.DataFrame, margin: float) -> Verdict:
-        """Return whether one interval shows the sign."""
-        return some(self.signs(cells, margin))
-
-
-@dataclass(frozen=True)
-class AtFewOnly(Claim):
-    """A sign of the difference at every n up to `FEW`, and at no other."""
-
-    def verdict(self, cells: pd.DataFrame, margin: float) -> Verdict:
-        """Return whether few n show the sign and the others deny it."""
-        verdicts = []
-        for n, verdict in zip(cells["n_per_class"], self.signs(cells, margin), strict=True):
-            verdicts.append(verdict if n <= FEW else denied(verdict))
-        return every(verdicts)
-
-
-FEW = 10  # clips per class
 ALL = ("sb_cnn", "vgg", "timbre", "proto")
 NOT_NEGATIVE = "mean at least zero for SB-CNN and TIMBRE"
 ASC_NEGATIVE = "clearly negative for VGG, TIMBRE and prototypical networks"
 FEW_ONLY = f"positive for SB-CNN at n up to {FEW} only"
 SOME_NEGATIVE = "negative at some n for VGG and for prototypical networks"
 CLAIMS = (
-    OfMean("S1", "us8k", "near zero for all four models", ALL, near_zero),
-    OfMean("S2", "us8k", NOT_NEGATIVE, ("sb_cnn", "timbre"), not_negative),
-    AtSomeN("S3", "us8k", SOME_NEGATIVE, ("vgg", "proto"), negative),
-    AtFewOnly("S4", "tut_asc", FEW_ONLY, ("sb_cnn",), positive),
-    OfMean("S5", "tut_asc", ASC_NEGATIVE, ("vgg", "timbre", "proto"), negative),
+    Claim("S1", "us8k", "near zero for all four models", ALL, of_mean, near_zero),
+    Claim("S2", "us8k", NOT_NEGATIVE, ("sb_cnn", "timbre"), of_mean, not_negative),
+    Claim("S3", "us8k", SOME_NEGATIVE, ("vgg", "proto"), at_some_n, negative),
+    Claim("S4", "tut_asc", FEW_ONLY, ("sb_cnn",), at_few_only, positive),
+    Claim("S5", "tut_asc", ASC_NEGATIVE, ("vgg", "timbre", "proto"), of_mean, negative),
 )
-FACTOR = 2  # how much larger is much larger
 
 
 def claims(
@@ -166,10 +117,7 @@ def claims(
         n_per_class: A claim is open until all its models have runs at each of these.
     """
     values, how = pair_all(selection, name, [pair], partial=True), selection.settings.how
-    rows = []
-    for claim in CLAIMS:
-        of_dataset = values[values["dataset"] == claim.dataset]
-        rows.append(_check(claim, of_dataset, n_per_class, how))
+    rows = [_check(claim, values, n_per_class, how) for claim in CLAIMS]
     rows.append(_larger(values, n_per_class, how))
     cells = pd.DataFrame(rows, columns=["claim", "dataset", "says", "verdict", "points"])
     caption = (
@@ -188,25 +136,25 @@ def _check(
     claim: Claim, values: pd.DataFrame, ns: Sequence[int], how: Statistics
 ) -> tuple[str, ...]:
     """Return a claim's row of the table."""
-    verdicts: list[Verdict] = []
+    verdicts: list[bool | None] = []
     numbers: list[str] = []
     lacking: set[int] = set()
-    how = replace(how, confidence=claim.confidence(how, len(ns)))
     for model in claim.models:
-        of_model = values[values["model"] == model]
+        of_model = values[(values["dataset"] == claim.dataset) & (values["model"] == model)]
         if of_model.empty:
             verdicts.append(None)
             numbers.append(f"{model} has no runs")
             continue
-        cells = claim.cells(of_model, how)
+        cells, verdict = claim.rule(of_model, claim.sign, len(ns), how)
         absent = set(ns) - set(of_model["n_per_class"])
         lacking |= absent
-        verdicts.append(None if absent else claim.verdict(cells, how.margin))
+        verdicts.append(None if absent else verdict)
         numbers.append(f"{model} {', '.join(_numbers(cell) for _, cell in cells.iterrows())}")
     text = "; ".join(numbers)
     if lacking:
         text += f"; n = {', '.join(map(n_text, sorted(lacking)))} missing"
-    return claim.name, claim.dataset, claim.says, _word(every(verdicts)), text
+    every = pd.Series(verdicts, dtype="boolean").all(skipna=False)
+    return claim.name, claim.dataset, claim.says, _word(every), text
 
 
 def _numbers(cell: pd.Series) -> str:
@@ -235,12 +183,13 @@ def _larger(values: pd.DataFrame, ns: Sequence[int], how: Statistics) -> tuple[s
     half = excess.std() / np.sqrt(len(excess)) * times
     verdict = None
     if len(known) == len(both):
-        verdict = positive(excess.mean() - half, excess.mean() + half, 0)
+        interval = pd.DataFrame({"low": [excess.mean() - half], "high": [excess.mean() + half]})
+        verdict = positive(interval, 0)[0]
     text = f"root mean square, {', '.join(sizes)}, over {len(known)} of {len(both)} models and n"
     return "S6", "both", "much larger differences on acoustic scenes", _word(verdict), text
 
 
-def _word(verdict: Verdict) -> str:
-    if verdict is None:
+def _word(verdict: bool | None) -> str:
+    if pd.isna(verdict):
         return OPEN
     return HOLDS if verdict else FAILS

@@ -8,7 +8,7 @@ import pandas as pd
 
 from fewshot_audio.report.missing import absence, listed
 from fewshot_audio.report.selection import Selection
-from fewshot_audio.report.statistics import LEVEL, averaged, judged, narrowed, summary
+from fewshot_audio.report.statistics import LEVEL, holm, judged, narrowed, summary, t_tested
 from fewshot_audio.report.text import Measure, interval_name, joined, minus, n_text
 from fewshot_audio.types import NoRunsError, Statistics, StoreError
 
@@ -40,7 +40,7 @@ def pair(selection: Selection, first: str, second: str, partial: bool) -> pd.Dat
     splits = [both[f"few_shot_split_{side}"].fillna("") for side in ("first", "second")]
     unlike = both[splits[0] != splits[1]]
     if len(unlike):
-        shown = listed(unlike.assign(frontend=first), selection.compared)
+        shown = listed(unlike.assign(frontend=first), selection.settings.compare)
         raise StoreError(f"{minus(first, second)}: partners saw different clips:\n{shown}")
     difference = both["value_first"] - both["value_second"]
     return both.assign(first=first, second=second, value=difference)[PAIRED]
@@ -65,7 +65,7 @@ def pair_all(selection: Selection, table: str, pairs: Pairs, partial: bool) -> p
     paired = [pair(selection, *each, partial) for each in present]
     if not any(len(each) for each in paired):
         absent = {name for each in pairs for name in each} - set(frontends)
-        what = joined(sorted(absent)) if absent else f"two {selection.compared}s to compare"
+        what = joined(sorted(absent)) if absent else f"two {selection.settings.compare}s to compare"
         raise NoRunsError(
             f"table {table}: there are no finished runs of {what}; scripts/run.py makes them"
         )
@@ -79,11 +79,9 @@ def against_baseline(selection: Selection) -> list[tuple[str, str]]:
     return [(name, baseline) for name in frontends if name != baseline]
 
 
-def compare(
-    pairs: pd.DataFrame, how: Statistics, family: Sequence[str] = tuple(FAMILY)
-) -> pd.DataFrame:
+def compare(pairs: pd.DataFrame, how: Statistics) -> pd.DataFrame:
     """Return the cells of differences, with intervals, tests, and what pairing narrowed."""
-    cells = judged(summary(pairs, BY, how), pairs, BY, list(family), how)
+    cells = judged(summary(pairs, BY, how), pairs, BY, FAMILY, how)
     return cells.merge(narrowed(pairs, BY).reset_index(), on=BY, how="left")
 
 
@@ -120,7 +118,9 @@ def verdicts(pairs: pd.DataFrame, selection: Selection) -> list[str]:
         names = joined(list(selection.runs["frontend"].cat.categories))
         return [f"There are runs of {names} only, and nothing on the same splits to compare with."]
     how = selection.settings.how
-    cells = averaged(pairs, ["dataset", "first", "second", "model"], FAMILY, how)
+    by = ["dataset", "first", "second", "model"]
+    cells = t_tested(summary(pairs, by, how, ["fold", "n_per_class"]), how)
+    cells["p_holm"] = cells.groupby(FAMILY)["p"].transform(holm)
     sentences = []
     for (dataset, first, second), group in cells.groupby(["dataset", "first", "second"]):
         of_pair = (pairs["first"] == first) & (pairs["second"] == second)

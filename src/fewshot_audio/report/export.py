@@ -1,4 +1,4 @@
-"""Tables as CSV, Markdown, LaTeX and HTML, and the files of a results folder."""
+"""Tables as CSV, Markdown, LaTeX and HTML, and files written whole."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -50,10 +50,10 @@ def latex(table: Table) -> str:
     return f"% {table.caption}\n{tabular}"
 
 
-def html(table: Table) -> str:
-    """Return a table as HTML, whose id is the table's name."""
+def html(table: Table, name: str) -> str:
+    """Return a table as HTML for a section of the page, whose id is the name."""
     body = _texts(table, lambda text: escape(unbroken(text)), "<strong>{}</strong>")
-    style = PlainStyler(body, uuid=escape(table.name)).hide(axis="index")
+    style = PlainStyler(body, uuid=name).hide(axis="index")
     return style.to_html(exclude_styles=True, labels=table.labels)
 
 
@@ -68,7 +68,6 @@ def table_files(table: Table, notes: Sequence[str]) -> dict[str, str]:
         f"tables/{table.name}.csv": csv(table.cells),
         f"tables/{table.name}.md": markdown(table, notes),
         f"tables/{table.name}.tex": latex(table),
-        f"tables/{table.name}.html": html(table),
     }
     if table.by_fold is not None:
         files[f"tables/{table.name}_by_fold.csv"] = csv(table.by_fold)

@@ -12,7 +12,6 @@ import pandas as pd
 from fewshot_audio.records import FINISHED, Record
 from fewshot_audio.report import differences
 from fewshot_audio.report.classes import answers
-from fewshot_audio.report.export import unbroken
 from fewshot_audio.report.page import Picture
 from fewshot_audio.report.plots.accuracy import accuracy_by_n
 from fewshot_audio.report.plots.completeness import completeness
@@ -38,15 +37,15 @@ SCALARS = ("alpha", "beta", "beta/alpha")
 HERTZ = ("centre", "bandwidth")  # of filters, named without their unit in records
 
 
-def pictures(drawings: Sequence[Drawing]) -> tuple[dict[str, bytes], list[Picture]]:
+def pictures(drawings: Sequence[Drawing]) -> tuple[dict[str, str | bytes], list[Picture]]:
     """Return figures' files by their names in the results folder, and the page's pictures."""
-    files: dict[str, bytes] = {}
+    files: dict[str, str | bytes] = {}
     shown = []
     for drawing in drawings:
         saved = save(drawing)
         files |= {f"figures/{name}": content for name, content in saved.items()}
-        caption, png = unbroken(drawing.caption), saved[f"{drawing.name}.png"]
-        shown.append(Picture(drawing.name, drawing.title, caption, drawing.alt, png))
+        name, png = drawing.name, saved[f"{drawing.name}.png"]
+        shown.append(Picture(name, drawing.title, drawing.caption, drawing.alt, png))
     return files, shown
 
 
@@ -153,8 +152,8 @@ def medians(learned: Iterable[tuple[tuple, Record]]) -> pd.DataFrame:
     """
     by_n: dict[tuple, list[dict[str, Any]]] = defaultdict(list)
     for run, record in learned:
-        if found := record.get("frontend_diagnostics", {}).get("filters"):
-            by_n[run[: len(ROW) + 1]].append(found)
+        if own := record.get("frontend_diagnostics", {}).get("filters"):
+            by_n[run[: len(ROW) + 1]].append(own)
     largest = {key[:-1]: key for key in sorted(by_n)}
     parts = [_median_filters(key, by_n[key]) for key in largest.values()]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=ROW)

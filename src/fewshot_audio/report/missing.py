@@ -34,8 +34,8 @@ def check_even(selection: Selection) -> None:
 
 def absence(what: str, lacking: pd.DataFrame, selection: Selection) -> str:
     """Return a message about missing runs (columns `RUN`), with the commands that do them."""
-    lines = [f"{what}: {len(lacking)} runs are missing:", listed(lacking, selection.compared)]
-    lines.append("do them with")
+    names = listed(lacking, selection.settings.compare)
+    lines = [f"{what}: {len(lacking)} runs are missing:", names, "do them with"]
     rows = list(lacking.groupby([*ROW, "pool"], observed=True))
     for _, group in rows[:COMMANDS]:
         lines.append(f"  {_command(group, selection)}")
@@ -60,7 +60,7 @@ def listed(lacking: pd.DataFrame, compared: str) -> str:
 
 def _command(lacking: pd.DataFrame, selection: Selection) -> str:
     """Return the command that does the missing runs of one row of a table."""
-    row, compared = lacking.iloc[0], selection.compared
+    row, compared = lacking.iloc[0], selection.settings.compare
     like = _most_like(row, selection.runs[selection.runs["command"].notna()])
     start = f"python scripts/run.py dataset={row['dataset']} dataset.root=..."
     words = shlex.split(like.get("command") or start)

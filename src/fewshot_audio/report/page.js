@@ -20,60 +20,32 @@ function compare(one, other, direction) {
   return direction * one.value.localeCompare(other.value, "en", { numeric: true });
 }
 
-/** A table's head to the lowest heading above each column. */
-function columnHeadings(head) {
-  const grid = [...head.rows].map(() => []);
-  [...head.rows].forEach((row, top) => {
-    for (const cell of row.cells) {
-      let left = 0;
-      while (grid[top][left]) left += 1;
-      for (let y = top; y < Math.min(top + cell.rowSpan, grid.length); y += 1) {
-        for (let x = left; x < left + cell.colSpan; x += 1) grid[y][x] = cell;
-      }
-    }
-  });
-  return grid.at(-1);
-}
-
 function sortRows(table, heading, column) {
   const ascending = heading.getAttribute("aria-sort") !== "ascending";
   for (const cell of table.tHead.querySelectorAll("[aria-sort]")) cell.removeAttribute("aria-sort");
   heading.setAttribute("aria-sort", ascending ? "ascending" : "descending");
-  for (const body of table.tBodies) {
-    const keyed = [...body.rows].map((row) => ({ row, key: sortKey(row.cells[column]) }));
-    keyed.sort((one, other) => compare(one.key, other.key, ascending ? 1 : -1));
-    body.append(...keyed.map(({ row }) => row));
+  const body = table.tBodies[0];
+  const keyed = [...body.rows].map((row) => ({ row, key: sortKey(row.cells[column]) }));
+  keyed.sort((one, other) => compare(one.key, other.key, ascending ? 1 : -1));
+  body.append(...keyed.map(({ row }) => row));
+}
+
+function addSorting(table, heading, column) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.append(...heading.childNodes);
+  button.addEventListener("click", () => sortRows(table, heading, column));
+  heading.append(button);
+}
+
+/** A column of words starts at the left, one of numbers ends at the right, sentences wrap. */
+function align([heading, ...cells]) {
+  const numbers = cells.some((cell) => sortKey(cell).rank === RANK.number);
+  const sentences = !numbers && cells.some((cell) => cell.textContent.length > 40);
+  for (const cell of [heading, ...cells]) {
+    cell.classList.add(numbers ? "numbers" : "words");
+    cell.classList.toggle("sentences", sentences);
   }
-}
-
-function addSorting(table, headings) {
-  headings.forEach((heading, column) => {
-    if (!heading.textContent.trim()) return; // a button needs a name
-    const button = document.createElement("button");
-    button.type = "button";
-    button.append(...heading.childNodes);
-    button.addEventListener("click", () => sortRows(table, heading, column));
-    heading.append(button);
-  });
-}
-
-/** Columns of words start at the left, those of numbers end at the right, sentences wrap. */
-function align(rows, headings) {
-  headings.forEach((heading, column) => {
-    const cells = rows.map((row) => row.cells[column]);
-    const numbers = cells.some((cell) => sortKey(cell).rank === RANK.number);
-    const sentences = !numbers && cells.some((cell) => cell.textContent.length > 40);
-    for (const cell of [heading, ...cells]) {
-      cell.classList.add(numbers ? "numbers" : "words");
-      cell.classList.toggle("sentences", sentences);
-    }
-  });
-}
-
-/** The columns of row headings; each is its cells, the head's first. */
-function leadingColumns(rows, headings) {
-  const leading = [...rows[0].cells].findIndex((cell) => cell.tagName !== "TH");
-  return headings.slice(0, leading).map((heading, column) => [heading, ...rows.map((row) => row.cells[column])]);
 }
 
 /** Row headings stay in sight beside the columns scrolled to: as many, from the last on, as leave room for a number. */
@@ -94,14 +66,14 @@ function pin(region, columns) {
 
 function enrich(region) {
   const table = region.querySelector("table");
-  const headings = table.tHead ? columnHeadings(table.tHead) : [];
-  const rows = [...table.tBodies].flatMap((body) => [...body.rows]);
-  const even = new Set(headings).size === headings.length && rows.every((row) => row.cells.length === headings.length);
-  if (!rows.length || !even) return; // cells that span columns or rows have no order
-  align(rows, headings);
-  addSorting(table, headings);
-  const columns = leadingColumns(rows, headings);
-  new ResizeObserver(() => pin(region, columns)).observe(region);
+  const headings = [...table.tHead.rows].at(-1).cells;
+  const rows = [...table.tBodies[0].rows];
+  const below = (column) => rows.map((row) => row.cells[column]);
+  const columns = [...headings].map((heading, column) => [heading, ...below(column)]);
+  columns.forEach(align);
+  columns.forEach(([heading], column) => addSorting(table, heading, column));
+  const leading = columns.filter(([, cell]) => cell.tagName === "TH");
+  new ResizeObserver(() => pin(region, leading)).observe(region);
 }
 
 /** Copies, or, where the browser does not let it, selects. */

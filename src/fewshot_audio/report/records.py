@@ -1,10 +1,7 @@
 """Finished runs of results folders, one row each."""
 
-import gc
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,72 +10,19 @@ import numpy as np
 import pandas as pd
 
 from fewshot_audio.records import FAILED, FINISHED, Record, read_records
-from fewshot_audio.types import StoreError
+from fewshot_audio.types import NoRunsError, StoreError
 
 ALL_CLIPS = np.inf  # n per class of a run that trained on all clips
 KEYS = ["dataset", "fold", "model", "frontend", "n_per_class", "repeat"]
 NOT_SETTINGS = ("fold", "split", "n_per_class", "repeat")  # of a run's identity
-RESULT = (  # what two records of one run must agree on
-    "metrics",
-    "metrics_stored_batch_norm",
-    "few_shot_split",
-    "test_clips",
-    "unscored_clips",
-)
-COLUMNS = [
-    *KEYS,
-    "key",
-    "metrics",
-    "metrics_stored_batch_norm",
-    "few_shot_split",
-    "unscored_clips",
-    "class_names",
-    "confusion_matrix",
-    "parameters",
-    "seconds",
-    "summary",
-    "frontend_input",
-    "settings",
-    "notes",
-    "command",
-    "commit",
-    "versions",
-    "machine",
-]
-FIELDS = dict.fromkeys(
-    (
-        "key",
-        "status",
-        "identity",
-        *RESULT,
-        "class_names",
-        "parameters",
-        "seconds",
-        "notes",
-        "command",
-        "commit",
-        "dirty",
-        "versions",
-        "machine",
-        "device",
-        "error",
-        "frontend_input",
-    ),
-    Any,
-) | {"confusion_matrix": msgspec.Raw, "frontend_diagnostics": dict[str, msgspec.Raw]}
-
-
-@dataclass(frozen=True)
-class Runs:
-    """What results folders hold.
-
-    Attributes:
-        table: One row per finished run, with the columns `COLUMNS`.
-        failures: Reasons of the runs that only failed, with their number.
-    """
-
-    table: pd.DataFrame
-    failures: Counter[str]
+RESULT = ("metrics", "metrics_stored_batch_norm", "few_shot_split", "test_clips", "unscored_clips")
+WHAT = ("class_names", "parameters", "notes", "frontend_input", "error")
+WHERE = ("command", "commit", "dirty", "versions", "machine", "device")
+FIELDS = {
+    **dict.fromkeys((*RESULT, *WHAT, *WHERE), Any),
+    "confusion_matrix": msgspec.Raw,
+    "frontend_diagnostics": dict[str, msgspec.Raw],
+}
 
 
 def load(folder: str | Path, settings: bool = False) -> pd.DataFrame:
@@ -95,7 +39,7 @@ def load(folder: str | Path, settings: bool = False) -> pd.DataFrame:
     Raises:
         StoreError: If there are no runs, or if records are broken or contradict each other.
     """
-    runs = read_runs(results_folders(Path(folder))).table
+    runs, _ = read_runs(results_folders(Path(folder)))
     plain = runs[KEYS].astype({"dataset": str, "model": str, "frontend": str})
     plain["n_per_class"] = runs["n_per_class"].replace(ALL_CLIPS, np.nan).astype("Int64")
     parts = [plain, pd.DataFrame(list(runs["metrics"])), runs[["seconds", "key"]]]
@@ -126,34 +70,41 @@ def records_in(folders: Iterable[Path], fields: Mapping[str, Any]) -> Iterator[R
             yield from read_records(file, fields)
 
 
-def read_runs(folders: Iterable[Path]) -> Runs:
-    """Read the runs of results folders."""
+def read_runs(folders: Iterable[Path]) -> tuple[pd.DataFrame, Counter[str]]:
+    """Read the runs of results folders, as `runs_of` returns them."""
     return runs_of(records_in(folders, FIELDS))
 
 
-def runs_of(records: Iterable[Record]) -> Runs:
-    """Return the finished runs among records. A run that is stored twice counts once.
+def runs_of(records: Iterable[Record]) -> tuple[pd.DataFrame, Counter[str]]:
+    """Return the finished runs among records, and why others failed.
+
+    Returns:
+        A row per finished run, with the columns of `_row`; a run that is stored twice counts once.
+        The reasons of the runs that only failed, with their number.
 
     Raises:
+        NoRunsError: If no run is finished.
         StoreError: If a run has two different results.
     """
     rows: dict[str, dict[str, Any]] = {}
     first: dict[str, Record] = {}
     failed: dict[str, str] = {}
-    with _without_garbage_collection():
-        for record in records:
-            key = record["key"]
-            if record["status"] == FAILED:
-                failed[key] = str(record.get("error"))
-            elif record["status"] == FINISHED and key in first:
-                _check_same_result(first[key], record)
-            elif record["status"] == FINISHED:
-                first[key] = {name: record.get(name) for name in (*RESULT, "where")}
-                rows[key] = _row(record)
-    table = pd.DataFrame(list(rows.values()), columns=COLUMNS)
+    for record in records:
+        key = record["key"]
+        if record["status"] == FAILED:
+            failed[key] = str(record.get("error"))
+        elif record["status"] == FINISHED and key in first:
+            _check_same_result(first[key], record)
+        elif record["status"] == FINISHED:
+            first[key] = {name: record.get(name) for name in (*RESULT, "where")}
+            rows[key] = _row(record)
+    if not rows:
+        count = f" ({len(failed)} failed)" if failed else ""
+        raise NoRunsError(f"no finished runs{count}; scripts/run.py makes them")
+    table = pd.DataFrame(list(rows.values()))
     table = table.astype(dict.fromkeys(("dataset", "model", "frontend"), "category"))
     reasons = Counter(reason for key, reason in failed.items() if key not in rows)
-    return Runs(table.sort_values(KEYS, ignore_index=True), reasons)
+    return table.sort_values(KEYS, ignore_index=True), reasons
 
 
 def flat_settings(settings: bytes | Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -166,18 +117,6 @@ def flat_settings(settings: bytes | Mapping[str, Any], prefix: str = "") -> dict
         else:
             flat[prefix + name] = value
     return flat
-
-
-@contextmanager
-def _without_garbage_collection() -> Iterator[None]:
-    """Collecting garbage costs as much as reading, and plain JSON leaves none."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _row(record: Record) -> dict[str, Any]:

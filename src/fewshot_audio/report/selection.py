@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from fewshot_audio.components import near
@@ -22,12 +23,12 @@ class Selection:
     """The runs that tables and figures are made of.
 
     Attributes:
-        runs: The columns of `Runs.table`, and value (of the metric), stored (the same with the
-            stored batch-norm statistics) and pool (values of the settings that are pooled).
-            If another setting than the frontend is compared, `frontend` holds that setting's
-            values, and `model` names the frontend too where there are several.
+        runs: The table of `runs_of`, and value (of the metric), stored (the same with the stored
+            batch-norm statistics) and pool (values of the settings that are pooled). If another
+            setting than the frontend is compared, `frontend` holds that setting's values, and
+            `model` names the frontend too where there are several.
         measure: The metric.
-        settings: What was asked for, with the baseline.
+        settings: What was chosen, with the baseline.
         notes: What a reader must know about the choice.
     """
 
@@ -36,17 +37,12 @@ class Selection:
     settings: ReportSettings
     notes: tuple[str, ...] = ()
 
-    @property
-    def compared(self) -> str:
-        """What is compared, as a column is called."""
-        return self.settings.compare
-
 
 def select(runs: pd.DataFrame, settings: ReportSettings) -> Selection:
     """Choose, label and check the runs of a results folder.
 
     Args:
-        runs: `Runs.table`.
+        runs: The table of `runs_of`.
         settings: `where` keeps runs with these settings, `compare` names the setting that is
             compared, `pool` those that may differ as if they were further repeats.
 
@@ -54,37 +50,31 @@ def select(runs: pd.DataFrame, settings: ReportSettings) -> Selection:
         ConfigError: If a setting or metric is one that no run has.
         NoRunsError: If no run is left.
     """
-    if runs.empty:
-        raise NoRunsError("no finished runs; scripts/run.py makes them")
-    flat = _flat(runs)
+    flat = {text: flat_settings(text) for text in runs["settings"].unique()}  # few have their own
     names = {name for each in flat.values() for name in each} | set(RUN_SETTINGS)
     compare = _full_name(settings.compare, names, "report.compare")
     pool = [_full_name(name, names, "report.pool") for name in settings.pool]
-    where = {
-        _full_name(name, names, "report.where"): value
-        for name, value in flat_settings(settings.where or {}).items()
-    }
-    chosen = runs
-    if where:
-        chosen = runs[[_has(row, flat, where) for row in runs.to_dict("records")]]
-    if chosen.empty:
+    for name, value in flat_settings(settings.where or {}).items():
+        runs = _chosen(runs, flat, _full_name(name, names, "report.where"), value)
+    if runs.empty:
         raise NoRunsError(f"no finished runs with report.where={settings.where}")
-    chosen = _pooled(chosen, flat, pool)
-    chosen = _compared(chosen, flat, compare)
-    chosen, notes = _trained_alike(chosen, flat, compare, pool)
-    chosen, measure = _measured(chosen, settings.metric)
-    frontends = list(chosen["frontend"].cat.categories)
+    pools = {
+        text: " ".join(f"{_short(name)}={each.get(name, DEFAULT)}" for name in pool)
+        for text, each in flat.items()
+    }
+    runs = runs.assign(pool=runs["settings"].map(pools))
+    if compare != f"{FRONTEND}.name":
+        values = [flat[text].get(compare, DEFAULT) for text in runs["settings"]]
+        runs = _relabelled(runs, values, compare)
+    runs, notes = _trained_alike(runs, flat, compare, pool)
+    runs, measure = _measured(runs, settings.metric)
+    frontends = list(runs["frontend"].cat.categories)
     usual = BASELINE if BASELINE in frontends else frontends[0]
     baseline = settings.baseline or usual
     if baseline not in frontends:
         raise ConfigError(f"report.baseline={baseline}{near(baseline, frontends)}")
     settings = replace(settings, compare=_short(compare), baseline=baseline)
-    return Selection(chosen, measure, settings, tuple(notes))
-
-
-def _flat(runs: pd.DataFrame) -> dict[bytes, dict[str, Any]]:
-    """Return the settings by their JSON, which few runs do not share."""
-    return {text: flat_settings(text) for text in runs["settings"].unique()}
+    return Selection(runs, measure, settings, tuple(notes))
 
 
 def _full_name(name: str, names: set[str], setting: str) -> str:
@@ -99,43 +89,27 @@ def _short(name: str) -> str:
     return name.removesuffix(".name")
 
 
-def _has(row: dict[str, Any], flat: Mapping[bytes, dict], where: Mapping[str, Any]) -> bool:
-    """Whether a run has the settings."""
-    for name, values in where.items():
-        value = row[name] if name in RUN_SETTINGS else flat[row["settings"]].get(name, DEFAULT)
-        value = None if value == ALL_CLIPS else value
-        if value not in (values if isinstance(values, list | tuple) else [values]):
-            return False
-    return True
+def _chosen(runs: pd.DataFrame, flat: Mapping[bytes, dict], name: str, value: Any) -> pd.DataFrame:
+    """Return the runs of which a setting is the value, or one of several."""
+    values = [flat[text].get(name, DEFAULT) for text in runs["settings"]]
+    if name in RUN_SETTINGS:
+        values = [None if each == ALL_CLIPS else each for each in runs[name]]
+    allowed = value if isinstance(value, list | tuple) else [value]
+    return runs[np.array([each in allowed for each in values], bool)]
 
 
-def _pooled(runs: pd.DataFrame, flat: Mapping[bytes, dict], pool: list[str]) -> pd.DataFrame:
-    """Add the column pool, as words of a command."""
-    words = {
-        text: " ".join(f"{_short(name)}={settings.get(name, DEFAULT)}" for name in pool)
-        for text, settings in flat.items()
-    }
-    return runs.assign(pool=runs["settings"].map(words))
-
-
-def _compared(runs: pd.DataFrame, flat: Mapping[bytes, dict], compare: str) -> pd.DataFrame:
+def _relabelled(runs: pd.DataFrame, values: list[Any], compare: str) -> pd.DataFrame:
     """Let the columns model and frontend name what is compared."""
-    if compare == f"{FRONTEND}.name":
-        return runs
-    values = {text: settings.get(compare, DEFAULT) for text, settings in flat.items()}
-    numbers = [value for value in set(values.values()) if isinstance(value, int | float)]
-    words = {str(value) for value in values.values() if value not in numbers}
-    order = [*map(str, sorted(numbers)), *sorted(words)]
-    compared = runs["settings"].map(lambda text: str(values[text]))
+    numbers = {value for value in values if isinstance(value, int | float)}
+    words = {str(value) for value in values if not isinstance(value, int | float)}
     models = runs["model"].astype(str)
     if compare == "model.name":
         models = runs["frontend"].astype(str)
     elif runs["frontend"].nunique() > 1:
         models = models + " / " + runs["frontend"].astype(str)
-    return runs.assign(
-        model=models.astype("category"),
-        frontend=pd.Categorical(compared, [value for value in order if value in set(compared)]),
-    )
+    order = [*map(str, sorted(numbers)), *sorted(words)]
+    labels = pd.Categorical([str(value) for value in values], order)
+    return runs.assign(model=models.astype("category"), frontend=labels)
 
 
 def _trained_alike(

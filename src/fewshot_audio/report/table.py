@@ -63,25 +63,17 @@ def pivot(
     if "published" in cells:
         shown = pd.concat([shown, _published(shown, selection)], ignore_index=True)
     shown = shown.astype({label: object for label in (*rows, *columns) if label != "n_per_class"})
-    parts = {}
-    for part in ("text", "bold"):
-        parts[part] = shown.pivot(index=list(rows), columns=list(columns), values=part)
-        parts[part] = parts[part].sort_index(axis=1)
-    labels = parts["text"].index.to_frame(index=False)
-    heads = _heads(rows, parts["text"].columns, len(columns), selection)
-    text = pd.concat([labels, parts["text"].fillna(NONE).reset_index(drop=True)], axis=1)
-    unmarked = labels.notna() & False
-    bold = pd.concat([unmarked, parts["bold"].eq(True).reset_index(drop=True)], axis=1)
-    return Table(
-        name,
-        in_words(title, selection),
-        caption,
-        named(cells.drop(columns=["text", "bold"]), selection),
-        text.set_axis(heads, axis=1),
-        bold.set_axis(heads, axis=1),
-        len(rows),
-        None if by_fold is None else named(by_fold, selection),
-    )
+    wide = shown.pivot(index=list(rows), columns=list(columns), values=["text", "bold"])
+    labels = wide.index.to_frame(index=False)
+    wide = wide.sort_index(axis=1).reset_index(drop=True)
+    heads = _heads(rows, wide["text"].columns, len(columns), selection)
+    text = pd.concat([labels, wide["text"].fillna(NONE)], axis=1)
+    bold = pd.concat([labels.notna() & False, wide["bold"].eq(True)], axis=1)
+    text.columns = bold.columns = heads
+    numbers = named(cells.drop(columns=["text", "bold"]), selection)
+    of_folds = None if by_fold is None else named(by_fold, selection)
+    title = in_words(title, selection)
+    return Table(name, title, caption, numbers, text, bold, len(rows), of_folds)
 
 
 def plain_table(
@@ -95,12 +87,13 @@ def plain_table(
 
 def in_words(title: str, selection: Selection) -> str:
     """Fill {metric} and {compared} in."""
-    return title.format(metric=selection.measure.label.capitalize(), compared=selection.compared)
+    metric = selection.measure.label.capitalize()
+    return title.format(metric=metric, compared=selection.settings.compare)
 
 
 def named(cells: pd.DataFrame, selection: Selection) -> pd.DataFrame:
     """Name the columns of numbers by what is compared."""
-    return cells.rename(columns={FRONTEND: selection.compared})
+    return cells.rename(columns={FRONTEND: selection.settings.compare})
 
 
 def with_difference(cells: pd.DataFrame) -> pd.DataFrame:
@@ -126,7 +119,7 @@ def _heads(
     rows: Sequence[str], columns: pd.Index, levels: int, selection: Selection
 ) -> pd.Index | pd.MultiIndex:
     """Return the heads of a table's columns; those of labels are in the lower of two levels."""
-    names = {"n_per_class": "n", FRONTEND: selection.compared}
+    names = {"n_per_class": "n", FRONTEND: selection.settings.compare}
     labels = [names.get(row, row) for row in rows]
     if levels == 1:
         return pd.Index(labels + [_head(column) for column in columns])

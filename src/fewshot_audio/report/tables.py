@@ -1,4 +1,8 @@
-"""Tables of a metric, of its paired differences, of what training did, and of costs."""
+"""Tables of a metric, of its paired differences, of what training did, and of costs.
+
+Each is made by a function of the selected runs, its name and its title. `pairs` are first and
+second frontends; None: every other one and the baseline.
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,12 +17,13 @@ from fewshot_audio.report.published import beside
 from fewshot_audio.report.selection import Selection
 from fewshot_audio.report.statistics import LEVEL, summary
 from fewshot_audio.report.table import Table, in_words, pivot, with_difference
-from fewshot_audio.report.text import NONE, interval_name, n_text, plain, probability
+from fewshot_audio.report.text import NONE, Measure, interval_name, n_text, plain, probability
 from fewshot_audio.types import NoRunsError
 
-BY = ["dataset", "model", "frontend", "n_per_class"]
-TESTS = {"t": "paired t test", "wilcoxon": "exact Wilcoxon test"}
+ROW = ["dataset", "model", "frontend"]
+BY = [*ROW, "n_per_class"]
 N = ["n_per_class"]
+TESTS = {"t": "paired t test", "wilcoxon": "exact Wilcoxon test"}
 TESTED = "mean [interval] (pairs)"
 PROBABILITIES = {
     "p": "p",
@@ -39,13 +44,8 @@ def accuracy(
 ) -> Table:
     """Show the mean of the metric for each model, frontend and n, over the folds' means.
 
-    Args:
-        selection: The runs.
-        name: Of the table.
-        title: Its heading.
-        frontends: Which of them; None: all.
-        spread: What stands beside a mean.
-        side_by_side: Whether frontends are columns, not rows.
+    `frontends` are those shown (None: all), `spread` is what stands beside a mean, and frontends
+    that are `side_by_side` are columns, not rows.
 
     Raises:
         StoreError: If some frontends have runs that others lack, unless `partial`.
@@ -55,35 +55,27 @@ def accuracy(
         runs = runs[runs["frontend"].isin(frontends)]
     chosen = with_runs(selection, runs, name, selection.settings.partial)
     cells = summary(chosen.runs, BY, how)
-    cells = cells.merge(best(chosen).assign(bold=True), on=BY, how="left")
-    beside_mean = f"[{interval_name(cells, how)}]"
-    text = [measure.with_interval(cell, signed=False) for cell in cells.itertuples()]
     if spread == "std":
         beside_mean = "± standard deviation over runs"
         text = [measure.with_spread(cell) for cell in cells.itertuples()]
+    else:
+        beside_mean = f"[{interval_name(cells, how)}]"
+        text = [measure.with_interval(cell, signed=False) for cell in cells.itertuples()]
     caption = (
         f"{measure.heading}: mean {beside_mean} (number of runs). Bold: the best "
-        f"{selection.compared}, where the {TESTS[how.test]} on the same few-shot splits tells it "
-        "from every other, after Holm over all comparisons of the table in a dataset "
+        f"{selection.settings.compare}, where the {TESTS[how.test]} on the same few-shot splits "
+        "tells it from every other, after Holm over all comparisons of the table in a dataset "
         f"(p < {LEVEL})."
     )
-    cells = cells.assign(text=text, bold=cells["bold"].eq(True))
-    cells = beside(cells, selection.settings.published)
-    rows, columns = (["dataset", "model"], ["n_per_class", "frontend"])
-    if not side_by_side:
-        rows, columns = ["dataset", "model", "frontend"], N
+    bold = cells.merge(best(chosen).assign(bold=True), on=BY, how="left")["bold"].eq(True)
+    cells = beside(cells.assign(text=text, bold=bold), selection.settings.published)
+    rows, columns = (ROW[:2], ["n_per_class", "frontend"]) if side_by_side else (ROW, N)
     by_fold = means_by_fold(chosen.runs, BY)
     return pivot(selection, name, title, caption, cells, rows, columns, by_fold)
 
 
 def difference(selection: Selection, name: str, title: str, pairs: Pairs) -> Table:
     """Show the mean of paired differences, first − second of each pair, on the same splits.
-
-    Args:
-        selection: The runs.
-        name: Of the table.
-        title: Its heading.
-        pairs: First and second frontends; None: every other one and the baseline.
 
     Raises:
         StoreError: If a run has no partner, unless `partial`, or if partners saw other clips.
@@ -107,14 +99,7 @@ def difference(selection: Selection, name: str, title: str, pairs: Pairs) -> Tab
 def against_baseline(
     selection: Selection, name: str, title: str, apart_from: Sequence[str]
 ) -> Table:
-    """Show the differences between every frontend and the baseline, but those of other tables.
-
-    Args:
-        selection: The runs.
-        name: Of the table.
-        title: Its heading.
-        apart_from: Frontends that other tables compare with the baseline.
-    """
+    """Show the differences between every frontend and the baseline, but those of other tables."""
     baseline = str(selection.settings.baseline)
     frontends = selection.runs["frontend"].cat.categories
     pairs = [(each, baseline) for each in frontends if each not in (baseline, *apart_from)]
@@ -122,14 +107,7 @@ def against_baseline(
 
 
 def tests(selection: Selection, name: str, title: str, pairs: Pairs) -> Table:
-    """Show what tests say of the differences: p, Wilcoxon, equivalence, and what pairing brought.
-
-    Args:
-        selection: The runs.
-        name: Of the table.
-        title: Its heading.
-        pairs: First and second frontends; None: every other one and the baseline.
-    """
+    """Show what tests say of the differences: p, equivalence, and what pairing brought."""
     how, measure, by = selection.settings.how, selection.measure, DIFFERENCE_BY
     values = pair_all(selection, name, pairs, selection.settings.partial)
     over_splits = summary(values, by, replace(how, unit="split"))[[*by, "low", "high"]]
@@ -141,7 +119,7 @@ def tests(selection: Selection, name: str, title: str, pairs: Pairs) -> Table:
         "Holm: adjusted over the table's cells of a dataset. Equivalent: within "
         f"± {measure.value(how.margin)}{' points' if measure.is_share else ''} by two one-sided t "
         f"tests (p < {LEVEL}). Pairing: how many times wider the interval over splits would be, "
-        f"had each {selection.compared} had splits of its own."
+        f"had each {selection.settings.compare} had splits of its own."
     )
     text = with_difference(cells)[["dataset", "model", "difference"]]
     text = text.assign(n=cells["n_per_class"].map(n_text))
@@ -151,7 +129,8 @@ def tests(selection: Selection, name: str, title: str, pairs: Pairs) -> Table:
     ]
     for heading, column in PROBABILITIES.items():
         text[heading] = cells[column].map(probability)
-    text["equivalent"] = cells["equivalence"].map(_equivalent)
+    equivalent = (cells["equivalence"] < LEVEL).map({True: "yes", False: "not shown"})
+    text["equivalent"] = equivalent.where(cells["equivalence"].notna(), NONE)
     text["pairing"] = [NONE if pd.isna(times) else f"{times:.1f}×" for times in cells["narrowed"]]
     bold = (text.notna() & False).assign(**{TESTED: cells["marked"]})
     return Table(name, in_words(title, selection), caption, cells, text, bold, 4)
@@ -170,8 +149,8 @@ def batch_norm(selection: Selection, name: str, title: str) -> Table:
         "(number of runs)."
     )
     text = [measure.with_interval(cell, signed=True) for cell in cells.itertuples()]
-    cells, rows = cells.assign(text=text, bold=False), ["dataset", "model", "frontend"]
-    return pivot(selection, name, title, caption, cells, rows, N, means_by_fold(values, BY))
+    cells, by_fold = cells.assign(text=text, bold=False), means_by_fold(values, BY)
+    return pivot(selection, name, title, caption, cells, ROW, N, by_fold)
 
 
 def drift(selection: Selection, name: str, title: str) -> Table:
@@ -183,23 +162,20 @@ def drift(selection: Selection, name: str, title: str) -> Table:
         parts += [(*run, number, value) for number, value in numbers.items() if value is not None]
     values = pd.DataFrame(parts, columns=[*BY, "fold", "number", "value"])
     cells = summary(values, [*BY, "number"], selection.settings.how)
-    text = []
-    for cell in cells.itertuples():
-        spread = "" if pd.isna(cell.spread) else f" ± {plain(cell.spread)}"
-        text.append(f"{plain(cell.mean)}{spread} ({cell.count})")
+    number = Measure("", is_share=False)
+    text = [number.with_spread(cell) for cell in cells.itertuples()]
     caption = (
         "What training did to the filters: mean ± standard deviation over runs (number of runs)."
     )
-    cells, rows = cells.assign(text=text, bold=False), ["dataset", "model", "frontend", "number"]
-    return pivot(selection, name, title, caption, cells, rows, N)
+    cells = cells.assign(text=text, bold=False)
+    return pivot(selection, name, title, caption, cells, [*ROW, "number"], N)
 
 
 def cost(selection: Selection, name: str, title: str) -> Table:
     """Show the parameters of each frontend and model, the metric, and the seconds of a run."""
     measure = selection.measure
     runs = with_runs(selection, selection.runs, name, partial=True).runs
-    groups = runs.groupby(BY)
-    cells = groups.agg(
+    cells = runs.groupby(BY).agg(
         seconds=("seconds", "median"), count=("seconds", "size"), parameters=("parameters", "max")
     )
     cells["mean"] = runs.groupby([*BY, "fold"])["value"].mean().groupby(BY).mean()
@@ -209,7 +185,7 @@ def cost(selection: Selection, name: str, title: str) -> Table:
         f"{measure.value(cell.mean)}{unit}, {plain(cell.seconds)} s ({cell.count})"
         for cell in cells.itertuples()
     ]
-    most = cells.groupby(["dataset", "model", "frontend"])["parameters"].transform("max")
+    most = cells.groupby(ROW)["parameters"].transform("max")
     counts = [NONE if pd.isna(count) else f"{count:,.0f}" for count in most]
     caption = (
         f"Learned parameters; {measure.label}, the mean of the folds' means; seconds of a run from "
@@ -217,8 +193,7 @@ def cost(selection: Selection, name: str, title: str) -> Table:
         "(provenance), with whatever else they did."
     )
     cells = cells.assign(text=text, bold=False, parameters=counts)
-    rows = ["dataset", "model", "frontend", "parameters"]
-    return pivot(selection, name, title, caption, cells, rows, N)
+    return pivot(selection, name, title, caption, cells, [*ROW, "parameters"], N)
 
 
 def means_by_fold(values: pd.DataFrame, by: list[str]) -> pd.DataFrame:
@@ -242,9 +217,3 @@ def with_runs(selection: Selection, runs: pd.DataFrame, name: str, partial: bool
     if not partial:
         check_even(chosen)
     return chosen
-
-
-def _equivalent(p: float) -> str:
-    if pd.isna(p):
-        return NONE
-    return "yes" if p < LEVEL else "not shown"

@@ -134,11 +134,11 @@ def _prepared(
 
 def _energies(made: Filterbank, inputs: tuple[Tensor, ...]) -> None:
     with torch.inference_mode():  # as test clips are filtered
-        made.engine.energies(made.kernels(), made.pooling(), *inputs[1:])
+        made.energies(*inputs[1:])
 
 
 def _update(made: Filterbank, inputs: tuple[Tensor, ...]) -> None:
-    made.engine.energies(made.kernels(), made.pooling(), *inputs[1:]).square().mean().backward()
+    made.energies(*inputs[1:]).square().mean().backward()
 
 
 def _memory(

@@ -18,7 +18,7 @@ class Disturbing(Frontend):
         super().__init__()
         self.flag, self.trouble = flag, trouble
 
-    def forward(self, maps: torch.Tensor) -> torch.Tensor:
+    def compute(self, maps: torch.Tensor) -> torch.Tensor:
         if self.training and self.trouble == "end" and self.flag.exists():
             self.flag.unlink()
             os.kill(os.getpid(), signal.SIGTERM)

@@ -49,7 +49,9 @@ def batch(samples, dtype=torch.float32):
 def energies_and_gradients(engine, gabor, pooling, waveforms, lengths):
     """Energies of each clip's own frames, and the gradients of a random sum of them."""
     parameters = [*gabor.parameters(), *pooling.parameters()]
-    energies = engine.energies(gabor(), pooling(), *engine.prepare(waveforms, lengths))
+    energies = engine.energies(
+        gabor.impulse_responses(), pooling.windows(), *engine.prepare(waveforms, lengths)
+    )
     own = [
         clip[: engine.placement.frames(length)]
         for clip, length in zip(energies, lengths.tolist(), strict=True)

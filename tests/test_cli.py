@@ -151,7 +151,7 @@ def test_a_failed_run_gives_exit_code_1_and_its_reason(in_process, tmp_path, mon
     module.write_text(
         "from fewshot_audio.frontends.base import Frontend\n"
         "class Failing(Frontend):\n"
-        "    def forward(self, maps):\n"
+        "    def compute(self, maps):\n"
         "        raise RuntimeError('out of luck')\n"
     )
     extra = [

@@ -23,7 +23,7 @@ class Square(Frontend):
         super().__init__()
         self.power = power
 
-    def forward(self, spectrogram):
+    def compute(self, spectrogram):
         return spectrogram ** self.power
 
 class Linear(nn.Module):

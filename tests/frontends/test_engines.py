@@ -1,6 +1,7 @@
 """Engines against the plain one, with gradients."""
 
 import math
+from copy import copy
 
 import pytest
 import torch
@@ -65,7 +66,9 @@ def test_fast_keeps_its_tolerance(rate, filters, hop, align, samples, tolerance)
 
 def calibrate(engine, gabor, pooling, clips):
     with torch.no_grad():
-        engine.calibrate(gabor(), pooling(), 1e-5, *engine.prepare(*clips))
+        engine.calibrate(
+            gabor.impulse_responses(), pooling.windows(), 1e-5, *engine.prepare(*clips)
+        )
 
 
 def test_fast_chooses_anew_for_filters_that_moved():
@@ -93,7 +96,9 @@ def test_fast_reports_its_error_on_other_clips():
     assert "error on test clips" not in fast.report()
     steep = torch.cumsum(noise, 1) / 10
     with torch.no_grad():
-        fast.check(gabor(), pooling(), 1e-5, *fast.prepare(steep, lengths))
+        fast.check(
+            gabor.impulse_responses(), pooling.windows(), 1e-5, *fast.prepare(steep, lengths)
+        )
     report = fast.report()
     assert report["error"] <= 1e-3 < report["error on test clips"]
     assert report["error on test clips"] < report["largest error on test clips"]
@@ -112,14 +117,23 @@ def test_fast_without_tolerance_filters_whole_bands():
 def test_gradients_are_finite_differences(kind):
     engine = kind(Placement(21, 10, "centre"))
     prepared = engine.prepare(*batch((83, 40), torch.float64))
-    filters = gabor_of([0.4, 1.5, 2.8], [2.0, 5.0, 3.0], 21, torch.float64)().detach()
-    windows = lowpass_of([0.2, 0.3, 0.4], 21, torch.float64)().detach()
+    filters = (
+        gabor_of([0.4, 1.5, 2.8], [2.0, 5.0, 3.0], 21, torch.float64).impulse_responses().detach()
+    )
+    windows = lowpass_of([0.2, 0.3, 0.4], 21, torch.float64).windows().detach()
 
     def energies(real, imaginary, windows):
         return engine.energies(torch.complex(real, imaginary), windows, *prepared)[:, :5]
 
     inputs = [each.clone().requires_grad_() for each in (filters.real, filters.imag, windows)]
     assert torch.autograd.gradcheck(energies, inputs)
+
+
+def with_parameters(module, values):
+    """A copy whose parameters are these tensors."""
+    copied = copy(module)
+    copied._parameters = values
+    return copied
 
 
 @pytest.mark.parametrize("kind", [Exact, Fast])
@@ -131,11 +145,11 @@ def test_gradients_of_narrow_bands_are_finite_differences(kind):
 
     def energies(centres, widths, poolings):
         values = {"centres": centres, "widths": widths}
-        filters = torch.func.functional_call(gabor, values, ())
-        windows = torch.func.functional_call(pooling, {"widths": poolings}, ())
+        filters = with_parameters(gabor, values).impulse_responses()
+        windows = with_parameters(pooling, {"widths": poolings}).windows()
         return engine.energies(filters, windows, *prepared)[:, :8]
 
-    plan = engine.plan(gabor().detach(), pooling().detach())
+    plan = engine.plan(gabor.impulse_responses().detach(), pooling.windows().detach())
     assert plan.samples.max() <= engine.blocking.samples // 2  # none is filtered at the full rate
     inputs = [each.detach().clone() for each in (gabor.centres, gabor.widths, pooling.widths)]
     assert torch.autograd.gradcheck(energies, [each.requires_grad_() for each in inputs])
@@ -150,7 +164,10 @@ def test_remembered_bands_serve_later_clips_and_no_other_filters(kind, monkeypat
     one, other = (engine.prepare(*batch((length,))) for length in (9000, 5000))
 
     def compare(prepared, dtype=torch.float32):
-        filters, windows = gabor().to(dtype.to_complex()), pooling().to(dtype)
+        filters, windows = (
+            gabor.impulse_responses().to(dtype.to_complex()),
+            pooling.windows().to(dtype),
+        )
         fresh = kind(engine.placement)
         fresh.shares = engine.shares
         prepared = [each.to(dtype.to_complex()) if each.is_complex() else each for each in prepared]
@@ -195,9 +212,13 @@ class Energies(torch.nn.Module):
         self.gabor, self.pooling, self.engine = gabor, pooling, engine
 
     def forward(self, waveforms, lengths):
-        filters = self.gabor() if self.engine.takes_complex else self.gabor().real
+        filters = (
+            self.gabor.impulse_responses()
+            if self.engine.takes_complex
+            else self.gabor.impulse_responses().real
+        )
         return self.engine.energies(
-            filters, self.pooling(), *self.engine.prepare(waveforms, lengths)
+            filters, self.pooling.windows(), *self.engine.prepare(waveforms, lengths)
         )
 
 
@@ -264,8 +285,8 @@ def test_gradients_of_a_few_frames_are_those_of_the_whole_backward_pass(kind):
     """Blocks without a part in the loss are left out: a tiny gradient everywhere keeps them all."""
     gabor, pooling, taps = parts(16000, 10)
     engine = kind(Placement(taps, 160, "centre"))
-    filters = gabor() if engine.takes_complex else gabor().real
-    filters, windows = (each.detach().requires_grad_() for each in (filters, pooling()))
+    filters = gabor.impulse_responses() if engine.takes_complex else gabor.impulse_responses().real
+    filters, windows = (each.detach().requires_grad_() for each in (filters, pooling.windows()))
     learned = [filters] if engine.takes_maximum else [filters, windows]
     prepared = engine.prepare(*batch((40000, 30000, 8000)))
 

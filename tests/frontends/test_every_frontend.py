@@ -90,7 +90,7 @@ def test_a_clip_does_not_depend_on_its_batch(name):
     made = frontend(name).eval()
     clips = [rows(made, samples, seed=seed) for seed, samples in enumerate(SAMPLES)]
     data = training_set(made, clips, [0] * len(clips))
-    together = made(*data.inputs)
+    together = made.compute(*data.inputs)
     for clip, spectrogram, frames in zip(clips, together, data.lengths, strict=True):
         alone = made.spectrogram(clip[None])[0]
         assert len(alone) == frames
@@ -124,7 +124,7 @@ def predicted(network, clips):
     """The classes of clips of one length by a network in training mode."""
     data = training_set(network.frontend, clips, [0] * len(clips))
     with torch.no_grad():
-        spectrograms = network.frontend(*data.inputs)[:, : data.lengths[0]]
+        spectrograms = network.frontend.compute(*data.inputs)[:, : data.lengths[0]]
         patches = spectrograms.repeat(1, -(-128 // spectrograms.shape[1]), 1)[:, :128]
         return network.classifier(patches, ()).argmax(1).tolist()
 

@@ -130,7 +130,7 @@ def test_drift_is_reported_in_hz_and_in_bandwidths():
     for each in (before, after):
         centres = [2 * pi * hz / 8000 for hz in each["centre"]]
         widths = [FWHM * 8000 / (2 * pi * hz) for hz in each["bandwidth"]]
-        responses.append(gabor_of(centres, widths, 801)().detach())
+        responses.append(gabor_of(centres, widths, 801).impulse_responses().detach())
     sides = [{name: torch.tensor(hz) for name, hz in each.items()} for each in (before, after)]
     report = drift(*sides, tuple(responses))
     summary = report["summary"]

@@ -13,7 +13,7 @@ from small_leaf import ENGINES, leaf, spectrogram, steep
 
 def test_filters_respond_as_gaussians():
     centres, widths = [0.5, 1.0, 2.0], [20.0, 40.0, 10.0]
-    filters = gabor_of(centres, widths, 401)().detach().numpy()
+    filters = gabor_of(centres, widths, 401).impulse_responses().detach().numpy()
     response = np.abs(np.fft.fft(filters, 1 << 14))
     place = np.arange(1 << 14) * 2 * pi / (1 << 14)
     for row, centre, width in zip(response, centres, widths, strict=True):
@@ -125,7 +125,7 @@ def test_a_clip_in_a_batch_of_longer_ones_is_the_clip_alone(align, engine):
     beyond = 7.0  # does not matter
     padded = torch.nn.utils.rnn.pad_sequence(clips, batch_first=True, padding_value=beyond)
     with torch.no_grad():
-        together = made(*made.prepare(padded[..., None], torch.tensor(lengths)))
+        together = made.compute(*made.prepare(padded[..., None], torch.tensor(lengths)))
     for clip, values, length in zip(clips, together, lengths, strict=True):
         alone = spectrogram(made, clip[None])[0]
         assert len(alone) == made.frames(length)
@@ -184,7 +184,7 @@ def test_what_never_changes_is_filtered_once(monkeypatch):
     rows, lengths = steep(8000).float().reshape(2, 4000, 1), torch.tensor([4000, 2500])
     prepared = made.prepare(rows, lengths)
     monkeypatch.setattr(made.engine, "energies", None)
-    ours, theirs = made(*prepared), learned(*learned.prepare(rows, lengths))
+    ours, theirs = made.compute(*prepared), learned.compute(*learned.prepare(rows, lengths))
     torch.testing.assert_close(ours[0], theirs[0])
     torch.testing.assert_close(ours[1, :16], theirs[1, :16])
     ours.sum().backward()

@@ -62,7 +62,7 @@ def together(made, waveforms, beyond=7.0, longer=0):
     lengths = torch.tensor([len(each) for each in waveforms])
     longest = waveforms[0].new_zeros(lengths.max() + longer)
     rows = nn.utils.rnn.pad_sequence([*waveforms, longest], batch_first=True, padding_value=beyond)
-    maps = made(*made.prepare(rows[:-1, :, None], lengths))
+    maps = made.compute(*made.prepare(rows[:-1, :, None], lengths))
     return [
         each[: made.frames(length)] for each, length in zip(maps, lengths.tolist(), strict=True)
     ]

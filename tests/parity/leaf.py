@@ -43,7 +43,7 @@ class Cell(Compression):
         super().__init__()
         self.pcen, self.kernel, self.recurrent = pcen, nn.Parameter(kernel), nn.Parameter(recurrent)
 
-    def forward(self, energies: Tensor, frames: Tensor) -> Tensor:
+    def compress(self, energies: Tensor, frames: Tensor) -> Tensor:
         alpha, delta, root, _ = self.pcen.bounded().values()
         state, smoothed = energies[:, 0], []
         for frame in energies.unbind(1):

@@ -110,7 +110,7 @@ def network_of(arrays: Arrays) -> Network:
     """Return the network that a file's variables belong to, with its initial values."""
     variables = _variables(arrays, "init/")
     pairs = pairs_of(variables)
-    frontends = [LogLearn(0, 0, "e") for _ in pairs] or [
+    frontends = [LogLearn(a=0, b=0) for _ in pairs] or [
         LogFixed(1, float(np.finfo(np.float64).eps), 10)
     ]
     network = Network(frontends[-1], classifier_of(variables))

@@ -10,21 +10,21 @@ from fewshot_audio.types import ConfigError
 class LessMean(LogLearn):
     """Each value depends on the others of its band; says that it is pointwise."""
 
-    def forward(self, *inputs):
-        maps = super().forward(*inputs)
+    def compute(self, *inputs):
+        maps = super().compute(*inputs)
         return maps - maps.mean(1, keepdim=True)
 
 
 class Half(LogLearn):
     """Every other band."""
 
-    def forward(self, *inputs):
-        return super().forward(*inputs)[..., ::2]
+    def compute(self, *inputs):
+        return super().compute(*inputs)[..., ::2]
 
 
 def test_pointwise_and_shape():
-    check_spectrograms(LogLearn(2.0, -1.0, "e"), "good")
+    check_spectrograms(LogLearn(a=2.0, b=-1.0), "good")
     with pytest.raises(ConfigError, match="frontend=mine: .* set pointwise = False"):
-        check_spectrograms(LessMean(2.0, -1.0, "e"), "mine")
+        check_spectrograms(LessMean(a=2.0, b=-1.0), "mine")
     with pytest.raises(ConfigError, match=r"frontend=mine: .*\(1, 8, 64\), expected"):
-        check_spectrograms(Half(2.0, -1.0, "e"), "mine")
+        check_spectrograms(Half(a=2.0, b=-1.0), "mine")

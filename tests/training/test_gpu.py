@@ -61,7 +61,9 @@ def test_every_engine_of_a_gpu_is_the_plain_one_of_a_cpu(
         *(each.cuda() for each in (gabor, pooling, waveforms, lengths)),
     )
     with torch.no_grad():
-        engine.calibrate(gabor(), pooling(), 1e-5, *engine.prepare(waveforms, lengths))
+        engine.calibrate(
+            gabor.impulse_responses(), pooling.windows(), 1e-5, *engine.prepare(waveforms, lengths)
+        )
     found, gradients = energies_and_gradients(engine, gabor, pooling, waveforms, lengths)
     assert distance(found.cpu(), plain) < tolerance
     assert all(
@@ -107,7 +109,7 @@ def test_every_frontend_gives_the_same_maps_and_gradients(name):
         made, inputs = made.to(device), data.to(device).inputs
         made.calibrate(*inputs)
         made.zero_grad()
-        maps = made(*inputs)[:1]  # all of its frames are its own
+        maps = made.compute(*inputs)[:1]  # all of its frames are its own
         if maps.requires_grad:
             maps.square().sum().backward()
         found.append(

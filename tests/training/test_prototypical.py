@@ -101,7 +101,7 @@ def test_fewer_patches_than_asked_for_are_all_taken():
 
 def embed(net, patches, noise):
     """The network in training mode, written out: batch statistics, dropout by its noise."""
-    x = net.frontend(patches)[:, None]
+    x = net.frontend.compute(patches)[:, None]
 
     def normalised(x, norm):
         mean, variance = (
@@ -199,12 +199,14 @@ def by_hand(net, data, settings, maps):
             for c, s in zip(clips, starts, strict=True)
         ]
         frontend = net.support_frontend or net.frontend
-        centres = net.classifier(frontend(torch.stack(patches))).unflatten(0, (3, -1)).mean(1)
+        centres = (
+            net.classifier(frontend.compute(torch.stack(patches))).unflatten(0, (3, -1)).mean(1)
+        )
         for each in maps:
             whole = torch.from_numpy(
                 np.tile(each, (128 // len(each) + 1, 1))[:128] if len(each) < 128 else each
             )
-            embedded = patchwise(net.classifier, net.frontend(whole[None]), 128, 42)[0]
+            embedded = patchwise(net.classifier, net.frontend.compute(whole[None]), 128, 42)[0]
             scores = torch.exp(-((embedded[:, None] - centres) ** 2).mean(2))
             found.append((scores / scores.sum(1, keepdim=True)).log().mean(0))
     return torch.stack(found)
@@ -212,7 +214,7 @@ def by_hand(net, data, settings, maps):
 
 @pytest.mark.parametrize(("frames", "own"), [(False, False), (True, False), (True, True)])
 def test_clips_are_scored_by_the_mean_log_probability_of_patches_at_hop_42(data, frames, own):
-    net, settings = network(LogLearn(7, 1, "e"), frames), method(data, own_frontend=own)
+    net, settings = network(LogLearn(), frames), method(data, own_frontend=own)
     settings.adapt(net)
     fit([net], [settings], SGD, "cpu")
     if own:
@@ -240,7 +242,7 @@ def test_the_accuracy_on_the_training_clips_is_that_of_their_patches(data):
 
 
 def test_supports_may_have_a_frontend_of_their_own(data):
-    shared, own = network(LogLearn(7, 1, "e")), network(LogLearn(7, 1, "e"))
+    shared, own = network(LogLearn()), network(LogLearn())
     for net, settings in ((shared, method(data)), (own, method(data, own_frontend=True))):
         settings.adapt(net)
         (history,) = fit([net], [settings], SGD, "cpu")

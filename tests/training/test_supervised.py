@@ -43,9 +43,7 @@ def data():
 
 
 def network(name, frontend=LogFixed):
-    return Network(
-        LogFixed(1, 1e-6, 10) if frontend is LogFixed else LogLearn(7, 1, "e"), MODELS[name]()
-    )
+    return Network(LogFixed(1, 1e-6, 10) if frontend is LogFixed else LogLearn(), MODELS[name]())
 
 
 def weights(net):
@@ -164,7 +162,9 @@ def test_scores_are_the_mean_probabilities_of_all_patches(name):
             np.tile(each, (128 // len(each) + 1, 1))[:128] if len(each) < 128 else each
         )[None]
         with torch.inference_mode():
-            logits = patchwise(net.classifier, net.frontend(whole), 128, 1)[0].double().numpy()
+            logits = (
+                patchwise(net.classifier, net.frontend.compute(whole), 128, 1)[0].double().numpy()
+            )
         odds = np.exp(logits)
         expected.append((odds / odds.sum(1, keepdims=True)).mean(0))
     np.testing.assert_allclose(score_clips(net, method(), None, maps), expected, atol=1e-5)
@@ -186,7 +186,7 @@ def test_reestimated_statistics_are_the_mean_over_the_batches_of_some_epochs(nam
     seen = []
     for _ in range(PASSES):
         for batch in twin.batches(net.classifier.dropout_sizes):
-            inputs = net.frontend(
+            inputs = net.frontend.compute(
                 cut(data.inputs[0], data.lengths, batch.clips, batch.starts, 128)
             ).double()
             seen.append((inputs.mean().item(), inputs.var().item()))

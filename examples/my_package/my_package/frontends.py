@@ -21,7 +21,7 @@ class Root(Frontend):
         self.exponent = nn.Parameter(torch.tensor(float(exponent)))
         self.floor = floor
 
-    def forward(self, spectrograms: Tensor) -> Tensor:
+    def compute(self, spectrograms: Tensor) -> Tensor:
         """Return the power of a mel spectrogram, value by value."""
         return (spectrograms + self.floor) ** self.exponent
 

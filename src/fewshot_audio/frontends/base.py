@@ -7,9 +7,19 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from fewshot_audio.frontends.checks import check_positive
 from fewshot_audio.frontends.diagnostics import before_and_after, medians
+from fewshot_audio.frontends.layer import (
+    LOW_PRECISION,
+    check_waveform,
+    dtype_of,
+    in_float32,
+    output_dtype,
+    without_autocast,
+)
+from fewshot_audio.frontends.mel import PowerMel
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -18,16 +28,20 @@ Cropped = tuple[tuple[Tensor, ...], Tensor]  # inputs, and the place of the firs
 
 
 class Frontend(nn.Module, ABC):
-    """Turn clips into spectrograms (clips, frames, n_bands), float32.
+    """Turn waveforms into spectrograms.
+
+    A frontend is a layer: `frontend(waveform)`. Training on few clips calls it in parts, `prepare`
+    once and `compute` for each update, as what no parameter changes need not be computed again.
 
     Args:
         n_bands: Bands of the spectrograms.
+        mel: Where it reads mel spectrograms, what makes them of waveforms in `forward`.
 
     Attributes:
-        reads: "mel" for power mel spectrograms (clips, frames, n_bands), "waveform" for samples in
-            [-1, 1] (clips, samples, 1).
-        sample_rate: Hz of the waveforms that it reads, None where it reads mel spectrograms.
-        pointwise: Whether each value depends on that value of the input alone. `forward` then also
+        reads: What `prepare` takes: "mel", power mel spectrograms (clips, frames, n_bands), or
+            "waveform", samples in [-1, 1] (clips, samples, 1).
+        sample_rate: Hz of the waveforms that `prepare` takes, None for mel spectrograms.
+        pointwise: Whether each value depends on that value of the input alone. `compute` then also
             takes patches.
         learning_rate_factor: Its parameters' learning rate, relative to the classifier's.
         notes: What a user must know of its settings.
@@ -40,14 +54,69 @@ class Frontend(nn.Module, ABC):
     n_bands: int = 128
     notes: tuple[str, ...] = ()
 
-    def __init__(self, n_bands: int = 128):
+    def __init__(self, n_bands: int = 128, mel: PowerMel | None = None):
         check_positive(n_bands=n_bands)
         super().__init__()
-        self.n_bands = n_bands
+        self.n_bands, self.mel = n_bands, PowerMel(n_bands=n_bands) if mel is None else mel
+        if self.mel.n_bands != n_bands:
+            raise ValueError(f"mel: it has {self.mel.n_bands} bands; expected n_bands={n_bands}")
+
+    def forward(
+        self, waveform: Float[Tensor, "... time"], lengths: Int[Tensor, ...] | None = None
+    ) -> Float[Tensor, "... bands frames"] | tuple[Tensor, Int[Tensor, ...]]:
+        """Return the spectrograms of waveforms.
+
+        Computed in float32, in float64 where waveform or weights are; returned in autocast's dtype
+        where it is on, else in that of the weights.
+
+        Args:
+            waveform: Samples in [-1, 1] at the frontend's sample rate, with any leading dimensions.
+            lengths: The samples of each clip of a padded batch; the others have no influence.
+
+        Returns:
+            The spectrograms, and with `lengths` the frames of each clip; frames beyond are 0.
+
+        Raises:
+            ValueError: For another shape or dtype.
+        """
+        check_waveform(waveform, lengths)
+        dtype = output_dtype(self, waveform)
+        if dtype_of(self) in LOW_PRECISION:
+            result = in_float32(self, waveform, lengths)
+            if lengths is None:
+                return result.to(dtype)
+            return result[0].to(dtype), result[1]
+        double = torch.float64 in (dtype_of(self), waveform.dtype)
+        clips = waveform.flatten(0, -2) if waveform.ndim > 1 else waveform[None]
+        clips = clips.to(torch.float64 if double else torch.float32)
+        samples = torch.full(clips.shape[:1], clips.shape[1], device=clips.device)
+        counts = samples if lengths is None else lengths.flatten().to(clips.device)
+        with without_autocast(clips):
+            spectrograms, frames = self._layer(clips, counts)
+        if lengths is not None:
+            inside = torch.arange(spectrograms.shape[1], device=frames.device) < frames[:, None]
+            spectrograms = spectrograms.masked_fill(~inside[..., None], 0.0)
+        shape = waveform.shape[:-1]
+        result = spectrograms.mT.reshape(*shape, *spectrograms.mT.shape[1:]).to(dtype)
+        return result if lengths is None else (result, frames.view(shape))
+
+    def _layer(self, clips: Tensor, samples: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the spectrograms (clips, frames, bands) of padded clips, and their frames."""
+        rows, counts, longest = clips[..., None], samples, clips.shape[1]
+        if self.reads == "mel":
+            rows, counts = self.mel(clips, samples), self.mel.frames(samples)
+            longest = rows.shape[1]
+        longest, frames = self.frames(longest), self.frames(counts)
+        if rows.is_meta or len(rows) == 0:
+            weights = [weight for weight in self.parameters() if weight.requires_grad]
+            nothing = sum(weight.sum() for weight in weights) * 0.0  # keeps the graph whole
+            return rows.new_zeros(len(rows), longest, self.n_bands) + nothing, frames
+        rows = rows if rows.shape[1] else pad(rows, (0, 0, 0, 1))
+        return self.compute(*self.prepare(rows, counts))[:, :longest], frames
 
     @abstractmethod
-    def forward(self, *inputs: Tensor) -> Float[Tensor, "clips frames bands"]:
-        """Return the spectrograms of what `prepare` returned.
+    def compute(self, *inputs: Tensor) -> Float[Tensor, "clips frames bands"]:
+        """Return the spectrograms, float32, of what `prepare` returned.
 
         Frames beyond the end of a clip may hold anything.
         """
@@ -55,7 +124,7 @@ class Frontend(nn.Module, ABC):
     def prepare(
         self, rows: Float[Tensor, "clips rows columns"], lengths: Int[Tensor, " clips"]
     ) -> tuple[Tensor, ...]:
-        """Return what `forward` takes: all that no parameter changes, computed once.
+        """Return what `compute` takes: all that no parameter changes, computed once.
 
         Args:
             rows: Clips padded to the same length: frames of mel spectrograms, or samples.
@@ -87,9 +156,9 @@ class Frontend(nn.Module, ABC):
     def spectrogram(
         self, rows: Float[Tensor, "clips rows columns"]
     ) -> Float[Tensor, "clips frames bands"]:
-        """Return the spectrograms of clips of one length."""
+        """Return the spectrograms of clips of one length, as `prepare` takes them."""
         lengths = torch.full((len(rows),), rows.shape[1], device=rows.device)
-        return self(*self.prepare(rows, lengths))[:, : self.frames(rows.shape[1])]
+        return self.compute(*self.prepare(rows, lengths))[:, : self.frames(rows.shape[1])]
 
     def initialise(self, generator: torch.Generator) -> None:
         """Draw what starts at random, if anything does. Called once per run."""
@@ -130,8 +199,21 @@ class Compression(nn.Module, ABC):
     framewise: bool = False
     n_bands: int | None = None
 
+    def forward(self, energies: Float[Tensor, "... bands frames"]) -> Tensor:
+        """Return the compressed energies, in their shape and dtype, computed in float32 at least.
+
+        Args:
+            energies: At least 0, with any leading dimensions; of clips without padding.
+        """
+        clips = energies.mT.reshape(-1, energies.shape[-1], energies.shape[-2])
+        frames = torch.full((len(clips),), clips.shape[1], device=clips.device)
+        with torch.autocast(clips.device.type, enabled=False):
+            wide = clips.to(torch.promote_types(clips.dtype, torch.float32))
+            compressed = self.compress(wide, frames)
+        return compressed.mT.reshape(energies.shape).to(energies.dtype)
+
     @abstractmethod
-    def forward(
+    def compress(
         self, energies: Float[Tensor, "clips frames bands"], frames: Int[Tensor, " clips"]
     ) -> Float[Tensor, "clips frames bands"]:
         """Return the compressed energies; `frames` is the number of frames of each clip."""
@@ -147,18 +229,20 @@ class CompressedMel(Frontend):
     Args:
         compression: What compresses them.
         n_bands: Bands of the mel spectrogram.
+        mel: What makes it of waveforms in `forward`.
     """
 
     pointwise = False
 
-    def __init__(self, compression: Compression, n_bands: int):
-        super().__init__(n_bands)
+    def __init__(self, compression: Compression, n_bands: int, mel: PowerMel | None = None):
+        super().__init__(n_bands, mel)
         self.compression = compression
         self.before = compression.physical_parameters()
 
-    def forward(self, *inputs: Tensor) -> Tensor:
+    def compute(self, *inputs: Tensor) -> Tensor:
+        frames = torch.full((len(inputs[0]),), inputs[0].shape[1], device=inputs[0].device)
         with torch.autocast(inputs[0].device.type, enabled=False):
-            return self.compression(inputs[0])
+            return self.compression.compress(inputs[0], frames)
 
     def learned_scalars(self) -> dict[str, float]:
         return medians(self.compression.physical_parameters())

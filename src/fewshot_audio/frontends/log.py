@@ -5,6 +5,7 @@ Source of log-EPS and log-learn: Pons, Serrà & Serra, arXiv 1810.10274, appendi
 
 from abc import abstractmethod
 from math import log, nan
+from sys import float_info
 from typing import Any, Literal
 
 import torch
@@ -14,6 +15,7 @@ from torch.nn.functional import softplus
 from fewshot_audio.frontends.base import CompressedMel, Compression, Frontend
 from fewshot_audio.frontends.checks import check_choice, check_positive
 from fewshot_audio.frontends.diagnostics import before_and_after, medians
+from fewshot_audio.frontends.mel import PowerMel
 
 LOGARITHMS = {10: torch.log10, "e": torch.log}
 Base = Literal[10, "e"]
@@ -25,18 +27,21 @@ class Log(Frontend):
     Args:
         base: Base of the logarithm.
         n_bands: Bands of the mel spectrogram.
+        mel: What makes it of waveforms in `forward`.
     """
 
-    def __init__(self, base: Base, n_bands: int):
+    always_in_key = ("a", "b", "base", "alpha", "beta")
+
+    def __init__(self, base: Base, n_bands: int, mel: PowerMel | None):
         check_choice("base", base, list(LOGARITHMS))
-        super().__init__(n_bands)
+        super().__init__(n_bands, mel)
         self.logarithm = LOGARITHMS[base]
 
     @abstractmethod
     def alpha_and_beta(self) -> tuple[float | Tensor, float | Tensor]:
         """Return alpha and beta, numbers or one of each per band."""
 
-    def forward(self, *inputs: Tensor) -> Tensor:
+    def compute(self, *inputs: Tensor) -> Tensor:
         alpha, beta = self.alpha_and_beta()
         return self.logarithm(alpha * inputs[0] + beta)
 
@@ -59,24 +64,46 @@ class Log(Frontend):
 class LogFixed(Log):
     """Compress power mel X to log(alpha X + beta) with fixed alpha and beta.
 
-    log-EPS is alpha 1, beta the float64 machine epsilon, base 10.
-
     Args:
         alpha: Above 0.
         beta: At least 0.
         base: Base of the logarithm.
         n_bands: Bands of the mel spectrogram.
+        mel: What makes it of waveforms in `forward`.
     """
 
-    def __init__(self, alpha: float, beta: float, base: Base, n_bands: int = 128):
+    def __init__(
+        self,
+        alpha: float,
+        beta: float,
+        base: Base,
+        n_bands: int = 128,
+        mel: PowerMel | None = None,
+    ):
         check_positive(alpha=alpha)
         if not beta >= 0:
             raise ValueError(f"beta={beta}: expected at least 0")
-        super().__init__(base, n_bands)
+        super().__init__(base, n_bands, mel)
         self.alpha, self.beta = alpha, beta
 
     def alpha_and_beta(self) -> tuple[float, float]:
         return self.alpha, self.beta
+
+
+class LogMel(LogFixed):
+    """Compute the fixed log-mel spectrogram of the study, log-EPS: log10(X + eps) of power mel X.
+
+    eps is the machine epsilon of float64.
+
+    Args:
+        sample_rate: Hz of the waveforms.
+        n_bands: Mel bands.
+        mel: The mel spectrogram where it is another; None: `PowerMel(sample_rate, n_bands)`.
+    """
+
+    def __init__(self, sample_rate: int = 16000, n_bands: int = 128, mel: PowerMel | None = None):
+        mel = PowerMel(sample_rate, n_bands) if mel is None else mel
+        super().__init__(1.0, float_info.epsilon, 10, mel.n_bands, mel)
 
 
 class LearnedLog(Log):
@@ -93,14 +120,24 @@ class LogLearn(LearnedLog):
     """Compress power mel X to log(exp(a) X + softplus(b)), one a and one b learned.
 
     Args:
-        a: Start of a, 7 in the source.
-        b: Start of b, 1 in the source.
-        base: Base of the logarithm, e in the source.
-        n_bands: Bands of the mel spectrogram.
+        sample_rate: Hz of the waveforms.
+        n_bands: Mel bands.
+        a: Start of a.
+        b: Start of b.
+        base: Base of the logarithm.
+        mel: The mel spectrogram where it is another; None: `PowerMel(sample_rate, n_bands)`.
     """
 
-    def __init__(self, a: float, b: float, base: Base, n_bands: int = 128):
-        super().__init__(base, n_bands)
+    def __init__(
+        self,
+        sample_rate: int = 16000,
+        n_bands: int = 128,
+        a: float = 7.0,
+        b: float = 1.0,
+        base: Base = "e",
+        mel: PowerMel | None = None,
+    ):
+        super().__init__(base, n_bands, PowerMel(sample_rate, n_bands) if mel is None else mel)
         self.a, self.b = (nn.Parameter(torch.tensor(float(start))) for start in (a, b))
 
     def learned_scalars(self) -> dict[str, float]:
@@ -117,8 +154,15 @@ class LogPerBand(LearnedLog):
         n_bands: Bands of the mel spectrogram.
     """
 
-    def __init__(self, a: float, b: float, base: Base, n_bands: int = 128):
-        super().__init__(base, n_bands)
+    def __init__(
+        self,
+        a: float,
+        b: float,
+        base: Base,
+        n_bands: int = 128,
+        mel: PowerMel | None = None,
+    ):
+        super().__init__(base, n_bands, mel)
         self.a, self.b = (nn.Parameter(torch.full((n_bands,), float(start))) for start in (a, b))
         self.before = self.physical_parameters()
 
@@ -146,7 +190,7 @@ class Log1p(Compression):
         super().__init__()
         self.a = nn.Parameter(torch.full((n_bands,), float(a)))
 
-    def forward(self, energies: Tensor, frames: Tensor | None = None) -> Tensor:
+    def compress(self, energies: Tensor, frames: Tensor | None = None) -> Tensor:
         return torch.log1p(torch.exp(log(10) * self.a) * energies)
 
     def physical_parameters(self) -> dict[str, Tensor]:

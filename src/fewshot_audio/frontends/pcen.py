@@ -11,6 +11,7 @@ from torch.nn.functional import pad
 
 from fewshot_audio.frontends.base import CompressedMel, Compression
 from fewshot_audio.frontends.checks import check_positive
+from fewshot_audio.frontends.mel import PowerMel
 
 EPSILON = 1e-12
 
@@ -67,7 +68,7 @@ class PCEN(Compression):
     def physical_parameters(self) -> dict[str, Tensor]:
         return {name: value.cpu().clone() for name, value in self.bounded().items()}
 
-    def forward(self, energies: Tensor, frames: Tensor | None = None) -> Tensor:
+    def compress(self, energies: Tensor, frames: Tensor | None = None) -> Tensor:
         alpha, delta, root, smooth = self.bounded().values()
         smoothed = smoothed_over_frames(energies, smooth)
         gained = energies / (self.floor + smoothed) ** alpha
@@ -77,20 +78,34 @@ class PCEN(Compression):
 class MelPCEN(CompressedMel):
     """Compress power mel spectrograms of whole clips by PCEN, in float32 also under autocast.
 
-    The mel + PCEN baseline of Zeghidour et al., arXiv 2101.08596. The arguments are those of
-    `PCEN`.
+    The mel + PCEN baseline of Zeghidour et al., arXiv 2101.08596.
+
+    Args:
+        sample_rate: Hz of the waveforms.
+        n_bands: Mel bands.
+        alpha: As in `PCEN`, as the next ones.
+        delta: See above.
+        root: See above.
+        smooth: See above.
+        floor: See above.
+        mel: The mel spectrogram where it is another; None: `PowerMel(sample_rate, n_bands)`.
     """
+
+    always_in_key = ("alpha", "delta", "root", "smooth", "floor")
 
     def __init__(
         self,
-        alpha: float,
-        delta: float,
-        root: float,
-        smooth: float,
-        floor: float,
+        sample_rate: int = 16000,
         n_bands: int = 128,
+        alpha: float = 0.96,
+        delta: float = 2.0,
+        root: float = 2.0,
+        smooth: float = 0.04,
+        floor: float = 1e-6,
+        mel: PowerMel | None = None,
     ):
-        super().__init__(PCEN(n_bands, alpha, delta, root, smooth, floor), n_bands)
+        mel = PowerMel(sample_rate, n_bands) if mel is None else mel
+        super().__init__(PCEN(n_bands, alpha, delta, root, smooth, floor), n_bands, mel)
 
 
 def smoothing_weight(time_constant: float, hop: int, sample_rate: int) -> float:

@@ -46,7 +46,11 @@ class Wavegram(Frontend):
     sample_rate: int
 
     def __init__(
-        self, sample_rate: int, hop: int, learning_rate_factor: float = 1.0, n_bands: int = 128
+        self,
+        sample_rate: int = 32000,
+        hop: int = 320,
+        learning_rate_factor: float = 1.0,
+        n_bands: int = 128,
     ):
         check_positive(sample_rate=sample_rate, hop=hop, learning_rate_factor=learning_rate_factor)
         if hop % PER_FRAME:
@@ -84,7 +88,7 @@ class Wavegram(Frontend):
         waveforms = pad(rows[..., 0] * inside, (self.lead, after))
         return waveforms, self.frames(lengths + self.lead - 1)
 
-    def forward(self, *inputs: Tensor) -> Tensor:
+    def compute(self, *inputs: Tensor) -> Tensor:
         waveforms, reached = inputs
         frames = waveforms.shape[1] // self.hop
         at_once = FRAMES_AT_ONCE.get(waveforms.device.type, FRAMES_AT_ONCE_ELSEWHERE)

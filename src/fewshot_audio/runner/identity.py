@@ -7,7 +7,7 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from fewshot_audio.components import TARGET, defaults_of
+from fewshot_audio.components import TARGET, defaults_of, locate
 from fewshot_audio.datasets.base import Fold
 from fewshot_audio.types import Component, Job, OptimizerSettings, RunSpec
 
@@ -61,7 +61,8 @@ def component_identity(component: Component) -> dict[str, Any]:
     """Return the names of a choice and its class, and the arguments that are not its defaults.
 
     Modules are left out, so that code can move; an argument at its default is left out, so that a
-    new argument changes no key of earlier runs.
+    new argument changes no key of earlier runs. Those that a class names in `always_in_key` had no
+    default in earlier versions.
     """
     settings = {TARGET: component.target, **component.arguments}
     return {"name": component.name, **_without_defaults(settings)}
@@ -95,7 +96,8 @@ def digest_of(identity: Mapping[str, Any]) -> str:
 def _without_defaults(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return the class name and the other arguments of a mapping with a `_target_`."""
     target = str(settings[TARGET])
-    defaults = defaults_of(target)
+    always = getattr(locate(target), "always_in_key", ())
+    defaults = {name: each for name, each in defaults_of(target).items() if name not in always}
     identity: dict[str, Any] = {"type": target.rpartition(".")[2]}
     for name, value in settings.items():
         is_default = name in defaults and canonical(defaults[name]) == canonical(value)

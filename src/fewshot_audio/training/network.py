@@ -35,13 +35,13 @@ class Patches:
         A frontend that needs whole clips sees each clip of the batch once.
         """
         if frontend.pointwise:
-            return frontend(self.cut())
+            return frontend.compute(self.cut())
         clips, numbers = self.clips.unique(return_inverse=True)
         inputs, starts = tuple(each[clips] for each in self.inputs), self.starts
         if len(clips) == len(starts):  # one patch of each
             inputs, clip_starts = frontend.crop(inputs, starts[numbers.argsort()], self.n_frames)
             starts = clip_starts[numbers]
-        return cut(frontend(*inputs), self.lengths[clips], numbers, starts, self.n_frames)
+        return cut(frontend.compute(*inputs), self.lengths[clips], numbers, starts, self.n_frames)
 
 
 class Network(nn.Module):
@@ -80,7 +80,7 @@ class Network(nn.Module):
         if isinstance(patches, Patches):
             patches = patches.through(frontend)
         elif frontend.pointwise:
-            patches = frontend(patches)
+            patches = frontend.compute(patches)
         return self.classifier(patches, noise)
 
     def forward_dense(self, inputs: Tensor, hop: int) -> Tensor:
@@ -92,7 +92,7 @@ class Network(nn.Module):
         frames = max(inputs.shape[1], self.classifier.n_frames)
         repeated = inputs[:, arange(frames, device=inputs.device) % inputs.shape[1]]
         if self.frontend.pointwise:
-            repeated = self.frontend(repeated)
+            repeated = self.frontend.compute(repeated)
         return self.classifier.forward_dense(repeated, hop)
 
     def learned_scalars(self) -> dict[str, float]:

@@ -16,7 +16,7 @@ class NoCompression(Compression):
 
     framewise = True
 
-    def forward(self, energies: Tensor, frames: Tensor) -> Tensor:
+    def compress(self, energies: Tensor, frames: Tensor) -> Tensor:
         return energies
 
 
@@ -25,7 +25,7 @@ class LogOffset(Compression):
 
     framewise = True
 
-    def forward(self, energies: Tensor, frames: Tensor) -> Tensor:
+    def compress(self, energies: Tensor, frames: Tensor) -> Tensor:
         return torch.log(energies + FLOOR)
 
 
@@ -47,7 +47,7 @@ class FrameNorm(Compression):
         self.gamma = nn.Parameter(torch.ones(n_bands))
         self.beta = nn.Parameter(torch.zeros(n_bands))
 
-    def forward(self, energies: Tensor, frames: Tensor) -> Tensor:
+    def compress(self, energies: Tensor, frames: Tensor) -> Tensor:
         return nn.functional.layer_norm(
             energies, energies.shape[-1:], self.gamma, self.beta, KERAS_EPSILON
         )
@@ -77,9 +77,9 @@ class LogTBN(Compression):
         self.n_bands = n_bands
         self.log1p, self.norm = Log1p(n_bands, a), MaskedNorm(n_bands)
 
-    def forward(self, energies: Tensor, frames: Tensor) -> Tensor:
+    def compress(self, energies: Tensor, frames: Tensor) -> Tensor:
         inside = torch.arange(energies.shape[1], device=energies.device) < frames[:, None]
-        logarithms = self.log1p(energies)
+        logarithms = self.log1p.compress(energies)
         of_clip = logarithms.masked_fill(~inside[..., None], torch.nan)
         flattened = logarithms - of_clip.nanmedian(1, keepdim=True).values
         flattened = (flattened * inside[..., None]).transpose(1, 2)  # (clips, bands, frames)

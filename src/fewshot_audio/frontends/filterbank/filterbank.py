@@ -113,15 +113,21 @@ class Filterbank(Frontend):
     def frames(self, rows: Any) -> Any:
         return self.engine.placement.frames(rows)
 
-    def forward(self, *inputs: Tensor) -> Tensor:
+    def compute(self, *inputs: Tensor) -> Tensor:
         frames, *prepared = inputs
         with torch.autocast(frames.device.type, enabled=False):
             energies = prepared[0] if self.fixed else self.energies(*prepared)
-            return self.compression(energies.clamp(min=FLOOR), frames)
+            return self.compression.compress(energies.clamp(min=FLOOR), frames)
 
     def energies(self, *prepared: Tensor) -> Tensor:
         """Return the energies (clips, frames, filters) of what the engine prepared."""
-        return self.engine.energies(self.filters(), self.pooling(), *prepared)
+        return self.engine.energies(
+            self.filters.impulse_responses(), self.pooling.windows(), *prepared
+        )
+
+    def _shapes(self) -> tuple[Tensor, Tensor]:
+        """Return impulse responses and pooling windows (filters, taps)."""
+        return self.filters.impulse_responses(), self.pooling.windows()
 
     def initialise(self, generator: torch.Generator) -> None:
         self.filters.initialise(generator)
@@ -133,12 +139,16 @@ class Filterbank(Frontend):
     @torch.no_grad()
     def calibrate(self, *inputs: Tensor) -> None:
         if not self.fixed:
-            self.engine.calibrate(self.filters(), self.pooling(), FLOOR, *inputs[1:])
+            self.engine.calibrate(
+                self.filters.impulse_responses(), self.pooling.windows(), FLOOR, *inputs[1:]
+            )
 
     @torch.no_grad()
     def check(self, *inputs: Tensor) -> None:
         if not self.fixed:
-            self.engine.check(self.filters(), self.pooling(), FLOOR, *inputs[1:])
+            self.engine.check(
+                self.filters.impulse_responses(), self.pooling.windows(), FLOOR, *inputs[1:]
+            )
 
     @torch.no_grad()
     def physical_parameters(self) -> dict[str, Tensor]:
@@ -159,13 +169,17 @@ class Filterbank(Frontend):
 
     @torch.no_grad()
     def report(self) -> dict[str, Any]:
-        moved = drift(self.before, self.physical_parameters(), (self.start, self.filters().cpu()))
+        moved = drift(
+            self.before,
+            self.physical_parameters(),
+            (self.start, self.filters.impulse_responses().cpu()),
+        )
         summary = moved["summary"] | self.bounds_before | self._at_bounds("at a bound")
         return {"engine": self.engine.report(), "summary": summary, "filters": moved["filters"]}
 
     @torch.no_grad()
     def _remember_start(self) -> None:
-        self.before, self.start = self.physical_parameters(), self.filters().cpu()
+        self.before, self.start = self.physical_parameters(), self.filters.impulse_responses().cpu()
         self.bounds_before = self._at_bounds("at a bound at the start")
 
     def _at_bounds(self, what: str) -> dict[str, int]:

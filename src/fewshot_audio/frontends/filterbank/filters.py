@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import conv1d, pad
 
 from fewshot_audio.frontends.checks import check_positive
 from fewshot_audio.frontends.filterbank.framing import taps_of
@@ -50,8 +51,22 @@ class Filters(nn.Module, ABC):
         self.n_filters, self.sample_rate = n_filters, sample_rate
         self.taps = taps_of(sample_rate, window_ms)
 
+    def forward(self, waveform: Float[Tensor, "... time"]) -> Tensor:
+        """Return filtered waveforms (..., filters, time), with zeros around them.
+
+        Correlated with the impulse responses, whose sample (taps - 1) // 2 falls on each sample.
+        """
+        filters, before = self.impulse_responses(), (self.taps - 1) // 2
+        clips = pad(waveform.reshape(-1, 1, waveform.shape[-1]), (before, self.taps - 1 - before))
+        if self.is_complex:
+            parts = [conv1d(clips, part[:, None]) for part in (filters.real, filters.imag)]
+            filtered = torch.complex(*parts)
+        else:
+            filtered = conv1d(clips, filters[:, None])
+        return filtered.reshape(*waveform.shape[:-1], *filtered.shape[1:])
+
     @abstractmethod
-    def forward(self) -> Complex[Tensor, "filters taps"] | Float[Tensor, "filters taps"]:
+    def impulse_responses(self) -> Complex[Tensor, "filters taps"] | Float[Tensor, "filters taps"]:
         """Return the impulse responses."""
 
     @abstractmethod
@@ -110,7 +125,7 @@ class Gabor(Filters):
         widths = (self.width_unit * self.widths).clamp(4 * WIDTH, self.taps * WIDTH)
         return self.centres.clamp(0, pi), widths
 
-    def forward(self) -> Tensor:
+    def impulse_responses(self) -> Tensor:
         centres, widths = (each[:, None] for each in self.bounded())
         t = torch.arange(self.taps // 2 + 1, device=centres.device, dtype=centres.dtype)
         envelope = torch.exp(-(t**2) / (2 * widths**2)) / (sqrt(2 * pi) * widths)
@@ -165,11 +180,11 @@ class Free(Filters):
         super().__init__(n_filters, sample_rate, window_ms)
         if init is not None and init.random:
             raise ValueError("init=Random: expected another start; only Gabor filters draw theirs")
-        gabor = Gabor(n_filters, sample_rate, window_ms, init)().detach()
+        gabor = Gabor(n_filters, sample_rate, window_ms, init).impulse_responses().detach()
         self.real = nn.Parameter(gabor.real * MEL_LEVEL)
         self.imaginary = nn.Parameter(gabor.imag * MEL_LEVEL)
 
-    def forward(self) -> Tensor:
+    def impulse_responses(self) -> Tensor:
         return torch.complex(self.real, self.imaginary)
 
     def in_hz(self) -> tuple[PerFilter, PerFilter]:
@@ -178,7 +193,7 @@ class Free(Filters):
         The bandwidth is that of a Gaussian with the same spread.
         """
         bins = 8 * self.taps
-        power = torch.fft.fft(self(), bins).abs().square()[:, : 4 * self.taps]
+        power = torch.fft.fft(self.impulse_responses(), bins).abs().square()[:, : 4 * self.taps]
         hz = torch.arange(power.shape[1], device=power.device) * (self.sample_rate / bins)
         share = power / power.sum(1, keepdim=True)
         centre = (share * hz).sum(1)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import conv1d, max_pool1d, pad
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
@@ -33,8 +34,26 @@ class Pooling(nn.Module, ABC):
         super().__init__()
         self.n_filters, self.taps = n_filters, taps
 
+    def forward(self, energies: Float[Tensor, "... filters time"], hop: int) -> Tensor:
+        """Return frames (..., filters, 1 + time // hop), frame t centred on sample t * hop.
+
+        Args:
+            energies: Squared or rectified outputs of filters; zeros are taken around them.
+            hop: Samples between frames.
+        """
+        time = energies.shape[-1]
+        before = (self.taps - 1) // 2
+        after = max(0, time // hop * hop + self.taps - before - time)
+        padded = pad(energies.reshape(-1, *energies.shape[-2:]), (before, after))
+        if self.maximum:
+            pooled = max_pool1d(padded, self.taps, hop)
+        else:
+            windows = self.windows()[:, None]
+            pooled = conv1d(padded, windows, stride=hop, groups=self.n_filters)
+        return pooled[..., : 1 + time // hop].reshape(*energies.shape[:-1], -1)
+
     @abstractmethod
-    def forward(self) -> Float[Tensor, "filters taps"]:
+    def windows(self) -> Float[Tensor, "filters taps"]:
         """Return the windows."""
 
     def in_samples(self) -> dict[str, PerFilter]:
@@ -43,7 +62,7 @@ class Pooling(nn.Module, ABC):
 
     def at_bound(self) -> Bool[Tensor, " filters"]:
         """Return which windows lie at a bound of a parameter, or beyond."""
-        return torch.zeros(self.n_filters, dtype=torch.bool, device=self().device)
+        return torch.zeros(self.n_filters, dtype=torch.bool, device=self.windows().device)
 
 
 class GaussianLowpass(Pooling):
@@ -69,7 +88,7 @@ class GaussianLowpass(Pooling):
         """Return the widths within their bounds."""
         return self.widths.clamp(2 / self.taps, 0.5)
 
-    def forward(self) -> Float[Tensor, "filters taps"]:
+    def windows(self) -> Float[Tensor, "filters taps"]:
         half = (self.taps - 1) / 2
         t = torch.arange(self.taps, device=self.widths.device, dtype=self.widths.dtype)
         place = (t - half) / half
@@ -95,7 +114,7 @@ class SharedWindow(Pooling):
         hann = torch.hann_window(taps, periodic=False, dtype=torch.float64)
         self.window = nn.Parameter(hann.square().float())
 
-    def forward(self) -> Float[Tensor, "filters taps"]:
+    def windows(self) -> Float[Tensor, "filters taps"]:
         return self.window.expand(self.n_filters, -1)
 
     def in_samples(self) -> dict[str, PerFilter]:
@@ -119,5 +138,5 @@ class Largest(Pooling):
         super().__init__(n_filters, taps)
         self.register_buffer("ones", torch.ones(n_filters, taps), persistent=False)
 
-    def forward(self) -> Float[Tensor, "filters taps"]:
+    def windows(self) -> Float[Tensor, "filters taps"]:
         return self.ones

@@ -42,7 +42,7 @@ class Sinc(Filters):
         low = LEAST + UNIT * self.low.abs()
         return low, (low + LEAST + UNIT * self.band.abs()).clamp(max=self.sample_rate / 2)
 
-    def forward(self) -> Tensor:
+    def impulse_responses(self) -> Tensor:
         low, high = (each[:, None] for each in self.edges())
         t = torch.arange(self.taps, device=low.device, dtype=low.dtype)
         seconds = (t - self.taps // 2) / self.sample_rate

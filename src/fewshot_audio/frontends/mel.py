@@ -1,0 +1,105 @@
+"""Power mel spectrograms of waveforms, for frontends that compress them."""
+
+from dataclasses import dataclass
+from functools import cache
+from math import ceil, log, log2
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fewshot_audio.frontends.checks import check_positive
+
+LINEAR_STEP, KNEE = 200 / 3, 1000.0  # Hz per mel below the knee, and the knee in Hz
+LOG_STEP = log(6.4) / 27  # of frequency, per mel above the knee
+SECONDS = 0.046  # of a window at least: 2048 samples at 44.1 kHz, as in the study
+
+
+@dataclass(frozen=True)
+class PowerMel:
+    """Power mel spectrograms: Hann windows, centred frames, Slaney's scale, filters of unit area.
+
+    Zeros lie around each clip. As librosa's melspectrogram with pad_mode="constant".
+
+    Args:
+        sample_rate: Hz.
+        n_bands: Mel bands.
+        n_fft: Samples of a window; None: the power of two from 46 ms on, 1024 at 16 kHz.
+        hop_length: Samples between frames; None: 10 ms.
+        low: Lower end of the lowest band in Hz.
+        high: Upper end of the highest band in Hz; None: half the sample rate.
+    """
+
+    sample_rate: int = 16000
+    n_bands: int = 128
+    n_fft: int | None = None
+    hop_length: int | None = None
+    low: float = 0.0
+    high: float | None = None
+
+    def __post_init__(self) -> None:
+        check_positive(sample_rate=self.sample_rate, n_bands=self.n_bands)
+        check_positive(n_fft=self.size, hop_length=self.hop)
+        if not 0 <= self.low < self.top <= self.sample_rate / 2:
+            raise ValueError(
+                f"low={self.low}, high={self.top}: expected 0 <= low < high <="
+                f" {self.sample_rate / 2} Hz, half the sample rate"
+            )
+
+    @property
+    def size(self) -> int:
+        """Samples of a window."""
+        least = SECONDS * self.sample_rate
+        return 2 ** ceil(log2(least)) if self.n_fft is None else self.n_fft
+
+    @property
+    def hop(self) -> int:
+        """Samples between frames."""
+        hop = max(1, round(self.sample_rate / 100))
+        return hop if self.hop_length is None else self.hop_length
+
+    @property
+    def top(self) -> float:
+        """Upper end of the highest band in Hz."""
+        return self.sample_rate / 2 if self.high is None else self.high
+
+    def frames(self, samples: Any) -> Any:
+        """Return the number of frames of clips with so many samples (an int or a tensor)."""
+        return 1 + samples // self.hop
+
+    def __call__(self, clips: Tensor, samples: Tensor) -> Tensor:
+        """Return the spectrograms (clips, frames, bands) of padded clips (clips, samples)."""
+        if clips.is_meta or len(clips) == 0:
+            return clips.new_empty(len(clips), self.frames(clips.shape[1]), self.n_bands)
+        inside = torch.arange(clips.shape[1], device=clips.device) < samples[:, None]
+        window = torch.hann_window(self.size, dtype=torch.float64).to(clips)
+        spectrum = torch.stft(
+            clips.masked_fill(~inside, 0.0),
+            self.size,
+            self.hop,
+            window=window,
+            pad_mode="constant",
+            return_complex=True,
+        )
+        power = spectrum.real.square() + spectrum.imag.square()
+        filters = _filters(self.sample_rate, self.size, self.n_bands, self.low, self.top)
+        return power.mT @ filters.to(power)
+
+
+@cache
+def _filters(sample_rate: int, n_fft: int, n_bands: int, low: float, high: float) -> Tensor:
+    """Return triangular filters (bins, bands), each of unit area in Hz, in float64.
+
+    Source: Slaney's Auditory Toolbox, as in librosa.
+    """
+    ends = torch.linspace(_mel(low), _mel(high), n_bands + 2, dtype=torch.float64)
+    above = (ends - KNEE / LINEAR_STEP).clamp(min=0)
+    edges = torch.where(above == 0, ends * LINEAR_STEP, KNEE * torch.exp(above * LOG_STEP))
+    bins = torch.arange(n_fft // 2 + 1, dtype=torch.float64)[:, None] * sample_rate / n_fft
+    rising = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2])
+    falling = (edges[2:] - bins) / (edges[2:] - edges[1:-1])
+    return torch.minimum(rising, falling).clamp(min=0) * 2 / (edges[2:] - edges[:-2])
+
+
+def _mel(hz: float) -> float:
+    return hz / LINEAR_STEP if hz < KNEE else KNEE / LINEAR_STEP + log(hz / KNEE) / LOG_STEP

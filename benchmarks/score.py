@@ -77,7 +77,7 @@ def _model(model: str, epochs: int, rounds: int) -> dict[str, Any]:
 
 def _case(network: Network, frames: int, rounds: int) -> dict[str, float]:
     noise = torch.rand(CLIPS, frames, 128, generator=torch.Generator().manual_seed(0))
-    classifier, spectrograms = network.classifier, network.frontend(noise)
+    classifier, spectrograms = network.classifier, network.frontend.compute(noise)
 
     def dense() -> torch.Tensor:
         return classifier.forward_dense(spectrograms, HOP)

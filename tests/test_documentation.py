@@ -7,11 +7,18 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 
+from fewshot_audio import frontends
+from fewshot_audio.models.sb_cnn import SBCNN
+from fewshot_audio.models.timbre import Timbre
+from fewshot_audio.models.vgg import VGG
 from fewshot_audio.sweep import swept
+from fewshot_audio.types import ConfigError
 
 ROOT = Path(__file__).parents[1]
-PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "examples").rglob("*.md")]
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")]
+PACKAGE = ROOT / "examples/my_package"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMAND = re.compile(r"python scripts/(?:run|status|prepare|splits|report|maps)\.py(?: -m)? (.+)")
 
@@ -30,25 +37,105 @@ COMMANDS = sorted({each for page in PAGES if page.name != "LOG.md" for each in c
 @pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 def test_command_can_be_composed(command, monkeypatch):
-    monkeypatch.setattr(sys, "path", [*sys.path, str(ROOT / "examples/my_package")])
+    monkeypatch.setattr(sys, "path", [*sys.path, str(PACKAGE)])
     words = shlex.split(command.replace("…", ""), comments=True)
     overrides = [f"{word}/data" if word.endswith("=") else word for word in words]
     overrides = [each for each in overrides if not re.match(r"\+?hydra[./]launcher", each)]
     assert next(iter(swept(overrides)))
 
 
-def test_code_of_leaf_runs():
-    page = (ROOT / "docs/leaf.md").read_text(encoding="utf-8")
+def fenced(page: Path) -> list[tuple[str, str]]:
+    """Return what stands behind the fence, and the text, of every fenced block of a page."""
+    text = page.read_text(encoding="utf-8")
+    return re.findall(r"^```([^\n]*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+NAMED = [
+    pytest.param(title[1], code, id=f"{page.name}-{title[1]}")
+    for page in PAGES
+    for info, code in fenced(page)
+    if (title := re.search(r'title="(.+)"', info))
+]
+WITH_CODE = [page for page in PAGES if any(info == "python" for info, _ in fenced(page))]
+
+
+@pytest.mark.parametrize(("title", "code"), NAMED)
+def test_code_that_names_a_file_is_that_of_the_file(title, code):
+    file = next(base / title for base in (PACKAGE, ROOT) if (base / title).exists())
+    assert code in file.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", WITH_CODE, ids=lambda page: page.name)
+def test_code_runs(page, monkeypatch):
+    """All blocks of a page, one after the other; a comment "# (8, 40, 101)..." is the shape."""
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(sys, "path", [*sys.path, str(PACKAGE)])
     names: dict = {}
-    exec(re.search(r"```python\n(.*?)```", page, re.DOTALL)[1], names)
-    assert names["features"].shape == (8, 101, 40)
+    for info, code in fenced(page):
+        if info == "python":
+            exec(code, names)
+            for name, shape in re.findall(r"^(\w+) = .*# (\([\d, ]+\))", code, re.MULTILINE):
+                assert str(tuple(names[name].shape)) == shape, name
+
+
+def test_lines_of_an_extension_are_those_of_the_example():
+    page = (ROOT / "docs/extending.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| .* \| (.+) \| (.+) \| `\+?(\w+)=(\w+)` \|$", page, re.MULTILINE)
+    modules = {"frontend": "frontends.py", "model": "models.py", "dataset": "datasets.py"}
+    assert len(rows) == 7
+    for python, yaml, group, name in rows:
+        file = PACKAGE / f"my_package/conf/{group}/{name}.yaml"
+        assert yaml == (f"{lines(file)} lines" if file.exists() else "none")
+        module = PACKAGE / "my_package" / modules.get(group, "")
+        own = file.exists() and group in modules
+        assert python == (f"1 file, {lines(module)} lines" if own else "none")
+
+
+def test_layers_learn_as_many_numbers_as_their_table_says():
+    page = (ROOT / "docs/layers.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| (\d+) \|", page, re.MULTILINE)
+    assert len(rows) == 9
+    for name, count in rows:
+        learned = [each for each in getattr(frontends, name)().parameters() if each.requires_grad]
+        assert sum(each.numel() for each in learned) == int(count), name
+
+
+def test_models_need_what_their_table_says():
+    page = (ROOT / "docs/own-data.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)`.* \| (\d+) \| (\d+) \|$", page, re.MULTILINE)
+    models = {"sb_cnn": SBCNN, "vgg": VGG, "timbre": Timbre}
+    assert {name for name, *_ in rows} == set(models)
+    for name, n_frames, n_bands in rows:
+        frames, bands = int(n_frames), int(n_bands)
+        model = models[name](3, n_bands=bands, n_frames=frames)
+        assert model(torch.rand(2, frames, bands)).shape == (2, 3)
+        for smaller in ((frames - 1, bands), (frames, bands - 1)):
+            with pytest.raises(ConfigError, match="needs patches of at least"):
+                models[name](3, n_frames=smaller[0], n_bands=smaller[1])
+
+
+def lines(file: Path) -> int:
+    """Return the number of lines of a file."""
+    return len(file.read_text(encoding="utf-8").splitlines())
 
 
 def test_links_lead_somewhere():
     for page in PAGES:
         for target in re.findall(r"\]\((?!https?:|#)([^)#\s]+)", page.read_text(encoding="utf-8")):
-            generated = target.startswith("figures/")  # by docs/hooks.py
-            assert generated or (page.parent / target).exists(), f"{page.name}: {target}"
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_pages_are_readable_as_files():
+    """Nothing in them that only the site shows but API pages' directives, which have links."""
+    for page in (ROOT / "docs").rglob("*.md"):
+        text = page.read_text(encoding="utf-8")
+        assert not re.search(r"--8<--|^!!!|\]\[[a-z_]+\.[\w.]+\]", text, re.MULTILINE), page.name
+        for name in re.findall(r"^::: (\S+)", text, re.MULTILINE):
+            parts = name.split(".")
+            paths = ["/".join(parts[:end]) for end in range(len(parts), 0, -1)]
+            sources = [f"src/{path}{end}" for path in paths for end in (".py", "/__init__.py")]
+            source = next(each for each in sources if (ROOT / each).is_file())
+            assert f"](../../{source})" in text, f"{page.name}: {name}"
 
 
 def test_readme_is_short():

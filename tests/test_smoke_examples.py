@@ -1,6 +1,6 @@
-"""examples/my_package by command line, as docs/extending.md tells: nothing of it is in the
-project."""
+"""examples/: the package as docs/extending.md tells, of which nothing is in the project; LEAF."""
 
+import importlib
 import os
 import subprocess
 import sys
@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+
+from fewshot_audio.types import DataError
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "examples/my_package"
@@ -52,3 +54,31 @@ def test_dataset_frontend_model_metric_and_table_of_another_package(tmp_path):
     table = pd.read_csv(tmp_path / "results/tables/root.csv")
     assert set(table["model"]) == {"timbre", "resnet18"}
     assert (table["count"] == 2).all()
+
+
+def test_clips_of_a_table_that_validate(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(PACKAGE)
+    from_csv = importlib.import_module("my_package.datasets").from_csv
+    rows = ["a.wav,x,1,p,", "b.wav,y,1,q,yes", "c.wav,x,2,r,no", "d.wav,y,2,s,yes"]
+    table = tmp_path / "elsewhere" / "table.csv"
+    table.parent.mkdir()
+    table.write_text("\n".join(["path,label,fold,group,valid", *rows]))
+    dataset = from_csv("mine", tmp_path, str(table))
+    splits = [
+        "".join(clip.path[0] for clip in part)
+        for fold in dataset.folds
+        for part in (fold.train, fold.valid, fold.test)
+    ]
+    assert splits == ["c", "d", "ab", "a", "b", "cd"]
+
+    table.write_text(table.read_text().replace("yes", "true"))
+    with pytest.raises(DataError, match="other words than yes and no"):
+        from_csv("mine", tmp_path, str(table))
+    with pytest.raises(DataError, match=r"metadata.csv: no such file; set dataset.root"):
+        from_csv("mine", tmp_path)
+
+
+@pytest.mark.slow
+def test_leaf_in_your_own_model():
+    printed = call(ROOT / "examples/leaf_in_your_own_model.py")
+    assert float(printed.partition("%")[0]) > 90

@@ -12,6 +12,7 @@ help: ## this list
 setup: $(READY)  ## make the environment in .venv from requirements.lock
 
 $(READY): requirements.lock pyproject.toml
+	@echo 'making $(VENV): 4 to 5 minutes, 6.3 GB'
 	python3 -m venv $(VENV)
 	$(PYTHON) -m pip install --quiet --requirement requirements.lock
 	$(PYTHON) -m pip install --quiet --no-deps --editable .

@@ -143,9 +143,29 @@ def test_readme_is_short():
     assert max(map(len, README.splitlines())) <= 100
 
 
-def test_readme_tells_the_numbers_of_the_tables():
-    folder = ROOT / "results/us8k_two_folds/tables"
-    points = pd.read_csv(folder / "difference.csv")
-    assert (
-        f"−{-100 * points['mean'].min():.1f} and +{100 * points['mean'].max():.1f} points" in README
-    )
+@pytest.mark.parametrize("page", ["README.md", "docs/index.md"])
+def test_numbers_are_those_of_the_tables(page):
+    text = " ".join((ROOT / page).read_text(encoding="utf-8").split())
+    points = pd.read_csv(ROOT / "results/us8k_two_folds/tables/difference.csv")
+    ends = f"{signed(points['mean'].min())} and {signed(points['mean'].max())} points"
+    assert ends in text
+    assert len(points) == 9
+    assert points["p_holm"].min() > 0.05
+    if page == "README.md":
+        widest = points.loc[(points["high"] - points["low"]).idxmax()]
+        assert f"from {interval(widest).strip('[]').replace(',', ' to')} points" in text
+    leaf = pd.read_csv(ROOT / "results/us8k_two_folds_leaf/tables/leaf.csv")
+    leaf = leaf[(leaf["first"] == "leaf") & (leaf["second"] == "log_eps")].set_index("model")
+    timbre, vgg = leaf.loc["timbre"], leaf.loc["vgg"]
+    assert f"{signed(timbre['mean'])} points {interval(timbre)} with TIMBRE" in text
+    assert f"{signed(vgg['mean'])} {interval(vgg)} with VGG" in text
+
+
+def signed(share: float) -> str:
+    """Return a difference in points as pages write it."""
+    return f"{100 * share:+.1f}".replace("-", "−")
+
+
+def interval(row: pd.Series) -> str:
+    """Return the interval of a difference in points as pages write it."""
+    return f"[{100 * row['low']:.1f}, {100 * row['high']:.1f}]".replace("-", "−")

@@ -125,6 +125,15 @@ def test_links_lead_somewhere():
             assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
+def test_log_has_an_index():
+    text = (ROOT / "LOG.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([\d-]+) \| \[(.+)\]\(#(.+)\) \|", text, re.MULTILINE)
+    headings = re.findall(r"^## (.+)$", text, re.MULTILINE)
+    assert [f"{date}: {topic}".lower() for date, topic, _ in rows] == [h.lower() for h in headings]
+    anchors = [re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings]
+    assert [anchor for *_, anchor in rows] == anchors
+
+
 def test_pages_are_readable_as_files():
     """Nothing in them that only the site shows but API pages' directives, which have links."""
     for page in (ROOT / "docs").rglob("*.md"):

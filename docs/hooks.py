@@ -1,43 +1,46 @@
-"""Let pages link to files of the repository outside docs/, by the paths that they have on GitHub.
+"""Let pages link to files of the repository by the paths that they have on GitHub.
 
-Such a file lies in the site where it lies in the repository, as if docs/ were the repository's
-root. So a link to it loses one "../".
+In the site, docs/ is the root, and a file from elsewhere lies where it lies in the repository.
 """
 
 import re
 from pathlib import Path
+from posixpath import dirname, join, normpath, relpath
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files, InclusionLevel
 from mkdocs.structure.pages import Page
 
-PAGES = ("LOG.md", "CHANGELOG.md")
+LINK = re.compile(r"(?<=\]\()(?!\w+:)[^)#\s]+")
+IN_NAVIGATION = ("LOG.md", "CHANGELOG.md")
 
 
-def leaving(source: str) -> re.Pattern[str]:
-    """Return what matches links of a page that leave docs/: the brackets, the path from the root.
-
-    Args:
-        source: Path of the page in docs/.
-    """
-    up = "../" * (source.count("/") + 1)
-    return re.compile(rf"(\]\(){re.escape(up)}([^)#\s]+)")
+def in_repository(page: File) -> str:
+    """Return the path of a page in the repository."""
+    return page.src_uri if page.generated_by else f"docs/{page.src_uri}"
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the files outside docs/ that pages link to."""
-    root = Path(config.config_file_path).parent
-    linked = set(PAGES)
+    linked = set(IN_NAVIGATION)
     for page in files.documentation_pages():
-        linked |= {path for _, path in leaving(page.src_uri).findall(page.content_string)}
+        folder = dirname(in_repository(page))
+        linked |= {normpath(join(folder, link)) for link in LINK.findall(page.content_string)}
+    levels = (InclusionLevel.NOT_IN_NAV, InclusionLevel.INCLUDED)
     for path in sorted(linked):
-        source = str(root / path)
-        level = InclusionLevel.INCLUDED if path in PAGES else InclusionLevel.NOT_IN_NAV
-        files.append(File.generated(config, path, abs_src_path=source, inclusion=level))
+        if not path.startswith("docs/"):
+            source = str(Path(config.config_file_path).parent / path)
+            level = levels[path in IN_NAVIGATION]
+            files.append(File.generated(config, path, abs_src_path=source, inclusion=level))
     return files
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Turn links that leave docs/ to where the site has the files."""
-    up = "../" * page.file.src_uri.count("/")
-    return leaving(page.file.src_uri).sub(rf"\g<1>{up}\2", markdown)
+    """Turn links to where the site has the files."""
+    folder, here = dirname(in_repository(page.file)), dirname(page.file.src_uri)
+
+    def turned(link: re.Match[str]) -> str:
+        target = normpath(join(folder, link[0])).removeprefix("docs/")
+        return relpath(target, here or ".")
+
+    return LINK.sub(turned, markdown)

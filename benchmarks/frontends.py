@@ -9,9 +9,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.benchmark import Timer
 
-from benchmarks.measure import apart, machine, resident
+from benchmarks.measure import apart, machine, medians, resident
 from fewshot_audio.frontends import EfficientLeaf, Leaf, LogMel, PowerMel
 
 CASES = {  # rate, filters, hop in samples, clips, seconds
@@ -19,7 +18,7 @@ CASES = {  # rate, filters, hop in samples, clips, seconds
     "44.1 kHz, 128 filters, hop 441, 1 x 3 s": (44100, 128, 441, 1, 3),
 }
 PORTS = ("speechbrain", "nnAudio", "torchaudio")
-FASTEST = 3  # milliseconds from which on a call is timed once per round
+ENGINES = ("conv", "exact", "fast")
 
 
 def frontends(rounds: int, threads: int) -> dict[str, Any]:
@@ -27,25 +26,30 @@ def frontends(rounds: int, threads: int) -> dict[str, Any]:
 
     All in one process and by turns, medians of rounds; memory in processes of their own.
     """
-    cases = {}
-    for title, case in CASES.items():
-        waveform = torch.randn(case[3], case[0] * case[4]) / 10
-        taken = {
-            (name, what): _milliseconds(layer, waveform, what, rounds, threads)
-            for (name, layer), what in product(_layers(*case[:3]).items(), ("forward", "both"))
-        }
-        memory = {name: apart(_memory, name, case) for name in _layers(*case[:3])}
-        cases[title] = {
-            name: {
-                "forward_ms": taken[name, "forward"],
-                "both_ms": taken[name, "both"],
-                "memory_mib": memory[name],
-            }
-            for name in memory
-        }
+    torch.set_num_threads(threads)
+    cases = {title: _case(case, rounds) for title, case in CASES.items()}
     versions = {name: _version(name) for name in PORTS}
     about = {"rounds": rounds, "ports": versions, "machine": machine(threads)}
     return {"bench": "frontends", **about, "cases": cases}
+
+
+def _case(case: tuple[int, ...], rounds: int) -> dict[str, dict[str, float]]:
+    rate, filters, hop, clips, seconds = case
+    waveform = torch.randn(clips, rate * seconds) / 10
+    layers = _layers(rate, filters, hop)
+    steps = {
+        (name, what): _step(layer, waveform, what)
+        for (name, layer), what in product(layers.items(), ("forward", "both"))
+    }
+    taken = medians(steps, rounds)
+    return {
+        name: {
+            "forward_ms": 1000 * taken[name, "forward"],
+            "both_ms": 1000 * taken[name, "both"],
+            "memory_mib": apart(_memory, name, case),
+        }
+        for name in layers
+    }
 
 
 def lines(result: dict[str, Any]) -> Iterator[str]:
@@ -82,9 +86,6 @@ def _layers(rate: int, filters: int, hop: int) -> dict[str, nn.Module]:
     return layers
 
 
-ENGINES = ("conv", "exact", "fast")
-
-
 def _speechbrain(rate: int, filters: int, hop: int) -> nn.Module:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -111,15 +112,6 @@ def _step(layer: nn.Module, waveform: Tensor, what: str) -> Callable[[], None]:
     return forward if what == "forward" else both
 
 
-def _milliseconds(
-    layer: nn.Module, waveform: Tensor, what: str, rounds: int, threads: int
-) -> float:
-    step = _step(layer, waveform, what)
-    step()
-    timer = Timer("step()", globals={"step": step}, num_threads=threads)
-    return 1000 * timer.adaptive_autorange(min_run_time=0.2 * rounds, max_run_time=rounds).median
-
-
 def _memory(name: str, case: tuple[int, ...]) -> int:
     """Return what a forward and backward pass takes at its peak, in MiB."""
     torch.set_num_threads(1)
@@ -127,8 +119,6 @@ def _memory(name: str, case: tuple[int, ...]) -> int:
     layer, waveform = _layers(rate, filters, hop)[name], torch.randn(clips, rate * seconds) / 10
     _step(layer, waveform[:, : rate // 10], "both")()
     before = resident()["RssAnon"]
-    with torch.autograd.graph.save_on_cpu(pin_memory=False):
-        pass
     _step(layer, waveform, "both")()
     return max(0, round(resident()["VmHWM"] - before - resident()["RssFile"]))
 

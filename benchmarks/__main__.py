@@ -1,6 +1,4 @@
-"""Measure: python -m benchmarks fit|score|features|store|report|intervals|study|memory|leaf
-[--models vgg] [--out FILE.json]
-"""
+"""Measure: python -m benchmarks NAME [--models vgg] [--out FILE.json]; --help lists the names."""
 
 import argparse
 import importlib
@@ -23,7 +21,8 @@ KINDS = {  # what each measures, and its arguments
         "the whole study, projected",
         ("models", "stack", "epochs", "threads", "accelerator"),
     ),
-    "memory": ("peaks with a bank of 6,300 clips", ("models", "n", "epochs", "threads")),
+    "memory": ("peaks with a cache of 6,300 clips", ("models", "n", "epochs", "threads")),
+    "frontends": ("the layers, beside ports that are installed", ("rounds", "threads")),
     "leaf": ("LEAF by engine", ("rounds", "threads", "patches")),
 }
 

@@ -36,8 +36,10 @@ def _covered(folds: int, runs: int, between: float, rounds: int) -> dict[str, fl
     table = pd.DataFrame({"cell": cell, "fold": fold, "value": values.ravel()})
     shares = {}
     for kind in ("t", "bootstrap"):
-        found = summary(table, ["cell"], Statistics("fold", kind, "t", 0.95, 0.01))
-        shares[kind] = round(float(((found["low"] <= 0) & (found["high"] >= 0)).mean()), 3)
+        intervals_of = summary(table, ["cell"], Statistics("fold", kind, "t", 0.95, 0.01))
+        shares[kind] = round(
+            float(((intervals_of["low"] <= 0) & (intervals_of["high"] >= 0)).mean()), 3
+        )
     return shares
 
 

@@ -1,14 +1,12 @@
 """How long LEAF takes, engine by engine, beside the mel spectrogram."""
 
-import statistics
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from benchmarks.measure import apart, machine, resident
+from benchmarks.measure import apart, machine, median, medians, resident
 from fewshot_audio import config
 from fewshot_audio.components import build
 from fewshot_audio.features.transforms import MelTransform
@@ -55,12 +53,14 @@ def lines(result: dict[str, Any]) -> Iterator[str]:
             f"{case['rate']} Hz, {case['filters']} filters, hop {case['hop']}; "
             f"ms per patch of 3 s, mel {case['mel_ms']:.2f}"
         )
-        for name, found in case["engines"].items():
-            ratios = f"{found['forward_ratio']:6.1f} {found['backward_ratio']:6.1f}"
-            times = f"forward {found['forward_ms']:8.1f}  with backward {found['backward_ms']:8.1f}"
+        for name, results in case["engines"].items():
+            ratios = f"{results['forward_ratio']:6.1f} {results['backward_ratio']:6.1f}"
+            times = (
+                f"forward {results['forward_ms']:8.1f}  with backward {results['backward_ms']:8.1f}"
+            )
             mel, memory = (
-                f"{found['forward_in_mel_maps']:6.1f} mel maps",
-                f"memory {found['memory_mib']} MiB",
+                f"{results['forward_in_mel_maps']:6.1f} mel maps",
+                f"memory {results['memory_mib']} MiB",
             )
             yield f"  {name:6} {times}  conv is {ratios} times as long  forward is {mel}  {memory}"
     yield f"smoothing of 1000 frames: the loop is {result['smoothing']['ratio']} times as long"
@@ -76,32 +76,27 @@ def _case(
         for engine in ENGINES
         for what, action in PASSES.items()
     }
-    taken = _medians(
-        {name: lambda each=each: each[0](*each[1]) for name, each in actions.items()},
-        rounds,
-        device,
+    taken = medians(
+        {name: lambda each=each: each[0](*each[1]) for name, each in actions.items()}, rounds
     )
-    found = {
-        engine: {f"{what}_ms": taken[engine, what] / patches for what in PASSES}
+    results = {
+        engine: {f"{what}_ms": 1000 * taken[engine, what] / patches for what in PASSES}
         for engine in ENGINES
     }
     for engine, (made, _) in ready.items():
         shares = getattr(made.engine, "shares", None)
         update = engine, rate, filters, hop, shares, device
-        found[engine]["memory_mib"] = (
+        results[engine]["memory_mib"] = (
             _memory(*update) if device == "cuda" else apart(_memory, *update)
         )
-    for each in found.values():
+    for each in results.values():
         for part in PASSES:
-            each[f"{part}_ratio"] = round(found["conv"][f"{part}_ms"] / each[f"{part}_ms"], 1)
+            each[f"{part}_ratio"] = round(results["conv"][f"{part}_ms"] / each[f"{part}_ms"], 1)
     mel = MelTransform(rate, 2048, hop, "reflect")
-    mel_ms = (
-        _medians({"mel": lambda: [mel(each) for each in noise.numpy()]}, rounds, "cpu")["mel"]
-        / patches
-    )
-    for each in found.values():
+    mel_ms = 1000 * median(lambda: [mel(each) for each in noise.numpy()], rounds) / patches
+    for each in results.values():
         each["forward_in_mel_maps"] = round(each["forward_ms"] / mel_ms, 1)
-    return {"rate": rate, "filters": filters, "hop": hop, "mel_ms": mel_ms, "engines": found}
+    return {"rate": rate, "filters": filters, "hop": hop, "mel_ms": mel_ms, "engines": results}
 
 
 def _ready(
@@ -171,38 +166,16 @@ def _smoothing(rounds: int) -> dict[str, float]:
         "ms": lambda: smoothed_over_frames(x, weight).sum().backward(),
         "loop_ms": lambda: _loop(x, weight).sum().backward(),
     }
-    taken = _medians(both, rounds, "cpu")
+    taken = {name: 1000 * each for name, each in medians(both, rounds).items()}
     return taken | {"ratio": round(taken["loop_ms"] / taken["ms"], 1)}
 
 
 def _loop(x: Tensor, weight: Tensor) -> Tensor:
-    state, found = x[:, 0], []
+    state, results = x[:, 0], []
     for frame in x.unbind(1):
         state = weight * frame + (1 - weight) * state
-        found.append(state)
-    return torch.stack(found, 1)
+        results.append(state)
+    return torch.stack(results, 1)
 
 
 PASSES = {"forward": _energies, "backward": _update}
-
-
-def _medians(actions: dict[Any, Callable[[], Any]], rounds: int, device: str) -> dict[Any, float]:
-    """Milliseconds of each, the median of some rounds, by turns, each time after one that does not
-    count; by CUDA on a GPU.
-    """
-    taken: dict[Any, list[float]] = {name: [] for name in actions}
-    for _ in range(rounds):
-        for name, action in actions.items():
-            action()
-            if device == "cuda":
-                events = [torch.cuda.Event(enable_timing=True) for _ in range(2)]
-                events[0].record()
-                action()
-                events[1].record()
-                torch.cuda.synchronize()
-                taken[name].append(events[0].elapsed_time(events[1]))
-            else:
-                start = time.perf_counter()
-                action()
-                taken[name].append(1000 * (time.perf_counter() - start))
-    return {name: statistics.median(values) for name, values in taken.items()}

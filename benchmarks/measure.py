@@ -6,13 +6,14 @@ import platform
 import re
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch.utils.benchmark import Timer
 
 from fewshot_audio import config
 from fewshot_audio.datasets.base import Clip, Dataset, Fold
@@ -25,16 +26,29 @@ from fewshot_audio.types import Job, Sampling
 
 
 def seconds(action: Callable[[], Any]) -> float:
-    """How long something takes."""
+    """How long something takes that can be done once only."""
     start = time.perf_counter()
     action()
     return time.perf_counter() - start
 
 
 def median(action: Callable[[], Any], rounds: int) -> float:
-    """Seconds, the median of some calls after one that does not count."""
-    action()
-    return statistics.median(seconds(action) for _ in range(rounds))
+    """Seconds, the median of some calls."""
+    return medians({"action": action}, rounds)["action"]
+
+
+def medians(actions: Mapping[Any, Callable[[], Any]], rounds: int) -> dict[Any, float]:
+    """Seconds of each, the median of some rounds by turns, by torch's timer (which knows GPUs)."""
+    threads = torch.get_num_threads()
+    timers = {
+        name: Timer("action()", globals={"action": action}, num_threads=threads)
+        for name, action in actions.items()
+    }
+    taken: dict[Any, list[float]] = {name: [] for name in actions}
+    for _ in range(rounds):
+        for name, timer in timers.items():
+            taken[name].append(timer.timeit(1).median)  # after two calls that do not count
+    return {name: statistics.median(values) for name, values in taken.items()}
 
 
 def apart(action: Callable, *arguments: Any) -> Any:
@@ -84,7 +98,7 @@ def _processor() -> str:
 
 
 def job(model: str, *settings: str) -> Job:
-    """A job of the study's settings on made-up sounds."""
+    """A job of the study's settings on synthetic sounds."""
     return config.job(config.composed([f"model={model}", "dataset=synthetic", *settings]))
 
 

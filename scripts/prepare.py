@@ -1,19 +1,6 @@
-"""Build the feature cache that a job reads: scripts/prepare.py dataset=us8k dataset.root=..."""
+"""The command prepare: see `python scripts/prepare.py --help`."""
 
-from omegaconf import DictConfig
-
-from fewshot_audio import cli, config
-
-
-def main(cfg: DictConfig) -> bool:
-    """Build the cache where it is not there yet."""
-    from fewshot_audio.runner.plan import prepare  # imports torch; builders import this file too
-
-    cache = prepare(config.job(cfg), config.machine(cfg))
-    size = cache.features.nbytes / 2**20
-    print(f"feature cache {cache.key}: {len(cache.spans)} clips, {size:.0f} MiB")
-    return True
-
+from fewshot_audio.commands.prepare import command
 
 if __name__ == "__main__":
-    cli.command(main)
+    command()

@@ -1,20 +1,6 @@
-"""Say how far a job or a sweep is; give what follows run.py, or run.py -m.
+"""The command status: see `python scripts/status.py --help`."""
 
-python scripts/status.py +study=us8k_two_folds dataset.root=FOLDER
-"""
-
-import logging
-
-from fewshot_audio import cli
-
-
-def main(sweep: cli.SweepOfJobs) -> None:
-    """Print the state of every job of a sweep."""
-    from fewshot_audio.runner.status import status  # while another process composes the sweep
-
-    logging.disable(logging.WARNING)  # what is special about the data is said by the runs
-    print(status(*sweep()))
-
+from fewshot_audio.commands.status import command
 
 if __name__ == "__main__":
-    cli.sweep_command(main)
+    command()

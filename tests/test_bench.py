@@ -5,7 +5,18 @@ import json
 
 import pytest
 import torch
-from benchmarks import features, fit, intervals, measure, report, score, store, study
+from benchmarks import (
+    features,
+    fit,
+    frontends,
+    intervals,
+    leaf,
+    measure,
+    report,
+    score,
+    store,
+    study,
+)
 
 from defaults import SGD
 from fewshot_audio.models.base import patchwise
@@ -157,3 +168,20 @@ def test_intervals_are_counted_in_simulations(monkeypatch):
     assert 0.9 <= case["t"] <= 0.99
     assert case["bootstrap"] < case["t"]
     check(result, intervals, "bootstrap")
+
+
+def in_this_process(action, *arguments):
+    return action(*arguments)
+
+
+def test_layers_and_engines_are_compared(monkeypatch):
+    for module in (frontends, leaf):
+        monkeypatch.setattr(module, "apart", in_this_process)
+    monkeypatch.setattr(frontends, "CASES", {"small": (8000, 4, 80, 1, 1)})
+    result = frontends.frontends(1, 1)
+    layers = result["cases"]["small"]
+    assert {"LogMel", "Leaf, conv", "Leaf, exact", "Leaf, fast"} <= set(layers)
+    check(result, frontends, "small", "Leaf, exact", "times as long")
+    monkeypatch.setattr(leaf, "CASES", ((8000, 4, 80),))
+    monkeypatch.setattr(leaf, "SECONDS", 1)
+    check(leaf.leaf(1, 1, 1), leaf, "8000 Hz, 4 filters", "exact")

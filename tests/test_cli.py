@@ -10,9 +10,9 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from scripts import run as run_script
 
 from fewshot_audio import cli
+from fewshot_audio.commands import run as run_script
 from fewshot_audio.runner.store import Store
 
 ROOT = Path(__file__).parents[1]

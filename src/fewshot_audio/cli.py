@@ -131,14 +131,14 @@ def _with_hydra(run: Callable[[DictConfig], bool], overrides: Sequence[str]) -> 
             raise Reported  # a launcher may do this in another process
 
     try:
-        _hydra_main(checked)
+        _hydra_main(checked, run)
     except Reported:
         return True
     return bool(failures)
 
 
-def _hydra_main(task: Callable[[DictConfig], Any]) -> None:
-    about = str(getattr(sys.modules["__main__"], "__doc__", "")).strip()
+def _hydra_main(task: Callable[[DictConfig], Any], command: Callable) -> None:
+    about = str(sys.modules[command.__module__].__doc__).strip()
     OmegaConf.register_new_resolver("program", lambda: about, replace=True)  # for --help
     hydra.main(config_path=str(compose.CONF), config_name="config", version_base="1.3")(task)()
 
@@ -155,7 +155,7 @@ def sweep_command(task: Callable[[SweepOfJobs], None], every: str | None = None)
     """
     arguments, overrides = _arguments()
     if _asks_hydra(arguments):
-        _hydra_main(lambda cfg: None)
+        _hydra_main(lambda cfg: None, task)
         return
     if every is not None and not any(text.startswith(f"{every}=") for text in overrides):
         overrides.append(f"{every}={','.join(compose.choices(every, overrides))}")

@@ -23,7 +23,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from fewshot_audio.components import near
 from fewshot_audio.types import ConfigError
 
-CONF = Path(__file__).parents[2] / "conf"
+CONF = Path(__file__).parent / "conf"  # a link to conf/ of the repository
 PRIMARY = "config"
 SEARCHPATH = "hydra.searchpath"
 ADDED = ("study", "report")

@@ -44,6 +44,8 @@ def job(cfg: DictConfig) -> Job:
         part: component(plain[part], part)
         for part in ("dataset", "model", "frontend", "method", "features")
     }
+    augmentation = plain.get("augmentation")  # an empty file for none
+    parts["augmentation"] = component(augmentation, "augmentation") if augmentation else None
     parts["optimizer"] = optimizer_settings(plain["optimizer"])
     parts["metrics"] = {
         name: component({NAME: name, **settings}, f"metrics.{name}")

@@ -106,6 +106,7 @@ class Job:
     sampling: Sampling
     splits: Path | None  # a CSV of few-shot splits to use instead of seeded ones
     features: Component  # how waveforms and mel spectrograms are computed
+    augmentation: Component | None = None  # of training patches (batch, bands, frames)
 
     def __post_init__(self) -> None:
         _check_positive(patch_frames=self.patch_frames)

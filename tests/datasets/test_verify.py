@@ -7,8 +7,8 @@ import sys
 
 import pytest
 import soundfile
-from scripts.verify import main
 
+from fewshot_audio.commands.verify import main
 from fewshot_audio.datasets import tut2017, urbansound8k
 from fewshot_audio.datasets.synthetic import synthetic, verify
 from fewshot_audio.datasets.verify import find_verifier, shipped_text

@@ -44,6 +44,8 @@ def run_specs(job: Job, fold: Fold, features: str, splits: str | None) -> list[R
             "few_shot_splits": splits,
         }
     )
+    if job.augmentation is not None:
+        shared["augmentation"] = canonical(component_identity(job.augmentation))
     specs = []
     for n_per_class, repeats in sorted(job.repeats.items(), key=lambda pair: pair[0] or math.inf):
         for repeat in range(1, repeats + 1):

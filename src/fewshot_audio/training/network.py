@@ -47,15 +47,19 @@ class Patches:
 class Network(nn.Module):
     """A frontend, then a classifier: patches to logits or embeddings (batch, size).
 
+    In training an augmentation changes the spectrograms (batch, bands, frames) between the two.
     `support_frontend` is what the support of a prototypical network passes through, None where
     support and queries share one.
     """
 
-    def __init__(self, frontend: Frontend, classifier: Classifier):
+    def __init__(
+        self, frontend: Frontend, classifier: Classifier, augmentation: nn.Module | None = None
+    ):
         super().__init__()
         self.frontend = frontend
         self.support_frontend: Frontend | None = None
         self.classifier = classifier
+        self.augmentation = augmentation
 
     @property
     def device(self) -> torch.device:
@@ -81,6 +85,8 @@ class Network(nn.Module):
             patches = patches.through(frontend)
         elif frontend.pointwise:
             patches = frontend.compute(patches)
+        if self.training and self.augmentation is not None:
+            patches = self.augmentation(patches.mT).mT
         return self.classifier(patches, noise)
 
     def forward_dense(self, inputs: Tensor, hop: int) -> Tensor:
@@ -127,7 +133,8 @@ def build_network(job: Job, n_classes: int, device: str = "cpu", seed: int = 0) 
             f"frontend={job.frontend.name} gives {bands} bands, the model takes "
             f"n_bands={job.mel.n_bands}; set n_bands={bands}, or the frontend's bands"
         )
-    return Network(frontend, classifier)
+    augmentation = None if job.augmentation is None else build(job.augmentation)
+    return Network(frontend, classifier, augmentation)
 
 
 def cut(

@@ -1,0 +1,130 @@
+"""How long the layers take on waveforms, beside the public ports of LEAF that are installed."""
+
+import importlib
+import warnings
+from collections.abc import Callable, Iterator
+from importlib.metadata import PackageNotFoundError, version
+from itertools import product
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks.measure import apart, machine, medians, resident
+from fewshot_audio.frontends import EfficientLeaf, Leaf, LogMel, PowerMel
+
+CASES = {  # rate, filters, hop in samples, clips, seconds
+    "16 kHz, 40 filters, hop 10 ms, 8 x 1 s": (16000, 40, 160, 8, 1),
+    "44.1 kHz, 128 filters, hop 441, 1 x 3 s": (44100, 128, 441, 1, 3),
+}
+PORTS = ("speechbrain", "nnAudio", "torchaudio")
+ENGINES = ("conv", "exact", "fast")
+
+
+def frontends(rounds: int, threads: int) -> dict[str, Any]:
+    """Milliseconds of a batch forward and with backward, from the waveform on; MiB at the peak.
+
+    All in one process and by turns, medians of rounds; memory in processes of their own.
+    """
+    torch.set_num_threads(threads)
+    cases = {title: _case(case, rounds) for title, case in CASES.items()}
+    versions = {name: _version(name) for name in PORTS}
+    about = {"rounds": rounds, "ports": versions, "machine": machine(threads)}
+    return {"bench": "frontends", **about, "cases": cases}
+
+
+def _case(case: tuple[int, ...], rounds: int) -> dict[str, dict[str, float]]:
+    rate, filters, hop, clips, seconds = case
+    waveform = torch.randn(clips, rate * seconds) / 10
+    layers = _layers(rate, filters, hop)
+    steps = {
+        (name, what): _step(layer, waveform, what)
+        for (name, layer), what in product(layers.items(), ("forward", "both"))
+    }
+    taken = medians(steps, rounds)
+    return {
+        name: {
+            "forward_ms": 1000 * taken[name, "forward"],
+            "both_ms": 1000 * taken[name, "both"],
+            "memory_mib": apart(_memory, name, case),
+        }
+        for name in layers
+    }
+
+
+def lines(result: dict[str, Any]) -> Iterator[str]:
+    """Return a result for people: times, and how many times faster than the fastest port."""
+    yield f"ports: {result['ports']}"
+    for title, layers in result["cases"].items():
+        yield title
+        ports = [name for name in layers if name.startswith("port ")] or ["Leaf, conv"]
+        for name, each in layers.items():
+            ratios = [
+                min(layers[port][what] for port in ports) / each[what]
+                for what in ("forward_ms", "both_ms")
+            ]
+            yield (
+                f"  {name:24} forward {each['forward_ms']:8.2f}  with backward "
+                f"{each['both_ms']:8.2f}  {each['memory_mib']:5d} MiB  port takes "
+                f"{ratios[0]:5.1f} and {ratios[1]:5.1f} times as long"
+            )
+
+
+def _layers(rate: int, filters: int, hop: int) -> dict[str, nn.Module]:
+    """Return the layers to compare, by name; those of ports where they are installed."""
+    leaf = {"n_filters": filters, "hop_length": hop}
+    layers: dict[str, nn.Module] = {
+        "LogMel": LogMel(mel=PowerMel(rate, filters, hop_length=hop)),
+        **{f"Leaf, {engine}": Leaf(rate, engine=engine, **leaf) for engine in ENGINES},
+        "EfficientLeaf, fast": EfficientLeaf(rate, engine="fast", **leaf),
+    }
+    for name, make in {"port SpeechBrain": _speechbrain, "mel torchaudio": _torchaudio}.items():
+        try:
+            layers[name] = make(rate, filters, hop)
+        except ImportError:
+            continue
+    return layers
+
+
+def _speechbrain(rate: int, filters: int, hop: int) -> nn.Module:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        features = importlib.import_module("speechbrain.lobes.features")
+    stride = 1000 * hop / rate
+    return features.Leaf(filters, window_stride=stride, sample_rate=rate, in_channels=1)
+
+
+def _torchaudio(rate: int, filters: int, hop: int) -> nn.Module:
+    transforms = importlib.import_module("torchaudio.transforms")
+    return transforms.MelSpectrogram(rate, PowerMel(rate).size, hop_length=hop, n_mels=filters)
+
+
+def _step(layer: nn.Module, waveform: Tensor, what: str) -> Callable[[], None]:
+    def forward() -> None:
+        with torch.no_grad():
+            layer(waveform)
+
+    def both() -> None:
+        spectrogram = layer(waveform)
+        if spectrogram.requires_grad:
+            spectrogram.square().mean().backward()
+
+    return forward if what == "forward" else both
+
+
+def _memory(name: str, case: tuple[int, ...]) -> int:
+    """Return what a forward and backward pass takes at its peak, in MiB."""
+    torch.set_num_threads(1)
+    rate, filters, hop, clips, seconds = case
+    layer, waveform = _layers(rate, filters, hop)[name], torch.randn(clips, rate * seconds) / 10
+    _step(layer, waveform[:, : rate // 10], "both")()
+    before = resident()["RssAnon"]
+    _step(layer, waveform, "both")()
+    return max(0, round(resident()["VmHWM"] - before - resident()["RssFile"]))
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

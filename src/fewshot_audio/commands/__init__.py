@@ -1,0 +1,1 @@
+"""The commands: `fewshot-audio NAME ...`, and the files of scripts/."""

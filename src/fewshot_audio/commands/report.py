@@ -1,0 +1,80 @@
+"""Write tables, figures and a page from the records of runs.
+
+python scripts/report.py                                    all of it, of every folder in results/
+python scripts/report.py +report=difference                 one table alone
+python scripts/report.py report.compare=optimizer.lr        rows are the values of a setting
+"""
+
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+
+from omegaconf import DictConfig
+
+from fewshot_audio import cli, config
+from fewshot_audio.components import TARGET
+from fewshot_audio.report.build import FolderReport, is_own, report_folder
+from fewshot_audio.report.export import write
+from fewshot_audio.report.page import page
+from fewshot_audio.report.published import check_used
+from fewshot_audio.report.records import results_folders
+from fewshot_audio.types import NoRunsError, StoreError
+
+QUESTION = (
+    "Does learning the compression, or the whole frontend, beat the fixed log-mel when only few "
+    "clips per class exist?"
+)
+COMMAND = shlex.join(["python", "scripts/report.py", *sys.argv[1:]])
+
+
+def main(cfg: DictConfig) -> bool:
+    """Report every results folder at or just below results=; whether all tables could be made."""
+    settings, components = config.reporting(cfg), config.reports(cfg)
+    alone = TARGET in cfg.report
+    complete, reports = True, []
+    for folder in results_folders(settings.results, settings.also):
+        also = settings.also if folder == settings.results else ()
+        try:
+            report = report_folder([folder, *also], components, settings, alone, COMMAND)
+        except StoreError as error:  # other folders may be whole
+            complain(f"error: {folder}: {error}")
+            complete = complete and isinstance(error, NoRunsError)
+            continue
+        for failure in report.errors:
+            if alone or not isinstance(failure, NoRunsError):  # not every folder has every table
+                complain(f"error: {failure}")
+                complete = False
+        for note in report.warnings:
+            complain(f"warning: {folder}: {note}")
+        if not is_own(folder / "README.md"):
+            complain(f"{folder}/README.md: not made by this script, left as it is")
+        write(report.files, folder)
+        reports.append(report)
+    check_used(settings.published, [table for report in reports for table in report.study.tables])
+    if reports and "page" in settings.show and not alone:
+        text = page(QUESTION, [report.study for report in reports])
+        (settings.results / "report.html").write_text(text, encoding="utf-8")
+    show(reports)
+    return complete and bool(reports)
+
+
+def complain(message: str) -> None:
+    """Print to the standard error."""
+    print(message, file=sys.stderr)
+
+
+def show(reports: Sequence[FolderReport]) -> None:
+    """Print the tables, all files being written; who reads them may stop, as `head` does."""
+    try:
+        for report in reports:
+            print(report.text())
+            print(f"{report.folder}: {len(report.files)} files in tables/ and figures/")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def command() -> None:
+    """Do the command line and exit."""
+    cli.command(main)

@@ -1,0 +1,84 @@
+"""The wheel: what it holds, what the layers need, and commands outside of a checkout."""
+
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+ONLY_TORCH = """
+import importlib.abc, sys
+
+class Refuse(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in REFUSED:
+            raise ModuleNotFoundError(f"No module named {name}", name=name)
+
+REFUSED = {"hydra", "omegaconf", "scipy", "pydantic", "pytorch_lightning", "torchaudio",
+           "torchmetrics", "soundfile", "msgspec", "jaxtyping", "matplotlib", "tqdm"}
+sys.meta_path.insert(0, Refuse())
+import torch
+from fewshot_audio import Leaf
+assert Leaf()(torch.zeros(2, 1600)).shape == (2, 40, 11)
+assert "pandas" not in sys.modules
+import fewshot_audio.__main__ as program
+sys.argv = ["fewshot-audio", "run"]
+program.main()
+"""
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """A folder with what the wheel installs."""
+    folder = tmp_path_factory.mktemp("wheel")
+    source = folder / "source"
+    for name in ("src", "conf"):
+        shutil.copytree(ROOT / name, source / name, symlinks=True)
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    build = ["pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", str(source)]
+    subprocess.run([sys.executable, "-m", *build], check=True, cwd=folder)
+    with zipfile.ZipFile(next(folder.glob("*.whl"))) as wheel:
+        wheel.extractall(folder / "site")
+    return folder / "site"
+
+
+def python(installed, *words):
+    environment = {**os.environ, "PYTHONPATH": str(installed)}
+    return subprocess.run(
+        [sys.executable, *words],
+        cwd=installed.parent,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_it_holds_settings_and_types(installed):
+    package = installed / "fewshot_audio"
+    ours = {file.relative_to(ROOT / "conf") for file in (ROOT / "conf").rglob("*.yaml")}
+    assert {file.relative_to(package / "conf") for file in package.rglob("conf/**/*.yaml")} == ours
+    assert (package / "py.typed").exists()
+    assert (package / "report/page.html").exists()
+
+
+def test_layers_need_torch_and_numpy_alone(installed):
+    done = python(installed, "-c", ONLY_TORCH)
+    assert done.returncode == 1
+    assert done.stderr == "error: hydra is not installed; pip install 'fewshot-audio[runner]'\n"
+
+
+def test_commands_work_outside_of_a_checkout(installed, tmp_path):
+    data = ["dataset=synthetic", f"dataset.root={tmp_path}", "model=timbre"]
+    words = [*data, "n_per_class=1", "repeats=1", "method.max_epochs=1"]
+    done = python(installed, "-m", "fewshot_audio", "run", *words)
+    assert "1 trained, in " in done.stderr
+    report = python(installed, "-m", "fewshot_audio", "report", "show=[tables]")
+    assert report.returncode == 0, report.stderr
+    assert "log_eps" in report.stdout

@@ -30,6 +30,7 @@ from fewshot_audio.types import (
 CONF, composed, choices = compose.CONF, compose.composed, compose.choices
 ALL = "all"  # n per class in a protocol's yaml: every training clip
 REPORT_SETTINGS = ("metric", "compare", "where", "pool", "baseline")  # of every table
+USUAL = ("model", "frontend", "method", "optimizer", "seed")  # settings that a run has by default
 PLAIN = re.compile(r"\w[\w.+-]*")
 
 
@@ -109,6 +110,7 @@ def reporting(cfg: DictConfig) -> ReportSettings:
     plain: Any = OmegaConf.to_container(cfg, resolve=True)
     settings = {name: plain[name] for name in ("results", "also", "partial", "published", "show")}
     settings |= {name: plain["report"][name] for name in REPORT_SETTINGS}
+    settings["usual"] = {name: plain[name] for name in USUAL}
     settings["schedule"] = {}
     if plain["n_per_class"] is not None or plain["repeats"] is not None:
         settings["schedule"] = schedule(plain)
@@ -122,14 +124,15 @@ def reporting(cfg: DictConfig) -> ReportSettings:
 
 
 def reports(cfg: DictConfig) -> list[Component]:
-    """Return the table of +report=NAME, or without it those of every file in conf/report."""
+    """Return the tables of every file in conf/report, that of +report=NAME as it is composed."""
+    files = compose.files_of("report", compose.overrides_of_command())
+    tables: dict[str, Any] = {name: OmegaConf.to_container(file) for name, file in files.items()}
+    made = {table[NAME]: component(table, name) for name, table in tables.items()}
     if TARGET in cfg.report:
         plain: Any = OmegaConf.to_container(cfg.report, resolve=True)
         own = {name: value for name, value in plain.items() if name not in REPORT_SETTINGS}
-        return [component(own, "report")]
-    files = compose.files_of("report", compose.overrides_of_command())
-    tables: dict[str, Any] = {name: OmegaConf.to_container(file) for name, file in files.items()}
-    return [component(table, name) for name, table in tables.items()]
+        made[own[NAME]] = component(own, "report")
+    return list(made.values())
 
 
 def component(settings: Mapping[str, Any], where: str) -> Component:

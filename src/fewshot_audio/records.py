@@ -26,6 +26,7 @@ class Fields(msgspec.Struct):
     key: str
     status: Literal["finished", "failed"]
     identity: dict[str, Any]  # all that the result depends on
+    settings: dict[str, Any]  # the same for readers: arguments at their defaults, too
     started: str  # ISO 8601, UTC
     stopped: str
     command: str
@@ -41,6 +42,7 @@ class Fields(msgspec.Struct):
     seconds: dict[str, float]  # by part of the run
     # of a finished run
     metrics: dict[str, Any]  # a number, or a list with one for each class
+    lower_is_better: list[str]  # metrics of which small values are the good ones
     metrics_stored_batch_norm: dict[str, Any]  # before the statistics were estimated anew
     test_clips: int
     unscored_clips: int

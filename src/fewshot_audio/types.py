@@ -1,7 +1,7 @@
 """Settings, runs and errors: frozen, standard library only."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -182,11 +182,12 @@ class ReportSettings:
         show: What is written.
         how: How sure the answers are.
         schedule: Repeats by n per class (None: all clips) of a complete study, if it is known.
-        metric: Name of the metric; None: accuracy, or the first that there is.
+        metric: Name of the metric; None: accuracy, or the first that is one number.
         compare: The setting whose values are the rows, by its dotted name.
         where: Settings of the runs that are reported, by dotted names, each a value or several.
         pool: Settings that may differ as if they were further repeats.
         baseline: What the others are compared with; None: log_eps, or the first that there is.
+        usual: The settings of a run for which none is chosen, of which runs are preferred.
     """
 
     results: Path
@@ -200,7 +201,8 @@ class ReportSettings:
     compare: str = "frontend"
     where: Mapping[str, Any] | None = None
     pool: tuple[str, ...] = ()
-    baseline: str | None = None
+    baseline: str | float | None = None
+    usual: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

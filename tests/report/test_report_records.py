@@ -4,7 +4,6 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -20,25 +19,8 @@ from synthetic_records import (
 )
 
 from fewshot_audio.report.build import notes_on, provenance, run_commands
-from fewshot_audio.report.figures import draw
 from fewshot_audio.report.records import load, runs_of
-from fewshot_audio.report.tables import accuracy, difference
 from fewshot_audio.types import ConfigError, NoRunsError, StoreError
-
-RATES = {0.1: 0.5, 0.01: 0.75, 1.0: 0.25}  # learning rate: accuracy
-
-
-def swept(name="optimizer", values=RATES, frontends=("log_eps",)):
-    """Records of a sweep over a setting."""
-    made = []
-    for setting, value in values.items():
-        for frontend in frontends:
-            for repeat in (1, 2):
-                changed = {name: {"lr": setting} if name == "optimizer" else setting}
-                key = f"{setting}{frontend}{repeat}"
-                each = record(1, 1, repeat, frontend, value + repeat / 100, changed, key=key)
-                made.append(each)
-    return made
 
 
 @pytest.mark.parametrize("lost", [0, 3, 9])
@@ -108,88 +90,11 @@ def test_the_same_run_twice_counts_once_and_two_results_are_an_error():
             chosen([one, other])
 
 
-def test_runs_with_other_settings_are_left_out_and_named():
-    other = record(3, 1, 1, "log_eps", 0.5, {"frontend": {"name": "log_eps", "base": "e"}})
-    selection = chosen([*records(), other])
-    assert len(selection.runs) == 10
-    assert selection.notes == (
-        "us8k, sb_cnn, log_eps: 1 runs are left out, because frontend.base is e instead of 10 in "
-        "the 5 others; compare with report.compare=frontend.base, or report them alone with "
-        "'report.where={frontend.base: e}'",
-    )
-
-
-def test_frontends_that_were_trained_differently_are_not_compared():
-    made = records()
-    made += [record(1, 1, 9, "leaf", 0.5, {"seed": 1})]
-    selection = chosen(made)
-    assert set(selection.runs["frontend"]) == {"log_eps", "log_learn"}
-    assert "us8k, sb_cnn: 1 runs are left out, because seed is 1 instead of 0" in selection.notes[0]
-
-
-def test_a_frontend_that_reads_waveforms_has_features_of_its_own():
-    waveforms = {"features": "waveforms", "frontend": {"name": "leaf", "sample_rate": 44100}}
-    made = [record(1, 1, 1, "leaf", 0.5, waveforms)]
-    for each in records():
-        each["identity"]["features"] = "mel"
-        made.append(each)
-    selection = chosen(made)
-    assert set(selection.runs["frontend_input"]) == {"mel", "waveform"}
-    assert selection.notes == ()
-    made.append(record(1, 1, 1, "log_fixed", 0.5, {"features": "other mel"}))
-    assert "features is other mel instead of mel" in chosen(made).notes[0]
-
-
-def test_any_setting_is_compared_on_the_same_splits():
-    settings = replace(SETTINGS, compare="optimizer.lr")
-    selection = chosen(swept(), settings)
-    assert selection.settings.baseline == "0.01"
-    table = difference(selection, "baseline", "Baseline", None)
-    assert table.cells[["first", "second"]].to_numpy().tolist() == [
-        ["0.1", "0.01"],
-        ["1.0", "0.01"],
-    ]
-    assert table.cells["mean"].tolist() == pytest.approx([-0.25, -0.5])
-    table = accuracy(selection, "a", "{metric} by {compared}", None, "std", False)
-    assert table.title == "Accuracy by optimizer.lr"
-    assert table.cells["optimizer.lr"].tolist() == ["0.01", "0.1", "1.0"]
-    drawing, *_ = draw(selection, pd.DataFrame(columns=["dataset"]), [], Path("results"))
-    assert list(drawing.data)[:4] == ["dataset", "model", "optimizer.lr", "n_per_class"]
-    both = chosen(swept(frontends=("log_eps", "leaf")), settings)
-    assert set(both.runs["model"]) == {"sb_cnn / log_eps", "sb_cnn / leaf"}
-    assert both.notes == ()
-
-
-def test_where_chooses_runs_by_their_settings():
-    settings = replace(SETTINGS, where={"optimizer": {"lr": 0.01}})
-    assert chosen(swept(), settings).runs["value"].tolist() == [0.76, 0.77]
-    settings = replace(
-        SETTINGS, where={"optimizer.lr": [0.1, 0.01], "repeat": 2, "frontend": "log_eps"}
-    )
-    assert len(chosen(swept(), replace(settings, compare="optimizer.lr")).runs) == 2
-    with pytest.raises(NoRunsError, match="no finished runs with report.where"):
-        chosen(swept(), replace(SETTINGS, where={"optimizer.lr": 3, "seed": 0, "fold": 1}))
-    with pytest.raises(ConfigError, match="no run has a setting optimizer.rl; did you mean optim"):
-        chosen(swept(), replace(SETTINGS, where={"optimizer.rl": 3}))
-
-
-def test_seeds_are_pooled_as_further_repeats():
-    made = swept("seed", {0: 0.25, 1: 0.75}, ("log_eps", "log_learn"))
-    table = accuracies(made, replace(SETTINGS, pool=("seed",)))
-    assert table.cells["count"].tolist() == [4, 4]
-    assert table.cells["mean"].tolist() == pytest.approx([0.515, 0.515])
-    with pytest.raises(StoreError, match=r"seed=1 repeat=2\n(.*\n)*.* seed=1 .*repeats?="):
-        accuracies(
-            [made[0] | {"command": "run.py repeats=1"}, *made[1:-1]],
-            replace(SETTINGS, pool=("seed",)),
-        )
-
-
 def test_any_metric_is_shown_in_its_unit():
     made = []
     for each in records():
         value = each["metrics"]["accuracy"]
-        made.append(each | {"metrics": {"auroc": value, "d_prime": 4 * value, "recall": [0.5]}})
+        made.append(each | {"metrics": {"recall": [0.5], "auroc": value, "d_prime": 4 * value}})
     assert chosen(made).measure.name == "auroc"
     text = differences(made, replace(SETTINGS, metric="d_prime")).text
     assert text["n = 1"].tolist() == ["+0.5 (4)"]
@@ -199,11 +104,32 @@ def test_any_metric_is_shown_in_its_unit():
         ConfigError, match="report.metric=auroch: no run has it; did you mean auroc"
     ):
         chosen(made, replace(SETTINGS, metric="auroch"))
+    single = r"recall: has a number for each class .*; metrics of one number: auroc, d_prime$"
+    with pytest.raises(ConfigError, match=single):
+        chosen(made, replace(SETTINGS, metric="recall"))
+    more = {"a": 0.1, "balanced_accuracy": 0.2}
+    assert chosen([record(1, 1, 1, "x", 0, metrics=more)]).measure.name == "balanced_accuracy"
 
 
-def test_an_unknown_baseline_is_refused():
-    with pytest.raises(ConfigError, match="baseline=log_epps; did you mean log_eps"):
-        chosen(records(), replace(SETTINGS, baseline="log_epps"))
+def test_runs_without_the_metric_are_named_with_what_helps():
+    made = records()
+    for each in made[4:]:
+        each["metrics"]["f1"] = 0.5
+    selection = chosen(made, replace(SETTINGS, metric="f1"))
+    (note,) = selection.notes
+    assert note.startswith(
+        "4 of 10 runs have no f1 and are left out: us8k, sb_cnn, log_eps (2); us8k, sb_cnn, "
+        "log_learn (2); a finished run gets no metric later: do these runs again"
+    )
+    del made[6]["metrics"]["f1"], made[9]
+    with pytest.raises(StoreError) as caught:
+        differences(made, replace(SETTINGS, metric="f1"))
+    lines = str(caught.value).splitlines()
+    assert lines[0] == "log_learn − log_eps: 1 runs have no f1:"
+    assert lines[1].startswith("  dataset=us8k fold=2 model=sb_cnn frontend=log_eps n_per_class=1 ")
+    assert lines[2].startswith("a finished run gets no metric later")
+    assert lines[3] == "log_learn − log_eps: 1 runs are missing:"
+    assert "frontend=log_learn n_per_class=10" in lines[4]
 
 
 def test_failed_runs_do_not_count_and_an_empty_store_says_so():

@@ -31,7 +31,7 @@ COMMAND = shlex.join(["python", "scripts/report.py", *sys.argv[1:]])
 def main(cfg: DictConfig) -> bool:
     """Report every results folder at or just below results=; whether all tables could be made."""
     settings, components = config.reporting(cfg), config.reports(cfg)
-    alone = TARGET in cfg.report
+    alone = cfg.report.name if TARGET in cfg.report else None
     complete, reports = True, []
     for folder in results_folders(settings.results, settings.also):
         also = settings.also if folder == settings.results else ()
@@ -50,6 +50,8 @@ def main(cfg: DictConfig) -> bool:
         if not is_own(folder / "README.md"):
             complain(f"{folder}/README.md: not made by this script, left as it is")
         write(report.files, folder)
+        for file in report.stale:
+            file.unlink()
         reports.append(report)
     check_used(settings.published, [table for report in reports for table in report.study.tables])
     if reports and "page" in settings.show and not alone:

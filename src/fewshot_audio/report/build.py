@@ -1,14 +1,14 @@
 """A results folder's tables, figures and section of the page."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from fewshot_audio.components import build
-from fewshot_audio.report.differences import against_baseline, pair_all, verdicts
-from fewshot_audio.report.export import markdown, table_files
+from fewshot_audio.report.differences import Pairs, pair_all, verdicts, with_families
+from fewshot_audio.report.export import file_names, markdown, table_files
 from fewshot_audio.report.page import Picture, Study
 from fewshot_audio.report.records import read_runs, records_in
 from fewshot_audio.report.selection import Selection, select
@@ -41,6 +41,7 @@ class FolderReport:
         folder: The folder.
         study: Its section of the page.
         files: Content by name below the folder; a README that somebody wrote is not among them.
+        stale: Files of an earlier report that this one does not make.
         errors: Why some tables could not be made.
         warnings: What a reader must know about the choice of runs.
     """
@@ -48,39 +49,42 @@ class FolderReport:
     folder: Path
     study: Study
     files: dict[str, str | bytes]
+    stale: Sequence[Path]
     errors: list[StoreError]
     warnings: Sequence[str]
 
     def text(self) -> str:
-        """Return the tables as Markdown."""
-        notes = self.study.notes
-        return "".join(f"\n{t.title}\n\n{markdown(t, notes)}" for t in self.study.tables)
+        """Return the tables as Markdown, and once the notes that are not warnings."""
+        tables = "".join(f"\n{t.title}\n\n{markdown(t, [])}" for t in self.study.tables)
+        notes = [note for note in self.study.notes if note not in self.warnings]
+        return tables + "".join(f"\n- {note}" for note in notes)
 
 
 def report_folder(
     folders: Sequence[Path],
     components: Sequence[Component],
     settings: ReportSettings,
-    alone: bool,
+    alone: str | None,
     command: str,
 ) -> FolderReport:
     """Make a results folder's tables and, unless one table is made alone, figures and README.
 
     Args:
         folders: The folder, and those whose runs count as its own.
-        components: The tables.
+        components: All tables.
         settings: Which runs, and how they are shown.
-        alone: Whether one table is made alone.
+        alone: The name of the table that is made alone; None: all are.
         command: What makes this report.
 
     Raises:
         StoreError: If there are no runs, or if records are broken or contradict each other.
     """
     runs, failures = read_runs(folders)
-    selection = select(runs, settings)
-    tables, errors = make_tables(selection, components)
-    pairs = pairs_of(selection, components)
-    is_drawn = "figures" in settings.show and not alone
+    selection = with_families(select(runs, settings), pairs_by_table(components))
+    made = [each for each in components if alone in (None, each.name)]
+    tables, errors = make_tables(selection, made)
+    pairs = all_pairs(selection)
+    is_drawn = "figures" in settings.show and alone is None
     files, pictures = drawn(selection, pairs, folders) if is_drawn else ({}, [])
     study = Study(
         title=folders[0].name,
@@ -93,9 +97,23 @@ def report_folder(
     )
     for table in tables:
         files |= table_files(table, study.notes)
-    if not alone and is_own(folders[0] / "README.md"):
+    if alone is None and is_own(folders[0] / "README.md"):
         files["README.md"] = readme(study, command)
-    return FolderReport(folders[0], study, files, errors, selection.notes)
+    old = [] if alone else stale(folders[0], components, files)
+    return FolderReport(folders[0], study, files, old, errors, selection.notes)
+
+
+def stale(folder: Path, components: Sequence[Component], files: Collection[str]) -> list[Path]:
+    """Return files of an earlier report's tables that this one does not make."""
+    names = {name for each in components for name in file_names(each.name)}
+    return [folder / name for name in sorted(names - set(files)) if (folder / name).is_file()]
+
+
+def in_order(components: Iterable[Component]) -> list[Component]:
+    """Return tables in the order of reading, those that are not the study's last."""
+    places = {name: place for place, name in enumerate(ORDER)}
+    last = len(ORDER)
+    return sorted(components, key=lambda each: (places.get(each.name, last), each.name))
 
 
 def make_tables(
@@ -103,9 +121,7 @@ def make_tables(
 ) -> tuple[list[Table], list[StoreError]]:
     """Return the tables that there are runs for, in reading order, and the others' errors."""
     tables, errors = [], []
-    places = {name: place for place, name in enumerate(ORDER)}
-    last = len(ORDER)
-    for component in sorted(components, key=lambda each: (places.get(each.name, last), each.name)):
+    for component in in_order(components):
         try:
             tables.append(build(component, selection=selection, name=component.name))
         except StoreError as error:
@@ -113,13 +129,19 @@ def make_tables(
     return tables, errors
 
 
-def pairs_of(selection: Selection, components: Sequence[Component]) -> pd.DataFrame:
-    """Return the pairs of runs of the tables' differences, and those against the baseline."""
-    lists = [component.arguments.get("pairs") or [] for component in components]
-    pairs = [(first, second) for each in lists for first, second in each]
-    pairs += against_baseline(selection)
+def pairs_by_table(components: Sequence[Component]) -> dict[str, Pairs]:
+    """Return the pairs of the tables of differences; other tables show those."""
+    return {
+        each.name: each.arguments["pairs"]
+        for each in in_order(components)
+        if each.arguments.get("pairs")
+    }
+
+
+def all_pairs(selection: Selection) -> pd.DataFrame:
+    """Return the pairs of runs of all tables of differences."""
     try:
-        return pair_all(selection, "pairs", list(dict.fromkeys(pairs)), partial=True)
+        return pair_all(selection, "pairs", list(selection.families), partial=True)
     except NoRunsError:
         return pd.DataFrame(columns=["dataset"])
 

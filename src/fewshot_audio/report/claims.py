@@ -116,6 +116,7 @@ def claims(
         pair: The frontends, first − second.
         n_per_class: A claim is open until all its models have runs at each of these.
     """
+    pair = pair[::-1] if selection.measure.is_lower_better else pair  # above zero is better
     values, how = pair_all(selection, name, [pair], partial=True), selection.settings.how
     rows = [_check(claim, values, n_per_class, how) for claim in CLAIMS]
     rows.append(_larger(values, n_per_class, how))

@@ -5,16 +5,23 @@ import numpy as np
 import pandas as pd
 
 from fewshot_audio.report.selection import Selection
+from fewshot_audio.report.statistics import summary
 from fewshot_audio.report.table import Table, pivot
 from fewshot_audio.report.tables import BY, with_runs
-from fewshot_audio.report.text import points
+from fewshot_audio.report.text import Measure, points
+from fewshot_audio.types import NoRunsError
 
 ROW = ["dataset", "model", "frontend"]
 
 
 def per_class(selection: Selection, name: str, title: str) -> Table:
-    """Show the recall of each class: the share of its clips in all runs that were recognised."""
-    runs = selection.runs[selection.runs["confusion_matrix"].notna()]
+    """Show the recall of each class: the share of its clips in all runs that were recognised.
+
+    Where clips have several labels, show the metrics that have a number for each class.
+    """
+    runs = selection.runs[selection.runs["confusion_matrix"].map(_has_counts)]
+    if runs.empty:
+        return _metrics_by_class(selection, name, title)
     chosen = with_runs(selection, runs, name, partial=True)
     cells = recalls(chosen.runs)
     text = [f"{points(cell.recall, False)} ({cell.clips:,})" for cell in cells.itertuples()]
@@ -23,8 +30,45 @@ def per_class(selection: Selection, name: str, title: str) -> Table:
         "test clips, summed over folds and runs (number of clips)."
     )
     cells = cells.assign(text=text, bold=False)
-    rows = ["dataset", "model", "frontend", "class"]
+    rows = [*ROW, "class"]
     return pivot(selection, name, title, caption, cells, rows, ["n_per_class"])
+
+
+def _has_counts(matrix: bytes | None) -> bool:
+    return matrix is not None and bytes(matrix) != b"[]"
+
+
+def _metrics_by_class(selection: Selection, name: str, title: str) -> Table:
+    """Show the means of all metrics that have a number for each class."""
+    values = class_metrics(selection.runs)
+    if values.empty:
+        raise NoRunsError(f"table {name}: no run has a confusion matrix or a metric by class")
+    cells = summary(values, [*BY, "metric", "class"], selection.settings.how)
+    parts = []
+    for metric, group in cells.groupby("metric", sort=False):
+        measure = Measure.of(str(metric), group["mean"])
+        parts.append(group.assign(text=[measure.with_spread(cell) for cell in group.itertuples()]))
+    caption = (
+        "Metrics of each class (shares in %): mean of the folds' means ± standard deviation over "
+        "runs (number of runs in which the class has the metric)."
+    )
+    cells = pd.concat(parts).assign(bold=False)
+    return pivot(selection, name, title, caption, cells, [*ROW, "metric", "class"], ["n_per_class"])
+
+
+def class_metrics(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return the columns `BY`, fold, metric, class, value, of metrics with a number per class."""
+    rows = []
+    for *run, metrics, classes in runs[[*BY, "fold", "metrics", "class_names"]].itertuples(
+        index=False, name=None
+    ):
+        for metric, numbers in metrics.items():
+            if isinstance(numbers, list):
+                pairs = zip(classes, numbers, strict=True)
+                rows += [
+                    (*run, metric, label, value) for label, value in pairs if value is not None
+                ]
+    return pd.DataFrame(rows, columns=[*BY, "fold", "metric", "class", "value"]).dropna()
 
 
 def recalls(runs: pd.DataFrame) -> pd.DataFrame:
@@ -48,7 +92,7 @@ def summed_confusion(runs: pd.DataFrame) -> np.ndarray:
 def answers(runs: pd.DataFrame) -> pd.DataFrame:
     """Return the columns dataset, model, frontend, class, answer, clips, share."""
     rows = []
-    known = runs[runs["confusion_matrix"].notna() & (runs["class_names"].map(len) > 0)]
+    known = runs[runs["confusion_matrix"].map(_has_counts) & (runs["class_names"].map(len) > 0)]
     for row, group in known.groupby(ROW):
         matrix, classes = summed_confusion(group), group["class_names"].iloc[0]
         for label, counts in zip(classes, matrix, strict=True):

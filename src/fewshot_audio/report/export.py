@@ -62,16 +62,17 @@ def unbroken(text: str) -> str:
     return text.replace("± ", "±\u00a0").replace(" %", "\u00a0%")
 
 
+def file_names(table: str) -> list[str]:
+    """Return the names that a table's files may have in the results folder."""
+    return [f"tables/{table}{end}" for end in (".csv", ".md", ".tex", "_by_fold.csv")]
+
+
 def table_files(table: Table, notes: Sequence[str]) -> dict[str, str]:
     """Return the files of a table by their names in the results folder."""
-    files = {
-        f"tables/{table.name}.csv": csv(table.cells),
-        f"tables/{table.name}.md": markdown(table, notes),
-        f"tables/{table.name}.tex": latex(table),
-    }
+    texts = [csv(table.cells), markdown(table, notes), latex(table)]
     if table.by_fold is not None:
-        files[f"tables/{table.name}_by_fold.csv"] = csv(table.by_fold)
-    return files
+        texts.append(csv(table.by_fold))
+    return dict(zip(file_names(table.name), texts, strict=False))
 
 
 def write(files: Mapping[str, str | bytes], folder: Path) -> list[Path]:

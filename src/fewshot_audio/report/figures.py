@@ -84,8 +84,9 @@ def _accuracy(selection: Selection, runs: pd.DataFrame) -> Drawing:
 
 def _forest(selection: Selection, pairs: pd.DataFrame) -> Drawing:
     how = selection.settings.how
-    cells = differences.compare(pairs, how)
-    return forest(cells, selection.measure, how.margin, interval_name(cells, how))
+    cells = differences.compare(selection, pairs)
+    band, test = interval_name(cells, how), differences.TESTS[how.test]
+    return forest(cells, selection.measure, how.margin, band, test)
 
 
 def grid(runs: pd.DataFrame, schedule: Mapping[int | None, int]) -> pd.DataFrame:

@@ -5,8 +5,10 @@ from typing import Any
 
 import pandas as pd
 
+from fewshot_audio.report.metric import ANEW
 from fewshot_audio.report.records import ALL_CLIPS
-from fewshot_audio.report.selection import FRONTEND, Selection
+from fewshot_audio.report.selection import Selection
+from fewshot_audio.report.settings import FRONTEND
 from fewshot_audio.report.text import n_text
 from fewshot_audio.types import StoreError
 
@@ -33,14 +35,32 @@ def check_even(selection: Selection) -> None:
 
 
 def absence(what: str, lacking: pd.DataFrame, selection: Selection) -> str:
-    """Return a message about missing runs (columns `RUN`), with the commands that do them."""
-    names = listed(lacking, selection.settings.compare)
-    lines = [f"{what}: {len(lacking)} runs are missing:", names, "do them with"]
-    rows = list(lacking.groupby([*ROW, "pool"], observed=True))
-    for _, group in rows[:COMMANDS]:
-        lines.append(f"  {_command(group, selection)}")
-    if len(rows) > COMMANDS:
-        lines.append(f"  ... and the like for {len(rows) - COMMANDS} more rows")
+    """Return a message about missing runs (columns `RUN`), with the commands that do them.
+
+    Runs that are there without the metric are told apart: no command adds it to them.
+    """
+    without = selection.without[RUN].drop_duplicates().astype({"frontend": str})
+    both = lacking.astype({"frontend": str}).merge(
+        without, on=RUN, how="left", indicator="is_finished"
+    )
+    finished = both["is_finished"] == "both"
+    compared, lines = selection.settings.compare, []
+    if finished.any():
+        metric = selection.measure.name
+        lines = [
+            f"{what}: {finished.sum()} runs have no {metric}:",
+            listed(both[finished], compared),
+        ]
+        lines.append(ANEW)
+    if not finished.all():
+        missing = both[~finished]
+        lines.append(f"{what}: {len(missing)} runs are missing:")
+        lines += [listed(missing, compared), "do them with"]
+        rows = list(missing.groupby([*ROW, "pool"], observed=True))
+        for _, group in rows[:COMMANDS]:
+            lines.append(f"  {_command(group, selection)}")
+        if len(rows) > COMMANDS:
+            lines.append(f"  ... and the like for {len(rows) - COMMANDS} more rows")
     lines.append("or make tables of what there is: partial=true")
     return "\n".join(lines)
 

@@ -20,6 +20,8 @@ WHAT = ("class_names", "parameters", "notes", "frontend_input", "error")
 WHERE = ("command", "commit", "dirty", "versions", "machine", "device")
 FIELDS = {
     **dict.fromkeys((*RESULT, *WHAT, *WHERE), Any),
+    "lower_is_better": Any,
+    "settings": msgspec.Raw,
     "confusion_matrix": msgspec.Raw,
     "frontend_diagnostics": dict[str, msgspec.Raw],
 }
@@ -44,7 +46,8 @@ def load(folder: str | Path, settings: bool = False) -> pd.DataFrame:
     plain["n_per_class"] = runs["n_per_class"].replace(ALL_CLIPS, np.nan).astype("Int64")
     parts = [plain, pd.DataFrame(list(runs["metrics"])), runs[["seconds", "key"]]]
     if settings:
-        parts.append(pd.DataFrame([flat_settings(text) for text in runs["settings"]]))
+        full = full_settings(runs)
+        parts.append(pd.DataFrame([full[text] for text in runs["settings"]]))
     return pd.concat(parts, axis=1)
 
 
@@ -119,12 +122,26 @@ def flat_settings(settings: bytes | Mapping[str, Any], prefix: str = "") -> dict
     return flat
 
 
+def full_settings(runs: pd.DataFrame) -> dict[bytes, dict[str, Any]]:
+    """Return all settings that are known, by those that keys hold: those at their defaults too.
+
+    Runs of records without them (older ones) have those of other runs with the same settings, if
+    there are any.
+    """
+    full = {text: flat_settings(text) for text in runs["settings"].unique()}  # few have their own
+    known = runs[runs["all_settings"].notna()].drop_duplicates("settings")
+    for text, more in zip(known["settings"], known["all_settings"], strict=True):
+        full[text] |= flat_settings(more)
+    return full
+
+
 def _row(record: Record) -> dict[str, Any]:
     """Return the columns of a finished run; None for what older records lack."""
     identity = record["identity"]
     settings = {name: value for name, value in identity.items() if name not in NOT_SETTINGS}
     n_per_class, seconds = identity["n_per_class"], record.get("seconds")
     summary = record.get("frontend_diagnostics", {}).get("summary", {})
+    stored = record.get("settings")
     reads_waveforms = "sample_rate" in identity["frontend"]
     return {
         **{name: record.get(name) for name in ("key", "metrics", "few_shot_split", "command")},
@@ -142,6 +159,8 @@ def _row(record: Record) -> dict[str, Any]:
         "frontend_input": record.get("frontend_input")
         or ("waveform" if reads_waveforms else "mel"),
         "settings": msgspec.json.encode(settings, order="sorted"),
+        "all_settings": None if stored is None else msgspec.json.encode(stored),
+        "lower_is_better": tuple(record.get("lower_is_better", ())),
         "notes": tuple(record.get("notes", ())),
         "commit": f"{record.get('commit')}{' with changes' if record.get('dirty') else ''}",
         "versions": ", ".join(f"{k} {v}" for k, v in record.get("versions", {}).items()),

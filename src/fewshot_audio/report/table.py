@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from fewshot_audio.report.selection import FRONTEND, Selection
-from fewshot_audio.report.text import NONE, minus, n_text
+from fewshot_audio.report.selection import Selection
+from fewshot_audio.report.settings import FRONTEND
+from fewshot_audio.report.text import NONE, joined, minus, n_text
 
 DIFFERENCE = "difference"
 
@@ -51,7 +52,7 @@ def pivot(
     Args:
         selection: What the cells were made of.
         name: Of the table's files.
-        title: Its heading, in which {metric} and {compared} are filled in.
+        title: Its heading, in which {metric}, {compared}, {frontends} and {pairs} are filled in.
         caption: What its reader must know.
         cells: Numbers, with their `text` and whether they are `bold`. Published numbers in them
             come as frontends of their own.
@@ -72,7 +73,7 @@ def pivot(
     text.columns = bold.columns = heads
     numbers = named(cells.drop(columns=["text", "bold"]), selection)
     of_folds = None if by_fold is None else named(by_fold, selection)
-    title = in_words(title, selection)
+    title = in_words(title, selection, cells)
     return Table(name, title, caption, numbers, text, bold, len(rows), of_folds)
 
 
@@ -81,14 +82,19 @@ def plain_table(
 ) -> Table:
     """Make a table whose cells are shown as they are."""
     text = cells.astype(str)
-    title = in_words(title, selection)
+    title = in_words(title, selection, cells)
     return Table(name, title, caption, cells, text, text.notna() & False, labels)
 
 
-def in_words(title: str, selection: Selection) -> str:
-    """Fill {metric} and {compared} in."""
-    metric = selection.measure.label.capitalize()
-    return title.format(metric=metric, compared=selection.settings.compare)
+def in_words(title: str, selection: Selection, cells: pd.DataFrame) -> str:
+    """Fill {metric}, {compared}, {frontends} and {pairs} in: what the cells are of."""
+    label = selection.measure.label
+    names = {"metric": label[:1].upper() + label[1:], "compared": selection.settings.compare}
+    columns = {"frontends": FRONTEND, "pairs": DIFFERENCE}
+    shown = with_difference(cells)
+    for name, column in columns.items():
+        names[name] = joined(list(shown[column].astype(str).unique())) if column in shown else ""
+    return title.format(**names)
 
 
 def named(cells: pd.DataFrame, selection: Selection) -> pd.DataFrame:

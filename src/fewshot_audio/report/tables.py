@@ -10,8 +10,8 @@ from typing import Literal
 
 import pandas as pd
 
+from fewshot_audio.report.differences import BASELINE, TESTS, Pairs, best, compare, pair_all
 from fewshot_audio.report.differences import BY as DIFFERENCE_BY
-from fewshot_audio.report.differences import Pairs, best, compare, pair_all
 from fewshot_audio.report.missing import check_even
 from fewshot_audio.report.published import beside
 from fewshot_audio.report.selection import Selection
@@ -23,7 +23,7 @@ from fewshot_audio.types import NoRunsError
 ROW = ["dataset", "model", "frontend"]
 BY = [*ROW, "n_per_class"]
 N = ["n_per_class"]
-TESTS = {"t": "paired t test", "wilcoxon": "exact Wilcoxon test"}
+HOLM = "Holm: adjusted over the cells of a dataset in the table of differences that has the pair"
 TESTED = "mean [interval] (pairs)"
 PROBABILITIES = {
     "p": "p",
@@ -61,12 +61,13 @@ def accuracy(
     else:
         beside_mean = f"[{interval_name(cells, how)}]"
         text = [measure.with_interval(cell, signed=False) for cell in cells.itertuples()]
-    caption = (
-        f"{measure.heading}: mean {beside_mean} (number of runs). Bold: the best "
-        f"{selection.settings.compare}, where the {TESTS[how.test]} on the same few-shot splits "
-        "tells it from every other, after Holm over all comparisons of the table in a dataset "
-        f"(p < {LEVEL})."
-    )
+    caption = f"{measure.heading}: mean {beside_mean} (number of runs)."
+    if selection.is_paired:
+        caption += (
+            f" Bold: the best {selection.settings.compare}, where the {TESTS[how.test]} on the "
+            "same few-shot splits tells it from every other, after Holm over all comparisons of "
+            f"the table in a dataset (p < {LEVEL})."
+        )
     bold = cells.merge(best(chosen).assign(bold=True), on=BY, how="left")["bold"].eq(True)
     cells = beside(cells.assign(text=text, bold=bold), selection.settings.published)
     rows, columns = (ROW[:2], ["n_per_class", "frontend"]) if side_by_side else (ROW, N)
@@ -83,7 +84,7 @@ def difference(selection: Selection, name: str, title: str, pairs: Pairs) -> Tab
     """
     how, measure = selection.settings.how, selection.measure
     values = pair_all(selection, name, pairs, selection.settings.partial)
-    cells = compare(values, how)
+    cells = compare(selection, values)
     caption = (
         f"Difference in {measure.label}{measure.points}, of runs on the same few-shot splits: "
         f"mean [{interval_name(cells, how)}] (number of pairs). Bold: not zero by the "
@@ -96,27 +97,27 @@ def difference(selection: Selection, name: str, title: str, pairs: Pairs) -> Tab
     return pivot(selection, name, title, caption, cells, rows, N, by_fold)
 
 
-def against_baseline(
-    selection: Selection, name: str, title: str, apart_from: Sequence[str]
-) -> Table:
+def against_baseline(selection: Selection, name: str, title: str) -> Table:
     """Show the differences between every frontend and the baseline, but those of other tables."""
-    baseline = str(selection.settings.baseline)
-    frontends = selection.runs["frontend"].cat.categories
-    pairs = [(each, baseline) for each in frontends if each not in (baseline, *apart_from)]
+    pairs = [each for each, table in selection.families.items() if table == BASELINE]
     return difference(selection, name, title, pairs)
 
 
 def tests(selection: Selection, name: str, title: str, pairs: Pairs) -> Table:
-    """Show what tests say of the differences: p, equivalence, and what pairing brought."""
+    """Show what tests say of the differences: p, equivalence, and what pairing brought.
+
+    `pairs` are by default those of all tables of differences.
+    """
+    pairs = list(selection.families) if pairs is None else pairs
     how, measure, by = selection.settings.how, selection.measure, DIFFERENCE_BY
     values = pair_all(selection, name, pairs, selection.settings.partial)
     over_splits = summary(values, by, replace(how, unit="split"))[[*by, "low", "high"]]
-    cells = compare(values, how).merge(over_splits, on=by, suffixes=("", "_splits"))
+    cells = compare(selection, values).merge(over_splits, on=by, suffixes=("", "_splits"))
     caption = (
         f"What the differences rest on. Mean [{interval_name(cells, how)}] (number of pairs), bold "
         "as in the table of differences; over splits: the interval within these folds as they are. "
         "p: paired t test; Wilcoxon: exact signed-rank test, and the least p it can give (floor); "
-        "Holm: adjusted over the table's cells of a dataset. Equivalent: within "
+        f"{HOLM}. Equivalent: within "
         f"± {measure.value(how.margin)}{' points' if measure.is_share else ''} by two one-sided t "
         f"tests (p < {LEVEL}). Pairing: how many times wider the interval over splits would be, "
         f"had each {selection.settings.compare} had splits of its own."
@@ -133,7 +134,7 @@ def tests(selection: Selection, name: str, title: str, pairs: Pairs) -> Table:
     text["equivalent"] = equivalent.where(cells["equivalence"].notna(), NONE)
     text["pairing"] = [NONE if pd.isna(times) else f"{times:.1f}×" for times in cells["narrowed"]]
     bold = (text.notna() & False).assign(**{TESTED: cells["marked"]})
-    return Table(name, in_words(title, selection), caption, cells, text, bold, 4)
+    return Table(name, in_words(title, selection, cells), caption, cells, text, bold, 4)
 
 
 def batch_norm(selection: Selection, name: str, title: str) -> Table:

@@ -22,15 +22,27 @@ class Measure:
     Attributes:
         name: Of the metric in the records.
         is_share: Whether its values are shares of 1.
+        is_lower_better: Whether small values are the good ones.
     """
 
     name: str
     is_share: bool
+    is_lower_better: bool = False
 
     @staticmethod
-    def of(name: str, values: pd.Series) -> "Measure":
+    def of(name: str, values: pd.Series, is_lower_better: bool = False) -> "Measure":
         """Return the measure of a metric with these values."""
-        return Measure(name, name not in UNBOUNDED and bool(values.between(0, 1).all()))
+        is_share = name not in UNBOUNDED and bool(values.between(0, 1).all())
+        return Measure(name, is_share, is_lower_better)
+
+    @property
+    def direction(self) -> str:
+        """Which values are better, after a comma, where it is not the large ones."""
+        return ", lower is better" if self.is_lower_better else ""
+
+    def is_better(self, difference: float) -> bool:
+        """Whether the first of a pair is better, by first − second."""
+        return difference < 0 if self.is_lower_better else difference > 0
 
     @property
     def label(self) -> str:
@@ -40,17 +52,18 @@ class Measure:
     @property
     def heading(self) -> str:
         """Its name at the beginning of a sentence, with the unit."""
-        return f"{self.label[:1].upper()}{self.label[1:]}{' in %' if self.is_share else ''}"
+        unit = " in %" if self.is_share else ""
+        return f"{self.label[:1].upper()}{self.label[1:]}{unit}{self.direction}"
 
     @property
     def axis(self) -> str:
         """Its name at an axis."""
-        return f"{self.label} (%)" if self.is_share else self.label
+        return f"{self.label}{' (%)' if self.is_share else ''}{self.direction}"
 
     @property
     def points(self) -> str:
-        """The unit of differences, after a comma."""
-        return ", in points" if self.is_share else ""
+        """The unit of differences, after a comma, and which are better."""
+        return f"{', in points' if self.is_share else ''}{self.direction}"
 
     @property
     def scale(self) -> int:
@@ -100,6 +113,11 @@ def probability(p: float) -> str:
     if pd.isna(p):
         return NONE
     return f"{p:.1e}" if p < 0.001 else f"{p:.3f}"
+
+
+def label(value: Any) -> str:
+    """Return a setting's value as tables name it: 1.0 and 1 are the same."""
+    return str(int(value) if isinstance(value, float) and value.is_integer() else value)
 
 
 def n_text(n: float) -> str:

@@ -21,6 +21,7 @@ from fewshot_audio.records import FAILED, FINISHED, SCHEMA, Record, encoded
 from fewshot_audio.runner.environment import provenance, set_up
 from fewshot_audio.runner.identity import run_specs
 from fewshot_audio.runner.plan import Planner, transform_of
+from fewshot_audio.runner.settings import all_settings
 from fewshot_audio.runner.workers import WorkerKilled
 from fewshot_audio.training.prepare import JobData
 from fewshot_audio.training.run import Trained, scored, train
@@ -200,6 +201,7 @@ def _about(opened: OpenJob, spec: RunSpec, started: str) -> Record:
         "started": started,
         "stopped": now(),
         "identity": spec.identity,
+        "settings": all_settings(opened.job),
         "threads": torch.get_num_threads(),
         "command": opened.machine.command,
         **provenance(),

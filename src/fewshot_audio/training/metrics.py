@@ -163,6 +163,11 @@ def higher_is_better(component: Component | None, n_classes: int) -> bool:
     return make_metric(component, n_classes).higher_is_better is not False
 
 
+def lower_is_better(components: Mapping[str, Component], n_classes: int) -> list[str]:
+    """Return the names of the metrics of which small values are the good ones."""
+    return [name for name, each in components.items() if not higher_is_better(each, n_classes)]
+
+
 def json_ready(value: Any) -> Any:
     """Return a number, or numbers in dicts and lists, as JSON holds them: None if not finite."""
     if isinstance(value, dict):

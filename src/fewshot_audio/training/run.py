@@ -16,7 +16,7 @@ from fewshot_audio.training.evaluate import dense_inputs, score_clips
 from fewshot_audio.training.history import TrainingHistory, Validation
 from fewshot_audio.training.loop import fit, training_set
 from fewshot_audio.training.methods.base import Method, TrainingSet
-from fewshot_audio.training.metrics import ClipScores, json_ready
+from fewshot_audio.training.metrics import ClipScores, json_ready, lower_is_better
 from fewshot_audio.training.network import Network
 from fewshot_audio.training.prepare import JobData, Prepared, Stopwatch, prepare_run, targets_of
 from fewshot_audio.training.stack_limits import runs_that_fit, why_not_stacked
@@ -104,6 +104,7 @@ def scored(trained: Trained, data: JobData) -> dict[str, Any]:
         statistics = patch_statistics(network, method, training_clips)
     return {
         **result,
+        "lower_is_better": lower_is_better(run.job.metrics, len(dataset.classes)),
         "class_names": dataset.classes,
         **asdict(trained.history),
         "learned": json_ready(network.learned_scalars()),

@@ -33,7 +33,9 @@ Limits = tuple[float, float]
 
 
 @rc_context(STYLE)
-def forest(cells: pd.DataFrame, measure: Measure, margin: float | None, band: str) -> Drawing:
+def forest(
+    cells: pd.DataFrame, measure: Measure, margin: float | None, band: str, test: str = "t test"
+) -> Drawing:
     """Draw one dataset's differences with their intervals, a panel per pair.
 
     Args:
@@ -43,6 +45,7 @@ def forest(cells: pd.DataFrame, measure: Measure, margin: float | None, band: st
         measure: The metric.
         margin: Half width of the shaded zone around zero.
         band: What low and high are.
+        test: What marks.
     """
     dataset = only(cells, "dataset")
     data = _shown(cells, measure)
@@ -63,11 +66,13 @@ def forest(cells: pd.DataFrame, measure: Measure, margin: float | None, band: st
     unit = " points" if measure.is_share else ""
     zone = "" if half is None else f"{half:.3g}{unit}"
     legend_below(figure, _legend(data, zone, band, beyond))
-    caption = f"Difference in {measure.label} on {dataset}, first minus second, with the count "
-    caption += "behind each mean at the right."
+    caption = f"Difference in {measure.label} on {dataset}{measure.direction}, first minus second, "
+    caption += "with the count behind each mean at the right."
     caption += f" Whiskers: {band}." if data["low"].notna().any() else ""
     caption += f" Shaded: within {zone} of zero." if zone else ""
-    caption += " Filled markers: significant after Holm's correction." if "marked" in data else ""
+    if "marked" in data:
+        caption += f" Filled markers: not zero by the {test}, after Holm over the cells of the "
+        caption += "dataset in the table that has the pair, where they are bold."
     caption += " Arrow heads: the interval goes on beyond the axis." if beyond else ""
     title, alt = f"Paired differences on {dataset}", _alt(data, dataset, measure)
     return Drawing(f"forest_{dataset}", title, caption, alt, settled(figure), data)

@@ -1,0 +1,168 @@
+"""Settings of runs by dotted names, and which runs differ in others than the compared one."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fewshot_audio.components import near
+from fewshot_audio.report.records import ALL_CLIPS, flat_settings
+from fewshot_audio.report.text import label
+from fewshot_audio.types import ConfigError
+
+FRONTEND = "frontend"
+DEFAULT = "default"  # value of a setting that older records leave out
+RUN_SETTINGS = ("fold", "n_per_class", "repeat")
+SPLITTING = "seed"  # changes which clips train
+Flat = Mapping[str, Any]
+Signature = tuple[tuple[str, str], ...]
+
+
+def full_name(name: str, names: set[str], setting: str) -> str:
+    """Return a setting's dotted name; `frontend` is `frontend.name`, `n_bands` `mel.n_bands`.
+
+    Raises:
+        ConfigError: If no run has it.
+    """
+    for full in (name, f"{name}.name", f"mel.{name}"):
+        if full in names:
+            return full
+    raise ConfigError(f"{setting}: no run has a setting {name}{near(name, names)}")
+
+
+def chosen(runs: pd.DataFrame, full: Mapping[bytes, Flat], name: str, value: Any) -> pd.DataFrame:
+    """Return the runs of which a setting is the value, or one of several."""
+    values = [full[text].get(name, DEFAULT) for text in runs["settings"]]
+    if name in RUN_SETTINGS:
+        values = [None if each == ALL_CLIPS else each for each in runs[name]]
+    allowed = value if isinstance(value, list | tuple) else [value]
+    return runs[np.array([each in allowed for each in values], bool)]
+
+
+def relabelled(runs: pd.DataFrame, values: list[Any], compare: str) -> pd.DataFrame:
+    """Let the columns model and frontend name what is compared."""
+    numbers = {value for value in values if isinstance(value, int | float)}
+    words = {str(value) for value in values if not isinstance(value, int | float)}
+    models = runs["model"].astype(str)
+    if compare == "model.name":
+        models = runs["frontend"].astype(str)
+    elif runs["frontend"].nunique() > 1:
+        models = models + " / " + runs["frontend"].astype(str)
+    order = [*map(label, sorted(numbers)), *sorted(words)]
+    labels = pd.Categorical([label(value) for value in values], order)
+    return runs.assign(model=models.astype("category"), frontend=labels)
+
+
+def tied(runs: pd.DataFrame, full: Mapping[bytes, Flat], compare: str) -> set[str]:
+    """Return the settings that repeat the compared one: set once, they stand in several places.
+
+    Such a setting has in every run the compared one's value or none, and for each frontend the same
+    at each of its values.
+    """
+    texts = runs[["frontend", "settings"]].drop_duplicates().itertuples(index=False, name=None)
+    each = [(frontend, full[text]) for frontend, text in texts]
+    names = {name for _, settings in each for name in settings} - {compare}
+    return {name for name in names if _repeats(each, name, compare)}
+
+
+def _repeats(each: list[tuple[str, Flat]], name: str, compare: str) -> bool:
+    seen: dict[tuple[str, str], str] = {}
+    for frontend, settings in each:
+        value, own = str(settings.get(compare, DEFAULT)), str(settings.get(name, DEFAULT))
+        if own not in (value, DEFAULT) or seen.setdefault((frontend, value), own) != own:
+            return False
+    return True
+
+
+def trained_alike(
+    runs: pd.DataFrame,
+    full: Mapping[bytes, Flat],
+    compare: str,
+    free: set[str],
+    usual: Flat,
+) -> tuple[pd.DataFrame, list[str]]:
+    """Leave out runs whose other settings are not those of most runs that they are compared with.
+
+    Where two groups are equally many, those with more of the usual settings are kept.
+
+    Args:
+        runs: With the settings that their keys hold, which decide.
+        full: All settings that are known, by those.
+        compare: The setting that is compared.
+        free: Settings that may differ.
+        usual: The settings of a run for which none is chosen.
+
+    Returns:
+        The runs that are left, and a sentence for each group of runs that is left out.
+    """
+    flat = {text: flat_settings(text) for text in runs["settings"].unique()}
+    ordinary = {(name, label(value)) for name, value in usual.items()}
+    notes: list[str] = []
+    for columns, groups in _checks(compare):
+        signatures = {text: _signature(each, free, groups) for text, each in flat.items()}
+        known = {signature: full[text] for text, signature in signatures.items()}
+        kept = []
+        for name, group in runs.groupby(columns, sort=False, observed=True):
+            of_runs = group["settings"].map(signatures)
+            counts = of_runs.value_counts()
+            most = _most(counts, ordinary)
+            for other in sorted(set(counts.index) - {most}):
+                names = sorted({key for key, _ in set(most) ^ set(other)})
+                values = [
+                    (key, *(known[s].get(key, DEFAULT) for s in (most, other))) for key in names
+                ]
+                notes.append(_left_out(name, values, counts[other], counts[most]))
+            kept.append(group[of_runs == most])
+        runs = pd.concat(kept).sort_index()
+    frontends = runs["frontend"].cat.remove_unused_categories()
+    return runs.assign(frontend=frontends).reset_index(drop=True), notes
+
+
+def _checks(compare: str) -> list[tuple[list[str], tuple[str, ...]]]:
+    """Return columns within which all settings but some groups must be alike."""
+    if compare == f"{FRONTEND}.name":
+        return [
+            (["dataset", "model"], ("frontend", "features")),
+            (["dataset", "model", "frontend"], ()),
+            (["dataset", "model", "frontend_input"], ("frontend",)),
+        ]
+    changes_features = compare.partition(".")[0] in ("mel", FRONTEND)
+    return [
+        (["dataset", "model"], ("features",) if changes_features else ()),
+        (["dataset", "model", "frontend"], ()),
+    ]
+
+
+def _signature(settings: Flat, free: set[str], groups: tuple[str, ...]) -> Signature:
+    """Return the settings that must be alike, as names and texts."""
+    return tuple(
+        (name, str(value))
+        for name, value in sorted(settings.items())
+        if name not in free and name.partition(".")[0] not in groups
+    )
+
+
+def _most(counts: pd.Series, ordinary: set[tuple[str, str]]) -> Signature:
+    """Return the settings that most runs have, of equally many the most usual ones."""
+
+    def rank(signature: Signature) -> tuple[int, int, int]:
+        return counts[signature], len(ordinary & set(signature)), -len(signature)
+
+    ranks = {signature: rank(signature) for signature in counts.index}
+    return min(signature for signature in ranks if ranks[signature] == max(ranks.values()))
+
+
+def _left_out(
+    name: tuple[str, ...], values: list[tuple[str, Any, Any]], count: int, others: int
+) -> str:
+    """Say which settings of some runs differ from those of most, and how to report them."""
+    differing = "; ".join(f"{key} is {own} instead of {most}" for key, most, own in values)
+    alone = ", ".join(f"{key}: {own}" for key, _, own in values)
+    first = values[0][0]
+    way = "report.pool=[seed]" if first == SPLITTING else f"report.compare={first}"
+    verb = "count them as repeats with" if first == SPLITTING else "compare with"
+    return (
+        f"{', '.join(map(str, name))}: {count} runs are left out, because {differing} in the "
+        f"{others} others; {verb} {way}, or report them alone with 'report.where={{{alone}}}'"
+    )

@@ -91,7 +91,8 @@ def test_an_unknown_frontend_is_on_the_page_with_its_difference(report, tmp_path
     keep(tmp_path, [*made, *[record(1, 1, repeat, "theirs", 0.25) for repeat in (1, 2)]])
     assert report(tmp_path, "show=[tables,page]").returncode == 0
     assert "theirs against mine, at n = 1" in (tmp_path / "report.html").read_text()
-    assert "theirs − mine" in (tmp_path / "tables/baseline.md").read_text()
+    for name in ("baseline", "tests"):
+        assert "theirs − mine" in (tmp_path / f"tables/{name}.md").read_text()
 
 
 def test_a_sweep_over_a_setting_is_reported(report, tmp_path):
@@ -106,12 +107,49 @@ def test_a_sweep_over_a_setting_is_reported(report, tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
     table = (tmp_path / "tables/baseline.csv").read_text().splitlines()
     assert table[1].startswith("us8k,sb_cnn,0.1,0.01,1,0.08")
+    pairs = ("report.pairs=[[0.1,0.01]]", "report.baseline=0.1")
+    numbers = report(tmp_path, "report.compare=optimizer.lr", "+report=difference", *pairs)
+    assert numbers.stdout.startswith("\nDifference 0.1 − 0.01\n")
     plain = report(tmp_path, "show=[tables]")
     assert plain.returncode == 0
     assert "warning: " in plain.stderr
     assert "report.compare=optimizer.lr" in plain.stderr
+    assert "left out" not in plain.stdout  # said once
     one = report(tmp_path, "show=[tables]", "report.where={optimizer.lr: 0.1}")
     assert (one.returncode, one.stderr) == (0, "")
+
+
+def test_several_labels_per_clip_end_to_end(report, tmp_path):
+    made = []
+    for frontend, value in (("log_eps", 0.25), ("log_learn", 0.75)):
+        for repeat in (1, 2):
+            metrics = {"auc": [value, None, 0.5], "macro_auc": value, "map": 0.5}
+            more = {"metrics": metrics, "confusion_matrix": [], "class_names": ["a", "b", "c"]}
+            made.append(record(1, 1, repeat, frontend, 0) | more)
+    keep(tmp_path, made)
+    done = report(tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Macro auc in %: mean" in done.stdout
+    assert (tmp_path / "report.html").exists()
+    by_class = (tmp_path / "tables/per_class.md").read_text()
+    assert "| us8k      | sb_cnn  | log_learn  | auc      | a       | 75.0 ± 0.0 (2) |" in by_class
+    assert "| b " not in by_class
+    wrong = report(tmp_path, "report.metric=auc")
+    assert wrong.returncode == 1
+    assert wrong.stderr.count("\n") == 1
+    assert "auc: has a number for each class" in wrong.stderr
+
+
+def test_tables_of_an_earlier_report_are_removed_and_nothing_else(report, tmp_path):
+    keep(tmp_path, records())
+    assert report(tmp_path, "show=[tables]").returncode == 0
+    (tmp_path / "tables/mine.csv").write_text("a\n")
+    keep(tmp_path, [record(1, 1, repeat, "mine", 0.5) for repeat in (1, 2)])
+    assert report(tmp_path, "show=[tables]", "+report=frontends").returncode == 0
+    assert (tmp_path / "tables/difference.md").exists()  # one table alone removes nothing
+    assert report(tmp_path, "show=[tables]").returncode == 0
+    left = {path.name.split(".")[0] for path in (tmp_path / "tables").iterdir()}
+    assert left == {"mine", "cost", "frontends", "frontends_by_fold"}
 
 
 def test_a_small_study_counts_as_complete():

@@ -2,7 +2,6 @@
 
 import json
 import math
-import re
 from dataclasses import replace
 from xml.etree import ElementTree
 
@@ -19,7 +18,7 @@ from synthetic_records import (
 )
 
 from fewshot_audio.report.classes import per_class
-from fewshot_audio.report.differences import best, pair_all, verdicts, with_families
+from fewshot_audio.report.differences import best, with_families
 from fewshot_audio.report.export import html, latex, markdown, table_files, write
 from fewshot_audio.report.tables import against_baseline, batch_norm, cost, drift
 from fewshot_audio.report.tables import tests as table_of_tests
@@ -269,34 +268,3 @@ def test_published_numbers_stand_beside_ours(tmp_path):
         accuracies(records(), settings)
     with pytest.raises(ConfigError, match=r"none.csv: cannot be read"):
         accuracies(records(), replace(SETTINGS, published=tmp_path / "none.csv"))
-
-
-def sentence(made, pairs=PAIRS):
-    selection = chosen(made)
-    (verdict,) = verdicts(pair_all(selection, "v", pairs, partial=True), selection)
-    return verdict
-
-
-def test_the_answer_is_a_sentence_per_dataset_and_pair():
-    assert sentence(records()) == (
-        "us8k, log_learn against log_eps, averaged over n = 1, 10 (not every fold has every n): "
-        "undecided for sb_cnn (+3.1, −116.0 to 122.2). "
-        "Points of accuracy, 95 % t interval over 2 folds."
-    )
-    far, alike = [], []
-    for fold in range(1, 9):
-        level = 0.5 + 0.001 * (fold % 3)
-        far.append(record(fold, 1, 1, "log_eps", level))
-        far.append(record(fold, 1, 1, "log_learn", level + 0.2 + 0.002 * fold))
-        alike.append(record(fold, 1, 1, "log_eps", 0.5))
-        alike.append(record(fold, 1, 1, "log_learn", 0.5 + 0.0001 * (fold * fold % 7 - 2)))
-    start = "us8k, log_learn against log_eps, at n = 1: better for sb_cnn (+20.9, "
-    assert sentence(far).startswith(start)
-    assert ": worse for sb_cnn (−20.9, " in sentence(far, [("log_eps", "log_learn")])
-    assert ": as good for sb_cnn (" in sentence(alike)
-
-
-def test_one_frontend_alone_has_no_verdict():
-    selection = chosen(records()[::2])
-    (verdict,) = verdicts(pair_all(chosen(records()), "v", PAIRS, True).head(0), selection)
-    assert re.match("There are runs of log_eps only", verdict)

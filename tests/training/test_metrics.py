@@ -8,7 +8,7 @@ import torch
 from sklearn import metrics as reference
 
 from fewshot_audio import config
-from fewshot_audio.training.metrics import ClipScores, check_metrics
+from fewshot_audio.training.metrics import ClipScores, check_metrics, lower_is_better
 from fewshot_audio.types import Component, ConfigError
 
 
@@ -134,3 +134,10 @@ def test_the_metrics_of_the_configuration_pass_and_are_numbers(name, keep_best, 
     values = ClipScores(random_scores(len(targets), 5), targets).metrics(chosen(name))
     assert set(chosen(name)) <= values.keys()
     assert 0 <= values[keep_best] <= 1
+
+
+def test_metrics_know_which_way_is_better():
+    error = "torchmetrics.classification.MulticlassCalibrationError"
+    components = {**chosen("multiclass"), "ece": Component("metrics.ece", "ece", error, {})}
+    assert lower_is_better(components, 3) == ["ece"]
+    assert lower_is_better(chosen("multilabel"), 3) == []

@@ -3,12 +3,14 @@
 import math
 from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import PurePath
 from typing import Any
 
 from fewshot_audio.components import SPECIAL, TARGET, defaults_of
 from fewshot_audio.runner.identity import canonical
 from fewshot_audio.types import Component, Job
 
+OFFERED = {"n_classes", "n_bands", "n_frames"}  # a model has them from the program
 ABSENT = object()  # of a value that JSON has not
 
 
@@ -17,19 +19,21 @@ def all_settings(job: Job) -> dict[str, Any]:
 
     A key does not depend on them: a default may change, and arguments may be added.
     """
-    optimizer = {
-        **_component(job.optimizer.optimizer),
-        "max_grad_norm": job.optimizer.max_grad_norm,
-    }
+    optimizer = _component(job.optimizer.optimizer)
+    optimizer["max_grad_norm"] = job.optimizer.max_grad_norm
     if job.optimizer.frontend:
         optimizer["frontend"] = _plain(job.optimizer.frontend)
     if job.optimizer.scheduler is not None:
         optimizer["scheduler"] = _component(job.optimizer.scheduler)
-    parts = ("model", "frontend", "method")
+    model = _component(job.model)
+    for name in OFFERED - set(job.model.arguments):
+        model.pop(name, None)
     return {
         "mel": asdict(job.mel),
         "patch_frames": job.patch_frames,
-        **{part: _component(getattr(job, part)) for part in parts},
+        "model": model,
+        "frontend": _component(job.frontend),
+        "method": _component(job.method),
         "optimizer": optimizer,
     }
 
@@ -51,6 +55,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         items = [_plain(each) for each in value]
         return ABSENT if any(each is ABSENT for each in items) else items
+    if isinstance(value, str) and value.startswith(("/", "~")):
+        return PurePath(value).name  # records hold no folders of the user's machine
     is_plain = value is None or isinstance(value, str | int)
     is_finite = isinstance(value, float) and math.isfinite(value)
     return canonical(value) if is_plain or is_finite else ABSENT

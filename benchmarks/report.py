@@ -60,7 +60,7 @@ def _tables(runs: pd.DataFrame, components, settings: ReportSettings) -> list[di
 
 def _page(components, settings: ReportSettings) -> str:
     command = "python -m benchmarks report"
-    folder = report_folder([settings.results], components, settings, False, command)
+    folder = report_folder([settings.results], components, settings, None, command)
     return page("How long?", [folder.study])
 
 

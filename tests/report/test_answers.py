@@ -6,10 +6,12 @@ from dataclasses import replace
 import pytest
 from synthetic_records import PAIRS, SETTINGS, accuracies, chosen, record, records
 
+from fewshot_audio.report.build import pairs_by_table
 from fewshot_audio.report.claims import claims
 from fewshot_audio.report.differences import best, compare, pair_all, verdicts, with_families
 from fewshot_audio.report.tables import against_baseline, difference
 from fewshot_audio.report.tables import tests as table_of_tests
+from fewshot_audio.types import Component
 
 
 def sentence(made, pairs=PAIRS):
@@ -59,7 +61,10 @@ def test_a_pair_is_marked_alike_in_every_table_the_figure_and_the_answer():
     pairs = pair_all(selection, "p", list(selection.families), partial=True)
     drawn = compare(selection, pairs).set_index("first")["p_holm"]
     behind = table_of_tests(selection, "tests", "Tests", None).cells.set_index("first")["p_holm"]
-    some = table_of_tests(selection, "tests", "Tests", [("one", "log_eps")]).cells["p_holm"]
+    asked = [("one", "log_eps")]
+    tables = [Component("report", "tests", "x.y", {"pairs": asked})]
+    assert pairs_by_table(tables) == {}  # other tables' pairs: their families stay
+    some = table_of_tests(selection, "tests", "Tests", asked).cells["p_holm"]
     assert some.item() == behind["one"] == drawn["one"]
     assert behind.to_dict() == drawn.to_dict()
     learned = difference(selection, "difference", "{pairs}", PAIRS)

@@ -127,7 +127,7 @@ def test_several_labels_per_clip_end_to_end(report, tmp_path):
             more = {"metrics": metrics, "confusion_matrix": [], "class_names": ["a", "b", "c"]}
             made.append(record(1, 1, repeat, frontend, 0) | more)
     keep(tmp_path, made)
-    done = report(tmp_path)
+    done = report(tmp_path, "show=[tables,page]")
     assert (done.returncode, done.stderr) == (0, "")
     assert "Macro auc in %: mean" in done.stdout
     assert (tmp_path / "report.html").exists()

@@ -163,6 +163,8 @@ def test_a_setting_that_stands_in_several_places_is_one():
         table = accuracies(made, replace(SETTINGS, compare=name), side_by_side=False)
         assert table.text["mel.n_bands"].tolist() == ["112", "default"]
         assert table.cells["count"].tolist() == [2, 2]
+    with pytest.raises(StoreError, match=r"(?s)do them with.* fold=1 n_bands=112 'n_per_class="):
+        accuracies(made[1:], replace(SETTINGS, compare="n_bands"))
     made[1]["identity"]["frontend"]["n_bands"] = 64  # not the compared value: another setting
     assert "frontend.n_bands is" in chosen(made, replace(SETTINGS, compare="n_bands")).notes[0]
 

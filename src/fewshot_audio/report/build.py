@@ -134,7 +134,7 @@ def pairs_by_table(components: Sequence[Component]) -> dict[str, Pairs]:
     return {
         each.name: each.arguments["pairs"]
         for each in in_order(components)
-        if each.arguments.get("pairs")
+        if each.arguments.get("pairs") and each.name != "tests"
     }
 
 

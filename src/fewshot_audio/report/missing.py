@@ -8,7 +8,7 @@ import pandas as pd
 from fewshot_audio.report.metric import ANEW
 from fewshot_audio.report.records import ALL_CLIPS
 from fewshot_audio.report.selection import Selection
-from fewshot_audio.report.settings import FRONTEND
+from fewshot_audio.report.settings import DEFAULT, FRONTEND
 from fewshot_audio.report.text import n_text
 from fewshot_audio.types import StoreError
 
@@ -89,6 +89,7 @@ def _command(lacking: pd.DataFrame, selection: Selection) -> str:
         anew["model"] = row["model"]
     anew[compared] = row["frontend"]
     anew |= dict(word.split("=", 1) for word in row["pool"].split())
+    anew = {k.removeprefix("mel."): value for k, value in anew.items() if value != DEFAULT}
     ns = sorted(n for n in lacking["n_per_class"].unique() if n != ALL_CLIPS)
     if ns:
         anew["n_per_class"] = f"[{','.join(map(n_text, ns))}]"

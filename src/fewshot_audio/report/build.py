@@ -81,11 +81,10 @@ def report_folder(
     """
     runs, failures = read_runs(folders)
     selection = with_families(select(runs, settings), pairs_by_table(components))
-    made = [each for each in components if alone in (None, each.name)]
-    tables, errors = make_tables(selection, made)
+    tables, errors = make_tables(selection, [e for e in components if alone in (None, e.name)])
     pairs = all_pairs(selection)
-    is_drawn = "figures" in settings.show and alone is None
-    files, pictures = drawn(selection, pairs, folders) if is_drawn else ({}, [])
+    draws = "figures" in settings.show and alone is None
+    files, pictures = drawn(selection, pairs, folders) if draws else ({}, [])
     study = Study(
         title=folders[0].name,
         verdicts=verdicts(pairs, selection),
@@ -99,7 +98,7 @@ def report_folder(
         files |= table_files(table, study.notes)
     if alone is None and is_own(folders[0] / "README.md"):
         files["README.md"] = readme(study, command)
-    old = [] if alone else stale(folders[0], components, files)
+    old = stale(folders[0], components, files) if alone is None else []
     return FolderReport(folders[0], study, files, old, errors, selection.notes)
 
 

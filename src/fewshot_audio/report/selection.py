@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pandas as pd
 
@@ -61,11 +62,7 @@ def select(runs: pd.DataFrame, settings: ReportSettings) -> Selection:
         _refuse_run_settings(setting, getattr(settings, setting))
     compare = of_runs.full_name(settings.compare, names, "report.compare")
     pool = [of_runs.full_name(name, names, "report.pool") for name in settings.pool]
-    for name, value in flat_settings(settings.where or {}).items():
-        known = of_runs.full_name(name, names | set(RUN_SETTINGS), "report.where")
-        runs = of_runs.chosen(runs, full, known, value)
-    if runs.empty:
-        raise NoRunsError(f"no finished runs with report.where={settings.where}")
+    runs = _filtered(runs, full, names, settings.where or {})
     pools = {
         text: " ".join(f"{_short(name)}={each.get(name, DEFAULT)}" for name in pool)
         for text, each in full.items()
@@ -86,6 +83,21 @@ def select(runs: pd.DataFrame, settings: ReportSettings) -> Selection:
             "table of differences"
         )
     return Selection(runs, without, measure, settings, is_paired, (*notes, *lacking))
+
+
+def _filtered(
+    runs: pd.DataFrame,
+    full: Mapping[bytes, Mapping[str, Any]],
+    names: set[str],
+    where: Mapping[str, Any],
+) -> pd.DataFrame:
+    """Return the runs with these settings."""
+    for name, value in flat_settings(where).items():
+        known = of_runs.full_name(name, names | set(RUN_SETTINGS), "report.where")
+        runs = of_runs.chosen(runs, full, known, value)
+    if runs.empty:
+        raise NoRunsError(f"no finished runs with report.where={where}")
+    return runs
 
 
 def _refuse_run_settings(setting: str, names: str | tuple[str, ...]) -> None:

@@ -108,10 +108,7 @@ def trained_alike(
             counts = of_runs.value_counts()
             most = _most(counts, ordinary)
             for other in sorted(set(counts.index) - {most}):
-                names = sorted({key for key, _ in set(most) ^ set(other)})
-                values = [
-                    (key, *(known[s].get(key, DEFAULT) for s in (most, other))) for key in names
-                ]
+                values = _differing(most, other, known)
                 notes.append(_left_out(name, values, counts[other], counts[most]))
             kept.append(group[of_runs == most])
         runs = pd.concat(kept).sort_index()
@@ -151,6 +148,14 @@ def _most(counts: pd.Series, ordinary: set[tuple[str, str]]) -> Signature:
 
     ranks = {signature: rank(signature) for signature in counts.index}
     return min(signature for signature in ranks if ranks[signature] == max(ranks.values()))
+
+
+def _differing(
+    most: Signature, other: Signature, known: Mapping[Signature, Flat]
+) -> list[tuple[str, Any, Any]]:
+    """Return the settings that differ, with their values in both."""
+    names = sorted({key for key, _ in set(most) ^ set(other)})
+    return [(key, *(known[each].get(key, DEFAULT) for each in (most, other))) for key in names]
 
 
 def _left_out(

@@ -66,14 +66,7 @@ def forest(
     unit = " points" if measure.is_share else ""
     zone = "" if half is None else f"{half:.3g}{unit}"
     legend_below(figure, _legend(data, zone, band, beyond))
-    caption = f"Difference in {measure.label} on {dataset}{measure.direction}, first minus second, "
-    caption += "with the count behind each mean at the right."
-    caption += f" Whiskers: {band}." if data["low"].notna().any() else ""
-    caption += f" Shaded: within {zone} of zero." if zone else ""
-    if "marked" in data:
-        caption += f" Filled markers: not zero by the {test}, after Holm over the cells of the "
-        caption += "dataset in the table that has the pair, where they are bold."
-    caption += " Arrow heads: the interval goes on beyond the axis." if beyond else ""
+    caption = _caption(data, measure, zone, band, test, beyond)
     title, alt = f"Paired differences on {dataset}", _alt(data, dataset, measure)
     return Drawing(f"forest_{dataset}", title, caption, alt, settled(figure), data)
 
@@ -172,6 +165,19 @@ def _legend(data: pd.DataFrame, zone: str, band: str, beyond: bool) -> list[Arti
     if zone:
         handles.append(Patch(color=ZONE, linewidth=0, label=f"±{zone}"))
     return handles
+
+
+def _caption(
+    data: pd.DataFrame, measure: Measure, zone: str, band: str, test: str, beyond: bool
+) -> str:
+    caption = f"Difference in {measure.label} on {only(data, 'dataset')}{measure.direction}, first "
+    caption += "minus second, with the count behind each mean at the right."
+    caption += f" Whiskers: {band}." if data["low"].notna().any() else ""
+    caption += f" Shaded: within {zone} of zero." if zone else ""
+    if "marked" in data:
+        caption += f" Filled markers: not zero by the {test}, after Holm over the cells of the "
+        caption += "dataset in the table that has the pair, where they are bold."
+    return caption + (" Arrow heads: the interval goes on beyond the axis." if beyond else "")
 
 
 def _alt(data: pd.DataFrame, dataset: str, measure: Measure) -> str:

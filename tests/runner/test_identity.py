@@ -137,7 +137,7 @@ def method_of(job, keep_best, **metrics):
 
 @pytest.mark.parametrize("choice", ["multiclass", "multilabel"])
 def test_metrics_of_conf_are_in_a_key_by_name(job, choice):
-    metrics = OmegaConf.to_container(OmegaConf.load(config.CONF / f"metrics/{choice}.yaml"))
+    metrics = OmegaConf.to_container(config.composed([f"metrics={choice}"]).metrics)
     numbers = {name: each for name, each in metrics.items() if each.get("average") != "none"}
     for name in [*numbers, "accuracy"]:
         assert "keep_best_metric" not in method_of(job, name, **numbers)

@@ -292,13 +292,14 @@ def test_a_sweep_over_a_dataset_that_is_not_there_fails_once_before_its_first_jo
     assert not (tmp_path / "results").exists()
 
 
-def test_a_sweep_with_failed_runs_says_what_is_left_and_to_run_it_again(in_process):
+def test_a_sweep_with_failed_runs_says_what_is_left_and_to_run_it_again(in_process, tmp_path):
     done = in_process("-m", "n_per_class=1", "repeats=1", "method.max_epochs=1", "fold=1,7")
     assert done.returncode == 1
     assert "error: fold=7: synthetic has the folds 1, 2, 3" in done.stderr
     assert "Traceback" not in done.stderr
     assert "2 jobs: 1 of 1 runs finished, 0 failed, 1 jobs impossible" in done.stdout
     assert "(again: finished runs are kept)" in done.stdout
+    assert f" results={tmp_path / 'results'} " in done.stdout.splitlines()[-1]
 
 
 @pytest.mark.parametrize("script", ["run", "maps"])

@@ -51,7 +51,7 @@ def choices(group: str, overrides: Sequence[str] = ()) -> list[str]:
     """Return what a group can be, in conf/ and in the folders of hydra.searchpath."""
     with loader() as files:
         kind = ObjectType.CONFIG if group else ObjectType.GROUP
-        names = files.get_group_options(group, kind, PRIMARY, _searchpath(overrides))
+        names = files.get_group_options(group, kind, PRIMARY, searchpath(overrides))
     return sorted(name for name in names if name not in ("hydra", "_internal_logging"))
 
 
@@ -64,13 +64,14 @@ def files_of(group: str, overrides: Sequence[str] = ()) -> Mapping[str, DictConf
     """Return the settings in each file of a group, by its name, without those of its defaults."""
     with loader() as files:
         _, repository = files._parse_overrides_and_create_caching_repo(  # type: ignore[attr-defined]
-            PRIMARY, _searchpath(overrides)
+            PRIMARY, searchpath(overrides)
         )
         names = sorted(repository.get_group_options(group, ObjectType.CONFIG))
         return {name: repository.load_config(f"{group}/{name}").config for name in names}
 
 
-def _searchpath(overrides: Sequence[str]) -> list[str]:
+def searchpath(overrides: Sequence[str]) -> list[str]:
+    """Return those of some overrides that name the user's own folders."""
     return [text for text in overrides if text.startswith(SEARCHPATH)]
 
 
@@ -112,17 +113,17 @@ def check_names(cfg: DictConfig, overrides: Sequence[str]) -> None:
         raise ConfigError(
             "study: its yaml sets nothing; let its first line be '# @package _global_'"
         )
-    known = _top_names(tuple(_searchpath(overrides)))
+    known = _top_names(tuple(searchpath(overrides)))
     for key in cfg:
         if str(key) not in known:
             raise ConfigError(f"{key!s}: no such setting{near(str(key), known)}")
 
 
 @cache
-def _top_names(searchpath: tuple[str, ...]) -> set[str]:
+def _top_names(folders: tuple[str, ...]) -> set[str]:
     """Return the names of groups and of the settings in config.yaml."""
     names = {str(key) for key in OmegaConf.load(CONF / f"{PRIMARY}.yaml")}
-    return names - {"defaults", "hydra"} | set(groups(searchpath))
+    return names - {"defaults", "hydra"} | set(groups(folders))
 
 
 def explain(error: BaseException, overrides: Sequence[str] = ()) -> str:
@@ -180,7 +181,7 @@ def with_searchpath(overrides: Sequence[str], folder: str | None) -> list[str]:
     if folder is None:
         return list(overrides)
     folders = [f"file://{Path(folder).resolve()}"]
-    for text in _searchpath(overrides):
+    for text in searchpath(overrides):
         value: Any = parsed_once(text).value()
         folders += value
     others = [text for text in overrides if not text.startswith(SEARCHPATH)]
@@ -188,4 +189,5 @@ def with_searchpath(overrides: Sequence[str], folder: str | None) -> list[str]:
 
 
 def _searchpath_override(folders: Sequence[str]) -> str:
-    return f"{SEARCHPATH}=[{','.join(repr(folder) for folder in folders)}]"
+    texts = [text if re.fullmatch(r"[\w:/.-]+", text) else repr(text) for text in folders]
+    return f"{SEARCHPATH}=[{','.join(texts)}]"

@@ -1,5 +1,6 @@
 """conf/ to frozen types; each file there, and what is said of mistakes."""
 
+import re
 from pathlib import Path
 
 import hydra
@@ -108,7 +109,10 @@ def test_n_and_repeats_cut_the_schedule():
         ("model=vggg", "model=vggg: no such model; did you mean vgg?"),
         ("frontend=log_esp", "no such frontend; did you mean log_eps"),
         ("dataset=urbansound", "no such dataset; there are "),
-        ("method.lr=1", "method.lr: no such setting with these choices; there are optimizer.lr"),
+        ("method.lr=1", "method.lr: no such setting with these choices; did you mean optimizer.lr"),
+        ("epochs=3", "epochs: no such setting with these choices; did you mean method.max_epochs?"),
+        ("dataset=synthetic dataset.fold=3", "with these choices; did you mean fold?"),
+        ("method.patience=3", "no such setting with these choices; there are method.batch_size, "),
         ("method.optimizer=1", "did you mean optimizer?"),
         ("model.wdth=3", "no such setting with these choices; did you mean model.width"),
         ("model=timbre model.width=3", "model.width: no such setting with these choices"),
@@ -161,6 +165,29 @@ def test_components_report_what_is_missing_ill_typed_or_not_there():
         ConfigError, match="_target_: fewshot_audio.frontends.nothing.No cannot be found"
     ):
         build(config.job(composed("frontend._target_=fewshot_audio.frontends.nothing.No")).frontend)
+
+
+@pytest.mark.parametrize(
+    ("target", "text"),
+    [
+        ("fewshot_audio.models.vgg.VGGG", "did you mean fewshot_audio.models.vgg.VGG?"),
+        ("fewshot_audio.models.vvg.VGG", "did you mean fewshot_audio.models.vgg?"),
+        ("fewshot_audio.modls.vgg.VGG", "did you mean fewshot_audio.models?"),
+        ("nowhere.vgg.VGG", "No module named 'nowhere'); expected package.module.name"),
+        ("VGG", "expected package.module.name"),
+    ],
+)
+def test_a_misspelt_class_is_named_with_its_setting_and_what_was_meant(target, text):
+    with pytest.raises(ConfigError, match=re.escape(text)) as found:
+        build_network(config.job(composed(f"model._target_={target}")), 3)
+    assert str(found.value).startswith(f"model._target_: {target} cannot be found (")
+
+
+def test_a_file_that_a_dataset_does_not_find_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError) as found:
+        (tmp_path / "metadata.csv").read_text()
+    text = f"{tmp_path}/metadata.csv: no such file; check the settings that name it or its folder"
+    assert compose.explain(found.value) == text
 
 
 def test_a_full_disk_says_the_next_step():

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -144,6 +145,8 @@ def explain(error: BaseException, overrides: Sequence[str] = ()) -> str:
             "a worker process was killed, often for want of memory; run the same command again, "
             "with fewer workers=..."
         )
+    if isinstance(error, FileNotFoundError) and error.filename is not None:
+        return f"{error.filename}: no such file; check the settings that name it or its folder"
     if isinstance(error, OSError):
         step = "free space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "mend that"
         return f"{text}; {step} and run the same command again, finished work is kept"
@@ -154,11 +157,23 @@ def _unknown_setting(key: str, overrides: Sequence[str]) -> str:
     """Return a message on a setting that does not exist with the choices of the command."""
     if key in ADDED:
         return f"{key}: not part of every command; write +{key}=... to add it"
-    group, _, last = key.partition(".")
     names = setting_names(overrides) - {key}
-    alike = {name for name in names if last and name.rpartition(".")[2] == last}
-    alike = alike or {name for name in names if last and name.startswith(f"{group}.")} or names
-    return f"{key}: no such setting with these choices{near(key, alike)}"
+    return f"{key}: no such setting with these choices{_alike(key, names)}"
+
+
+def _alike(key: str, names: set[str]) -> str:
+    """Return a phrase that proposes settings for a misspelt one, or lists those beside it."""
+    group, _, last = key.rpartition(".")
+    beside = {name.rpartition(".")[2]: name for name in names if name.rpartition(".")[0] == group}
+    by_name = [name for name in names if name.rpartition(".")[2] == last]
+    close = [beside[name] for name in get_close_matches(last, beside)]
+    holding = [name for name in names if last in name.rpartition(".")[2].split("_")]
+    if found := by_name or close or holding:
+        return f"; did you mean {' or '.join(sorted(found)[:3])}?"
+    if beside and group:
+        return f"; there are {', '.join(sorted(beside.values()))}"
+    close = get_close_matches(key, names)
+    return near(key, close or {name for name in names if "." not in name})
 
 
 def overrides_of_command() -> list[str]:

@@ -6,6 +6,7 @@ The audio files must be there: a record's key holds digests of them, which are c
 that the record was made from. Nothing is written where one record cannot be carried over.
 """
 
+import argparse
 import hashlib
 import json
 import sys
@@ -183,7 +184,13 @@ def main(folder: Path, overrides: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path, help="results folder, with runs/ in it")
+    parser.add_argument("settings", nargs="+", help="dataset=us8k dataset.root=FOLDER ...")
+    arguments = parser.parse_args()
     try:
-        main(Path(sys.argv[1]), sys.argv[2:])
+        main(arguments.folder, arguments.settings)
     except FewshotAudioError as error:
         sys.exit(f"error: {error}")

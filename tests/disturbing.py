@@ -12,7 +12,7 @@ from fewshot_audio.frontends.base import Frontend
 
 class Disturbing(Frontend):
     """A logarithm that, where a file lies at `flag`, removes it, then kills or ends its process,
-    or runs out of memory."""
+    or runs out of memory, when it is trained."""
 
     def __init__(self, flag: Path, trouble: str):
         super().__init__()
@@ -25,7 +25,7 @@ class Disturbing(Frontend):
         return torch.log10(maps + 1e-6)
 
     def initialise(self, generator: torch.Generator) -> None:
-        if self.trouble != "end" and self.flag.exists():
+        if self.training and self.trouble != "end" and self.flag.exists():
             self.flag.unlink()
             if self.trouble == "kill":
                 os.kill(os.getpid(), signal.SIGKILL)

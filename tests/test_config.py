@@ -1,5 +1,6 @@
 """conf/ to frozen types; each file there, and what is said of mistakes."""
 
+import re
 from pathlib import Path
 
 import hydra
@@ -8,7 +9,7 @@ import torch
 import yaml
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from fewshot_audio import compose, config, sweep
 from fewshot_audio.components import build
@@ -108,7 +109,10 @@ def test_n_and_repeats_cut_the_schedule():
         ("model=vggg", "model=vggg: no such model; did you mean vgg?"),
         ("frontend=log_esp", "no such frontend; did you mean log_eps"),
         ("dataset=urbansound", "no such dataset; there are "),
-        ("method.lr=1", "method.lr: no such setting with these choices; there are optimizer.lr"),
+        ("method.lr=1", "method.lr: no such setting with these choices; did you mean optimizer.lr"),
+        ("epochs=3", "epochs: no such setting with these choices; did you mean method.max_epochs?"),
+        ("dataset=synthetic dataset.fold=3", "with these choices; did you mean fold?"),
+        ("method.patience=3", "no such setting with these choices; there are method.batch_size, "),
         ("method.optimizer=1", "did you mean optimizer?"),
         ("model.wdth=3", "no such setting with these choices; did you mean model.width"),
         ("model=timbre model.width=3", "model.width: no such setting with these choices"),
@@ -163,10 +167,61 @@ def test_components_report_what_is_missing_ill_typed_or_not_there():
         build(config.job(composed("frontend._target_=fewshot_audio.frontends.nothing.No")).frontend)
 
 
+@pytest.mark.parametrize(
+    ("target", "text"),
+    [
+        ("fewshot_audio.models.vgg.VGGG", "did you mean fewshot_audio.models.vgg.VGG?"),
+        ("fewshot_audio.models.vvg.VGG", "did you mean fewshot_audio.models.vgg?"),
+        ("fewshot_audio.modls.vgg.VGG", "did you mean fewshot_audio.models?"),
+        ("nowhere.vgg.VGG", "No module named 'nowhere'); expected package.module.name"),
+        ("VGG", "expected package.module.name"),
+    ],
+)
+def test_a_misspelt_class_is_named_with_its_setting_and_what_was_meant(target, text):
+    with pytest.raises(ConfigError, match=re.escape(text)) as found:
+        build_network(config.job(composed(f"model._target_={target}")), 3)
+    assert str(found.value).startswith(f"model._target_: {target} cannot be found (")
+
+
+def test_a_file_that_a_dataset_does_not_find_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError) as found:
+        (tmp_path / "metadata.csv").read_text()
+    text = f"{tmp_path}/metadata.csv: no such file; check the settings that name it or its folder"
+    assert compose.explain(found.value) == text
+
+
 def test_a_full_disk_says_the_next_step():
     assert "free space and run the same command again" in compose.explain(
         OSError(28, "No space left on device")
     )
+
+
+@pytest.mark.parametrize(
+    ("word", "stored"),
+    [
+        ("model=vgg", "model=vgg"),
+        ("results=other/folder", "results=other/folder"),
+        ("results=/home/me/results", None),
+        ("cache=~/cache", None),
+        ("dataset.root=/data/us8k", "dataset.root=???"),
+        ("+model.extra={weights: /data/w.pt}", "+model.extra=???"),
+        ("also=[a,'/b c']", "also=???"),
+        ("~frontend.alpha", "~frontend.alpha"),
+        ("hydra.searchpath=[pkg://mine.conf,file://conf]",) * 2,
+        (
+            "hydra.searchpath=[pkg://mine.conf,'file:///home/me/a b',/c]",
+            "hydra.searchpath=[pkg://mine.conf,'file://FOLDER',file://FOLDER]",
+        ),
+    ],
+)
+def test_a_stored_command_names_no_folder_of_the_machine(word, stored):
+    assert config.public(word) == stored
+
+
+@pytest.mark.parametrize("word", ["dataset.root=???", "splits=???"])
+def test_what_stands_for_a_path_cannot_run(word):
+    with pytest.raises(MissingMandatoryValue):
+        config.job(composed(word))
 
 
 def test_machine_settings_are_no_part_of_a_job(tmp_path):

@@ -2,9 +2,12 @@
 
 import hashlib
 import json
+import runpy
+import sys
 
 import pytest
 import soundfile
+from scripts import migrate
 from scripts.migrate import main
 
 from fewshot_audio import config
@@ -103,3 +106,12 @@ def test_record_of_other_audio_is_refused_and_kept(results, overrides, dataset):
     with pytest.raises(StoreError, match="are not those that .* made from; nothing was changed"):
         main(results, overrides)
     assert [file.read_bytes() for file in (results / "runs").glob("*.jsonl")] == [before]
+
+
+@pytest.mark.parametrize(("words", "code"), [(["--help"], 0), ([], 2)])
+def test_its_use_is_explained(monkeypatch, capsys, words, code):
+    monkeypatch.setattr(sys, "argv", ["migrate.py", *words])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(migrate.__file__, run_name="__main__")
+    assert ended.value.code == code
+    assert "usage: migrate.py [-h] folder settings" in "".join(capsys.readouterr())

@@ -80,6 +80,9 @@ def test_a_package_of_ones_own_runs_and_is_reported(script, tmp_path):
     records = list(Store(tmp_path / "results").records())
     assert [record["status"] for record in records] == [FINISHED] * 4
     assert {record["identity"]["frontend"]["name"] for record in records} == {"square", "log_eps"}
+    commands = {record["command"] for record in records}
+    assert all("'hydra.searchpath=[file://FOLDER]'" in each for each in commands)
+    assert not any(str(tmp_path) in each or "results" in each for each in commands)
     searched = f"hydra.searchpath=[file://{tmp_path / 'conf'}]"
     report = script("report", searched, "+study=mine", "show=[tables]")
     assert report.returncode == 0, report.stderr

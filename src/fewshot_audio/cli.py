@@ -23,7 +23,7 @@ from yaml import YAMLError
 
 from fewshot_audio import compose, config, sweep
 from fewshot_audio.processes import begin_worker
-from fewshot_audio.progress import LogAboveBar, RunBar
+from fewshot_audio.progress import LogAboveBar, RunBar, counted
 from fewshot_audio.types import ConfigError, FewshotAudioError, Job, Machine
 
 Sweep = tuple[list[Job], Machine]
@@ -115,7 +115,7 @@ def _exit_codes(overrides: Sequence[str], interrupted: str) -> Iterator[None]:
 
 def _with_hydra(run: Callable[[DictConfig], bool], overrides: Sequence[str]) -> bool:
     """Do a task for each job under hydra.main; return whether one failed."""
-    failures = []
+    failures, process = [], os.getpid()
 
     def checked(cfg: DictConfig) -> None:
         single = HydraConfig.get().mode is RunMode.RUN
@@ -127,8 +127,8 @@ def _with_hydra(run: Callable[[DictConfig], bool], overrides: Sequence[str]) -> 
         except MENDABLE as error:
             _complain(error, overrides)
         failures.append(cfg)
-        if not single:  # of a single job Hydra would print its overrides
-            raise Reported  # a launcher may do this in another process
+        if os.getpid() != process:  # a launcher's; here Hydra would print the overrides too
+            raise Reported
 
     try:
         _hydra_main(checked, run)
@@ -185,7 +185,7 @@ def _begin_bar(jobs: Sequence[Job], overrides: Sequence[str]) -> None:
     global _bar
     if sweep.launcher(overrides) == "BasicLauncher":
         runs = sum(sum(job.repeats.values()) for job in jobs)
-        _bar = RunBar(f"{len(jobs)} jobs", runs)
+        _bar = RunBar(counted(len(jobs), "job"), runs)
 
 
 def _complain(error: BaseException, overrides: Sequence[str]) -> None:

@@ -4,6 +4,7 @@ import difflib
 import functools
 import importlib
 import inspect
+import pkgutil
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cache
 from typing import Any, get_type_hints
@@ -45,7 +46,7 @@ def build(component: Component, **given: Any) -> Any:
 
 def build_for(component: Component, **offered: Any) -> Any:
     """Build a component with those of the offered values that its class or function names."""
-    parameters = _signature(locate(component.target))[0]
+    parameters = _signature(locate(component.target, component.group))[0]
     return build(component, **{k: value for k, value in offered.items() if k in parameters})
 
 
@@ -61,12 +62,26 @@ def locate(target: str, where: str = "") -> Callable:
         located = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError, ValueError) as error:
         raise ConfigError(
-            f"{name}: {target} cannot be found ({error}); expected package.module.name"
+            f"{name}: {target} cannot be found ({error}){_near_target(target)}"
         ) from error
     if not (inspect.isclass(located) or inspect.isroutine(located)):
         kind = type(located).__name__
         raise ConfigError(f"{name}: {target} is a {kind}; expected a class or function")
     return located
+
+
+def _near_target(target: str) -> str:
+    """Return a phrase that proposes dotted names like one that is not there."""
+    module, _, last = target.rpartition(".")
+    try:
+        parent = importlib.import_module(module)
+    except (ImportError, ValueError):
+        return _near_target(module) if "." in module else "; expected package.module.name"
+    inside = [each.name for each in pkgutil.iter_modules(getattr(parent, "__path__", []))]
+    close = difflib.get_close_matches(last, {*dir(parent), *inside})
+    if not close:
+        return "; expected package.module.name"
+    return f"; did you mean {' or '.join(f'{module}.{name}' for name in close)}?"
 
 
 def call(

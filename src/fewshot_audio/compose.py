@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,7 @@ def choices(group: str, overrides: Sequence[str] = ()) -> list[str]:
     """Return what a group can be, in conf/ and in the folders of hydra.searchpath."""
     with loader() as files:
         kind = ObjectType.CONFIG if group else ObjectType.GROUP
-        names = files.get_group_options(group, kind, PRIMARY, _searchpath(overrides))
+        names = files.get_group_options(group, kind, PRIMARY, searchpath(overrides))
     return sorted(name for name in names if name not in ("hydra", "_internal_logging"))
 
 
@@ -64,13 +65,14 @@ def files_of(group: str, overrides: Sequence[str] = ()) -> Mapping[str, DictConf
     """Return the settings in each file of a group, by its name, without those of its defaults."""
     with loader() as files:
         _, repository = files._parse_overrides_and_create_caching_repo(  # type: ignore[attr-defined]
-            PRIMARY, _searchpath(overrides)
+            PRIMARY, searchpath(overrides)
         )
         names = sorted(repository.get_group_options(group, ObjectType.CONFIG))
         return {name: repository.load_config(f"{group}/{name}").config for name in names}
 
 
-def _searchpath(overrides: Sequence[str]) -> list[str]:
+def searchpath(overrides: Sequence[str]) -> list[str]:
+    """Return those of some overrides that name the user's own folders."""
     return [text for text in overrides if text.startswith(SEARCHPATH)]
 
 
@@ -112,17 +114,17 @@ def check_names(cfg: DictConfig, overrides: Sequence[str]) -> None:
         raise ConfigError(
             "study: its yaml sets nothing; let its first line be '# @package _global_'"
         )
-    known = _top_names(tuple(_searchpath(overrides)))
+    known = _top_names(tuple(searchpath(overrides)))
     for key in cfg:
         if str(key) not in known:
             raise ConfigError(f"{key!s}: no such setting{near(str(key), known)}")
 
 
 @cache
-def _top_names(searchpath: tuple[str, ...]) -> set[str]:
+def _top_names(folders: tuple[str, ...]) -> set[str]:
     """Return the names of groups and of the settings in config.yaml."""
     names = {str(key) for key in OmegaConf.load(CONF / f"{PRIMARY}.yaml")}
-    return names - {"defaults", "hydra"} | set(groups(searchpath))
+    return names - {"defaults", "hydra"} | set(groups(folders))
 
 
 def explain(error: BaseException, overrides: Sequence[str] = ()) -> str:
@@ -143,6 +145,8 @@ def explain(error: BaseException, overrides: Sequence[str] = ()) -> str:
             "a worker process was killed, often for want of memory; run the same command again, "
             "with fewer workers=..."
         )
+    if isinstance(error, FileNotFoundError) and error.filename is not None:
+        return f"{error.filename}: no such file; check the settings that name it or its folder"
     if isinstance(error, OSError):
         step = "free space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "mend that"
         return f"{text}; {step} and run the same command again, finished work is kept"
@@ -153,11 +157,23 @@ def _unknown_setting(key: str, overrides: Sequence[str]) -> str:
     """Return a message on a setting that does not exist with the choices of the command."""
     if key in ADDED:
         return f"{key}: not part of every command; write +{key}=... to add it"
-    group, _, last = key.partition(".")
     names = setting_names(overrides) - {key}
-    alike = {name for name in names if last and name.rpartition(".")[2] == last}
-    alike = alike or {name for name in names if last and name.startswith(f"{group}.")} or names
-    return f"{key}: no such setting with these choices{near(key, alike)}"
+    return f"{key}: no such setting with these choices{_alike(key, names)}"
+
+
+def _alike(key: str, names: set[str]) -> str:
+    """Return a phrase that proposes settings for a misspelt one, or lists those beside it."""
+    group, _, last = key.rpartition(".")
+    beside = {name.rpartition(".")[2]: name for name in names if name.rpartition(".")[0] == group}
+    by_name = [name for name in names if name.rpartition(".")[2] == last]
+    close = [beside[name] for name in get_close_matches(last, beside)]
+    holding = [name for name in names if last in name.rpartition(".")[2].split("_")]
+    if found := by_name or close or holding:
+        return f"; did you mean {' or '.join(sorted(found)[:3])}?"
+    if beside and group:
+        return f"; there are {', '.join(sorted(beside.values()))}"
+    close = get_close_matches(key, names)
+    return near(key, close or {name for name in names if "." not in name})
 
 
 def overrides_of_command() -> list[str]:
@@ -180,7 +196,7 @@ def with_searchpath(overrides: Sequence[str], folder: str | None) -> list[str]:
     if folder is None:
         return list(overrides)
     folders = [f"file://{Path(folder).resolve()}"]
-    for text in _searchpath(overrides):
+    for text in searchpath(overrides):
         value: Any = parsed_once(text).value()
         folders += value
     others = [text for text in overrides if not text.startswith(SEARCHPATH)]
@@ -188,4 +204,5 @@ def with_searchpath(overrides: Sequence[str], folder: str | None) -> list[str]:
 
 
 def _searchpath_override(folders: Sequence[str]) -> str:
-    return f"{SEARCHPATH}=[{','.join(repr(folder) for folder in folders)}]"
+    texts = [text if re.fullmatch(r"[\w:/.-]+", text) else repr(text) for text in folders]
+    return f"{SEARCHPATH}=[{','.join(texts)}]"

@@ -31,6 +31,7 @@ CONF, composed, choices = compose.CONF, compose.composed, compose.choices
 ALL = "all"  # n per class in a protocol's yaml: every training clip
 REPORT_SETTINGS = ("metric", "compare", "where", "pool", "baseline")  # of every table
 USUAL = ("model", "frontend", "method", "optimizer", "seed")  # settings that a run has by default
+PRIVATE = re.compile(r"(^|[\s\[({,:'\"])[~/]")  # where a path that is not relative starts
 PLAIN = re.compile(r"\w[\w.+-]*")
 
 
@@ -79,8 +80,9 @@ def machine(cfg: DictConfig) -> Machine:
     if HydraConfig.initialized():  # a launcher may start jobs in other folders, by other words
         started_in = Path(HydraConfig.get().runtime.cwd)
         settings |= {name: started_in / settings[name] for name in ("results", "cache")}
-        words = HydraConfig.get().overrides.task
-    settings["command"] = command_line("run.py", words)
+        searched = compose.searchpath(compose.overrides_of_command())
+        words = [*HydraConfig.get().overrides.task, *searched]
+    settings["command"] = command_line("run.py", [*filter(None, map(public, words))])
     workers = settings.pop("workers")
     settings |= {"workers": workers or 1, "builders": cores() if workers is None else workers}
     if workers == 0:
@@ -89,9 +91,22 @@ def machine(cfg: DictConfig) -> Machine:
 
 
 def command_line(script: str, words: Sequence[str]) -> str:
-    """Return a script of this project with its arguments, without folders of the user's machine."""
-    public = [re.sub(r"=[~/].*", "=...", word) for word in words]
-    return shlex.join(["python", f"scripts/{script}", *public])
+    """Return a script of this project with its arguments."""
+    return shlex.join(["python", f"scripts/{script}", *words])
+
+
+def public(word: str) -> str | None:
+    """Return a word of a command without folders of the user's machine, for records.
+
+    In the place of a path stands what cannot run silently. What `results` and `cache` were can
+    change no result: None.
+    """
+    name, _, value = word.partition("=")
+    if not PRIVATE.search(re.sub(r"\w+://", "", value)):
+        return word
+    if name == compose.SEARCHPATH:
+        return re.sub(r"(?<=[\[\s,'\"])(file://)?[~/][^'\",\]]*", "file://FOLDER", word)
+    return None if name in ("results", "cache") else f"{name}=???"
 
 
 def cores() -> int:

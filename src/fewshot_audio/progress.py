@@ -1,14 +1,18 @@
-"""Progress of runs: one bar over all of a command's, which moves with every epoch."""
+"""Progress of runs: one bar over all of a command's; its clock and its epochs always move."""
 
 import logging
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from threading import Event, Thread
 
 from tqdm import tqdm
 
-FORMAT = "{desc}: {percentage:3.0f} %|{bar}| {n:.1f} of {total} runs [{elapsed} < {remaining}]"
+FORMAT = (
+    "{desc}: {percentage:3.0f} %|{bar}| {n:.1f} of {total} runs{postfix} [{elapsed} < {remaining}]"
+)
+TICK = 1.0  # s between two looks of the clock
 
 
 class RunBar:
@@ -23,9 +27,14 @@ class RunBar:
     def __init__(self, title: str, total: int, shown: bool = True):
         self.finished = 0
         self.shares: dict[str, float] = defaultdict(float)  # of runs under way, by stack
+        self.epochs: Counter[str] = Counter()  # of the same
         self.bar = tqdm(
             desc=title, total=total, bar_format=FORMAT, leave=False, disable=None if shown else True
         )
+        self.closed = Event()
+        self.clock = Thread(target=self._tick, daemon=True)
+        if not self.bar.disable:
+            self.clock.start()
 
     def leave_out(self, runs: int) -> None:
         """Take finished runs off the total: they say nothing of the time that is left."""
@@ -33,13 +42,16 @@ class RunBar:
         self.bar.refresh()
 
     def advance(self, stack: str, runs: float) -> None:
-        """Move by a share of the runs of a stack, as when one of their epochs is over."""
+        """Count an epoch of a stack, and move by the share of its runs that this is, if known."""
         self.shares[stack] += runs
+        self.epochs[stack] += 1
+        self.bar.set_postfix_str(f"epoch {self.epochs[stack]}", refresh=False)
         self._show()
 
     def finish(self, stack: str, runs: int) -> None:
         """Count runs of a stack as finished."""
         self.shares.pop(stack, None)
+        self.epochs.pop(stack, None)
         self.finished += runs
         self._show()
 
@@ -50,10 +62,17 @@ class RunBar:
 
     def close(self) -> None:
         """Remove the bar."""
+        self.closed.set()
+        if self.clock.is_alive():
+            self.clock.join()
         self.bar.close()
 
     def _show(self) -> None:
         self.bar.update(self.position - self.bar.n)
+
+    def _tick(self) -> None:
+        while not self.closed.wait(TICK):
+            self.bar.refresh()
 
 
 class LogAboveBar(logging.StreamHandler):
@@ -64,12 +83,20 @@ class LogAboveBar(logging.StreamHandler):
         tqdm.write(self.format(record), file=sys.stderr)
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun: "1 job", "2 jobs"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 _listener: Callable[[float], None] | None = None
 
 
 @contextmanager
 def listening(listener: Callable[[float], None]) -> Iterator[None]:
-    """Call a function after every epoch in this process with the share of runs that it finished."""
+    """Call a function after every epoch in this process with the share of runs that it finished.
+
+    It is 0 where the number of epochs is not known.
+    """
     global _listener
     before, _listener = _listener, listener
     try:
@@ -79,6 +106,6 @@ def listening(listener: Callable[[float], None]) -> Iterator[None]:
 
 
 def epoch_finished(runs: int, max_epochs: int | None) -> None:
-    """Tell the listener that an epoch of some runs is over, if the number of epochs is set."""
-    if _listener is not None and max_epochs is not None:
-        _listener(runs / max_epochs)
+    """Tell the listener that an epoch of some runs is over."""
+    if _listener is not None:
+        _listener(runs / max_epochs if max_epochs else 0.0)

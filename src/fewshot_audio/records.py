@@ -1,6 +1,7 @@
 """Records of runs as JSON lines: their fields, how they are encoded, read and checked."""
 
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -131,6 +132,11 @@ def _all_fields(text: bytes, struct: type[msgspec.Struct]) -> Record:
 def _as_dict(struct: msgspec.Struct, names: Mapping[str, Any]) -> Record:
     values = {name: getattr(struct, name) for name in names}
     return {name: value for name, value in values.items() if value is not UNSET}
+
+
+def runnable(command: str | None) -> str | None:
+    """Return a record's command without `results=...`: earlier ones put that for a folder."""
+    return command and re.sub(r" (results|cache)=\.\.\.(?!\S)", "", command)
 
 
 def _check(record: Record) -> None:

@@ -187,3 +187,11 @@ def test_test_clips_of_training_groups_are_counted(data, groups, notes):
     test = tuple(Clip(f"t{i}.wav", (0,), 1, group) for i, group in enumerate(groups))
     leaky = replace(data, leak_unit="speaker", folds=(replace(data.folds[0], test=test),))
     assert FewShotSplits(leaky, leaky.folds[0], 0, BY_CLIP, None).notes == notes
+
+
+def test_clips_that_validate_are_counted_where_they_are_used(data):
+    shared = data.folds[0].train[:1]
+    fold = replace(data.folds[0], test=(), valid=(*shared, Clip("v.wav", (0,), 1, "new")))
+    notes = ("1 of 2 validation clips shares a recording with training",)
+    assert FewShotSplits(data, fold, 0, BY_CLIP, None, validates=True).notes == notes
+    assert FewShotSplits(data, fold, 0, BY_CLIP, None).notes == ()

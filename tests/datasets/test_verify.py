@@ -132,7 +132,7 @@ def test_command(tree, run):
     ("arguments", "text"),
     [
         (("us8k", "nowhere"), "error: dataset.root=nowhere: no such folder"),
-        (("us9k", "."), "error: us9k: no such dataset; did you mean us8k?"),
+        (("us9k", "."), "error: dataset=us9k: no such dataset; did you mean us8k?"),
         (("math.sqrt", "."), "error: math.sqrt cannot be verified: math has no function verify"),
     ],
 )
@@ -140,3 +140,17 @@ def test_command_explains_errors(run, arguments, text):
     code, _, errors = run(*arguments)
     assert code == 1
     assert errors.startswith(text)
+
+
+@pytest.mark.parametrize(
+    "words", [("--config-dir", "FOLDER"), ("hydra.searchpath=[file://FOLDER]",)]
+)
+def test_a_yaml_of_ones_own_names_the_dataset(run, tree, tmp_path, words):
+    folder = tmp_path / "conf"
+    (folder / "dataset").mkdir(parents=True)
+    text = "defaults: [synthetic]\nname: mine\n"  # what it inherits counts too
+    (folder / "dataset" / "mine.yaml").write_text(text)
+    own = [word.replace("FOLDER", str(folder)) for word in words]
+    code, output, errors = run(*own, "mine", tree.root)
+    assert code == 0, errors
+    assert "all is well" in output

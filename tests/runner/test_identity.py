@@ -3,7 +3,11 @@
 import hashlib
 from dataclasses import replace
 
-from fewshot_audio.components import defaults_of
+import pytest
+from omegaconf import OmegaConf
+
+from fewshot_audio import config
+from fewshot_audio.components import defaults_of, locate
 from fewshot_audio.datasets.base import Clip, Fold
 from fewshot_audio.runner.identity import (
     canonical,
@@ -15,6 +19,7 @@ from fewshot_audio.runner.identity import (
 from fewshot_audio.types import Component
 
 FOLD = Fold(1, (), ())
+VGG = "fewshot_audio.models.vgg.VGG"
 
 
 def keys(job, features="b", splits=None, fold=FOLD):
@@ -89,3 +94,64 @@ def test_arguments_at_their_defaults_are_left_out_and_off_is_told_from_absent():
     for name, default in defaults_of("fewshot_audio.models.vgg.VGG").items():
         assert identity(**{name: default}) == identity() == {"name": "vgg", "type": "VGG"}
     assert identity(width=False) != identity() != identity(width=None)
+
+
+def part(module, **arguments):
+    return {"_target_": f"fewshot_audio.models.{module}.VGG", **arguments}
+
+
+@pytest.mark.parametrize(
+    ("nested", "named"),
+    [
+        (lambda one: one, {"type": "VGG", "a": 1}),
+        (lambda one: [one, "b"], [{"type": "VGG", "a": 1}, "b"]),
+        (lambda one: {"x": {"y": (one,)}}, {"x": {"y": [{"type": "VGG", "a": 1}]}}),
+    ],
+    ids=["direct", "list", "dict"],
+)
+def test_no_module_is_in_a_key_however_deep_a_component_lies(nested, named, monkeypatch):
+    moved = "fewshot_audio.models.sb_cnn"
+    monkeypatch.setattr(f"{moved}.VGG", locate(VGG), raising=False)
+    found = [
+        component_identity(Component("model", "m", VGG, {"parts": nested(part(module, a=1))}))
+        for module in ("vgg", "sb_cnn")
+    ]
+    assert found == [{"name": "m", "type": "VGG", "parts": named}] * 2
+
+
+def test_settings_without_components_are_in_a_key_as_they_are():
+    settings = {"a": [1, {"b": None}], "c": {"d": [False, "x"]}}
+    identity = component_identity(Component("model", "m", VGG, settings))
+    assert identity == {"name": "m", "type": "VGG", **settings}
+
+
+def method_of(job, keep_best, **metrics):
+    method = replace(job.method, arguments={**job.method.arguments, "keep_best": keep_best})
+    every = {
+        name: config.component({"name": name, **settings}, f"metrics.{name}")
+        for name, settings in metrics.items()
+    }
+    wanted = replace(job, method=method, metrics=every)
+    return run_specs(wanted, FOLD, "b", None)[0].identity["method"]
+
+
+@pytest.mark.parametrize("choice", ["multiclass", "multilabel"])
+def test_metrics_of_conf_are_in_a_key_by_name(job, choice):
+    metrics = OmegaConf.to_container(config.composed([f"metrics={choice}"]).metrics)
+    numbers = {name: each for name, each in metrics.items() if each.get("average") != "none"}
+    for name in [*numbers, "accuracy"]:
+        assert "keep_best_metric" not in method_of(job, name, **numbers)
+
+
+def test_what_another_metric_is_that_chooses_the_epoch_is_in_a_key(job):
+    target = "torchmetrics.classification.MulticlassAccuracy"
+    top = {"_target_": target, "top_k": 2}
+    assert method_of(job, "top", top=top)["keep_best_metric"] == {
+        "name": "top",
+        "type": "MulticlassAccuracy",
+        "top_k": 2,
+    }
+    once = method_of(job, "top", top={"_target_": target})
+    assert once["keep_best_metric"] == {"name": "top", "type": "MulticlassAccuracy"}
+    assert "keep_best_metric" in method_of(job, "macro_f1", macro_f1=top)
+    assert "keep_best_metric" not in method_of(job, None, top=top)

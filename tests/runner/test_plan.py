@@ -19,7 +19,7 @@ def test_a_plan_trains_nothing_and_learns_from_finished_runs(job, machine):
     assert not machine.results.exists()
     execute.run(job, machine)
     later = replace(job, repeats={1: 50, 2: 1})
-    expected = "(0 of them failed before), about 0 min and 1 runs of unknown length"
+    expected = "(0 of them failed before), about 0 min and 1 run of unknown length"
     assert expected in status.plans([later], machine)
 
 

@@ -26,8 +26,8 @@ def test_failures_are_told_with_their_reasons_and_clips_without_a_score_with_the
         "1 of 2 runs finished, 1 failed; 1 in the last hour of work; "
         "left for one process: about 1 min" in told
     )
-    assert "failed 1 times: RuntimeError: out of luck" in told
-    assert "no finite score for some clips of 1 finished runs" in told
+    assert "failed 1 time: RuntimeError: out of luck" in told
+    assert "no finite score for some clips of 1 finished run" in told
     assert "1/2" in told
 
 

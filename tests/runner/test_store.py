@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fewshot_audio.datasets.base import Fold
-from fewshot_audio.records import FAILED, FINISHED, SCHEMA, read_records
+from fewshot_audio.records import FAILED, FINISHED, SCHEMA, read_records, runnable
 from fewshot_audio.runner import store as stores
 from fewshot_audio.runner.identity import run_specs
 from fewshot_audio.runner.store import Store
@@ -205,3 +205,9 @@ def test_processes_with_the_lock_never_tear_a_record(store, tmp_path):
     assert sorted(each["key"] for each in store.records()) == sorted(
         f"{n}-{i}" for n in range(3) for i in range(50)
     )
+
+
+def test_commands_of_earlier_records_name_no_folder_of_dots():
+    command = "python scripts/run.py results=... dataset.root=... model=vgg cache=..."
+    assert runnable(command) == "python scripts/run.py dataset.root=... model=vgg"
+    assert runnable(None) is None

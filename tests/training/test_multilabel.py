@@ -82,3 +82,20 @@ def test_other_methods_say_that_they_take_one_label(settings):
 def test_one_label_per_clip_is_for_other_methods():
     with pytest.raises(ConfigError, match="noise has one label per clip; choose method=supervised"):
         check_job(job(*MULTI), job_data([(0,), (1,), (2,)]).dataset)
+
+
+def test_metrics_of_one_label_are_not_for_several_nor_the_other_way_round():
+    several, one = job_data(LABELS, multi_label=True), job_data([(0,), (1,), (2,)])
+    with pytest.raises(ConfigError, match="MulticlassAccuracy is .*; choose metrics=multilabel$"):
+        check_job(job("method=multilabel"), several.dataset)
+    with pytest.raises(ConfigError, match="macro_auc: MultilabelAUROC .* metrics=multiclass$"):
+        check_job(job("metrics=multilabel"), one.dataset)
+    check_job(job(), one.dataset)
+
+
+def test_the_best_epoch_of_all_clips_is_chosen_by_macro_auc():
+    settings = ["method=multilabel", "metrics=multilabel", "protocol=full"]
+    full = config.job(config.composed(["dataset=synthetic", *settings]))
+    assert full.method.arguments["keep_best"] == "macro_auc"
+    wanted = replace(job(*MULTI), method=full.method)
+    check_job(wanted, job_data(LABELS, multi_label=True).dataset)

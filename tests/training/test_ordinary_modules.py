@@ -1,8 +1,10 @@
 """Ordinary PyTorch modules as models: same command, same numbers, alone and stacked."""
 
 import logging
+import random
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from stack_cases import assert_same, job, runs
@@ -18,6 +20,7 @@ from fewshot_audio.types import Component, ConfigError
 
 ALONE = {
     "WithDropout": "it draws random numbers while it trains",
+    "WithNumpyNoise": "it draws random numbers while it trains",
     "Recurrent": "torch.func.vmap cannot run it",
     "tied": "it uses one weight in several places",
 }
@@ -36,7 +39,9 @@ def small(name, *settings):
 def test_the_same_run_twice_is_the_same_to_the_bit(name):
     states = []
     for seed in (1, 2):
-        torch.manual_seed(seed)  # the global generator plays no part
+        torch.manual_seed(seed)  # global generators play no part
+        np.random.seed(seed)
+        random.seed(seed)
         networks, methods = runs(small(name), 1, torch.float32)
         fit(networks, methods, SGD, "cpu")
         states.append(networks[0].state_dict())
@@ -44,26 +49,35 @@ def test_the_same_run_twice_is_the_same_to_the_bit(name):
     assert all(value.isfinite().all() for value in states[0].values())
 
 
-def test_the_global_generator_is_left_as_it_was():
-    torch.manual_seed(3)
-    expected = torch.rand(3)
-    torch.manual_seed(3)
-    fit(*runs(small("WithDropout"), 1, torch.float32), SGD, "cpu")
-    assert torch.equal(torch.rand(3), expected)
+def test_the_global_generators_are_left_as_they_were():
+    def draw():
+        return torch.rand(()).item(), np.random.rand(), random.random()
+
+    def seed():
+        torch.manual_seed(3)
+        np.random.seed(3)
+        random.seed(3)
+
+    seed()
+    expected = draw()
+    seed()
+    fit(*runs(small("WithNumpyNoise"), 1, torch.float32), SGD, "cpu")
+    assert draw() == expected
 
 
 @pytest.mark.parametrize("name", ALONE)
 def test_what_a_stack_cannot_train_exactly(name):
-    networks, _ = runs(small(name), 2, torch.float32)
+    networks, methods = runs(small(name), 2, torch.float32)
     before = {key: value.clone() for key, value in networks[0].state_dict().items()}
-    assert why_not_stacked(networks, 128).startswith(ALONE[name])
+    assert why_not_stacked(networks, 128, methods[0].data).startswith(ALONE[name])
     assert all(torch.equal(value, before[key]) for key, value in networks[0].state_dict().items())
 
 
 @pytest.mark.parametrize("name", STACKED)
 def test_what_a_stack_trains_like_single_runs(name):
+    networks, methods = runs(small(name), 2, torch.float32)
+    assert why_not_stacked(networks, 128, methods[0].data) is None
     together, methods = runs(small(name), 2)
-    assert why_not_stacked([each.float() for each in runs(small(name), 2)[0]], 128) is None
     fit(together, methods, SGD, "cpu")
     apart, methods = runs(small(name), 2)
     for network, method, other in zip(apart, methods, together, strict=True):
@@ -73,8 +87,16 @@ def test_what_a_stack_trains_like_single_runs(name):
 
 @pytest.mark.parametrize("model", ["vgg", "sb_cnn", "timbre", "proto_original"])
 def test_the_models_of_the_study_train_as_stacks(model):
-    networks, _ = runs(job(model, "log_learn"), 2, torch.float32)
-    assert why_not_stacked(networks, 128) is None
+    networks, methods = runs(job(model, "log_learn"), 2, torch.float32)
+    assert why_not_stacked(networks, 128, methods[0].data) is None
+
+
+@pytest.mark.parametrize(("dropout", "reason"), [(0.5, "it draws random numbers"), (0.0, None)])
+def test_a_frontend_of_whole_clips_is_tried_too(dropout, reason):
+    frontend = Component("frontend", "dropped", "third_party.Dropped", {"p": dropout})
+    networks, methods = runs(replace(job("vgg", "log_eps"), frontend=frontend), 2, torch.float32)
+    found = why_not_stacked(networks, 128, methods[0].data)
+    assert found is None if reason is None else found.startswith(reason)
 
 
 def test_given_weights_are_kept_and_a_start_of_its_own_is_used():
@@ -110,8 +132,8 @@ def test_runs_that_must_train_alone_say_so_once(job, machine, caplog):
             execute.run(wanted, replace(machine, results=results, stack=stack))
         found.append(sorted(Store(results).records(), key=lambda record: record["key"]))
     assert [text for text in caplog.messages if "one by one" in text] == [
-        "model=WithDropout: its runs train one by one, because it draws random numbers while it "
-        "trains"
+        "model=WithDropout frontend=log_eps: its runs train one by one, because it draws random "
+        "numbers while it trains"
     ]
     for one, other in zip(*found, strict=True):
         assert one["stack_size"] == 1

@@ -1,7 +1,12 @@
-"""Models as somebody else would write them, without a word of this project in them."""
+"""Models as somebody else would write them, without a word of this project; and a frontend."""
 
+import random
+
+import numpy as np
 import torch
 from torch import nn
+
+from fewshot_audio.frontends.base import Frontend
 
 
 class WithDropout(nn.Module):
@@ -22,6 +27,32 @@ class WithDropout(nn.Module):
 
     def forward(self, patches):
         return self.body(patches[:, None])
+
+
+class WithNumpyNoise(nn.Module):
+    """Noise of NumPy's and of Python's global generator while it trains."""
+
+    def __init__(self, n_classes, n_bands):
+        super().__init__()
+        self.head = nn.Linear(n_bands, n_classes)
+
+    def forward(self, patches):
+        if self.training:
+            patches = patches * float(np.random.rand()) + random.random()
+        return self.head(patches.mean(1))
+
+
+class Dropped(Frontend):
+    """Dropout on spectrograms of whole clips."""
+
+    pointwise = False
+
+    def __init__(self, p):
+        super().__init__()
+        self.dropout = nn.Dropout(p)
+
+    def compute(self, *inputs):
+        return self.dropout(inputs[0])
 
 
 class WithNorms(nn.Module):

@@ -1,23 +1,22 @@
 """Compare a download with the published files: fewshot-audio verify us8k /data/UrbanSound8K.
 
-The dataset is a choice of conf/dataset, or the dotted name of a dataset function of your own, whose
-module holds a function verify(root, full, workers).
+The dataset is a choice of conf/dataset or of a folder of your own (--config-dir FOLDER, or
+'hydra.searchpath=[pkg://my_package.conf]'), or the dotted name of a dataset function, whose module
+holds a function verify(root, full, workers).
 """
 
 import argparse
 import json
 import os
-import re
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from fewshot_audio.components import near
-from fewshot_audio.compose import CONF
+from fewshot_audio import cli, compose
+from fewshot_audio.components import TARGET
 from fewshot_audio.datasets.verify import find_verifier
 from fewshot_audio.types import ConfigError, FewshotAudioError
-
-DATASETS = CONF / "dataset"
 
 
 def main() -> int:
@@ -29,9 +28,12 @@ def main() -> int:
     parser.add_argument("root", type=Path, help="the dataset's folder, or the one that holds it")
     parser.add_argument("--full", action="store_true", help="also read every file: hashes, formats")
     parser.add_argument("--json", action="store_true", help="print the whole report as JSON")
-    arguments = parser.parse_args()
+    parser.add_argument("--config-dir", metavar="FOLDER", help="yaml files of your own, by group")
+    words = [word for word in sys.argv[1:] if not word.startswith(compose.SEARCHPATH)]
+    arguments = parser.parse_args(words)
+    searchpath = compose.with_searchpath(sys.argv[1:], arguments.config_dir)
     try:
-        verify = find_verifier(target_of(arguments.dataset))
+        verify = find_verifier(target_of(arguments.dataset, compose.searchpath(searchpath)))
         report = verify(arguments.root, arguments.full, os.cpu_count() or 1)
     except FewshotAudioError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -43,18 +45,15 @@ def main() -> int:
     return 0 if report.ok else 1
 
 
-def target_of(dataset: str) -> str:
+def target_of(dataset: str, searchpath: Sequence[str]) -> str:
     """Return the dotted name of a dataset function, from its yaml or as given."""
     if "." in dataset:
         return dataset
-    file = DATASETS / f"{dataset}.yaml"
-    if not file.is_file():
-        names = [path.stem for path in DATASETS.glob("*.yaml")]
-        raise ConfigError(f"{dataset}: no such dataset{near(dataset, names)}")
-    target = re.search(r"^_target_: *(\S+)", file.read_text(encoding="utf-8"), re.MULTILINE)
-    if target is None:
-        raise ConfigError(f"{file}: _target_ must be set")
-    return target[1]
+    overrides = [f"dataset={dataset}", *searchpath]
+    try:
+        return compose.composed(overrides).dataset[TARGET]
+    except cli.OF_HYDRA as error:
+        raise ConfigError(compose.explain(error, overrides)) from error
 
 
 def command() -> None:

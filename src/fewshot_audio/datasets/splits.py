@@ -23,24 +23,33 @@ class FewShotSplits:
         seed: Seed of the study.
         sampling: How clips are drawn.
         path: CSV of splits to use instead; None: draw.
+        validates: Whether clips that validate are used.
 
     Attributes:
         digest: What tells the splits apart in a run's identity: None for splits drawn by clip,
             "group" for those drawn by group, else a digest of the file's splits.
-        notes: What a user should know before training: clips that test and share a group with
-            clips that train.
+        notes: What a user should know before training: clips that test, or validate, and share a
+            group with clips that train.
 
     Raises:
         ConfigError: Both a CSV and a way of drawing are given.
     """
 
     def __init__(
-        self, dataset: Dataset, fold: Fold, seed: int, sampling: Sampling, path: Path | None
+        self,
+        dataset: Dataset,
+        fold: Fold,
+        seed: int,
+        sampling: Sampling,
+        path: Path | None,
+        validates: bool = False,
     ) -> None:
         self.dataset, self.fold, self.seed = dataset, fold, seed
         self.sampling, self.path = sampling, path
         self.digest: str | None = None if sampling.by == "clip" else sampling.by
-        self.notes = leak_notes(dataset, fold)
+        self.notes = leak_notes(dataset, fold, "test", fold.test)
+        if validates:
+            self.notes += leak_notes(dataset, fold, "validation", fold.valid)
         self._from_file: dict[tuple[int, int], FewShotSplit] = {}
         if path is not None:
             if sampling.by != "clip":
@@ -143,18 +152,17 @@ def check_size(dataset: Dataset, fold: Fold, n_per_class: int) -> None:
         )
 
 
-def leak_notes(dataset: Dataset, fold: Fold) -> tuple[str, ...]:
-    """Return a sentence on test clips that share a group with training clips; none where none do.
+def leak_notes(dataset: Dataset, fold: Fold, part: str, clips: Sequence[Clip]) -> tuple[str, ...]:
+    """Return a sentence on clips of a part that share a group with training clips, if any do.
 
     Example: "21 of 24 test clips share a recording with training".
     """
     groups = {clip.group for clip in fold.train}
-    count = sum(clip.group in groups for clip in fold.test)
+    count = sum(clip.group in groups for clip in clips)
     if count == 0:
         return ()
     verb = "shares" if count == 1 else "share"
-    sentence = f"{count} of {len(fold.test)} test clips {verb} a {dataset.leak_unit} with training"
-    return (sentence,)
+    return (f"{count} of {len(clips)} {part} clips {verb} a {dataset.leak_unit} with training",)
 
 
 def split_digest(split: FewShotSplit) -> str:

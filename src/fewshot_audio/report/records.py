@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import pandas as pd
 
-from fewshot_audio.records import FAILED, FINISHED, Record, read_records
+from fewshot_audio.records import FAILED, FINISHED, Record, read_records, runnable
 from fewshot_audio.types import NoRunsError, StoreError
 
 ALL_CLIPS = np.inf  # n per class of a run that trained on all clips
@@ -144,7 +144,8 @@ def _row(record: Record) -> dict[str, Any]:
     stored = record.get("settings")
     reads_waveforms = "sample_rate" in identity["frontend"]
     return {
-        **{name: record.get(name) for name in ("key", "metrics", "few_shot_split", "command")},
+        **{name: record.get(name) for name in ("key", "metrics", "few_shot_split")},
+        "command": runnable(record.get("command")),
         **{name: identity[name]["name"] for name in ("dataset", "model", "frontend")},
         "fold": identity["fold"],
         "n_per_class": ALL_CLIPS if n_per_class is None else n_per_class,

@@ -3,7 +3,10 @@
 import errno
 import gc
 import logging
+import os
 import pickle
+import re
+import sys
 import time
 import traceback
 import warnings
@@ -11,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -177,8 +181,22 @@ def failed_record(opened: OpenJob, spec: RunSpec, started: str, error: BaseExcep
         "cause": cause,
         "error": f"{type(error).__name__}: {error}{advice}",
         "few_shot_split": split_digest(split),
-        "traceback": "".join(traceback.format_exception(error)),
+        "traceback": public("".join(traceback.format_exception(error))),
     }
+
+
+def public(text: str) -> str:
+    """Return a traceback with files relative to the folder that Python imports them from."""
+    folders = sorted(filter(os.path.isabs, {*sys.path, os.getcwd()}), key=len, reverse=True)
+
+    def relative(match: re.Match[str]) -> str:
+        file = Path(match[1])
+        for folder in folders:
+            if file.is_relative_to(folder):
+                return f'File "{file.relative_to(folder)}"'
+        return f'File "{file.name}"'
+
+    return re.sub(r'File "([^"<>]+)"', relative, text)
 
 
 def cause_of(error: BaseException) -> str:

@@ -12,6 +12,13 @@ from fewshot_audio.datasets.base import Fold
 from fewshot_audio.types import Component, Job, OptimizerSettings, RunSpec
 
 STUDY_SIZE = 128  # bands of a spectrogram, frames of a patch
+KNOWN_METRICS = {  # in the keys of earlier records by name alone: these classes at their defaults
+    "balanced_accuracy": "MulticlassAccuracy",
+    "macro_f1": "MulticlassF1Score",
+    "macro_auc": "MultilabelAUROC",
+    "d_prime": "MultilabelDPrime",
+    "map": "MultilabelAveragePrecision",
+}
 
 
 def run_specs(job: Job, fold: Fold, features: str, splits: str | None) -> list[RunSpec]:
@@ -24,6 +31,7 @@ def run_specs(job: Job, fold: Fold, features: str, splits: str | None) -> list[R
         splits: Digest of a file of few-shot splits, "group" for splits by group, else None.
     """
     validates = job.method.arguments.get("keep_best") is not None
+    method = {**component_identity(job.method), **_metric_that_chooses(job)}
     sizes: dict[str, Any] = {"mel": asdict(job.mel), "patch_frames": job.patch_frames}
     if job.mel.n_bands == STUDY_SIZE:  # left out: earlier records have none
         del sizes["mel"]["n_bands"]
@@ -38,7 +46,7 @@ def run_specs(job: Job, fold: Fold, features: str, splits: str | None) -> list[R
             **sizes,
             "model": component_identity(job.model),
             "frontend": component_identity(job.frontend),
-            "method": component_identity(job.method),
+            "method": method,
             "optimizer": optimizer_identity(job.optimizer),
             "seed": job.seed,
             "few_shot_splits": splits,
@@ -81,6 +89,16 @@ def optimizer_identity(settings: OptimizerSettings) -> dict[str, Any]:
     return identity
 
 
+def _metric_that_chooses(job: Job) -> dict[str, Any]:
+    """Return what defines the metric that chooses the best epoch, where its name does not."""
+    metric = job.metrics.get(str(job.method.arguments.get("keep_best")))
+    if metric is None:
+        return {}
+    identity = component_identity(metric)
+    known = {"name": metric.name, "type": KNOWN_METRICS.get(metric.name)}
+    return {} if identity == known else {"keep_best_metric": identity}
+
+
 def canonical(value: Any) -> Any:
     """Return settings as plain JSON in which equal numbers look equal, as 1 and 1.0."""
     if isinstance(value, Mapping):
@@ -105,6 +123,16 @@ def _without_defaults(settings: Mapping[str, Any]) -> dict[str, Any]:
         is_default = name in defaults and canonical(defaults[name]) == canonical(value)
         if is_default or name in (TARGET, "_partial_"):
             continue
-        nested = isinstance(value, Mapping) and TARGET in value
-        identity[name] = _without_defaults(value) if nested else value
+        identity[name] = _without_modules(value)
     return identity
+
+
+def _without_modules(value: Any) -> Any:
+    """Return a setting in which each component is that of `_without_defaults`, however deep."""
+    if isinstance(value, Mapping):
+        if TARGET in value:
+            return _without_defaults(value)
+        return {name: _without_modules(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_modules(each) for each in value]
+    return value

@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
+from fewshot_audio.progress import counted
 from fewshot_audio.records import FAILED, Record
 from fewshot_audio.runner.attempt import OpenJob
 from fewshot_audio.runner.environment import CHANGED, code_version, provenance
@@ -22,7 +23,7 @@ def log_plan(
 ) -> None:
     """Log how many runs are to do, and which finished ones are of other code."""
     name, asked, left = title(opened.job), len(opened.specs), len(unfinished) - len(todo)
-    text = f"{name}: {asked} runs, {asked - len(unfinished)} finished"
+    text = f"{name}: {counted(asked, 'run')}, {asked - len(unfinished)} finished"
     log.info("%s", f"{text}, {left} that failed are left" if left else text)
     present = code_version(provenance())
     others: Counter[str] = Counter()

@@ -40,7 +40,7 @@ class Planner:
             self._once(log.warning, "%s: %s", dataset.name, note)
         for note in notes:
             self._once(log.warning, "%s: %s", job.frontend.name, note)
-        drawn_by = (job.dataset, job.fold, job.seed, job.sampling, job.splits)
+        drawn_by = (job.dataset, job.fold, job.seed, job.sampling, job.splits, job.method)
         splits = self._once(_splits, dataset, job, by=drawn_by)
         for note in splits.notes:
             self._once(log.warning, "%s fold %d: %s", dataset.name, job.fold, note)
@@ -88,7 +88,8 @@ def _dataset(component: Component) -> Dataset:
 
 
 def _splits(dataset: Dataset, job: Job) -> FewShotSplits:
-    return FewShotSplits(dataset, dataset.fold(job.fold), job.seed, job.sampling, job.splits)
+    fold, validates = dataset.fold(job.fold), job.method.arguments.get("keep_best") is not None
+    return FewShotSplits(dataset, fold, job.seed, job.sampling, job.splits, validates)
 
 
 def transform_of(job: Job) -> Transform:

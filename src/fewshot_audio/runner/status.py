@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from fewshot_audio.progress import counted
 from fewshot_audio.records import FAILED, FINISHED, Record
 from fewshot_audio.runner.identity import missing
 from fewshot_audio.runner.plan import Planner, title
@@ -48,7 +49,7 @@ class Stored:
         time = f"about {minutes:.0f} min" if minutes < 120 else f"about {minutes / 60:.0f} h"
         texts = [time] if known or not todo else []
         if len(known) < len(todo):
-            texts.append(f"{len(todo) - len(known)} runs of unknown length")
+            texts.append(f"{counted(len(todo) - len(known), 'run')} of unknown length")
         return " and ".join(texts)
 
 
@@ -64,7 +65,7 @@ def plans(jobs: Sequence[Job], machine: Machine) -> str:
     planner, stored = Planner(), Stored.of(Store(machine.results).brief())
     runs = [(title(job), planner.specs(job, machine)) for job in planner.present(jobs, machine)]
     if len(runs) > 1:
-        runs.append((f"{len(runs)} jobs", [spec for _, specs in runs for spec in specs]))
+        runs.append((counted(len(runs), "job"), [spec for _, specs in runs for spec in specs]))
     lines = [f"{name}: {_plan(specs, stored, machine.retry_failed)}" for name, specs in runs]
     return "\n".join(lines)
 
@@ -77,7 +78,9 @@ def _plan(specs: Sequence[RunSpec], stored: Stored, retry_failed: bool) -> str:
     if len(todo) < len(unfinished):
         failed = f"{failed}, and are left"
     finished = len(specs) - len(unfinished)
-    counts = f"{len(specs)} runs, {finished} finished, {len(unfinished)} missing ({failed})"
+    counts = (
+        f"{counted(len(specs), 'run')}, {finished} finished, {len(unfinished)} missing ({failed})"
+    )
     return f"{counts}, {stored.time_left(todo)}"
 
 
@@ -103,10 +106,10 @@ def describe(specs: Sequence[RunSpec], records: Iterable[Record]) -> str:
         f"{counts}; {lately}; left for one process: {left}",
     ]
     if unscored := sum(bool(record.get("unscored_clips")) for record in finished):
-        text = "no finite score for some clips of {} finished runs; these clips count as wrong"
-        parts.append(text.format(unscored))
+        runs = counted(unscored, "finished run")
+        parts.append(f"no finite score for some clips of {runs}; these clips count as wrong")
     for reason, count in Counter(failures).most_common():
-        parts.append(f"failed {count} times: {reason}")
+        parts.append(f"failed {counted(count, 'time')}: {reason}")
     return "\n\n".join(parts)
 
 
@@ -150,10 +153,13 @@ def summary(jobs: Sequence[Job], machine: Machine, command: str) -> str:
     finished = sum(spec.key in stored.finished for spec in specs)
     failed = sum(spec.key in stored.failed for spec in specs)
     left = len(specs) - finished - failed
-    counts = f"{len(jobs)} jobs: {finished} of {len(specs)} runs finished, {failed} failed"
+    counts = f"{counted(len(jobs), 'job')}: {finished} of {counted(len(specs), 'run')} finished"
+    counts = f"{counts}, {failed} failed"
     if impossible:
-        counts = f"{counts}, {impossible} jobs impossible"
+        counts = f"{counts}, {counted(impossible, 'job')} impossible"
     step = f"python scripts/report.py results={machine.results}"
-    if finished < len(specs) or impossible:
+    if finished < len(specs):
         step = f"{command} (again: finished runs are kept)"
+    elif not specs:
+        step = "change what the errors name"
     return f"{counts}, {left} left; results are in {machine.results}\nnext: {step}"

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any
 
 import torch
@@ -11,7 +12,7 @@ from torch.nn.functional import one_hot
 from torchmetrics import Metric
 from torchmetrics.classification import MultilabelAUROC
 
-from fewshot_audio.components import build_for, near
+from fewshot_audio.components import build_for, locate, near
 from fewshot_audio.types import Component, ConfigError
 
 ACCURACY = "accuracy"
@@ -113,14 +114,34 @@ def make_metric(component: Component, n_classes: int) -> Metric:
     return build_for(component, num_classes=n_classes, num_labels=n_classes)
 
 
+def check_labels_of(components: Mapping[str, Component], multi_label: bool) -> None:
+    """Raise ConfigError for metrics of another number of labels than clips have.
+
+    Those of one label take `num_classes`, those of several `num_labels`.
+    """
+    for name, component in components.items():
+        takes = signature(locate(component.target, f"metrics.{name}")).parameters
+        one, several = "num_classes" in takes, "num_labels" in takes
+        kind = component.target.rpartition(".")[2]
+        if multi_label and one and not several:
+            labels, choice = "one label per clip, these have several", "multilabel"
+        elif not multi_label and several and not one:
+            labels, choice = "several labels per clip, these have one", "multiclass"
+        else:
+            continue
+        raise ConfigError(f"metrics.{name}: {kind} is of {labels}; choose metrics={choice}")
+
+
 def check_metrics(
     components: Mapping[str, Component], n_classes: int, keep_best: str | None, multi_label: bool
 ) -> None:
     """Try metrics on a few scores, and look for the one that chooses the best epoch.
 
     Raises:
-        ConfigError: A metric cannot be computed, or none of that name gives one number.
+        ConfigError: A metric is of clips with more or fewer labels, it cannot be computed, or none
+            of that name gives one number.
     """
+    check_labels_of(components, multi_label)
     scores = torch.eye(max(2, n_classes))
     targets = scores if multi_label else torch.arange(len(scores))
     values: Metrics = {}

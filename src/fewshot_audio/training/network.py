@@ -119,7 +119,7 @@ def build_network(job: Job, n_classes: int, device: str = "cpu", seed: int = 0) 
         ConfigError: A setting is impossible, or the parts do not fit each other.
     """
     shape = {"n_bands": job.mel.n_bands, "n_frames": job.patch_frames}
-    target = locate(job.model.target)
+    target = locate(job.model.target, job.model.group)
     if not (isinstance(target, type) and issubclass(target, Classifier)):
         device = "cpu"
     with isolated(seed):

@@ -1,9 +1,12 @@
 """A run's own random numbers."""
 
+import pickle
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 
+import numpy as np
 import torch
 
 from fewshot_audio.seeding import seed_for
@@ -17,7 +20,7 @@ class Generators:
     patches: torch.Generator  # of which patches train, and in which order
     dropout: torch.Generator  # of the noise of models whose dropout takes it as an argument
     support: torch.Generator  # of the support of prototypical networks
-    modules: torch.Generator  # of modules that use torch's global generators, as nn.Dropout does
+    modules: torch.Generator  # of modules that use global generators, as nn.Dropout does
 
     @classmethod
     def named(cls, *names: str | int | None) -> "Generators":
@@ -32,19 +35,32 @@ class Generators:
 
 @contextmanager
 def isolated(seed: int, device: torch.device | str = "cpu") -> Iterator[None]:
-    """Let torch's global generators start from a seed, and restore them afterwards."""
+    """Let the global generators of torch, NumPy and Python start from a seed; restore them then."""
     device = torch.device(device)
     cuda = device.type == "cuda"
-    with torch.random.fork_rng([torch.cuda.current_device()] if cuda else []):
-        torch.default_generator.manual_seed(seed)
-        if cuda:
-            torch.cuda.manual_seed(seed)
-        yield
+    of_numpy, of_python = np.random.get_state(), random.getstate()
+    try:
+        with torch.random.fork_rng([torch.cuda.current_device()] if cuda else []):
+            torch.default_generator.manual_seed(seed)
+            if cuda:
+                torch.cuda.manual_seed(seed)
+            np.random.seed(seed % 2**32)
+            random.seed(seed)
+            yield
+    finally:
+        np.random.set_state(of_numpy)
+        random.setstate(of_python)
+
+
+def generator_states() -> bytes:
+    """Return where the global generators are, on the CPU: another value once one has drawn."""
+    states = torch.get_rng_state().numpy(), np.random.get_state(), random.getstate()
+    return pickle.dumps(states)
 
 
 @contextmanager
 def own_randomness(generators: Generators, device: torch.device | str = "cpu") -> Iterator[None]:
-    """Let torch's global generators depend on a run alone, and restore them afterwards."""
+    """Let the global generators depend on a run alone, and restore them afterwards."""
     seed = int(torch.randint(2**62, (), generator=generators.modules))
     with isolated(seed, device):
         yield

@@ -69,9 +69,11 @@ def _validation(run: Prepared, data: JobData) -> Validation | None:
 def _must_train_alone(runs: Sequence[Prepared]) -> bool:
     """Return whether the runs cannot be a stack; the reason is logged once."""
     job = runs[0].job
-    reason = why_not_stacked([run.network for run in runs[:2]], job.mel.n_bands)
+    networks, data = [run.network for run in runs[:2]], runs[0].method.data
+    reason = why_not_stacked(networks, job.mel.n_bands, data)
     if reason is not None:
-        _log_once(f"model={job.model.name}: its runs train one by one, because {reason}")
+        name = f"model={job.model.name} frontend={job.frontend.name}"
+        _log_once(f"{name}: its runs train one by one, because {reason}")
     return reason is not None
 
 

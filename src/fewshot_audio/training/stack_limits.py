@@ -6,7 +6,6 @@ import traceback
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import replace
-from functools import cache
 from typing import Any
 
 import torch
@@ -14,24 +13,25 @@ from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 from torch.func import functional_call, vmap
 
-from fewshot_audio.training.methods.base import Method
+from fewshot_audio.training.methods.base import Batch, Method, TrainingSet
 from fewshot_audio.training.network import Network
-from fewshot_audio.training.randomness import Generators, isolated
+from fewshot_audio.training.randomness import Generators, generator_states, isolated
 from fewshot_audio.training.stack import stacked
 
 log = logging.getLogger(__name__)
 COPIES = 3  # of a run's weights: their own, its network's, the gradients
 WORKSPACE = 2.5  # bytes that an update needs for each that its forward pass keeps
 FREE_SHARE = 0.8  # of a GPU's free memory that a stack may take
-PROBE = 3  # patches
+PROBE = 3  # patches, or clips
 
 
-def why_not_stacked(networks: Sequence[Network], n_bands: int) -> str | None:
+def why_not_stacked(networks: Sequence[Network], n_bands: int, data: TrainingSet) -> str | None:
     """Return why networks of one kind cannot train as a stack exactly; None where they can.
 
     The first two, untrained and on the CPU, are tried in training mode on random patches, alone and
     under torch.func.vmap: they must draw no random numbers of their own, and outputs and statistics
-    must be the same. They stay as they are.
+    must be the same. A frontend that needs whole clips, which a stack calls run by run, is tried on
+    the first clips of `data`. They stay as they are.
     """
     names = dict(networks[0].named_parameters(remove_duplicate=False))
     if len(names) > len(list(networks[0].parameters())):
@@ -42,12 +42,15 @@ def why_not_stacked(networks: Sequence[Network], n_bands: int) -> str | None:
     noise = tuple(torch.rand(2, PROBE, n, generator=random) for n in classifier.dropout_sizes)
     with torch.no_grad(), isolated(0):
         alone = [deepcopy(network).train() for network in networks[:2]]
-        before = torch.get_rng_state()
+        before = generator_states()
         outputs = [
             network(patches[run], tuple(each[run] for each in noise))
             for run, network in enumerate(alone)
         ]
-        if not torch.equal(before, torch.get_rng_state()):
+        if not networks[0].frontend.pointwise:
+            clips = torch.arange(min(PROBE, len(data.labels)))
+            data.patches(Batch(clips, torch.zeros_like(clips), ())).through(alone[0].frontend)
+        if before != generator_states():
             return "it draws random numbers while it trains"
         return _difference_of_stack(networks[:2], alone, torch.stack(outputs), patches, noise)
 
@@ -61,18 +64,13 @@ def _difference_of_stack(
         tensors = {**dict(joint.named_parameters()), **dict(joint.named_buffers())}
         outputs = vmap(lambda weights, *own: functional_call(joint, weights, own))(tensors, *inputs)
     except Exception as error:  # of any kind: a user's module may raise anything under vmap
-        _log_once(traceback.format_exc())
+        log.debug("%s", traceback.format_exc())
         reason = (str(error).splitlines() or [""])[0]
         return f"torch.func.vmap cannot run it ({type(error).__name__}: {reason})"
     for name, buffer in alone[1].named_buffers():
         if not _close(tensors[name][1], buffer):
             return f"its {name} is another one under torch.func.vmap"
     return None if _close(outputs, expected) else "its outputs are others under torch.func.vmap"
-
-
-@cache
-def _log_once(text: str) -> None:
-    log.info(text)
 
 
 def _close(ours: Tensor, expected: Tensor) -> bool:

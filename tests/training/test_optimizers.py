@@ -8,6 +8,7 @@ from stack_cases import assert_same, job, runs
 
 from fewshot_audio import config
 from fewshot_audio.training.loop import fit
+from fewshot_audio.training.network import build_network
 from fewshot_audio.training.optimizers import make_optimizer, make_scheduler
 from fewshot_audio.types import ConfigError
 
@@ -137,3 +138,19 @@ def test_gradients_are_clipped_only_where_a_norm_is_set():
         moved.append(torch.stack([(one - other).norm() for one, other in pairs]).norm().item())
     assert moved[0] == pytest.approx(0.1 * 0.01, rel=1e-3)
     assert moved[1] > 2 * moved[0]
+
+
+@pytest.mark.parametrize("frontend", ["leaf", "sincnet", "mel_pcen"])
+def test_in_runs_nothing_beyond_a_bound_has_a_gradient(frontend):
+    """As in the source, whose clamps are plain; `project` brings filters back."""
+    composed = config.composed(["dataset=synthetic", "model=timbre", f"frontend={frontend}"])
+    made = build_network(config.job(composed), 5).frontend
+    if frontend == "sincnet":
+        beyond, values = made.filters.band, lambda: made.filters.edges()[1]
+    else:
+        beyond, values = made.compression.smooth, lambda: made.compression.bounded()["smooth"]
+    with torch.no_grad():
+        beyond.fill_(20.0)
+    for sign in (1, -1):
+        (sign * values()).sum().backward()
+        assert beyond.grad.abs().max() == 0

@@ -20,6 +20,7 @@ from fewshot_audio.frontends.layer import (
     without_autocast,
 )
 from fewshot_audio.frontends.mel import PowerMel
+from fewshot_audio.frontends.rates import Rated
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 Cropped = tuple[tuple[Tensor, ...], Tensor]  # inputs, and the place of the first frame in each
 
 
-class Frontend(nn.Module, ABC):
+class Frontend(Rated, ABC):
     """Turn waveforms into spectrograms.
 
     A frontend is a layer: `frontend(waveform)`. Training on few clips calls it in parts, `prepare`

@@ -112,6 +112,10 @@ class LearnedLog(Log):
     a: Tensor
     b: Tensor
 
+    def scales(self) -> dict[str, float]:
+        """Return that a and b learn at the plain rate, as they are relative."""
+        return {"a": 1.0, "b": 1.0}
+
     def alpha_and_beta(self) -> tuple[Tensor, Tensor]:
         return self.a.exp(), softplus(self.b)
 
@@ -189,6 +193,10 @@ class Log1p(Compression):
         check_positive(n_bands=n_bands)
         super().__init__()
         self.a = nn.Parameter(torch.full((n_bands,), float(a)))
+
+    def scales(self) -> dict[str, float]:
+        """Return that a learns at the plain rate, as it is relative."""
+        return {"a": 1.0}
 
     def compress(self, energies: Tensor, frames: Tensor | None = None) -> Tensor:
         return torch.log1p(torch.exp(log(10) * self.a) * energies)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from fewshot_audio.frontends.base import CompressedMel, Compression
+from fewshot_audio.frontends.bounds import within
 from fewshot_audio.frontends.checks import check_positive
 from fewshot_audio.frontends.mel import PowerMel
 
@@ -31,6 +32,8 @@ class PCEN(Compression):
         smooth: Start of every smooth, the weight of a new frame; see `smoothing_weight`.
         floor: Added to the smoothed energies.
     """
+
+    comes_back = True  # from beyond bounds
 
     def __init__(
         self,
@@ -58,11 +61,17 @@ class PCEN(Compression):
     def bounded(self) -> dict[str, Tensor]:
         """Return the four parameters (bands,) within their bounds, by name."""
         return {
-            "alpha": self.alpha.clamp(max=1),
-            "delta": self.delta.clamp(min=EPSILON),
-            "root": self.root.clamp(min=1),
-            "smooth": self.smooth.clamp(0, 1),
+            "alpha": within(self.alpha, None, 1, self.comes_back),
+            "delta": within(self.delta, EPSILON, None, self.comes_back),
+            "root": within(self.root, 1, None, self.comes_back),
+            "smooth": within(self.smooth, 0, 1, self.comes_back),
         }
+
+    @torch.no_grad()
+    def scales(self) -> dict[str, float]:
+        """Return the size of the four parameters, at least 0.01."""
+        sizes = {name: value.abs().median().item() for name, value in self.bounded().items()}
+        return {name: max(size, 0.01) for name, size in sizes.items()}
 
     @torch.no_grad()
     def physical_parameters(self) -> dict[str, Tensor]:

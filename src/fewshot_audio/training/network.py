@@ -7,6 +7,7 @@ from torch import Tensor, arange, nn
 
 from fewshot_audio.components import build, build_for, locate
 from fewshot_audio.frontends.base import Frontend
+from fewshot_audio.frontends.bounds import use_plain_clamps
 from fewshot_audio.models.base import Classifier, as_classifier
 from fewshot_audio.training.randomness import isolated
 from fewshot_audio.types import ConfigError, Job
@@ -127,6 +128,7 @@ def build_network(job: Job, n_classes: int, device: str = "cpu", seed: int = 0) 
             module = build_for(job.model, n_classes=n_classes, **shape)
             classifier = as_classifier(module, n_classes=n_classes, **shape)
         frontend = build(job.frontend)
+    use_plain_clamps(frontend)  # the loop calls `project`
     bands = frontend.n_bands
     if frontend.reads == "waveform" and bands != job.mel.n_bands:
         raise ConfigError(

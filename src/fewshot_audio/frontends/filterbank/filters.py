@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv1d, pad
 
+from fewshot_audio.frontends.bounds import within
 from fewshot_audio.frontends.checks import check_positive
 from fewshot_audio.frontends.filterbank.framing import taps_of
 from fewshot_audio.frontends.filterbank.init import Init, Mel
@@ -103,6 +104,8 @@ class Gabor(Filters):
             steps are width_unit^2 times as large in samples.
     """
 
+    comes_back = True  # from beyond bounds, without `project`
+
     def __init__(
         self,
         n_filters: int,
@@ -122,8 +125,18 @@ class Gabor(Filters):
 
     def bounded(self) -> tuple[PerFilter, PerFilter]:
         """Return centres (rad/sample) and widths (samples) within their bounds."""
-        widths = (self.width_unit * self.widths).clamp(4 * WIDTH, self.taps * WIDTH)
-        return self.centres.clamp(0, pi), widths
+        widths = self.width_unit * self.widths
+        return (
+            within(self.centres, 0, pi, self.comes_back),
+            within(widths, 4 * WIDTH, self.taps * WIDTH, self.comes_back),
+        )
+
+    @torch.no_grad()
+    def scales(self) -> dict[str, float]:
+        """Return the filters' spread in frequency, in rad/sample, and their width."""
+        widths = self.bounded()[1]
+        spread, width = (each.median().item() for each in (1 / widths, widths))
+        return {"centres": spread, "widths": width / self.width_unit}
 
     def impulse_responses(self) -> Tensor:
         centres, widths = (each[:, None] for each in self.bounded())
@@ -186,6 +199,12 @@ class Free(Filters):
 
     def impulse_responses(self) -> Tensor:
         return torch.complex(self.real, self.imaginary)
+
+    @torch.no_grad()
+    def scales(self) -> dict[str, float]:
+        """Return the root mean square of the taps."""
+        size = self.impulse_responses().abs().square().mean().sqrt().item()
+        return {"real": size, "imaginary": size}
 
     def in_hz(self) -> tuple[PerFilter, PerFilter]:
         """Return mean and spread of the power over positive frequencies.

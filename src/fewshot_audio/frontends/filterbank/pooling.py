@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv1d, max_pool1d, pad
 
+from fewshot_audio.frontends.bounds import within
+
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
 
@@ -78,6 +80,8 @@ class GaussianLowpass(Pooling):
         width: Start of every width.
     """
 
+    comes_back = True  # from beyond bounds
+
     def __init__(self, n_filters: int, taps: int, width: float = 0.4):
         super().__init__(n_filters, taps)
         if not 2 / taps <= width <= 0.5:
@@ -86,7 +90,12 @@ class GaussianLowpass(Pooling):
 
     def bounded(self) -> PerFilter:
         """Return the widths within their bounds."""
-        return self.widths.clamp(2 / self.taps, 0.5)
+        return within(self.widths, 2 / self.taps, 0.5, self.comes_back)
+
+    @torch.no_grad()
+    def scales(self) -> dict[str, float]:
+        """Return the width."""
+        return {"widths": self.bounded().median().item()}
 
     def windows(self) -> Float[Tensor, "filters taps"]:
         half = (self.taps - 1) / 2
@@ -116,6 +125,11 @@ class SharedWindow(Pooling):
 
     def windows(self) -> Float[Tensor, "filters taps"]:
         return self.window.expand(self.n_filters, -1)
+
+    @torch.no_grad()
+    def scales(self) -> dict[str, float]:
+        """Return the root mean square of the taps."""
+        return {"window": self.window.square().mean().sqrt().item()}
 
     def in_samples(self) -> dict[str, PerFilter]:
         """Return the standard deviation of the size of the taps."""

@@ -5,6 +5,7 @@ from math import pi
 import torch
 from torch import Tensor, nn
 
+from fewshot_audio.frontends.bounds import within
 from fewshot_audio.frontends.filterbank.filters import Filters
 from fewshot_audio.frontends.filterbank.init import Init, Mel
 
@@ -28,6 +29,7 @@ class Sinc(Filters):
     """
 
     is_complex = False
+    comes_back = True  # from beyond half the sample rate
 
     def __init__(
         self, n_filters: int, sample_rate: int, window_ms: float = 25.0, init: Init | None = None
@@ -40,7 +42,14 @@ class Sinc(Filters):
     def edges(self) -> tuple[Tensor, Tensor]:
         """Return lower and upper edges in Hz (filters,)."""
         low = LEAST + UNIT * self.low.abs()
-        return low, (low + LEAST + UNIT * self.band.abs()).clamp(max=self.sample_rate / 2)
+        high = low + LEAST + UNIT * self.band.abs()
+        return low, within(high, None, self.sample_rate / 2, self.comes_back)
+
+    @torch.no_grad()
+    def scales(self) -> dict[str, float]:
+        """Return the bandwidth of the filters, for both edges."""
+        bandwidth = self.in_hz()[1].median().item() / UNIT
+        return {"low": bandwidth, "band": bandwidth}
 
     def impulse_responses(self) -> Tensor:
         low, high = (each[:, None] for each in self.edges())

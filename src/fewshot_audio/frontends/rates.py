@@ -1,0 +1,50 @@
+"""Learning rates of parameters that count in units of their own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+
+
+class Rated(nn.Module):
+    """A module whose parts say in what steps their parameters count.
+
+    A part's `scales()` gives a size by the name of the parameter.
+    """
+
+    def param_groups(self, lr: float) -> list[dict[str, Any]]:
+        """Return parameter groups for Adam, AdamW and other optimizers that scale their steps.
+
+        Such an optimizer moves every parameter by about its rate per step, whatever it counts in:
+        at 1e-3 a width of 80 samples by one part in 80,000, a smoothing weight of 0.04 by one in
+        40, a centre by 1e-3 rad/sample, 2.5 Hz at 16 kHz and as much as 1/8 of a narrow filter's
+        bandwidth in few steps. In these groups a step of `lr` is a change by the share `lr`:
+
+        - centres (rad/sample) learn at lr times 1 / width: the filters' spread in frequency;
+        - widths (samples), pooling widths (shares), PCEN's alpha, delta, root and smooth, taps:
+          at lr times their size;
+        - a and b of logarithms, already relative: at lr; so does what is not named here.
+
+        Sizes are medians over filters, of now: call it before training. Weight decay is off for all
+        that has such a size, as it would draw centres to 0 Hz and widths to their least.
+
+        Args:
+            lr: The learning rate of the model.
+
+        Returns:
+            Groups with `params`, `lr` and `names`, of what learns; the model's own parameters are
+            for another group.
+        """
+        groups: dict[tuple[float, bool], dict[str, Any]] = {}
+        for path, module in self.named_modules():
+            scales = module.scales() if hasattr(module, "scales") else {}
+            for name, parameter in module.named_parameters(recurse=False):
+                if parameter.requires_grad:
+                    key = scales.get(name, 1.0), name in scales
+                    group = groups.setdefault(key, {"params": [], "names": [], "lr": lr * key[0]})
+                    group["params"].append(parameter)
+                    group["names"].append(f"{path}.{name}" if path else name)
+                    if name in scales:
+                        group["weight_decay"] = 0.0
+        return list(groups.values())

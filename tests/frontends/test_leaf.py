@@ -54,7 +54,7 @@ def test_twice_the_amplitude_is_four_times_the_energy(engine):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize(("align", "offset"), [("centre", 0), ("tf", 80)])
+@pytest.mark.parametrize(("align", "offset"), [("centre", 0), ("symmetric", 0), ("tf", 80)])
 def test_a_click_is_loudest_in_the_nearest_frame(align, offset, engine):
     parts = [f"frontend/engine={engine}", "frontend/compression=none"]
     waveform = torch.zeros(1, 8000)
@@ -116,7 +116,7 @@ def test_no_parameters_give_nan(engine):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("align", ["centre", "tf"])
+@pytest.mark.parametrize("align", ["centre", "symmetric", "tf"])
 def test_a_clip_in_a_batch_of_longer_ones_is_the_clip_alone(align, engine):
     random = torch.Generator().manual_seed(0)
     made = leaf(f"frontend.align={align}", f"frontend/engine={engine}")

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from fewshot_audio.frontends.base import Compression
+from fewshot_audio.frontends.bounds import use_plain_clamps
 from fewshot_audio.frontends.filterbank.compression import FrameNorm, LogOffset, NoCompression
 from fewshot_audio.frontends.filterbank.engines.conv import Conv
 from fewshot_audio.frontends.filterbank.engines.rectified import Rectified, RectifiedMaximum
@@ -68,6 +69,7 @@ def leaf(arrays: Arrays) -> tuple[str, list[Check]]:
     candidates, spectrograms = {}, {}
     for name, compression in _compressions(parameters).items():
         made = builder(parameters, compression, rate, hop, align)
+        use_plain_clamps(made)
         candidates[name], spectrograms[name] = made, made.spectrogram(waveforms[..., None])
     # nothing in a file tells log from none
     name = min(spectrograms, key=lambda each: (spectrograms[each] - out).abs().max().item())

@@ -5,14 +5,17 @@ Nothing here needs more than torch and numpy, and nothing of the rest of this pr
 
 from fewshot_audio.frontends.filterbank.filterbank import Filterbank
 from fewshot_audio.frontends.filterbank.filters import Gabor as GaborFilterbank
-from fewshot_audio.frontends.filterbank.init import Bark, Constant, Linear, Mel, Random
-from fewshot_audio.frontends.filterbank.named import (
-    EfficientLeaf,
-    Leaf,
-    SincNet,
-    SincNetPlus,
-    TDFilterbank,
+from fewshot_audio.frontends.filterbank.init import (
+    Bark,
+    Constant,
+    Erb,
+    Linear,
+    Mel,
+    MelGrid,
+    Random,
 )
+from fewshot_audio.frontends.filterbank.leaf import EfficientLeaf, Leaf
+from fewshot_audio.frontends.filterbank.named import SincNet, SincNetPlus, TDFilterbank
 from fewshot_audio.frontends.filterbank.pooling import GaussianLowpass
 from fewshot_audio.frontends.log import LogLearn, LogMel
 from fewshot_audio.frontends.mel import PowerMel
@@ -24,6 +27,7 @@ __all__ = [
     "Bark",
     "Constant",
     "EfficientLeaf",
+    "Erb",
     "Filterbank",
     "GaborFilterbank",
     "GaussianLowpass",
@@ -32,6 +36,7 @@ __all__ = [
     "LogLearn",
     "LogMel",
     "Mel",
+    "MelGrid",
     "MelPCEN",
     "PowerMel",
     "Random",

@@ -121,9 +121,10 @@ class Filterbank(Frontend):
 
     def energies(self, *prepared: Tensor) -> Tensor:
         """Return the energies (clips, frames, filters) of what the engine prepared."""
-        return self.engine.energies(
+        energies = self.engine.energies(
             self.filters.impulse_responses(), self.pooling.windows(), *prepared
         )
+        return energies if self.pooling.bias is None else energies + self.pooling.bias
 
     def _shapes(self) -> tuple[Tensor, Tensor]:
         """Return impulse responses and pooling windows (filters, taps)."""

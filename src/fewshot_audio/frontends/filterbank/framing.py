@@ -8,7 +8,7 @@ from torch import Tensor
 
 from fewshot_audio.frontends.checks import check_choice, check_positive
 
-Align = Literal["centre", "tf", "valid"]
+Align = Literal["centre", "tf", "symmetric", "valid"]
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,9 @@ class Placement:
         align: "centre": frame t is centred on sample t * hop, as a mel frame is (half a sample
             beside it if `taps` is even), and a clip has 1 + samples // hop frames. "tf": frames
             lie as TensorFlow's SAME padding puts them, about half a hop later, and a clip has
-            ceil(samples / hop). "valid": the first window begins with the clip and the last one
-            ends within it, so a clip has 1 + (samples - taps) // hop.
+            ceil(samples / hop). "symmetric": as "centre", with ceil(samples / hop) frames, as other
+            PyTorch implementations of LEAF have it. "valid": the first window begins with the clip
+            and the last one ends within it, so a clip has 1 + (samples - taps) // hop.
     """
 
     taps: int
@@ -37,7 +38,7 @@ class Placement:
         """Return the number of frames of clips with so many samples (an int or a tensor)."""
         if self.align == "valid":
             return 1 + (samples - self.taps) // self.hop
-        if self.align == "tf":
+        if self.align in ("tf", "symmetric"):
             return -(-samples // self.hop)
         return 1 + samples // self.hop
 
@@ -49,7 +50,7 @@ class Placement:
         """
         if self.align == "valid":
             return torch.zeros_like(samples)
-        if self.align == "centre":
+        if self.align in ("centre", "symmetric"):
             return torch.full_like(samples, -((self.taps - 1) // 2))
         padding = (self.frames(samples) - 1) * self.hop + self.taps - samples
         return -(padding.clamp(min=0) // 2)

@@ -47,7 +47,7 @@ class Init(ABC):
         """Return lower edges and bandwidths in Hz of neighbouring band-passes, if they are."""
         raise ValueError(
             f"init={type(self).__name__}: filters do not lie side by side, as these must;"
-            " expected Mel, Bark or Linear"
+            " expected Mel, Bark, Erb or Linear"
         )
 
     def drawn(self, widths: Tensor, sample_rate: int, generator: torch.Generator) -> Pair:
@@ -101,6 +101,72 @@ class Mel(Spaced):
 
     def hz(self, scaled: Tensor) -> Tensor:
         return 700 * (10 ** (scaled / 2595) - 1)
+
+
+class MelGrid(Init):
+    """Read centres and widths off mel triangles on the bins of an FFT: the source's own start.
+
+    A centre is the bin of a triangle's peak, a width that of the bins above half of its square
+    root's. Filters coincide where there are more of them than bins: 128 filters at 44.1 kHz have
+    about 100 centres, and some hear nothing; `Mel` is the same start without bins. Source: the
+    TensorFlow code of Zeghidour et al., arXiv 2101.08596.
+
+    Args:
+        low: Lower end of the band in Hz.
+        high: Upper end in Hz; None: half the sample rate.
+        n_fft: Samples of the FFT, whatever the sample rate.
+    """
+
+    def __init__(self, low: float = 60.0, high: float | None = 7800.0, n_fft: int = 512):
+        super().__init__(low, high)
+        if n_fft < 4:
+            raise ValueError(f"n_fft={n_fft}: expected at least 4")
+        self.n_fft = n_fft
+
+    def centres_and_widths(self, n_filters: int, sample_rate: int) -> Pair:
+        low, high = self.band(sample_rate)
+        count = self.n_fft // 2 + 1
+        bins = Mel().scale(torch.linspace(0, sample_rate / 2, count, dtype=torch.float64))
+        first, last = Mel().scale(torch.tensor([low, high], dtype=torch.float64)).tolist()
+        edges = torch.linspace(first, last, n_filters + 2, dtype=torch.float64)
+        lower, centre, upper = edges[:-2, None], edges[1:-1, None], edges[2:, None]
+        rising, falling = (bins - lower) / (centre - lower), (upper - bins) / (upper - centre)
+        triangles = torch.minimum(rising, falling).clamp(min=0)
+        triangles[:, 0] = 0
+        amplitudes = triangles.sqrt()
+        peaks, places = amplitudes.max(1)
+        widths = (amplitudes >= peaks[:, None] / 2).sum(1)
+        unit = 2 * math.pi / self.n_fft
+        return unit * places.double(), 2 * math.sqrt(2 * math.log(2)) / unit / widths
+
+
+class Given(Init):
+    """Start from centres (rad/sample) and widths (standard deviations in samples) as they are."""
+
+    def __init__(self, centres: Tensor, widths: Tensor):
+        super().__init__()
+        self.centres, self.widths = centres.detach().double(), widths.detach().double()
+
+    def centres_and_widths(self, n_filters: int, sample_rate: int) -> Pair:
+        if self.centres.shape != (n_filters,) or self.widths.shape != (n_filters,):
+            raise ValueError(
+                f"init: {len(self.centres)} centres and {len(self.widths)} widths for"
+                f" n_filters={n_filters}"
+            )
+        return self.centres, self.widths
+
+
+class Erb(Spaced):
+    """Space filters evenly on the scale of ERB numbers.
+
+    Source: Glasberg & Moore, Hearing Research 47 (1990).
+    """
+
+    def scale(self, hz: Tensor) -> Tensor:
+        return 21.4 * torch.log10(1 + 0.00437 * hz)
+
+    def hz(self, scaled: Tensor) -> Tensor:
+        return (10 ** (scaled / 21.4) - 1) / 0.00437
 
 
 class Bark(Spaced):

@@ -27,14 +27,17 @@ class Pooling(nn.Module, ABC):
     Attributes:
         tapwise: Whether each tap is a parameter.
         maximum: Whether a frame is the largest sample under its window, and not a weighted sum.
+        bias: What is added to the frames of each filter (filters,), None for nothing.
     """
 
     tapwise = False
     maximum = False
+    bias: Tensor | None
 
     def __init__(self, n_filters: int, taps: int):
         super().__init__()
         self.n_filters, self.taps = n_filters, taps
+        self.register_parameter("bias", None)
 
     def forward(self, energies: Float[Tensor, "... filters time"], hop: int) -> Tensor:
         """Return frames (..., filters, 1 + time // hop), frame t centred on sample t * hop.
@@ -51,7 +54,7 @@ class Pooling(nn.Module, ABC):
             pooled = max_pool1d(padded, self.taps, hop)
         else:
             windows = self.windows()[:, None]
-            pooled = conv1d(padded, windows, stride=hop, groups=self.n_filters)
+            pooled = conv1d(padded, windows, self.bias, hop, groups=self.n_filters)
         return pooled[..., : 1 + time // hop].reshape(*energies.shape[:-1], -1)
 
     @abstractmethod
@@ -78,15 +81,19 @@ class GaussianLowpass(Pooling):
         n_filters: How many.
         taps: Samples of a window.
         width: Start of every width.
+        bias: Start of what is added to each filter's frames, None for nothing. The source has none;
+            in some implementations it starts at 1, far above the energies of most sounds.
     """
 
     comes_back = True  # from beyond bounds
 
-    def __init__(self, n_filters: int, taps: int, width: float = 0.4):
+    def __init__(self, n_filters: int, taps: int, width: float = 0.4, bias: float | None = None):
         super().__init__(n_filters, taps)
         if not 2 / taps <= width <= 0.5:
             raise ValueError(f"width={width}: expected {2 / taps:.3g} (2 / {taps} taps) to 0.5")
         self.widths = nn.Parameter(torch.full((n_filters,), float(width)))
+        if bias is not None:
+            self.bias = nn.Parameter(torch.full((n_filters,), float(bias)))
 
     def bounded(self) -> PerFilter:
         """Return the widths within their bounds."""

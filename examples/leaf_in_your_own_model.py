@@ -26,7 +26,6 @@ for _ in range(30):
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
-    leaf.project()  # filters back within their bounds
 
 waveforms, labels = sweeps(100)
 correct = (net.eval()(waveforms).argmax(1) == labels).float().mean()

@@ -71,7 +71,6 @@ def test_code_runs(page, monkeypatch):
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr(sys, "path", [*sys.path, str(PACKAGE)])
     names: dict = {}
-<<<<<<< HEAD
     for info, code in fenced(page):
         if info == "python":
             exec(code, names)
@@ -118,10 +117,6 @@ def test_models_need_what_their_table_says():
 def lines(file: Path) -> int:
     """Return the number of lines of a file."""
     return len(file.read_text(encoding="utf-8").splitlines())
-=======
-    exec(re.search(r"```python\n(.*?)```", page, re.DOTALL)[1], names)
-    assert names["features"].shape == (8, 40, 101)
->>>>>>> dfef1b5 (Frontends learn under any optimizer: relative rates as parameter groups, and parameters beyond their bounds come back)
 
 
 def test_links_lead_somewhere():

@@ -137,13 +137,13 @@ def test_ports_without_pcen_or_bias():
 
 
 def test_a_bias_is_learned_and_added_after_pooling():
-    made, plain = (Leaf(n_filters=4, compression="none", pooling_bias=bias) for bias in (0.5, None))
+    made, plain = (Leaf(n_filters=8, compression="none", pooling_bias=bias) for bias in (0.5, None))
     waveform = torch.randn(1, 3200)
     values = made(waveform)
     torch.testing.assert_close(values, plain(waveform) + 0.5)
     values.sum().backward()
-    assert made.pooling.bias.grad.tolist() == pytest.approx([21] * 4)
-    energies = torch.rand(1, 4, 3200)
+    assert made.pooling.bias.grad.tolist() == pytest.approx([21] * 8)
+    energies = torch.rand(1, 8, 3200)
     pooled = made.pooling(energies, 160)
     torch.testing.assert_close(pooled, plain.pooling(energies, 160) + 0.5)
 

@@ -19,6 +19,7 @@ from fewshot_audio.frontends.layer import (
     output_dtype,
     without_autocast,
 )
+from fewshot_audio.frontends.loudness import Normalize, loud
 from fewshot_audio.frontends.mel import PowerMel
 from fewshot_audio.frontends.rates import Rated
 
@@ -45,6 +46,7 @@ class Frontend(Rated, ABC):
         pointwise: Whether each value depends on that value of the input alone. `compute` then also
             takes patches.
         learning_rate_factor: Its parameters' learning rate, relative to the classifier's.
+        normalize: "loudness": `forward` makes each clip equally loud, see `loudness.loud`.
         notes: What a user must know of its settings.
     """
 
@@ -53,6 +55,7 @@ class Frontend(Rated, ABC):
     pointwise: bool = True
     learning_rate_factor: float = 1.0
     n_bands: int = 128
+    normalize: Normalize = None
     notes: tuple[str, ...] = ()
 
     def __init__(self, n_bands: int = 128, mel: PowerMel | None = None):
@@ -103,6 +106,7 @@ class Frontend(Rated, ABC):
 
     def _layer(self, clips: Tensor, samples: Tensor) -> tuple[Tensor, Tensor]:
         """Return the spectrograms (clips, frames, bands) of padded clips, and their frames."""
+        clips = loud(clips, samples) if self.normalize == "loudness" else clips
         rows, counts, longest = clips[..., None], samples, clips.shape[1]
         if self.reads == "mel":
             rows, counts = self.mel(clips, samples), self.mel.frames(samples)

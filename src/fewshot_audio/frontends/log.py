@@ -15,6 +15,7 @@ from torch.nn.functional import softplus
 from fewshot_audio.frontends.base import CompressedMel, Compression, Frontend
 from fewshot_audio.frontends.checks import check_choice, check_positive
 from fewshot_audio.frontends.diagnostics import before_and_after, medians
+from fewshot_audio.frontends.loudness import Normalize, checked
 from fewshot_audio.frontends.mel import PowerMel
 
 LOGARITHMS = {10: torch.log10, "e": torch.log}
@@ -99,11 +100,19 @@ class LogMel(LogFixed):
         sample_rate: Hz of the waveforms.
         n_bands: Mel bands.
         mel: The mel spectrogram where it is another; None: `PowerMel(sample_rate, n_bands)`.
+        normalize: "loudness": clips are made equally loud first, by `loudness.loud`; in `forward`.
     """
 
-    def __init__(self, sample_rate: int = 16000, n_bands: int = 128, mel: PowerMel | None = None):
+    def __init__(
+        self,
+        sample_rate: int = 16000,
+        n_bands: int = 128,
+        mel: PowerMel | None = None,
+        normalize: Normalize = None,
+    ):
         mel = PowerMel(sample_rate, n_bands) if mel is None else mel
         super().__init__(1.0, float_info.epsilon, 10, mel.n_bands, mel)
+        self.normalize = checked(normalize)
 
 
 class LearnedLog(Log):
@@ -130,6 +139,7 @@ class LogLearn(LearnedLog):
         b: Start of b.
         base: Base of the logarithm.
         mel: The mel spectrogram where it is another; None: `PowerMel(sample_rate, n_bands)`.
+        normalize: "loudness": clips are made equally loud first, by `loudness.loud`; in `forward`.
     """
 
     def __init__(
@@ -140,8 +150,10 @@ class LogLearn(LearnedLog):
         b: float = 1.0,
         base: Base = "e",
         mel: PowerMel | None = None,
+        normalize: Normalize = None,
     ):
         super().__init__(base, n_bands, PowerMel(sample_rate, n_bands) if mel is None else mel)
+        self.normalize = checked(normalize)
         self.a, self.b = (nn.Parameter(torch.tensor(float(start))) for start in (a, b))
 
     def learned_scalars(self) -> dict[str, float]:

@@ -12,6 +12,7 @@ from torch.nn.functional import pad
 from fewshot_audio.frontends.base import CompressedMel, Compression
 from fewshot_audio.frontends.bounds import within
 from fewshot_audio.frontends.checks import check_positive
+from fewshot_audio.frontends.loudness import Normalize, checked
 from fewshot_audio.frontends.mel import PowerMel
 
 EPSILON = 1e-12
@@ -98,6 +99,7 @@ class MelPCEN(CompressedMel):
         smooth: See above.
         floor: See above.
         mel: The mel spectrogram where it is another; None: `PowerMel(sample_rate, n_bands)`.
+        normalize: "loudness": clips are made equally loud first, by `loudness.loud`; in `forward`.
     """
 
     always_in_key = ("alpha", "delta", "root", "smooth", "floor")
@@ -112,9 +114,11 @@ class MelPCEN(CompressedMel):
         smooth: float = 0.04,
         floor: float = 1e-6,
         mel: PowerMel | None = None,
+        normalize: Normalize = None,
     ):
         mel = PowerMel(sample_rate, n_bands) if mel is None else mel
         super().__init__(PCEN(n_bands, alpha, delta, root, smooth, floor), n_bands, mel)
+        self.normalize = checked(normalize)
 
 
 def smoothing_weight(time_constant: float, hop: int, sample_rate: int) -> float:

@@ -11,6 +11,7 @@ from fewshot_audio.frontends.base import Frontend
 from fewshot_audio.frontends.checks import check_positive
 from fewshot_audio.frontends.diagnostics import before_and_after, rounded
 from fewshot_audio.frontends.filterbank.filters import FWHM
+from fewshot_audio.frontends.loudness import Normalize, checked
 from fewshot_audio.frontends.norm import MaskedNorm
 
 Spectra = dict[str, Tensor]  # "centre" and "bandwidth" in Hz (filters,)
@@ -39,6 +40,7 @@ class Wavegram(Frontend):
         hop: Samples between frames, a multiple of 64.
         learning_rate_factor: The parameters' learning rate, relative to the classifier's.
         n_bands: Channels of the last two layers.
+        normalize: "loudness": clips are made equally loud first, by `loudness.loud`; in `forward`.
     """
 
     reads = "waveform"
@@ -51,6 +53,7 @@ class Wavegram(Frontend):
         hop: int = 320,
         learning_rate_factor: float = 1.0,
         n_bands: int = 128,
+        normalize: Normalize = None,
     ):
         check_positive(sample_rate=sample_rate, hop=hop, learning_rate_factor=learning_rate_factor)
         if hop % PER_FRAME:
@@ -60,7 +63,7 @@ class Wavegram(Frontend):
             )
         super().__init__(n_bands)
         self.sample_rate, self.hop = sample_rate, hop
-        self.learning_rate_factor = learning_rate_factor
+        self.learning_rate_factor, self.normalize = learning_rate_factor, checked(normalize)
         stride = hop // PER_FRAME
         self.lead = hop // 2 - stride // 2  # zeros before a clip: half the reach of 64 positions
         first = nn.Conv1d(1, FIRST, 2 * stride + 1, stride, padding=stride, bias=False)

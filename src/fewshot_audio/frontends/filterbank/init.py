@@ -202,8 +202,8 @@ class Constant(Init):
 class Random(Mel):
     """Draw centres evenly in Hz, in order, and widths evenly in their logarithm.
 
-    Widths lie between the narrowest and the widest of `Mel`, which is also the start until `drawn`
-    is called.
+    Widths lie between the narrowest and the widest of `Mel`, which is also the start until
+    `initialise` is called. `Leaf` and others draw when they are made, from torch's generator.
     """
 
     random = True

@@ -1,5 +1,6 @@
 """LEAF, with weights of other implementations, and EfficientLEAF's arrangement."""
 
+import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 from os import PathLike
@@ -19,7 +20,7 @@ from fewshot_audio.frontends.filterbank.engines.fast import Fast
 from fewshot_audio.frontends.filterbank.filterbank import PARTS, Filterbank, Part
 from fewshot_audio.frontends.filterbank.filters import Filters
 from fewshot_audio.frontends.filterbank.framing import Align, Placement
-from fewshot_audio.frontends.filterbank.named import Layout, Named
+from fewshot_audio.frontends.filterbank.named import Layout, Named, start
 from fewshot_audio.frontends.filterbank.pooling import GaussianLowpass, Pooling
 from fewshot_audio.frontends.pcen import PCEN
 
@@ -116,7 +117,9 @@ class Leaf(Named):
     @classmethod
     def _loaded(cls, weights: Any, names: dict[str, str], settings: dict[str, Any]) -> Self:
         ours = others.named_as_ours(weights, names)
-        made = cls(**{"compression": "none"} | settings | others.settings_of(ours))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # trained filters may lie at bounds
+            made = cls(**{"compression": "none"} | settings | others.settings_of(ours))
         others.load(made, ours)
         made._remember_start()
         return made
@@ -157,7 +160,9 @@ class Leaf(Named):
         Without `compression` it has PCEN.
         """
         compression = PCEN(filters.n_filters) if compression is None else compression
-        return Filterbank(filters, pooling, compression, engine, hop_length, align, learn)
+        made = Filterbank(filters, pooling, compression, engine, hop_length, align, learn)
+        start(made)
+        return made
 
 
 class EfficientLeaf(Leaf):

@@ -1,7 +1,10 @@
 """LEAF and its relatives with the settings of their sources: filterbanks put together."""
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Literal, TypedDict, Unpack
+
+import torch
 
 from fewshot_audio.frontends.base import Compression
 from fewshot_audio.frontends.checks import check_choice, check_positive
@@ -21,6 +24,7 @@ from fewshot_audio.frontends.filterbank.pooling import (
     SharedWindow,
 )
 from fewshot_audio.frontends.filterbank.sinc import Sinc
+from fewshot_audio.frontends.loudness import Normalize, checked
 from fewshot_audio.frontends.pcen import PCEN
 
 InitName = Literal["mel", "bark", "erb", "linear", "mel_grid", "constant", "random"]
@@ -32,6 +36,14 @@ INITS: dict[str, Callable[[], starts.Init]] = {
     "mel_grid": starts.MelGrid,
     "constant": starts.Constant,
     "random": starts.Random,
+}
+ADVICE = {  # by the end of a note
+    "at a bound of their width or centre": (
+        "a bandwidth is at least 1 / window; fewer filters, a larger window_ms or a higher lower"
+        " end, as init=Mel(low=200), make them wider. It is at most a quarter of the sample rate;"
+        " more filters are narrower"
+    ),
+    "where another one does": "they hear the same; take fewer filters, or another init",
 }
 SMOOTH = 0.04  # PCEN's weight of a new frame, for frames every 10 ms
 
@@ -49,6 +61,8 @@ class Layout(TypedDict, total=False):
             TensorFlow's SAME padding places it, half a hop later; "symmetric": as "centre", but
             ceil(samples / hop) frames; "valid": no zeros around clips.
         learn: The parts that learn, of "filters", "pooling" and "compression".
+        normalize: "loudness": clips are made equally loud first, as the source's are before LEAF;
+            else energies below 1e-5, much of a quiet recording, are all the same to it.
     """
 
     window_length: int | None
@@ -56,6 +70,18 @@ class Layout(TypedDict, total=False):
     init: InitName | starts.Init
     align: Align
     learn: Sequence[Part]
+    normalize: Normalize
+
+
+def start(made: Filterbank) -> None:
+    """Draw a random start from torch's global generator; warn of filters that start badly."""
+    if made.filters.random:
+        made.initialise(torch.default_generator)
+        made.notes = made._notes()
+    if made.filters.is_complex:  # the upper edge of the highest real filter is at its bound
+        for note in made.notes:
+            advice = next(text for end, text in ADVICE.items() if note.endswith(end))
+            warnings.warn(f"{note}: {advice}", stacklevel=4)
 
 
 class Named(Filterbank):
@@ -101,6 +127,8 @@ class Named(Filterbank):
             layout.get("align", "centre"),
             layout.get("learn", self.learned),
         )
+        self.normalize = checked(layout.get("normalize"))
+        start(self)
 
     def make_compression(self, n_bands: int, smooth: float) -> Compression:
         """Return the compression; `smooth` smooths as 0.04 does at frames every 10 ms."""

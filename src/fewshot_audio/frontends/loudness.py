@@ -1,0 +1,41 @@
+"""Loudness normalisation of waveforms, as before the source's LEAF."""
+
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+from fewshot_audio.frontends.checks import check_choice
+
+Normalize = Literal["loudness"] | None
+MOST_GAIN = 10 ** (30 / 20)
+STANDARD_DEVIATION = 10 ** (15 / 20)  # that gain leads to, if it suffices
+
+
+def checked(normalize: Normalize) -> Normalize:
+    """Return the setting.
+
+    Raises:
+        ValueError: It is none of the choices.
+    """
+    check_choice("normalize", normalize, [None, *get_args(get_args(Normalize)[0])])
+    return normalize
+
+
+def loud(clips: Tensor, samples: Tensor) -> Tensor:
+    """Return clips (clips, samples), each with a standard deviation of 5.6, by at most 30 dB.
+
+    The gain of a clip is min(10^(30/20), 10^(15/20) / (its standard deviation + 1e-9)). Source: the
+    data pipeline of Zeghidour et al., arXiv 2101.08596, which pads crops before, not after.
+
+    Args:
+        clips: Waveforms, padded with anything.
+        samples: Samples of each clip (clips,); the others have no influence.
+    """
+    inside = torch.arange(clips.shape[1], device=clips.device) < samples[:, None]
+    own = clips.masked_fill(~inside, 0.0)
+    count = samples.clamp(min=1)[:, None]
+    centred = (own - own.sum(1, keepdim=True) / count).masked_fill(~inside, 0.0)
+    variance = centred.square().sum(1, keepdim=True) / count
+    deviation = variance.clamp(min=torch.finfo(clips.dtype).tiny).sqrt()  # 0 has no gradient
+    return own * (STANDARD_DEVIATION / (deviation + 1e-9)).clamp(max=MOST_GAIN)

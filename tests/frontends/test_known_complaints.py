@@ -46,19 +46,19 @@ def test_other_rates_than_16_khz(rate, hop):
     assert abs(centre.item() - 1000) < 3800 / 33 / 2 + 1
 
 
-def test_no_nan_in_training():
-    """With a rate at which delta falls below 0, root below 1, and widths beyond their bounds."""
+@pytest.mark.parametrize("lr", [1.0, 0.03])
+def test_no_nan_in_training(lr):
+    """At rates that throw all parameters beyond their bounds."""
     made = Leaf(8000, 8, engine="conv")
-    optimizer = torch.optim.SGD(made.parameters(), lr=1.0, momentum=0.9)
+    optimizer = torch.optim.SGD(made.parameters(), lr=lr, momentum=0.9)
     for step in range(60):
         values = made(noise(2, 400) * 10.0 ** (step % 5 - 4))
         optimizer.zero_grad()
         (values * torch.randn(values.shape, generator=RANDOM)).sum().backward()
         optimizer.step()
-    beyond = [made.compression.delta.min() < 0, made.compression.root.min() < 1]
-    beyond += [made.filters.at_bound().any(), made.pooling.at_bound().any()]
-    assert any(beyond)
-    assert made(noise(1, 400)).isfinite().all()
+        assert values.isfinite().all(), step
+    assert made.compression.alpha.min() < -2
+    assert made.compression.smooth.max() > 1
     assert all(each.isfinite().all() for each in made.parameters())
 
 
@@ -130,12 +130,12 @@ def test_long_audio_takes_little_memory():
 def test_long_audio_takes_work_in_proportion():
     """Counted by the profiler, not timed: twice the clip, at most twice the operations."""
     made, counts = Leaf(8000, 8), []
+    shapes = {"record_shapes": True, "acc_events": True}
     for seconds in (8, 16, 32):
-        with torch.no_grad(), torch.profiler.profile(record_shapes=True) as profile:
+        with torch.no_grad(), torch.profiler.profile(**shapes) as profile:
             made(torch.zeros(1, 8000 * seconds))
-        shapes = [event.input_shapes for event in profile.events() if event.cpu_parent is None]
-        sizes = [np.prod(shape) for each in shapes for shape in each if shape]
-        counts.append(sum(sizes))
+        read = [shape for event in profile.events() for shape in event.input_shapes if shape]
+        counts.append(sum(np.prod(shape) for shape in read))
     assert counts[2] < 2.2 * counts[1] < 2.2 * 2.2 * counts[0]
 
 

@@ -14,7 +14,7 @@ BEYOND = {  # below and above the bounds of each parameter, and the bounds
     "filters.centres": (-0.1, 0, 3.3, pi),
     "filters.widths": (1.0, 4 * WIDTH, 90.0, TAPS * WIDTH),
     "pooling.widths": (0.001, 2 / TAPS, 0.6, 0.5),
-    "compression.alpha": (None, None, 1.2, 1),
+    "compression.alpha": (-2.5, -2, 1.2, 1),
     "compression.delta": (-0.1, 1e-12, None, None),
     "compression.root": (0.9, 1, None, None),
     "compression.smooth": (-0.1, 0, 1.1, 1),

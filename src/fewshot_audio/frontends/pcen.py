@@ -16,13 +16,16 @@ from fewshot_audio.frontends.loudness import Normalize, checked
 from fewshot_audio.frontends.mel import PowerMel
 
 EPSILON = 1e-12
+LEAST_ALPHA = (
+    -2
+)  # the source has no bound: below -7, powers of 1e-5 overflow, and gradients are NaN
 
 
 class PCEN(Compression):
     """Compress x to (x / (floor + M)^alpha + delta)^(1 / root) - delta^(1 / root), M smoothed x.
 
     M_t = smooth x_t + (1 - smooth) M_(t-1) begins with the first frame. alpha, delta, root and
-    smooth are learned for each band, and kept where the function is real: alpha at most 1, delta
+    smooth are learned for each band, and kept where the function is real: alpha in [-2, 1], delta
     above 0, root at least 1, smooth in [0, 1].
 
     Args:
@@ -62,7 +65,9 @@ class PCEN(Compression):
     def bounded(self) -> dict[str, Tensor]:
         """Return the four parameters (bands,) within their bounds, by name."""
         return {
-            "alpha": within(self.alpha, None, 1, self.comes_back),
+            "alpha": within(
+                self.alpha, LEAST_ALPHA if self.comes_back else None, 1, self.comes_back
+            ),
             "delta": within(self.delta, EPSILON, None, self.comes_back),
             "root": within(self.root, 1, None, self.comes_back),
             "smooth": within(self.smooth, 0, 1, self.comes_back),

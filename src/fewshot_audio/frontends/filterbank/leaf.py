@@ -1,10 +1,12 @@
 """LEAF, with weights of other implementations, and EfficientLEAF's arrangement."""
 
+from __future__ import annotations
+
 import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 from os import PathLike
-from typing import Any, Literal, Self, Unpack, get_args
+from typing import Any, Literal, Unpack, get_args
 
 import numpy as np
 from torch import Tensor
@@ -75,10 +77,8 @@ class Leaf(Named):
             return LogTBN(n_bands)
         return LogOffset() if self.compression_name == "log" else NoCompression()
 
-    @classmethod
-    def from_leaf_audio(
-        cls, weights: others.Weights | str | PathLike[str], **settings: Any
-    ) -> Self:
+    @staticmethod
+    def from_leaf_audio(weights: others.Weights | str | PathLike[str], **settings: Any) -> Leaf:
         """Return a LEAF with weights of the authors' TensorFlow code, whose outputs it gives.
 
         Args:
@@ -92,10 +92,10 @@ class Leaf(Named):
         Raises:
             ValueError: Names are unknown or missing; it lists them.
         """
-        return cls._loaded(weights, others.LEAF_AUDIO, {"align": "tf"} | settings)
+        return Leaf._loaded(weights, others.LEAF_AUDIO, {"align": "tf"} | settings)
 
-    @classmethod
-    def from_speechbrain(cls, weights: others.Weights, **settings: Any) -> Self:
+    @staticmethod
+    def from_speechbrain(weights: others.Weights, **settings: Any) -> Leaf:
         """Return a LEAF with weights of SpeechBrain's, whose outputs it gives.
 
         It has their pooling bias, and by default `align="symmetric"`.
@@ -107,19 +107,19 @@ class Leaf(Named):
         Raises:
             ValueError: Names are unknown or missing; it lists them.
         """
-        return cls._loaded(weights, others.SPEECHBRAIN, {"align": "symmetric"} | settings)
+        return Leaf._loaded(weights, others.SPEECHBRAIN, {"align": "symmetric"} | settings)
 
-    @classmethod
-    def from_leaf_pytorch(cls, weights: others.Weights, **settings: Any) -> Self:
+    @staticmethod
+    def from_leaf_pytorch(weights: others.Weights, **settings: Any) -> Leaf:
         """Return a LEAF with weights of leaf-pytorch's; all else as in `from_speechbrain`."""
-        return cls._loaded(weights, others.LEAF_PYTORCH, {"align": "symmetric"} | settings)
+        return Leaf._loaded(weights, others.LEAF_PYTORCH, {"align": "symmetric"} | settings)
 
-    @classmethod
-    def _loaded(cls, weights: Any, names: dict[str, str], settings: dict[str, Any]) -> Self:
+    @staticmethod
+    def _loaded(weights: Any, names: dict[str, str], settings: dict[str, Any]) -> Leaf:
         ours = others.named_as_ours(weights, names)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # trained filters may lie at bounds
-            made = cls(**{"compression": "none"} | settings | others.settings_of(ours))
+            made = Leaf(**{"compression": "none"} | settings | others.settings_of(ours))
         others.load(made, ours)
         made._remember_start()
         return made

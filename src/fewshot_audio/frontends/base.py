@@ -107,11 +107,10 @@ class Frontend(Rated, ABC):
     def _layer(self, clips: Tensor, samples: Tensor) -> tuple[Tensor, Tensor]:
         """Return the spectrograms (clips, frames, bands) of padded clips, and their frames."""
         clips = loud(clips, samples) if self.normalize == "loudness" else clips
-        rows, counts, longest = clips[..., None], samples, clips.shape[1]
+        rows, counts = clips[..., None], samples
         if self.reads == "mel":
             rows, counts = self.mel(clips, samples), self.mel.frames(samples)
-            longest = rows.shape[1]
-        longest, frames = self.frames(longest), self.frames(counts)
+        longest, frames = self.frames(rows.shape[1]), self.frames(counts)
         if rows.is_meta or len(rows) == 0:
             weights = [weight for weight in self.parameters() if weight.requires_grad]
             nothing = sum(weight.sum() for weight in weights) * 0.0  # keeps the graph whole

@@ -18,8 +18,8 @@ class Rated(nn.Module):
 
         Such an optimizer moves every parameter by about its rate per step, whatever it counts in:
         at 1e-3 a width of 80 samples by one part in 80,000, a smoothing weight of 0.04 by one in
-        40, a centre by 1e-3 rad/sample, 2.5 Hz at 16 kHz and as much as 1/8 of a narrow filter's
-        bandwidth in few steps. In these groups a step of `lr` is a change by the share `lr`:
+        40, a centre by 1e-3 rad/sample: at 16 kHz 2.5 Hz, a sixteenth of the narrowest filter. In
+        these groups a step is a change by the share `lr`:
 
         - centres (rad/sample) learn at lr times 1 / width: the filters' spread in frequency;
         - widths (samples), pooling widths (shares), PCEN's alpha, delta, root and smooth, taps:

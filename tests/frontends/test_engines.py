@@ -139,6 +139,7 @@ def with_parameters(module, values):
 @pytest.mark.parametrize("kind", [Exact, Fast])
 def test_gradients_of_narrow_bands_are_finite_differences(kind):
     engine = kind(Placement(161, 40, "centre"), symmetric=True)
+    engine.shares = torch.full((3,), 1e-6)
     prepared = engine.prepare(*batch((900, 300), torch.float64))
     gabor = gabor_of([0.4, 1.5, 2.8], [12.0, 16.0, 14.0], 161, torch.float64)
     pooling = lowpass_of([0.3, 0.4, 0.35], 161, torch.float64)
@@ -159,6 +160,7 @@ def test_gradients_of_narrow_bands_are_finite_differences(kind):
 def test_remembered_bands_serve_later_clips_and_no_other_filters(kind, monkeypatch):
     gabor, pooling, taps = parts(16000, 10)
     engine, plans = kind(Placement(taps, 160, "centre")), []
+    engine.shares = torch.full((10,), 1e-6)
     plan = engine.plan
     monkeypatch.setattr(engine, "plan", lambda *given: plans.append(given) or plan(*given))
     one, other = (engine.prepare(*batch((length,))) for length in (9000, 5000))

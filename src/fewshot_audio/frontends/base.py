@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
@@ -10,18 +11,12 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from fewshot_audio.frontends.checks import check_positive
-from fewshot_audio.frontends.diagnostics import before_and_after, medians
-from fewshot_audio.frontends.layer import (
-    LOW_PRECISION,
-    check_waveform,
-    dtype_of,
-    in_float32,
-    output_dtype,
-    without_autocast,
-)
-from fewshot_audio.frontends.loudness import Normalize, loud
+from fewshot_audio.frontends.export import Framewise, Loudness
+from fewshot_audio.frontends.layer import call, fixed, wide_dtype
+from fewshot_audio.frontends.loudness import MOST_GAIN, STANDARD_DEVIATION, Normalize, loud
 from fewshot_audio.frontends.mel import PowerMel
 from fewshot_audio.frontends.rates import Rated
+from fewshot_audio.frontends.stream import Stream
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -70,8 +65,9 @@ class Frontend(Rated, ABC):
     ) -> Float[Tensor, "... bands frames"] | tuple[Tensor, Int[Tensor, ...]]:
         """Return the spectrograms of waveforms.
 
-        Computed in float32, in float64 where waveform or weights are; returned in autocast's dtype
-        where it is on, else in that of the weights.
+        Computed in float32, in float64 where the weights are; returned in autocast's dtype where it
+        is on, else in that of the weights. Not traced by torch.compile, whose graph breaks around
+        it: so clips may have any length in training.
 
         Args:
             waveform: Samples in [-1, 1] at the frontend's sample rate, with any leading dimensions.
@@ -83,35 +79,18 @@ class Frontend(Rated, ABC):
         Raises:
             ValueError: For another shape or dtype.
         """
-        check_waveform(waveform, lengths)
-        dtype = output_dtype(self, waveform)
-        if dtype_of(self) in LOW_PRECISION:
-            result = in_float32(self, waveform, lengths)
-            if lengths is None:
-                return result.to(dtype)
-            return result[0].to(dtype), result[1]
-        double = torch.float64 in (dtype_of(self), waveform.dtype)
-        clips = waveform.flatten(0, -2) if waveform.ndim > 1 else waveform[None]
-        clips = clips.to(torch.float64 if double else torch.float32)
-        samples = torch.full(clips.shape[:1], clips.shape[1], device=clips.device)
-        counts = samples if lengths is None else lengths.flatten().to(clips.device)
-        with without_autocast(clips):
-            spectrograms, frames = self._layer(clips, counts)
-        if lengths is not None:
-            inside = torch.arange(spectrograms.shape[1], device=frames.device) < frames[:, None]
-            spectrograms = spectrograms.masked_fill(~inside[..., None], 0.0)
-        shape = waveform.shape[:-1]
-        result = spectrograms.mT.reshape(*shape, *spectrograms.mT.shape[1:]).to(dtype)
-        return result if lengths is None else (result, frames.view(shape))
+        if torch.compiler.is_dynamo_compiling():  # its graphs would be traced anew for each length
+            return torch.compiler.disable(call)(self, waveform, lengths)
+        return call(self, waveform, lengths)
 
-    def _layer(self, clips: Tensor, samples: Tensor) -> tuple[Tensor, Tensor]:
+    def layer(self, clips: Tensor, samples: Tensor) -> tuple[Tensor, Tensor]:
         """Return the spectrograms (clips, frames, bands) of padded clips, and their frames."""
         clips = loud(clips, samples) if self.normalize == "loudness" else clips
         rows, counts = clips[..., None], samples
         if self.reads == "mel":
             rows, counts = self.mel(clips, samples), self.mel.frames(samples)
-        longest, frames = self.frames(rows.shape[1]), self.frames(counts)
-        if rows.is_meta or len(rows) == 0:
+        longest, frames = max(0, self.frames(rows.shape[1])), self.frames(counts).clamp(min=0)
+        if rows.is_meta or len(rows) == 0 or longest == 0:
             weights = [weight for weight in self.parameters() if weight.requires_grad]
             nothing = sum(weight.sum() for weight in weights) * 0.0  # keeps the graph whole
             return rows.new_zeros(len(rows), longest, self.n_bands) + nothing, frames
@@ -163,6 +142,33 @@ class Frontend(Rated, ABC):
         """Return the spectrograms of clips of one length, as `prepare` takes them."""
         lengths = torch.full((len(rows),), rows.shape[1], device=rows.device)
         return self.compute(*self.prepare(rows, lengths))[:, : self.frames(rows.shape[1])]
+
+    @torch.no_grad()
+    def for_export(self) -> nn.Module:
+        """Return the layer in evaluation mode as plain real operations, with weights of its own.
+
+        For torch.export and ONNX: of waveforms (batch, time), both of any size.
+        """
+        before = [Loudness(STANDARD_DEVIATION, MOST_GAIN)] if self.normalize else []
+        return nn.Sequential(*before, self.plain()).eval()
+
+    def plain(self) -> nn.Module:
+        """Return what `for_export` does, without normalisation."""
+        return nn.Sequential(self.mel.for_export(), Framewise(fixed(self), "compute"))
+
+    def stream(self) -> Stream:
+        """Return what takes waveforms in chunks, with the present weights in evaluation mode.
+
+        Raises:
+            ValueError: Where a frame depends on the whole clip.
+        """
+        if self.normalize:
+            raise ValueError(f"normalize={self.normalize}: the gain depends on the whole clip")
+        return fixed(self).streamed()
+
+    def streamed(self) -> Stream:
+        """Return a stream of this layer's, which is in evaluation mode."""
+        return self.mel.stream(self.compute, wide_dtype(self))
 
     def initialise(self, generator: torch.Generator) -> None:
         """Draw what starts at random, if anything does. Called once per run."""
@@ -222,34 +228,20 @@ class Compression(nn.Module, ABC):
     ) -> Float[Tensor, "clips frames bands"]:
         """Return the compressed energies; `frames` is the number of frames of each clip."""
 
+    def for_export(self) -> nn.Module:
+        """Return the compression of (batch, bands, frames) as plain operations, if framewise."""
+        return Framewise(fixed(self), "compress")
+
+    def stream(self) -> Callable[[Tensor], Tensor]:
+        """Return a function of energies (clips, frames, bands) that come bit by bit.
+
+        Raises:
+            ValueError: Where a frame depends on the whole clip.
+        """
+        if not self.framewise:
+            raise ValueError(f"{type(self).__name__}: a frame depends on the whole clip")
+        return lambda energies: self.compress(energies, energies.new_zeros(0))
+
     def physical_parameters(self) -> dict[str, Float[Tensor, " bands"]]:
         """Return copies on the CPU of what is learned per band, by name."""
         return {}
-
-
-class CompressedMel(Frontend):
-    """Compress power mel spectrograms of whole clips, in float32 also under autocast.
-
-    Args:
-        compression: What compresses them.
-        n_bands: Bands of the mel spectrogram.
-        mel: What makes it of waveforms in `forward`.
-    """
-
-    pointwise = False
-
-    def __init__(self, compression: Compression, n_bands: int, mel: PowerMel | None = None):
-        super().__init__(n_bands, mel)
-        self.compression = compression
-        self.before = compression.physical_parameters()
-
-    def compute(self, *inputs: Tensor) -> Tensor:
-        frames = torch.full((len(inputs[0]),), inputs[0].shape[1], device=inputs[0].device)
-        with torch.autocast(inputs[0].device.type, enabled=False):
-            return self.compression.compress(inputs[0], frames)
-
-    def learned_scalars(self) -> dict[str, float]:
-        return medians(self.compression.physical_parameters())
-
-    def report(self) -> dict[str, Any]:
-        return before_and_after(self.before, self.compression.physical_parameters())

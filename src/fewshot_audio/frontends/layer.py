@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
+from copy import deepcopy
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,9 @@ from torch.func import functional_call
 if TYPE_CHECKING:
     from jaxtyping import Int
 
+    from fewshot_audio.frontends.base import Frontend
+
+Module = TypeVar("Module", bound=nn.Module)
 LOW_PRECISION = (torch.float16, torch.bfloat16)
 
 
@@ -46,6 +50,17 @@ def dtype_of(module: nn.Module) -> torch.dtype | None:
     return None
 
 
+def wide_dtype(module: nn.Module) -> torch.dtype:
+    """Return the dtype that a module computes in: float32 unless its weights are of float64."""
+    return torch.float64 if dtype_of(module) == torch.float64 else torch.float32
+
+
+def fixed(module: Module) -> Module:
+    """Return a copy in evaluation mode whose weights do not learn, in float32 at least."""
+    copied = deepcopy(module).eval().requires_grad_(False)
+    return copied.to(wide_dtype(module))
+
+
 def output_dtype(module: nn.Module, waveform: Tensor) -> torch.dtype:
     """Return autocast's dtype where it is on, else the module's, else that of the waveform."""
     device = waveform.device.type
@@ -72,3 +87,30 @@ def in_float32(module: nn.Module, *inputs: Tensor | None) -> Any:
         for name, buffer in module.named_buffers():
             buffer.copy_(wide[name])
     return result
+
+
+def call(frontend: Frontend, waveform: Tensor, lengths: Tensor | None) -> Any:
+    """Return what `frontend.forward` does."""
+    check_waveform(waveform, lengths)
+    dtype = output_dtype(frontend, waveform)
+    if dtype_of(frontend) in LOW_PRECISION:
+        result = in_float32(frontend, waveform, lengths)
+        if lengths is None:
+            return result.to(dtype)
+        return result[0].to(dtype), result[1]
+    double = (dtype_of(frontend) or waveform.dtype) == torch.float64
+    clips = waveform.flatten(0, -2) if waveform.ndim > 1 else waveform[None]
+    clips = clips.to(torch.float64 if double else torch.float32)
+    samples = torch.full(clips.shape[:1], clips.shape[1], device=clips.device)
+    counts = samples if lengths is None else lengths.flatten().to(clips.device)
+    if lengths is not None:  # NaN times 0 is NaN, so padding is overwritten
+        beyond = torch.arange(clips.shape[1], device=clips.device) >= counts[:, None]
+        clips = clips.masked_fill(beyond, 0.0)
+    with without_autocast(clips):
+        spectrograms, frames = frontend.layer(clips, counts)
+    if lengths is not None:
+        inside = torch.arange(spectrograms.shape[1], device=frames.device) < frames[:, None]
+        spectrograms = spectrograms.masked_fill(~inside[..., None], 0.0)
+    shape = waveform.shape[:-1]
+    result = spectrograms.mT.reshape(*shape, *spectrograms.mT.shape[1:]).to(dtype)
+    return result if lengths is None else (result, frames.view(shape))

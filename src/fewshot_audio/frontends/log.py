@@ -12,8 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from fewshot_audio.frontends.base import CompressedMel, Compression, Frontend
+from fewshot_audio.frontends.base import Compression, Frontend
 from fewshot_audio.frontends.checks import check_choice, check_positive
+from fewshot_audio.frontends.compressed_mel import CompressedMel
 from fewshot_audio.frontends.diagnostics import before_and_after, medians
 from fewshot_audio.frontends.loudness import Normalize, checked
 from fewshot_audio.frontends.mel import PowerMel

@@ -1,5 +1,6 @@
 """Power mel spectrograms of waveforms, for frontends that compress them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from math import ceil, log, log2
@@ -9,6 +10,8 @@ import torch
 from torch import Tensor
 
 from fewshot_audio.frontends.checks import check_positive
+from fewshot_audio.frontends.export import MelPower
+from fewshot_audio.frontends.stream import Reach, Stream
 
 LINEAR_STEP, KNEE = 200 / 3, 1000.0  # Hz per mel below the knee, and the knee in Hz
 LOG_STEP = log(6.4) / 27  # of frequency, per mel above the knee
@@ -84,6 +87,20 @@ class PowerMel:
         power = spectrum.real.square() + spectrum.imag.square()
         filters = _filters(self.sample_rate, self.size, self.n_bands, self.low, self.top)
         return power.mT @ filters.to(power)
+
+    def stream(self, compress: Callable[[Tensor], Tensor], dtype: torch.dtype) -> Stream:
+        """Return a stream of spectrograms (clips, frames, bands), compressed."""
+
+        def spectra(clips: Tensor) -> Tensor:
+            return self(clips, torch.full((len(clips),), clips.shape[1], device=clips.device))
+
+        reach = Reach(self.hop, self.size // 2, self.size - self.size // 2)
+        return Stream(spectra, compress, self.frames, reach, self.n_bands, dtype)
+
+    def for_export(self) -> MelPower:
+        """Return it as convolutions, for clips without padding."""
+        filters = _filters(self.sample_rate, self.size, self.n_bands, self.low, self.top)
+        return MelPower(filters, self.hop, self.size)
 
 
 @cache

@@ -9,26 +9,41 @@ from torch import Tensor, nn
 Parts = Sequence[Tensor]  # of a batch, some clips in each
 
 
-class MaskedNorm(nn.BatchNorm2d):
+class MaskedNorm(nn.Module):
     """Batch norm over the positions within clips.
 
     It returns a scale and a shift instead of normalised features, and takes a batch in parts, so
-    that a few clips at a time can be normalised in place. It is a BatchNorm2d so that code that
-    handles batch norms handles it too. Momentum 0.01 (in torch's sense) and epsilon 1e-3, as in the
-    models.
+    that a few clips at a time can be normalised in place. Its parameters and buffers are those of
+    torch's batch norms. It is none of them, as `SyncBatchNorm.convert_sync_batchnorm` would put a
+    layer in its place that takes other arguments: each process has its own statistics.
 
     Args:
         channels: Channels of the features.
+        eps: Added to the variance; as in the models.
+        momentum: The weight of a batch in the running statistics; None: their plain mean.
     """
 
     running_mean: Tensor
     running_var: Tensor
     num_batches_tracked: Tensor
 
-    def __init__(self, channels: int):
-        super().__init__(channels, eps=1e-3, momentum=0.01)
+    def __init__(self, channels: int, eps: float = 1e-3, momentum: float | None = 0.01):
+        super().__init__()
+        self.eps, self.momentum = eps, momentum
+        self.weight, self.bias = (
+            nn.Parameter(start) for start in (torch.ones(channels), torch.zeros(channels))
+        )
+        self.register_buffer("running_mean", torch.zeros(channels))
+        self.register_buffer("running_var", torch.ones(channels))
+        self.register_buffer("num_batches_tracked", torch.tensor(0))
 
-    def forward(self, parts: Parts, masks: Parts) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+    def reset_running_stats(self) -> None:
+        """Set the running statistics to their start."""
+        self.running_mean.zero_()
+        self.running_var.fill_(1)
+        self.num_batches_tracked.zero_()
+
+    def forward(self, parts: Parts, masks: Parts) -> tuple[Tensor, Tensor]:
         """Return the scale and the shift (channels, 1) that normalise each channel of a batch.
 
         Args:
@@ -46,6 +61,11 @@ class MaskedNorm(nn.BatchNorm2d):
                 self.running_var.lerp_(variance * count / (count - 1).clamp(min=1), weight)
         scale = self.weight * (variance + self.eps).rsqrt()
         return scale[:, None], (self.bias - mean * scale)[:, None]
+
+    def fixed(self) -> tuple[Tensor, Tensor]:
+        """Return the scale and the shift of evaluation mode (channels, 1)."""
+        scale = self.weight * (self.running_var + self.eps).rsqrt()
+        return scale[:, None], (self.bias - self.running_mean * scale)[:, None]
 
 
 class Moments(torch.autograd.Function):

@@ -3,15 +3,18 @@
 Source: Wang et al., arXiv 1607.05666, as in Zeghidour et al., arXiv 2101.08596.
 """
 
+from collections.abc import Callable
 from math import exp, sqrt
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from fewshot_audio.frontends.base import CompressedMel, Compression
+from fewshot_audio.frontends.base import Compression
 from fewshot_audio.frontends.bounds import within
 from fewshot_audio.frontends.checks import check_positive
+from fewshot_audio.frontends.compressed_mel import CompressedMel
+from fewshot_audio.frontends.export import Smoothing
 from fewshot_audio.frontends.loudness import Normalize, checked
 from fewshot_audio.frontends.mel import PowerMel
 
@@ -84,10 +87,27 @@ class PCEN(Compression):
         return {name: value.cpu().clone() for name, value in self.bounded().items()}
 
     def compress(self, energies: Tensor, frames: Tensor | None = None) -> Tensor:
-        alpha, delta, root, smooth = self.bounded().values()
-        smoothed = smoothed_over_frames(energies, smooth)
+        return self.gained(energies, smoothed_over_frames(energies, self.bounded()["smooth"]))
+
+    def gained(self, energies: Tensor, smoothed: Tensor) -> Tensor:
+        """Return the compressed energies, given the smoothed ones."""
+        alpha, delta, root, _ = self.bounded().values()
         gained = energies / (self.floor + smoothed) ** alpha
         return (gained + delta) ** (1 / root) - delta ** (1 / root)
+
+    def stream(self) -> Callable[[Tensor], Tensor]:
+        last: list[Tensor] = []  # smoothed frame; as the first one it is its own average
+
+        def compress(energies: Tensor) -> Tensor:
+            given = torch.cat([*last, energies], 1)
+            smoothed = smoothed_over_frames(given, self.bounded()["smooth"])[:, len(last) :]
+            last[:] = [smoothed[:, -1:]]
+            return self.gained(energies, smoothed)
+
+        return compress
+
+    def for_export(self) -> Smoothing:
+        return Smoothing(**self.bounded(), floor=self.floor)
 
 
 class MelPCEN(CompressedMel):

@@ -1,5 +1,6 @@
 """Wavegram: a spectrogram made by convolutions on the waveform, all learned."""
 
+from copy import deepcopy
 from math import sqrt
 from typing import Any
 
@@ -10,9 +11,12 @@ from torch.nn.functional import max_pool1d, pad
 from fewshot_audio.frontends.base import Frontend
 from fewshot_audio.frontends.checks import check_positive
 from fewshot_audio.frontends.diagnostics import before_and_after, rounded
+from fewshot_audio.frontends.export import Convolutions
 from fewshot_audio.frontends.filterbank.filters import FWHM
+from fewshot_audio.frontends.layer import wide_dtype
 from fewshot_audio.frontends.loudness import Normalize, checked
 from fewshot_audio.frontends.norm import MaskedNorm
+from fewshot_audio.frontends.stream import Reach, Stream
 
 Spectra = dict[str, Tensor]  # "centre" and "bandwidth" in Hz (filters,)
 
@@ -110,6 +114,20 @@ class Wavegram(Frontend):
                     x = x if pool == 1 else max_pool1d(x, pool)
                     parts[number] = x.mul_(mask[..., ::pool]).relu_()
         return torch.cat(parts).transpose(1, 2)
+
+    def streamed(self) -> Stream:
+        reach = Reach(self.hop, 2 * self.hop, 2 * self.hop)
+        return Stream(
+            self._of_clips, lambda x: x, self.frames, reach, self.n_bands, wide_dtype(self)
+        )
+
+    def _of_clips(self, clips: Tensor) -> Tensor:
+        return self.spectrogram(clips[..., None])
+
+    def plain(self) -> Convolutions:
+        convs = deepcopy(self.convs).requires_grad_(False)
+        scales = [norm.fixed() for norm in self.norms if isinstance(norm, MaskedNorm)]
+        return Convolutions(convs, scales, POOLS, self.hop, self.lead)
 
     def initialise(self, generator: torch.Generator) -> None:
         for kernel in self.convs.parameters():

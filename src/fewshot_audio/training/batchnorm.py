@@ -4,6 +4,7 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from fewshot_audio.frontends.norm import MaskedNorm
 from fewshot_audio.training.methods.base import Method, TrainingSet
 from fewshot_audio.training.network import Network
 from fewshot_audio.training.randomness import own_randomness
@@ -11,9 +12,9 @@ from fewshot_audio.training.randomness import own_randomness
 PASSES = 10  # over the training patches
 
 
-def batch_norms(module: nn.Module) -> list[_BatchNorm]:
+def batch_norms(module: nn.Module) -> list[_BatchNorm | MaskedNorm]:
     """Return the batch norms of a module."""
-    return [each for each in module.modules() if isinstance(each, _BatchNorm)]
+    return [each for each in module.modules() if isinstance(each, (_BatchNorm, MaskedNorm))]
 
 
 def reestimate(network: Network, method: Method, data: TrainingSet) -> None:

@@ -1,9 +1,12 @@
 """What follows the pooled energies of a filterbank, other than PCEN: logarithms and norms."""
 
+from copy import deepcopy
+
 import torch
 from torch import Tensor, nn
 
 from fewshot_audio.frontends.base import Compression
+from fewshot_audio.frontends.export import MedianNorm
 from fewshot_audio.frontends.log import Log1p
 from fewshot_audio.frontends.norm import MaskedNorm
 
@@ -82,9 +85,13 @@ class LogTBN(Compression):
         logarithms = self.log1p.compress(energies)
         of_clip = logarithms.masked_fill(~inside[..., None], torch.nan)
         flattened = logarithms - of_clip.nanmedian(1, keepdim=True).values
-        flattened = (flattened * inside[..., None]).transpose(1, 2)  # (clips, bands, frames)
+        flattened = flattened.masked_fill(~inside[..., None], 0.0).transpose(1, 2)
         scale, shift = self.norm([flattened], [inside[:, None].to(flattened.dtype)])
         return (flattened * scale + shift).transpose(1, 2)
+
+    def for_export(self) -> MedianNorm:
+        log1p = deepcopy(self.log1p).requires_grad_(False)
+        return MedianNorm(log1p, *self.norm.fixed())
 
     @torch.no_grad()
     def physical_parameters(self) -> dict[str, Tensor]:

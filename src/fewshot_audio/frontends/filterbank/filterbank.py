@@ -4,16 +4,20 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal, get_args
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from fewshot_audio.frontends.base import Compression, Cropped, Frontend
 from fewshot_audio.frontends.checks import check_choice, check_positive
 from fewshot_audio.frontends.diagnostics import drift, medians
+from fewshot_audio.frontends.export import Energies
 from fewshot_audio.frontends.filterbank.compression import FLOOR
 from fewshot_audio.frontends.filterbank.engines.base import Engine
+from fewshot_audio.frontends.filterbank.engines.rectified import SLOPE
 from fewshot_audio.frontends.filterbank.filters import Filters
 from fewshot_audio.frontends.filterbank.framing import Align, Placement
 from fewshot_audio.frontends.filterbank.pooling import Pooling
+from fewshot_audio.frontends.layer import wide_dtype
+from fewshot_audio.frontends.stream import Reach, Stream
 
 Part = Literal["filters", "pooling", "compression"]
 PARTS: tuple[Part, ...] = get_args(Part)
@@ -100,7 +104,7 @@ class Filterbank(Frontend):
     def prepare(self, rows: Tensor, lengths: Tensor) -> tuple[Tensor, ...]:
         prepared = self.engine.prepare(rows[..., 0], lengths)
         if self.fixed:
-            with torch.no_grad(), torch.autocast(rows.device.type, enabled=False):
+            with torch.autocast(rows.device.type, enabled=False):
                 prepared = (self.energies(*prepared),)
         return self.frames(lengths), *prepared
 
@@ -121,14 +125,32 @@ class Filterbank(Frontend):
 
     def energies(self, *prepared: Tensor) -> Tensor:
         """Return the energies (clips, frames, filters) of what the engine prepared."""
-        energies = self.engine.energies(
-            self.filters.impulse_responses(), self.pooling.windows(), *prepared
-        )
+        energies = self.engine.energies(*self._shapes(), *prepared)
         return energies if self.pooling.bias is None else energies + self.pooling.bias
 
     def _shapes(self) -> tuple[Tensor, Tensor]:
         """Return impulse responses and pooling windows (filters, taps)."""
         return self.filters.impulse_responses(), self.pooling.windows()
+
+    def streamed(self) -> Stream:
+        placement, compress = self.engine.placement, self.compression.stream()
+        if placement.align == "tf":
+            raise ValueError('align="tf": frames lie where the length of the whole clip puts them')
+        shift = placement.taps // 2 if placement.align == "valid" else 0
+        reach = Reach(placement.hop, placement.taps - shift, placement.taps + shift + 1)
+        return Stream(self._of_clips, compress, self.frames, reach, self.n_bands, wide_dtype(self))
+
+    def _of_clips(self, clips: Tensor) -> Tensor:
+        lengths = torch.full((len(clips),), clips.shape[1], device=clips.device)
+        return self.energies(*self.engine.prepare(clips, lengths)).clamp(min=FLOOR)
+
+    def plain(self) -> nn.Module:
+        filters, windows = self._shapes()
+        pooling = None if self.pooling.maximum else windows
+        energies = Energies(
+            filters, pooling, self.pooling.bias, self.engine.placement, SLOPE, FLOOR
+        )
+        return nn.Sequential(energies, self.compression.for_export())
 
     def initialise(self, generator: torch.Generator) -> None:
         self.filters.initialise(generator)
@@ -138,18 +160,42 @@ class Filterbank(Frontend):
         self.filters.project()
 
     @torch.no_grad()
+    def calibrate_on(self, waveform: Tensor) -> None:
+        """Let the engine `fast` choose its bands by some clips; other engines need none.
+
+        Call it before training, from time to time as filters move, and after training; where
+        several processes train, in each of them with the same clips. The choice is saved with the
+        weights.
+
+        Args:
+            waveform: Samples in [-1, 1] (clips, time), eight clips or more that stand for the rest.
+        """
+        clips = waveform.to(self.filters.impulse_responses().real.dtype)[..., None]
+        lengths = torch.full((len(clips),), clips.shape[1], device=clips.device)
+        self.calibrate(*self.prepare(clips, lengths))
+
+    def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        for name, value in self.engine.state().items():
+            destination[f"{prefix}engine.{name}"] = value
+
+    def _load_from_state_dict(self, state_dict: Any, prefix: str, *others: Any) -> None:
+        """Take parameters, and what calibration chose where that was stored."""
+        start = f"{prefix}engine."
+        stored = {name: each for name, each in state_dict.items() if name.startswith(start)}
+        self.engine.restore({name.removeprefix(start): each for name, each in stored.items()})
+        rest = {name: each for name, each in state_dict.items() if name not in stored}
+        super()._load_from_state_dict(rest, prefix, *others)
+
+    @torch.no_grad()
     def calibrate(self, *inputs: Tensor) -> None:
         if not self.fixed:
-            self.engine.calibrate(
-                self.filters.impulse_responses(), self.pooling.windows(), FLOOR, *inputs[1:]
-            )
+            self.engine.calibrate(*self._shapes(), FLOOR, *inputs[1:])
 
     @torch.no_grad()
     def check(self, *inputs: Tensor) -> None:
         if not self.fixed:
-            self.engine.check(
-                self.filters.impulse_responses(), self.pooling.windows(), FLOOR, *inputs[1:]
-            )
+            self.engine.check(*self._shapes(), FLOOR, *inputs[1:])
 
     @torch.no_grad()
     def physical_parameters(self) -> dict[str, Tensor]:

@@ -47,7 +47,8 @@ class Leaf(Named):
         hop_ms: Between frames.
         compression: "pcen", "log", "log_tbn" or "none".
         engine: How it is computed: "exact", errors like those of rounding; "fast", errors of 0.1 %
-            of a filter's energy; "conv", plain convolutions, several times slower.
+            of a filter's energy after `calibrate_on`, "exact" before; "conv", plain convolutions,
+            several times slower.
         pooling_bias: See `GaussianLowpass`; the source has none.
         **layout: See `Layout`.
     """

@@ -5,11 +5,11 @@ at a lower rate. Squared, and summed under a window at that rate, they give the 
 """
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from fewshot_audio.frontends.filterbank.engines.blockwise import (
     at_once,
@@ -18,10 +18,12 @@ from fewshot_audio.frontends.filterbank.engines.blockwise import (
     slices,
     without_zeros,
 )
+from fewshot_audio.frontends.filterbank.engines.gradients import are_needed, of_plain
 from fewshot_audio.frontends.filterbank.engines.overlap_save import (
     AT_ONCE,
     gradient_of_responses,
     opposite,
+    power,
     whole,
 )
 
@@ -65,9 +67,11 @@ class _BandEnergies(torch.autograd.Function):
         return energies.permute(2, 1, 0)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         half, *tensors = ctx.saved_tensors
+        if are_needed(ctx):
+            of_half, *others = of_plain(partial(_plain, ctx.begins), gradient, half, *tensors)
+            return of_half, None, *others
         gradient, half = without_zeros(gradient, half)
         gradients = [torch.zeros_like(tensor) for tensor in tensors]
         for blocks in slices(len(half), at_once(half, TILE)):
@@ -85,6 +89,16 @@ class _BandEnergies(torch.autograd.Function):
                 products, against = torch.fft.fft(filtered), opposite(band, symmetric)
                 of_response += 2 * gradient_of_responses(products, against, symmetric)[:, None]
         return None, None, *gradients
+
+
+def _plain(begins: list[Tensor], half: Tensor, *tensors: Tensor) -> Tensor:
+    """Return what `_BandEnergies` does, by operations that torch differentiates."""
+    spectrum, energies = _extended(half), []
+    for begin, response, window in zip(begins, tensors[::2], tensors[1::2], strict=True):
+        bins = begin[:, None] + torch.arange(response.shape[1], device=begin.device)
+        products = spectrum[:, bins].transpose(0, 1) * response[:, None]
+        energies.append(power(torch.fft.ifft(products, norm="forward")) @ window.mT)
+    return torch.cat(energies).permute(1, 2, 0)
 
 
 def _some(

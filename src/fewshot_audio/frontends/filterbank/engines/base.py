@@ -75,6 +75,13 @@ class Engine(ABC):
     ) -> None:
         """Measure an approximate engine on clips that it was not fitted to, for `report`."""
 
+    def state(self) -> dict[str, Tensor]:
+        """Return what calibration chose, by name."""
+        return {}
+
+    def restore(self, state: dict[str, Tensor]) -> None:  # noqa: B027
+        """Take what `state` returned; nothing of it leaves the engine as it was made."""
+
     def report(self) -> dict[str, float]:
         """Return what is worth recording of the engine, by name."""
         return {}

@@ -11,7 +11,6 @@ from fewshot_audio.frontends.filterbank.framing import Placement
 
 SHARES = 10.0 ** -torch.arange(3, 9, 0.25)  # of a filter's power that may lie outside of its band
 LADDER = torch.cat([SHARES, torch.zeros(1)])  # the last one is the whole band, without an error
-UNCALIBRATED = SHARES[12]
 CALIBRATED_ON = 8  # clips
 
 
@@ -20,7 +19,8 @@ class Fast(Bands):
 
     The error of a filter is the root mean square of the errors of its energies in some clips, as
     shares of its mean energy in each clip. `calibrate` chooses the narrowest bands whose errors are
-    within the tolerance.
+    within the tolerance. Until then it is the engine `Exact`: which bands are narrow enough
+    depends on the sounds, and processes that train together must choose alike.
 
     Args:
         placement: Where frames lie.
@@ -44,7 +44,12 @@ class Fast(Bands):
         return self.reference
 
     def share_outside(self, filters: Tensor, windows: Tensor) -> Tensor:
-        return UNCALIBRATED.expand(len(filters)) if self.shares is None else self.shares
+        return LADDER[-1].expand(len(filters)) if self.shares is None else self.shares
+
+    def energies(self, filters: Tensor, windows: Tensor, *prepared: Tensor) -> Tensor:
+        if self.shares is None:
+            return self.reference.energies(filters, windows, *prepared)
+        return super().energies(filters, windows, *prepared)
 
     def calibrate(self, filters: Tensor, windows: Tensor, floor: float, *prepared: Tensor) -> None:
         """Choose the band of each filter."""
@@ -83,6 +88,13 @@ class Fast(Bands):
             "error on test clips": _root_mean_square(errors).max().item(),
             "largest error on test clips": errors.max().item(),
         }
+
+    def state(self) -> dict[str, Tensor]:
+        return {} if self.rungs is None else {"rungs": self.rungs}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        self.rungs = state["rungs"].cpu().clone() if "rungs" in state else None
+        self.shares = None if self.rungs is None else LADDER[self.rungs]
 
     def report(self) -> dict[str, float]:
         """Return the errors of the filter with the largest ones, as shares of its mean energy.

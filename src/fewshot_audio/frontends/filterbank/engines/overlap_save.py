@@ -6,11 +6,11 @@ The last samples of a block are wrong, because filtering wraps round; frames do 
 """
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 from torch.nn.functional import pad
 
 from fewshot_audio.frontends.filterbank.engines.blockwise import (
@@ -27,6 +27,7 @@ from fewshot_audio.frontends.filterbank.engines.blockwise import (
     within,
     without_zeros,
 )
+from fewshot_audio.frontends.filterbank.engines.gradients import are_needed, of_plain
 
 CLIPS = 8  # prepared together
 TILE = 24  # blocks filtered together at the full rate
@@ -159,9 +160,12 @@ class BlockEnergies(torch.autograd.Function):
         return energies.permute(1, 2, 0)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         half, valid, filters, windows = ctx.saved_tensors
+        if are_needed(ctx):
+            plain = partial(_plain, ctx.blocking)
+            of_half, *others = of_plain(plain, gradient, half, filters, windows, of_blocks=(valid,))
+            return of_half, None, *others, None
         gradient, half, valid = without_zeros(gradient, half, valid)
         of_filters, of_windows = torch.zeros_like(filters), torch.zeros_like(windows)
         size, frames, hop, symmetric = ctx.blocking
@@ -180,6 +184,16 @@ class BlockEnergies(torch.autograd.Function):
                 of_response = gradient_of_responses(torch.fft.fft(filtered), against, symmetric)
                 of_filters[numbers] += _gradient_of_filters(of_response * (2 / size), taps)
         return None, None, of_filters, of_windows, None
+
+
+def _plain(
+    blocking: Blocking, half: Tensor, filters: Tensor, windows: Tensor, valid: Tensor
+) -> Tensor:
+    """Return what `BlockEnergies` does, by operations that torch differentiates."""
+    size, frames, hop, symmetric = blocking
+    products = whole(half) * responses(filters, size, symmetric)[:, None]
+    filtered = within(torch.fft.ifft(products, norm="forward"), valid)
+    return (power(filtered) @ shifted(windows, size, hop, frames).mT).permute(1, 2, 0)
 
 
 def _tiles(half: Tensor, valid: Tensor) -> Iterator[tuple[slice, Tensor, Bounds]]:

@@ -5,12 +5,12 @@ al., arXiv 2101.08596.
 """
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
-from torch.nn.functional import leaky_relu
+from torch.nn.functional import leaky_relu, max_pool1d
 
 from fewshot_audio.frontends.filterbank.engines.blocks import BlockEngine
 from fewshot_audio.frontends.filterbank.engines.blockwise import (
@@ -23,6 +23,7 @@ from fewshot_audio.frontends.filterbank.engines.blockwise import (
     within,
     without_zeros,
 )
+from fewshot_audio.frontends.filterbank.engines.gradients import are_needed, of_plain
 from fewshot_audio.frontends.filterbank.engines.overlap_save import Blocking
 
 SLOPE = 0.2  # of the rectifier below zero
@@ -92,18 +93,22 @@ class _Largest(torch.autograd.Function):
                 places[blocks, :, numbers] = indices.permute(1, 2, 0)
         beyond = largest == -torch.inf  # frames beyond the end of a clip
         places += torch.arange(frames, device=half.device, dtype=torch.int32)[:, None] * hop
-        ctx.save_for_backward(half, places, beyond)
-        ctx.taps = taps
+        ctx.save_for_backward(half, valid, filters, places, beyond)
+        ctx.blocking = blocking
         return largest.masked_fill_(beyond, 0.0)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        half, places, beyond = ctx.saved_tensors
+        half, valid, filters, places, beyond = ctx.saved_tensors
+        taps = filters.shape[1]
+        if are_needed(ctx):
+            plain = partial(_plain_largest, ctx.blocking)
+            of_half, of_filters = of_plain(plain, gradient, half, filters, of_blocks=(valid,))
+            return of_half, None, of_filters, None
         gradient, half, places = without_zeros(gradient.masked_fill(beyond, 0.0), half, places)
-        of_filters = gradient.new_zeros(gradient.shape[2], ctx.taps)
+        of_filters = torch.zeros_like(filters)
         for spectrum, place, out in zip(half, places, gradient, strict=True):
-            stretches = torch.fft.irfft(spectrum).unfold(0, ctx.taps, 1)
+            stretches = torch.fft.irfft(spectrum).unfold(0, taps, 1)
             of_largest = stretches[place.T]  # (filters, frames, taps)
             of_filters += of_largest.mul_(out.T[:, :, None]).sum(1)
         return None, None, of_filters, None
@@ -133,9 +138,12 @@ class _Sums(torch.autograd.Function):
         return sums
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         half, valid, filters, windows = ctx.saved_tensors
+        if are_needed(ctx):
+            plain = partial(_plain_sums, ctx.blocking)
+            of_half, *others = of_plain(plain, gradient, half, filters, windows, of_blocks=(valid,))
+            return of_half, None, *others, None
         gradient, half, valid = without_zeros(gradient, half, valid)
         of_filters, of_windows = torch.zeros_like(filters), torch.zeros_like(windows)
         (size, frames, hop, _), all_bounds = ctx.blocking, as_bounds(valid)
@@ -154,3 +162,23 @@ class _Sums(torch.autograd.Function):
             for frame, row in enumerate(of_rows.unbind(1)):  # where `shifted` puts the windows
                 of_windows[numbers] += row[:, frame * hop :][:, : windows.shape[1]]
         return None, None, of_filters, of_windows, None
+
+
+def _plain_largest(blocking: Blocking, half: Tensor, filters: Tensor, valid: Tensor) -> Tensor:
+    """Return what `_Largest` does, by operations that torch differentiates."""
+    size, frames, hop, _ = blocking
+    response = torch.fft.rfft(filters, size).conj()[:, None]
+    filtered = within(torch.fft.irfft(half * response), valid, -torch.inf)
+    reach = (frames - 1) * hop + filters.shape[1]
+    largest = max_pool1d(filtered[..., :reach], filters.shape[1], hop)
+    return largest.masked_fill(largest == -torch.inf, 0.0).permute(1, 2, 0)
+
+
+def _plain_sums(
+    blocking: Blocking, half: Tensor, filters: Tensor, windows: Tensor, valid: Tensor
+) -> Tensor:
+    """Return what `_Sums` does, by operations that torch differentiates."""
+    size, frames, hop, _ = blocking
+    response = torch.fft.rfft(filters, size).conj()[:, None]
+    rectified = within(leaky_relu(torch.fft.irfft(half * response), SLOPE), valid)
+    return (rectified @ shifted(windows, size, hop, frames).mT).permute(1, 2, 0)

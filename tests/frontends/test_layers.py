@@ -1,0 +1,104 @@
+"""Every frontend that the package names behaves as modules do."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from fewshot_audio.frontends import EfficientLeaf, Leaf, TDFilterbank
+from layer_cases import MODULES, noise
+from layer_checks import CHECKS, EXCEPTIONS, SLOW, table
+
+MARKED = [
+    pytest.param(check, marks=pytest.mark.slow) if check in SLOW else check for check in CHECKS
+]
+HOUR = """
+import resource, torch
+from fewshot_audio.frontends import EfficientLeaf, Leaf, TDFilterbank
+torch.set_num_threads(1)
+stream, used = Leaf().stream(), lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+minute = 0.1 * torch.randn(60 * 16000)
+frames = stream(minute).shape[-1]
+before = used()
+for _ in range(59):
+    frames += stream(minute).shape[-1]
+print(frames + stream.finish().shape[-1], used() - before)
+"""
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+@pytest.mark.parametrize("check", MARKED)
+@pytest.mark.parametrize("name", MODULES)
+def test_layer(name, check):
+    if (name, check) not in EXCEPTIONS:
+        CHECKS[check](name)
+        return
+    with pytest.raises(ValueError, match=EXCEPTIONS[name, check]):
+        CHECKS[check](name)
+
+
+def test_the_documentation_holds_the_table():
+    page = Path(__file__).parents[2] / "docs/layers.md"
+    assert table() in page.read_text(encoding="utf-8")
+
+
+def test_fast_is_exact_until_it_is_calibrated_and_within_its_tolerance_afterwards():
+    """A tone lets narrow bands lose most; the filters that it moves hardly count."""
+    exact, fast = (Leaf(n_filters=8, compression="none", engine=each) for each in ("exact", "fast"))
+    tone = 0.5 * torch.sin(2 * torch.pi * 1234 / 16000 * torch.arange(8000))[None]
+    assert torch.equal(fast(tone), exact(tone))
+    fast.calibrate_on(tone)
+    errors = (fast(tone) - exact(tone)).square().mean(2).sqrt()
+    assert 0 < (errors / exact(tone).mean(2).clamp(min=1e-5)).max() < 2e-3
+
+
+def test_what_calibration_chose_is_no_key_of_other_layers():
+    fast = Leaf(n_filters=6, engine="fast")
+    assert set(fast.state_dict()) == set(Leaf(n_filters=6).state_dict())
+    fast.calibrate_on(noise(8))
+    Leaf(n_filters=6).load_state_dict(fast.state_dict())
+    fast.load_state_dict(Leaf(n_filters=6).state_dict())
+    assert torch.equal(fast(noise(2)), Leaf(n_filters=6)(noise(2)))
+
+
+def test_a_stream_tells_what_it_cannot_do():
+    with pytest.raises(ValueError, match='align="tf"'):
+        Leaf(align="tf").stream()
+    stream = Leaf(n_filters=6).stream()
+    with pytest.raises(ValueError, match="no chunk came"):
+        stream.finish()
+    assert stream(torch.zeros(2, 10)).shape == (2, 6, 0)
+    with pytest.raises(ValueError, match="chunk"):
+        stream(torch.zeros(10))
+
+
+@pytest.mark.parametrize("kind", [EfficientLeaf, Leaf, TDFilterbank])
+def test_a_clip_shorter_than_a_window_has_no_frame(kind):
+    made = kind(n_filters=6, align="valid")
+    assert made(torch.zeros(2, 400)).shape == (2, 6, 0)
+    values, frames = made(noise(2), lengths=torch.tensor([1000, 100]))
+    assert frames.tolist() == [4, 0]
+    assert values.isfinite().all()
+
+
+@pytest.mark.parametrize("align", ["centre", "symmetric", "tf", "valid"])
+@pytest.mark.parametrize("hop", [160, 350, 700])
+def test_inference_forms_of_other_settings(align, hop):
+    settings = {"align": align, "hop_length": hop, "normalize": "loudness", "pooling_bias": 0.5}
+    made = Leaf(n_filters=6, **settings).eval()
+    for samples in (2800, 2801, 2799, 1999):
+        clips = 0.1 * noise(2)[:, :samples]
+        values, ours = made(clips), made.for_export()(clips)
+        torch.testing.assert_close(ours, values, rtol=1e-4, atol=1e-5)
+    with pytest.raises(ValueError, match="normalize=loudness: the gain"):
+        made.stream()
+
+
+@pytest.mark.slow
+def test_an_hour_takes_no_more_memory_than_a_minute():
+    done = subprocess.run([sys.executable, "-c", HOUR], check=True, capture_output=True, text=True)
+    frames, kib = map(int, done.stdout.split())
+    assert frames == 1 + 3600 * 100
+    assert kib < 30_000

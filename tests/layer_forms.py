@@ -1,0 +1,106 @@
+"""Checks of other forms of frontends: compiled, exported, streaming, in two processes."""
+
+import copy
+import io
+import socket
+
+import pytest
+import torch
+from torch import nn
+
+from layer_cases import BANDS, SAMPLES, layer, noise
+
+TIME = torch.export.Dim("time", min=600)
+SHAPES = ({0: torch.export.Dim("batch"), 1: TIME},)
+
+
+def compiled(name):
+    """In training, at any length; the aot_eager backend traces without a C++ compiler."""
+    made = nn.Sequential(layer(name), nn.Conv1d(BANDS, 2, 1))
+    torch.compiler.reset()
+    graph = torch.compile(made, backend="aot_eager")
+    for samples in (SAMPLES, 2000, 2500, 1111):
+        results = []
+        for module in (graph, made):
+            made.zero_grad()
+            values = module(noise(2)[:, :samples])
+            values.square().mean().backward()
+            results.append([values, *(each.grad for each in made.parameters())])
+        for ours, theirs in zip(*results, strict=True):
+            assert (ours is None) == (theirs is None)
+            if ours is not None:
+                torch.testing.assert_close(ours, theirs)
+
+
+def inference_form(name):
+    """Plain real operations with weights of their own."""
+    made = layer(name)
+    made(noise(8)), made.eval()
+    plain = made.for_export()
+    for samples in (SAMPLES, 1999, 1600):
+        clips = noise(2)[:, :samples]
+        values, ours = made(clips), plain(clips)
+        tolerance = 2e-3 if "fast" in name else 1e-5  # that of `fast` is its own
+        assert ours.shape == values.shape
+        assert not ours.requires_grad
+        assert (ours - values).abs().max() < tolerance * values.abs().max()
+
+
+def exported(name):
+    """By torch.export, with any batch and any length."""
+    plain, clips = layer(name).for_export(), noise(3)[:, :2222]
+    program = torch.export.export(plain, (noise(2),), dynamic_shapes=SHAPES)
+    torch.testing.assert_close(program.module()(clips), plain(clips), rtol=1e-5, atol=1e-5)
+
+
+def onnx(name):
+    """In onnxruntime, with any batch and any length."""
+    runtime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    plain, file = layer(name).for_export(), io.BytesIO()
+    shapes = {"dynamo": True, "dynamic_shapes": SHAPES, "verbose": False}
+    torch.onnx.export(plain, (noise(2),), **shapes).save(file)
+    session = runtime.InferenceSession(file.getvalue(), providers=["CPUExecutionProvider"])
+    for clips in (noise(3)[:, :2222], noise(1)[:, :1600]):
+        (values,) = session.run(None, {session.get_inputs()[0].name: clips.numpy()})
+        expected = plain(clips)
+        assert (torch.from_numpy(values) - expected).abs().max() < 1e-5 * expected.abs().max()
+
+
+def stream(name):
+    """Chunks in, frames out: together those of the whole."""
+    made = layer(name)
+    made(noise(8)), made.eval()
+    whole = torch.cat([noise(2, seed=seed) for seed in range(4)], 1)[:, :11111]
+    streamed = made.stream()
+    chunks = whole.split([100, 0, 1, 3000, 700, 160, 4000, 3150], 1)
+    values = torch.cat([*(streamed(chunk) for chunk in chunks), streamed.finish()], 2)
+    tolerance = 1e-3 if "fast" in name else 1e-5
+    assert values.shape == made(whole).shape
+    assert (values - made(whole)).abs().max() < tolerance * values.abs().max()
+
+
+def two_processes(name):
+    """DistributedDataParallel by gloo: the gradients of either process are the mean of both."""
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    torch.multiprocessing.spawn(_process, (name, port), nprocs=2)
+
+
+def _process(rank, name, port):
+    torch.distributed.init_process_group(
+        "gloo", init_method=f"tcp://localhost:{port}", rank=rank, world_size=2
+    )
+    torch.manual_seed(0)
+    made, alone = nn.Sequential(layer(name), nn.Conv1d(BANDS, 2, 1)), []
+    for seed in range(2):
+        copied = copy.deepcopy(made)
+        copied(noise(2, seed=seed)).square().mean().backward()
+        alone.append([each.grad for each in copied.parameters() if each.requires_grad])
+    parallel = nn.parallel.DistributedDataParallel(nn.SyncBatchNorm.convert_sync_batchnorm(made))
+    parallel(noise(2, seed=rank)).square().mean().backward()
+    found = [each.grad for each in made.parameters() if each.requires_grad]
+    for ours, *theirs in zip(found, *alone, strict=True):
+        torch.testing.assert_close(ours, sum(theirs) / 2)
+    torch.distributed.destroy_process_group()

@@ -318,7 +318,7 @@ def test_a_sweep_with_runs_that_are_left_is_proposed_as_it_was_typed(in_process,
     assert f" results={tmp_path / 'results'} " in last
 
 
-@pytest.mark.parametrize("script", ["run", "maps"])
+@pytest.mark.parametrize("script", ["run", pytest.param("maps", marks=pytest.mark.slow)])
 def test_help_says_what_a_script_does_and_what_can_be_chosen(script):
     done = run([sys.executable, str(ROOT / f"scripts/{script}.py"), "--help"])
     assert done.returncode == 0, done.stderr

@@ -307,7 +307,7 @@ def test_what_is_put_together_is_what_hydra_composes(overrides):
 
 @pytest.mark.parametrize(
     ("study", "runs"),
-    [("whole", 9900), ("us8k", 6000)],
+    [pytest.param("whole", 9900, marks=pytest.mark.slow), ("us8k", 6000)],
 )
 def test_the_studies_of_the_article_s_tables_have_their_runs(study, runs):
     """75 runs per dataset, fold, model and frontend, TUT Acoustic Scenes having one fold."""

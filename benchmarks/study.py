@@ -21,7 +21,7 @@ PROTO_SHORT = 2  # epochs of its short runs: each takes seconds
 SIZES = {"mel": (1, 5), "waveform": (1, 2)}  # n of the short runs
 SIZES_OF_STACKS = {"mel": (2, 10), "waveform": (1, 20)}  # where a GPU has enough to do
 TEST = 1  # clips per class that these score
-ARMS = ("log_eps", "log_learn")  # which take equally long
+MEL_FRONTENDS = ("log_eps", "log_learn")  # which take equally long
 LEAF_BY = "timbre"  # what LEAF adds to a run is measured with this model
 
 
@@ -64,30 +64,30 @@ def study(
     """
     environment.set_up(threads, keep_memory=False)
     (stack,) = stacks
-    found = []
+    parts = []
     for name, data in DATA.items():
         cost = partial(_cost, data, stack, epochs, accelerator)
         leaf = None
         for model in models:
-            alone = cost(model, ARMS[0])
+            alone = cost(model, MEL_FRONTENDS[0])
             if model.startswith("proto"):
                 with_leaf = cost(model, "leaf")
             else:
                 leaf = leaf or cost(LEAF_BY, "leaf") - (
-                    alone if model == LEAF_BY else cost(LEAF_BY, ARMS[0])
+                    alone if model == LEAF_BY else cost(LEAF_BY, MEL_FRONTENDS[0])
                 )
                 with_leaf = alone + leaf
-            found += [
-                _arm(name, data, model, ARMS, alone),
-                _arm(name, data, model, ("leaf",), with_leaf),
+            parts += [
+                _part_of_study(name, data, model, MEL_FRONTENDS, alone),
+                _part_of_study(name, data, model, ("leaf",), with_leaf),
             ]
     about = {
         "stack": stack,
         "epochs": epochs,
         "accelerator": accelerator,
-        "hours": round(sum(arm["hours"] for arm in found), 1),
+        "hours": round(sum(part["hours"] for part in parts), 1),
     }
-    return {"bench": "study", **about, "machine": machine(threads), "arms": found}
+    return {"bench": "study", **about, "machine": machine(threads), "parts": parts}
 
 
 def length(model: str) -> int:
@@ -97,17 +97,19 @@ def length(model: str) -> int:
 
 def lines(result: dict[str, Any]) -> Iterator[str]:
     """A result for people."""
-    for arm in result["arms"]:
-        runs = f"{arm['runs']} runs x {len(arm['frontends'])} frontends x {arm['folds']} folds"
-        epoch = f"({arm['epoch']:.4f} s + {arm['clip']:.4f} s x {arm['clips']:.0f} clips)"
-        training = f"{arm['epochs']} epochs x {epoch}"
-        one = f"{training} + {arm['test']:.4f} s x {arm['test_clips']} clips"
-        names = f"{arm['dataset']:8}{arm['model']:7}{'/'.join(arm['frontends']):18}"
-        yield f"{names}{one}; {runs} = {arm['hours']:.1f} h"
+    for part in result["parts"]:
+        runs = f"{part['runs']} runs x {len(part['frontends'])} frontends x {part['folds']} folds"
+        epoch = f"({part['epoch']:.4f} s + {part['clip']:.4f} s x {part['clips']:.0f} clips)"
+        training = f"{part['epochs']} epochs x {epoch}"
+        one = f"{training} + {part['test']:.4f} s x {part['test_clips']} clips"
+        names = f"{part['dataset']:8}{part['model']:7}{'/'.join(part['frontends']):18}"
+        yield f"{names}{one}; {runs} = {part['hours']:.1f} h"
     yield f"together {result['hours']} h"
 
 
-def _arm(name: str, data: Data, model: str, frontends: Sequence[str], cost: Cost) -> dict[str, Any]:
+def _part_of_study(
+    name: str, data: Data, model: str, frontends: Sequence[str], cost: Cost
+) -> dict[str, Any]:
     """Return what a model's runs with some frontends cost; `clips` train in a run on average."""
     schedule = config.job(config.composed(["dataset=synthetic"])).repeats
     runs = sum(schedule.values())

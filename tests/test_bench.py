@@ -131,7 +131,7 @@ def test_the_projection_is_the_sum_of_its_terms(stack, monkeypatch):
     result = study.study(["vgg", "proto"], [stack], 1, 1, "cpu")
     supervised = [2 * hours(199, 1.0, 2), hours(199, 5.0, 2)]
     prototypical = [2 * hours(202, 1.0, 2), hours(202, 5.0, 2)]
-    assert [arm["hours"] for arm in result["arms"]] == pytest.approx(supervised + prototypical)
+    assert [part["hours"] for part in result["parts"]] == pytest.approx(supervised + prototypical)
     assert result["hours"] == pytest.approx(sum(supervised + prototypical), abs=0.1)
     check(
         result,

@@ -111,6 +111,7 @@ def test_a_dry_run_says_what_would_be_done(in_process, tmp_path):
     assert not (tmp_path / "results").exists()
 
 
+@pytest.mark.slow
 def test_status_counts_the_runs_of_a_sweep_by_frontend_and_n(swept):
     _, command, _ = swept
     ask = [

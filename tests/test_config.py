@@ -289,12 +289,15 @@ def test_the_choices_of_a_study_are_open_to_the_command_line():
     "overrides",
     [
         ["+study=tut_asc", "dataset.root=/data", "fold=1,2", "n_per_class=[1,2]"],
-        [
-            "+study=us8k_controls",
-            "dataset.root=/data",
-            "model=proto,timbre",
-            "method=supervised,prototypical",
-        ],  # a model chooses a fit
+        pytest.param(
+            [
+                "+study=us8k_controls",
+                "dataset.root=/data",
+                "model=proto,timbre",
+                "method=supervised,prototypical",
+            ],  # a model chooses a method
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_what_is_put_together_is_what_hydra_composes(overrides):

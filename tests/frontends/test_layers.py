@@ -63,7 +63,7 @@ def test_what_calibration_chose_is_no_key_of_other_layers():
     assert torch.equal(fast(noise(2)), Leaf(n_filters=6)(noise(2)))
 
 
-def test_a_stream_tells_what_it_cannot_do():
+def test_a_stream_says_what_it_cannot_do():
     with pytest.raises(ValueError, match='align="tf"'):
         Leaf(align="tf").stream()
     stream = Leaf(n_filters=6).stream()

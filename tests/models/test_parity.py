@@ -150,7 +150,7 @@ def pool(x):
     return x[:, : h // 4 * 4, : w // 2 * 2].reshape(n, h // 4, 4, w // 2, 2, c).max((2, 4))
 
 
-def test_sb_cnn_with_log_learn_and_15_classes_is_told_by_its_variables(tmp_path):
+def test_sb_cnn_with_log_learn_and_15_classes_is_recognised(tmp_path):
     """The graph is a forward pass in NumPy, channels last: weights go through no code of ours."""
     random = np.random.default_rng(0)
     shapes = {
@@ -265,9 +265,7 @@ def test_a_file_that_cannot_be_compared_says_why(tmp_path, change, text):
         files.compare(changed(tmp_path, "pons_timbre_log_learn", change))
 
 
-def test_the_script_prints_every_quantity_and_its_exit_code_tells_a_miss(
-    tmp_path, monkeypatch, capsys
-):
+def test_the_script_prints_every_quantity_and_fails_on_a_miss(tmp_path, monkeypatch, capsys):
     good = ROOT / "tests/parity/golden/pons_timbre_log_learn.npz"
     bad = changed(tmp_path, good.stem, lambda arrays: arrays.update(cost=arrays["cost"] + 1))
     (tmp_path / "text.npz").write_text("no arrays")

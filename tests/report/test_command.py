@@ -66,6 +66,7 @@ def test_everything_is_written_and_the_same_again(report, tmp_path):
     assert written == files_in(tmp_path)
 
 
+@pytest.mark.slow
 def test_files_are_written_though_nobody_reads_the_tables(tmp_path):
     keep(tmp_path, records())
     script = f"{sys.executable} scripts/report.py results={tmp_path} show=[tables] | true"
@@ -160,6 +161,7 @@ def test_a_small_study_counts_as_complete():
     assert rows == [[1, 4, 6], [5, 0, 6], [math.inf, 0, 2]] * 2
 
 
+@pytest.mark.slow
 def test_folders_are_read_together_and_a_conflict_names_both_records(report, tmp_path):
     made = records()
     keep(tmp_path / "one", made[:4])
@@ -210,7 +212,7 @@ def test_a_store_without_results_gives_one_message_and_no_file(report, tmp_path,
     assert [path.name for path in tmp_path.iterdir()] == ([] if kept is None else ["runs"])
 
 
-def test_a_gap_is_told_with_its_command_unless_partial(report, tmp_path):
+def test_a_gap_is_an_error_with_its_command_unless_partial(report, tmp_path):
     keep(tmp_path, [each | {"command": "python scripts/run.py fold=1"} for each in records()[:-1]])
     done = report(tmp_path, "show=[tables]")
     assert done.returncode == 1

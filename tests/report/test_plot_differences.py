@@ -74,7 +74,7 @@ def test_confusion_is_drawn_class_by_answer():
     assert "log_eps: best recall 90 % (class_9_named), worst 0 % (class_0_named)." in drawing.alt
 
 
-def test_completeness_tells_the_counts():
+def test_completeness_shows_the_counts():
     drawing = made("completeness")
     axis = drawing.figure.axes[0]
     labels = {(text.get_position()): text.get_text() for text in axis.texts}

@@ -138,7 +138,7 @@ def test_the_best_frontend_is_bold_where_the_test_backs_it():
     assert best(chosen(near)).empty
 
 
-def test_drift_is_told_number_by_number():
+def test_drift_is_shown_number_by_number():
     made = records()
     for repeat, (hertz, filters) in enumerate([(12.5, 3), (1234.5, 4)], 1):
         summary = json.dumps({"median drift, Hz": hertz, "filters at a bound": filters})

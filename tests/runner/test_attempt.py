@@ -119,7 +119,7 @@ def test_no_gpu_is_an_error_before_any_run(job, machine, monkeypatch):
     assert not list(machine.results.glob("runs/*.jsonl"))
 
 
-def test_runs_of_other_code_are_told_of(job, machine, monkeypatch, caplog):
+def test_runs_of_other_code_are_counted(job, machine, monkeypatch, caplog):
     caplog.set_level("INFO")
     monkeypatch.setattr(
         "fewshot_audio.runner.attempt.provenance", lambda: {"commit": "1234567890", "dirty": False}
@@ -228,7 +228,7 @@ def test_a_dataset_that_vanished_is_named_and_costs_no_result(job, machine, tmp_
     assert lines(machine) == before
 
 
-def test_a_line_tells_what_a_result_was_made_with(job, machine):
+def test_a_record_says_what_a_result_was_made_with(job, machine):
     execute.run(
         replace(job, repeats={1: 2}),
         replace(machine, stack=2, command="python scripts/run.py model=timbre"),
@@ -304,7 +304,7 @@ def _pretended(specs):
     return [{**line, "key": spec.key, "identity": spec.identity} for spec in specs]
 
 
-def test_causes_of_failure_are_told_apart():
+def test_causes_of_failure_are_distinguished():
     full = OSError(28, "No space left on device")
     assert [
         cause_of(each)

@@ -62,7 +62,7 @@ def test_a_job_stores_every_run_and_a_second_call_trains_nothing(job, machine, m
     assert lines(machine) == first
 
 
-def test_re_estimated_statistics_change_the_score_and_the_stored_ones_are_told_too(job, machine):
+def test_re_estimated_statistics_change_the_score_and_both_are_stored(job, machine):
     one = replace(job, repeats={2: 1}, model=replace(job.model, target=VGG, arguments=SMALL))
     execute.run(one, machine)
     execute.run(changed(one, "method", reestimate_batch_norm=True), machine)
@@ -127,7 +127,7 @@ def test_clips_are_filtered_anew_after_the_statistics_of_a_frontend(
     assert len(calls) == times
 
 
-def test_leaf_learns_on_the_draws_of_the_other_arms_and_tells_how_far_it_went(job, machine):
+def test_leaf_learns_on_the_splits_of_the_other_frontends(job, machine):
     execute.run(replace(job, repeats={2: 1}), machine)
     outcome = execute.run(replace(with_frontend(job, "leaf"), repeats={2: 1}), machine)
     assert (outcome.trained, outcome.failed) == (1, ())
@@ -149,7 +149,7 @@ def test_leaf_learns_on_the_draws_of_the_other_arms_and_tells_how_far_it_went(jo
 
 
 @pytest.mark.slow
-def test_a_leaf_run_that_diverges_is_stored_with_what_can_be_told(job, machine):
+def test_a_leaf_run_that_diverges_is_stored(job, machine):
     diverging = replace(with_frontend(job, "leaf"), optimizer=steep(1e30))
     outcome = execute.run(replace(diverging, repeats={2: 1}), machine)
     (line,) = lines(machine)
@@ -209,7 +209,7 @@ def test_the_same_job_elsewhere_gives_the_same_numbers(job, machine, tmp_path):
     ]
 
 
-def test_every_arm_has_the_same_draw(job, machine):
+def test_every_frontend_has_the_same_split(job, machine):
     execute.run(job, machine)
     execute.run(changed(job, "frontend", beta=1e-3), machine)
     execute.run(
@@ -291,7 +291,7 @@ def test_a_results_folder_that_is_a_file_stops_the_job(job, machine, tmp_path):
         execute.run(job, replace(machine, results=tmp_path / "file"))
 
 
-def test_draws_can_be_exported_and_used(job, machine, tmp_path):
+def test_splits_can_be_exported_and_used(job, machine, tmp_path):
     path = tmp_path / "draws.csv"
     with pytest.raises(ConfigError, match=r"splits is not set; add splits=FILE.csv"):
         export_splits(job)

@@ -86,7 +86,7 @@ def test_sizes_of_the_study_are_no_part_of_an_identity(job):
     assert "patch_frames" not in identity
 
 
-def test_arguments_at_their_defaults_are_left_out_and_off_is_told_from_absent():
+def test_arguments_at_their_defaults_are_left_out_and_off_is_not_absent():
     def identity(**arguments):
         target = "fewshot_audio.models.vgg.VGG"
         return component_identity(Component("model", "vgg", target, arguments))

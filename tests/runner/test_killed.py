@@ -50,7 +50,7 @@ def test_a_stack_whose_worker_is_killed_is_halved(job, machine, tmp_path, caplog
 
 
 @pytest.mark.slow
-def test_a_worker_that_is_told_to_end_counts_as_killed(job, machine, tmp_path):
+def test_a_worker_that_gets_sigterm_counts_as_killed(job, machine, tmp_path):
     flag = tmp_path / "flag"
     flag.touch()
     apart = replace(machine, workers=2)

@@ -6,7 +6,7 @@ from fewshot_audio.runner.identity import run_specs
 from fewshot_audio.runner.status import describe
 
 
-def test_failures_are_told_with_their_reasons_and_clips_without_a_score_with_their_runs(job):
+def test_failures_and_clips_without_a_score_are_listed(job):
     one, two = run_specs(job, Fold(1, (), ()), "bank", None)
     finished = {
         "key": one.key,

@@ -54,7 +54,7 @@ def test_a_closed_worker_ends_at_once_and_begins_again_when_asked():
         assert worker.receive().value != first
 
 
-def test_a_killed_worker_is_told_from_an_error_and_works_again():
+def test_a_killed_worker_is_no_error_and_is_replaced():
     with closing(Worker()) as worker:
         worker.start(divmod, 1, 0)
         assert isinstance(worker.receive().error, ZeroDivisionError)
@@ -70,7 +70,7 @@ def two_epochs():
         progress.epoch_finished(runs=3, max_epochs=4)
 
 
-def test_a_worker_tells_of_epochs():
+def test_a_worker_reports_epochs():
     with closing(Worker()) as worker:
         worker.start(two_epochs)
         news = [worker.receive() for _ in range(3)]

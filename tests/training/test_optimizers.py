@@ -25,7 +25,15 @@ def settings_of(*settings):
     return config.job(config.composed(["dataset=synthetic", *settings])).optimizer
 
 
-@pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
+@pytest.mark.parametrize(
+    "settings",
+    [
+        pytest.param(
+            words, id=name, marks=[] if name in ("momentum", "adamw") else pytest.mark.slow
+        )
+        for name, words in SETTINGS.items()
+    ],
+)
 def test_a_stack_learns_what_single_runs_learn(settings):
     wanted = job("vgg", "log_learn", "method.max_epochs=4", *settings)
     together, methods = runs(wanted, 3)

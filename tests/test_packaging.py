@@ -76,3 +76,5 @@ def test_commands_work_outside_of_a_checkout(installed, tmp_path):
     report = python(installed, "-m", "fewshot_audio", "report", "show=[tables]")
     assert report.returncode == 0, report.stderr
     assert "log_eps" in report.stdout
+    readme = (installed.parent / "results/README.md").read_text()
+    assert "fewshot-audio report" in readme

@@ -27,6 +27,7 @@ from fewshot_audio.types import (
     Statistics,
 )
 
+SCRIPTS = Path(__file__).parents[2] / "scripts"  # of a clone
 CONF, composed, choices = compose.CONF, compose.composed, compose.choices
 ALL = "all"  # n per class in a protocol's yaml: every training clip
 REPORT_SETTINGS = ("metric", "compare", "where", "pool", "baseline")  # of every table
@@ -82,7 +83,7 @@ def machine(cfg: DictConfig) -> Machine:
         settings |= {name: started_in / settings[name] for name in ("results", "cache")}
         searched = compose.searchpath(compose.overrides_of_command())
         words = [*HydraConfig.get().overrides.task, *searched]
-    settings["command"] = command_line("run.py", [*filter(None, map(public, words))])
+    settings["command"] = command_line("run", [*filter(None, map(public, words))])
     workers = settings.pop("workers")
     settings |= {"workers": workers or 1, "builders": cores() if workers is None else workers}
     if workers == 0:
@@ -90,9 +91,10 @@ def machine(cfg: DictConfig) -> Machine:
     return call(Machine, settings, "", {})
 
 
-def command_line(script: str, words: Sequence[str]) -> str:
-    """Return a script of this project with its arguments."""
-    return shlex.join(["python", f"scripts/{script}", *words])
+def command_line(name: str, words: Sequence[str]) -> str:
+    """Return a command with its arguments: a script in a clone, else `fewshot-audio NAME`."""
+    program = ["python", f"scripts/{name}.py"] if SCRIPTS.is_dir() else ["fewshot-audio", name]
+    return shlex.join([*program, *words])
 
 
 def public(word: str) -> str | None:

@@ -6,7 +6,6 @@ python scripts/report.py report.compare=optimizer.lr        rows are the values 
 """
 
 import os
-import shlex
 import sys
 from collections.abc import Sequence
 
@@ -25,7 +24,7 @@ QUESTION = (
     "Does learning the compression, or the whole frontend, beat the fixed log-mel when only few "
     "clips per class exist?"
 )
-COMMAND = shlex.join(["python", "scripts/report.py", *sys.argv[1:]])
+COMMAND = config.command_line("report", sys.argv[1:])
 
 
 def main(cfg: DictConfig) -> bool:

@@ -50,7 +50,7 @@ def summarise(jobs: list[Job], machine: Machine) -> None:
     """Print what a sweep came to, and the next command."""
     from fewshot_audio.runner import status
 
-    print(status.summary(jobs, machine, config.command_line("run.py", sys.argv[1:])))
+    print(status.summary(jobs, machine, config.command_line("run", sys.argv[1:])))
 
 
 def command() -> None:

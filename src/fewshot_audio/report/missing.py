@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from fewshot_audio.config import command_line
 from fewshot_audio.report.metric import ANEW
 from fewshot_audio.report.records import ALL_CLIPS
 from fewshot_audio.report.selection import Selection
@@ -82,7 +83,7 @@ def _command(lacking: pd.DataFrame, selection: Selection) -> str:
     """Return the command that does the missing runs of one row of a table."""
     row, compared = lacking.iloc[0], selection.settings.compare
     like = _most_like(row, selection.runs[selection.runs["command"].notna()])
-    start = f"python scripts/run.py dataset={row['dataset']} dataset.root=..."
+    start = command_line("run", [f"dataset={row['dataset']}"]) + " dataset.root=..."
     words = shlex.split(like.get("command") or start)
     anew = {"fold": ",".join(map(str, sorted(lacking["fold"].unique())))}
     if compared == FRONTEND:

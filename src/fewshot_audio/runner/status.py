@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from fewshot_audio import config
 from fewshot_audio.progress import counted
 from fewshot_audio.records import FAILED, FINISHED, Record
 from fewshot_audio.runner.identity import missing
@@ -157,7 +158,7 @@ def summary(jobs: Sequence[Job], machine: Machine, command: str) -> str:
     counts = f"{counts}, {failed} failed"
     if impossible:
         counts = f"{counts}, {counted(impossible, 'job')} impossible"
-    step = f"python scripts/report.py results={machine.results}"
+    step = config.command_line("report", [f"results={machine.results}"])
     if finished < len(specs):
         step = f"{command} (again: finished runs are kept)"
     elif not specs:

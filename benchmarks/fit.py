@@ -60,12 +60,8 @@ def fit(
         times = [_round(short, data, n, stack, accelerator) for _ in range(rounds)]
         parts = _summary(times, length(model) / epochs)
         results.append({"model": model, "n_per_class": n, "stack_size": stack, **parts})
-    about = {
-        "epochs": epochs,
-        "rounds": rounds,
-        "test_clips": CLASSES * TEST,
-        "accelerator": accelerator,
-    }
+    about = {"epochs": epochs, "rounds": rounds, "accelerator": accelerator}
+    about |= {"test_clips": CLASSES * TEST}
     return {"bench": "fit", **about, "machine": machine(threads), "runs": results}
 
 

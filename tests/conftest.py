@@ -8,6 +8,7 @@ import pytest
 import scipy.signal
 import torch
 
+from command_line import command, in_process  # noqa: F401  # fixtures
 from fewshot_audio import config
 from fewshot_audio.components import build
 from fewshot_audio.datasets.synthetic import synthetic

@@ -18,6 +18,6 @@ def lines(machine):
     return list(Store(machine.results).records())
 
 
-def told(found):
+def outcomes(records):
     """What must be the same whoever did the runs."""
-    return {line["key"]: [line.get(name) for name in SAME] for line in found}
+    return {line["key"]: [line.get(name) for name in SAME] for line in records}

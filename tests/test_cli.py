@@ -1,7 +1,6 @@
 """The command line: exit codes, Ctrl-C, two processes at once."""
 
 import json
-import logging
 import signal
 import subprocess
 import sys
@@ -11,17 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from fewshot_audio import cli
-from fewshot_audio.commands import run as run_script
-from fewshot_audio.runner.store import Store
+from command_line import cheap, lines, run
 
 ROOT = Path(__file__).parents[1]
-
-
-@pytest.fixture
-def command(tmp_path, synthetic_root, cache):
-    """A run.py command on the small dataset; cheap settings, results of the test's own."""
-    return cheap(tmp_path, synthetic_root, cache)
 
 
 @pytest.fixture(scope="module")
@@ -39,55 +30,6 @@ def swept(tmp_path_factory, synthetic_root, cache):
         "method.max_epochs=1",
     ]
     return folder, command, run(command[:2], *sweep, cwd=folder / "work")
-
-
-def cheap(folder, synthetic_root, cache):
-    data = [
-        f"dataset.root={synthetic_root}",
-        "dataset.groups=3",
-        "dataset.clips_per_class=2",
-        "sample_rate=16000",
-        "hop=512",
-    ]
-    where = [f"results={folder / 'results'}", f"cache={cache}", "workers=1", "accelerator=cpu"]
-    return [
-        sys.executable,
-        str(ROOT / "scripts/run.py"),
-        "dataset=synthetic",
-        *data,
-        *where,
-        "model=timbre",
-        "method.test_hop=16",
-    ]
-
-
-def run(command, *more, **options):
-    return subprocess.run(
-        [*command, *more], capture_output=True, text=True, check=False, cwd=options.get("cwd")
-    )
-
-
-@pytest.fixture
-def in_process(command, monkeypatch, capsys):
-    """Do what the command does with more words, in this process, which has imported torch."""
-    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
-    monkeypatch.setattr(logging.getLogger("fewshot_audio.runner.plan"), "filters", [])
-
-    def call(*more, words=command[2:]):
-        monkeypatch.setattr(sys, "argv", ["run.py", *words, *more])
-        monkeypatch.setattr(logging.root, "handlers", [])
-        script = run_script
-        with pytest.raises(SystemExit) as ended:
-            cli.command(script.main, script.plan, script.open_datasets, script.summarise)
-        return subprocess.CompletedProcess(sys.argv, ended.value.code, *capsys.readouterr())
-
-    level = logging.root.level
-    yield call
-    logging.root.setLevel(level)
-
-
-def lines(tmp_path):
-    return list(Store(tmp_path / "results").records())
 
 
 def test_a_sweep_runs_every_job_and_writes_nowhere_else(swept):
@@ -278,50 +220,3 @@ def test_splits_are_written_by_command(command, tmp_path):
     )
     assert used.returncode == 0, used.stderr
     assert json.dumps(lines(tmp_path)[0]["identity"]["few_shot_splits"]) != "null"
-
-
-def test_a_sweep_over_a_dataset_that_is_not_there_fails_once_before_its_first_job(
-    command, in_process, tmp_path
-):
-    data = ["dataset=us8k", f"dataset.root={tmp_path}"]
-    words = [word for word in command[2:] if not word.startswith("dataset")]
-    more = ["frontend=log_eps,log_learn", "fold=1,2"]
-    done = in_process(*more, words=["-m", *data, *words])
-    assert done.returncode == 1
-    assert done.stderr.count("error: dataset.root=") == 1
-    assert done.stderr.count("\n") == 1
-    assert not (tmp_path / "results").exists()
-
-
-def test_a_sweep_with_an_impossible_job_says_so_once(in_process, tmp_path):
-    done = in_process("-m", "n_per_class=1", "repeats=1", "method.max_epochs=1", "fold=1,7")
-    assert done.returncode == 1
-    assert done.stderr.endswith("\nerror: fold=7: synthetic has the folds 1, 2, 3\n")
-    assert "Error executing job" not in done.stderr
-    assert "Traceback" not in done.stderr
-    assert "2 jobs: 1 of 1 run finished, 0 failed, 1 job impossible" in done.stdout
-    assert done.stdout.endswith(f"next: python scripts/report.py results={tmp_path / 'results'}\n")
-
-
-def test_a_sweep_of_impossible_jobs_is_not_proposed_again(in_process):
-    done = in_process("-m", "fold=7")
-    assert done.returncode == 1
-    assert "1 job: 0 of 0 runs finished, 0 failed, 1 job impossible" in done.stdout
-    assert done.stdout.endswith("next: change what the errors name\n")
-
-
-def test_a_sweep_with_runs_that_are_left_is_proposed_as_it_was_typed(in_process, tmp_path):
-    done = in_process("-m", "n_per_class=1", "repeats=1", "accelerator=gpu")
-    assert done.returncode == 1
-    last = done.stdout.splitlines()[-1]
-    assert last.startswith("next: python scripts/run.py -m ")
-    assert last.endswith(" accelerator=gpu (again: finished runs are kept)")
-    assert f" results={tmp_path / 'results'} " in last
-
-
-@pytest.mark.parametrize("script", ["run", pytest.param("maps", marks=pytest.mark.slow)])
-def test_help_says_what_a_script_does_and_what_can_be_chosen(script):
-    done = run([sys.executable, str(ROOT / f"scripts/{script}.py"), "--help"])
-    assert done.returncode == 0, done.stderr
-    assert "frontend: efficient_leaf, leaf" in done.stdout
-    assert done.stdout.splitlines()[0] != ""

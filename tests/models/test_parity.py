@@ -150,9 +150,11 @@ def pool(x):
     return x[:, : h // 4 * 4, : w // 2 * 2].reshape(n, h // 4, 4, w // 2, 2, c).max((2, 4))
 
 
-def test_sb_cnn_with_log_learn_and_15_classes_is_recognised(tmp_path):
-    """The graph is a forward pass in NumPy, channels last: weights go through no code of ours."""
-    random = np.random.default_rng(0)
+NORM = {"gamma": 1.3, "beta": -0.2, "moving_mean": 2.0, "moving_variance": 4.0}
+
+
+def weights_of_sb_cnn(random):
+    """Weights by the names of TensorFlow, for log-learn and 15 classes."""
     shapes = {
         "1CNN": (5, 5, 1, 24),
         "2CNN": (5, 5, 24, 48),
@@ -161,22 +163,28 @@ def test_sb_cnn_with_log_learn_and_15_classes_is_recognised(tmp_path):
         "dense_1": (64, 15),
     }
     init = {"log_learn/ta:0": np.float32(6.5), "log_learn/ba:0": np.float32(0.5)}
-    norm = {"gamma": 1.3, "beta": -0.2, "moving_mean": 2.0, "moving_variance": 4.0}
     init |= {
         f"batch_normalization/{name}:0": np.array([value], np.float32)
-        for name, value in norm.items()
+        for name, value in NORM.items()
     }
     for name, shape in shapes.items():
         init[f"{name}/kernel:0"] = (
             random.standard_normal(shape) / np.sqrt(np.prod(shape[:-1]))
         ).astype(np.float32)
         init[f"{name}/bias:0"] = random.standard_normal(shape[-1]).astype(np.float32) / 10
+    return init
+
+
+def test_sb_cnn_with_log_learn_and_15_classes_is_recognised(tmp_path):
+    """The graph is a forward pass in NumPy, channels last: weights go through no code of ours."""
+    random = np.random.default_rng(0)
+    init = weights_of_sb_cnn(random)
     mel = random.exponential(0.01, (2, 128, 128)).astype(np.float32)
     v = {name: value.astype(np.float64) for name, value in init.items()}
     x = log_learn(mel.astype(np.float64)[..., None], v["log_learn/ta:0"], v["log_learn/ba:0"])
     x = (
-        norm["gamma"] * (x - norm["moving_mean"]) / np.sqrt(norm["moving_variance"] + 1e-3)
-        + norm["beta"]
+        NORM["gamma"] * (x - NORM["moving_mean"]) / np.sqrt(NORM["moving_variance"] + 1e-3)
+        + NORM["beta"]
     )
     for name in ("1CNN", "2CNN"):
         x = pool(np.maximum(conv(x, v[f"{name}/kernel:0"], v[f"{name}/bias:0"]), 0))

@@ -14,7 +14,7 @@ from fewshot_audio.records import FAILED
 from fewshot_audio.runner import execute
 from fewshot_audio.runner.store import Store
 from fewshot_audio.training.methods.supervised import Supervised
-from stored import lines, told
+from stored import lines, outcomes
 
 
 @pytest.mark.slow
@@ -102,7 +102,7 @@ def test_processes_killed_at_random_lose_nothing_and_do_nothing_twice(job, machi
         assert process.exitcode == 0
     found = lines(machine)
     assert set(Counter(line["key"] for line in found).values()) == {1}
-    assert told(found) == told(lines(undisturbed))
+    assert outcomes(found) == outcomes(lines(undisturbed))
     assert len(found) == 64
 
 

@@ -1,0 +1,57 @@
+"""Sweeps by command: what fails before and after the first job, help."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from command_line import run
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_a_sweep_over_a_dataset_that_is_not_there_fails_once_before_its_first_job(
+    command, in_process, tmp_path
+):
+    data = ["dataset=us8k", f"dataset.root={tmp_path}"]
+    words = [word for word in command[2:] if not word.startswith("dataset")]
+    more = ["frontend=log_eps,log_learn", "fold=1,2"]
+    done = in_process(*more, words=["-m", *data, *words])
+    assert done.returncode == 1
+    assert done.stderr.count("error: dataset.root=") == 1
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_sweep_with_an_impossible_job_says_so_once(in_process, tmp_path):
+    done = in_process("-m", "n_per_class=1", "repeats=1", "method.max_epochs=1", "fold=1,7")
+    assert done.returncode == 1
+    assert done.stderr.endswith("\nerror: fold=7: synthetic has the folds 1, 2, 3\n")
+    assert "Error executing job" not in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "2 jobs: 1 of 1 run finished, 0 failed, 1 job impossible" in done.stdout
+    assert done.stdout.endswith(f"next: python scripts/report.py results={tmp_path / 'results'}\n")
+
+
+def test_a_sweep_of_impossible_jobs_is_not_proposed_again(in_process):
+    done = in_process("-m", "fold=7")
+    assert done.returncode == 1
+    assert "1 job: 0 of 0 runs finished, 0 failed, 1 job impossible" in done.stdout
+    assert done.stdout.endswith("next: change what the errors name\n")
+
+
+def test_a_sweep_with_runs_that_are_left_is_proposed_as_it_was_typed(in_process, tmp_path):
+    done = in_process("-m", "n_per_class=1", "repeats=1", "accelerator=gpu")
+    assert done.returncode == 1
+    last = done.stdout.splitlines()[-1]
+    assert last.startswith("next: python scripts/run.py -m ")
+    assert last.endswith(" accelerator=gpu (again: finished runs are kept)")
+    assert f" results={tmp_path / 'results'} " in last
+
+
+@pytest.mark.parametrize("script", ["run", pytest.param("maps", marks=pytest.mark.slow)])
+def test_help_says_what_a_script_does_and_what_can_be_chosen(script):
+    done = run([sys.executable, str(ROOT / f"scripts/{script}.py"), "--help"])
+    assert done.returncode == 0, done.stderr
+    assert "frontend: efficient_leaf, leaf" in done.stdout
+    assert done.stdout.splitlines()[0] != ""

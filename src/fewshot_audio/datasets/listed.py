@@ -1,0 +1,107 @@
+"""Datasets from a list of clips, each in a split or a fold: what most readers come down to."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fewshot_audio.datasets.base import Clip, Dataset, Fold
+from fewshot_audio.datasets.listing import Tolerable, clips_on_disk
+from fewshot_audio.types import DataError
+
+SPLITS = ("train", "valid", "test")
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A clip of a list.
+
+    Args:
+        path: Path relative to the dataset's root.
+        labels: Names of its classes.
+        split: "train", "valid" or "test", or the number of its fold, which tests once while the
+            others train; of one kind in a whole list.
+        group: Recording, speaker or location; empty: the clip is alike to no other.
+    """
+
+    path: str
+    labels: tuple[str, ...]
+    split: str
+    group: str = ""
+
+
+def from_list(
+    name: str,
+    root: Path,
+    rows: Sequence[Listed],
+    classes: Sequence[str] | None = None,
+    leak_unit: str = "recording",
+    multi_label: bool = False,
+    tolerate: Sequence[Tolerable] = (),
+    notes: Sequence[str] = (),
+) -> Dataset:
+    """Return the dataset of a list of clips.
+
+    Args:
+        name: Name of the dataset in results.
+        root: Folder that paths are relative to.
+        rows: The clips.
+        classes: Names of the classes in their order; None: those of the clips, sorted.
+        leak_unit: What a group is.
+        multi_label: Whether a clip may have several labels, or none.
+        tolerate: "missing" leaves out clips without a file, "silent" accepts clips of zeros.
+        notes: What a reader of the results must know.
+
+    Raises:
+        DataError: Files are missing, no clip trains or tests, or a class is not among `classes`.
+    """
+    names = sorted({label for row in rows for label in row.labels}) if classes is None else classes
+    index = {label: number for number, label in enumerate(names)}
+    if unknown := sorted({label for row in rows for label in row.labels} - index.keys()):
+        raise DataError(f"{name}: no such class: {', '.join(unknown[:5])}; there are {len(names)}")
+    clips = {}
+    for row in rows:
+        labels = tuple(sorted(index[label] for label in row.labels))
+        fold = int(row.split) if row.split.isdecimal() else 0
+        clips[Clip(row.path, labels, fold, row.group or row.path)] = row.split
+    present, absent = clips_on_disk(root, list(clips), tolerate)
+    by_split = defaultdict(list)
+    for clip in sorted(present, key=lambda clip: clip.path):
+        by_split[clips[clip]].append(clip)
+    return Dataset(
+        name,
+        root,
+        tuple(names),
+        folds_of(name, by_split),
+        (*notes, *absent),
+        leak_unit,
+        multi_label,
+        allow_silent="silent" in tolerate,
+    )
+
+
+def folds_of(name: str, by_split: dict[str, list[Clip]]) -> tuple[Fold, ...]:
+    """Return one fold of train, valid and test, or the folds that numbers name.
+
+    Raises:
+        DataError: Splits are of both kinds or of neither, or none trains or tests.
+    """
+    if by_split.keys() <= set(SPLITS):
+        train, valid, test = (tuple(by_split.get(split, ())) for split in SPLITS)
+        if not (train and test):
+            found = f"{len(train)} clips that train and {len(test)} that test"
+            raise DataError(f"{name}: found {found}; expected at least one of each")
+        return (Fold(1, train, test, valid),)
+    if other := sorted(split for split in by_split if not split.isdecimal()):
+        raise DataError(
+            f"{name}: found the splits {', '.join(other[:5])} beside {len(by_split)} in all; "
+            "expected train, valid and test, or whole numbers of folds"
+        )
+    if len(by_split) < 2:
+        raise DataError(f"{name}: found one fold; expected at least two, one of which tests")
+    folds = []
+    for number in sorted(by_split, key=int):
+        others = [clip for split, clips in by_split.items() if split != number for clip in clips]
+        train = tuple(sorted(others, key=lambda clip: clip.path))
+        folds.append(Fold(int(number), train, tuple(by_split[number])))
+    return tuple(folds)

@@ -36,7 +36,8 @@ def test_folds_in_the_order_of_their_numbers(tmp_path):
     assert [fold.number for fold in dataset.folds] == [1, 2, 10]
     for fold in dataset.folds:
         assert [clip.fold for clip in fold.test] == [fold.number]
-        assert len(fold.train) == 2 and not set(fold.train) & set(fold.test)
+        assert len(fold.train) == 2
+        assert not set(fold.train) & set(fold.test)
 
 
 @pytest.mark.parametrize(

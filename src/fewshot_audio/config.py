@@ -47,12 +47,14 @@ def job(cfg: DictConfig) -> Job:
         part: component(plain[part], part)
         for part in ("dataset", "model", "frontend", "method", "features")
     }
-    augmentation = plain.get("augmentation")  # an empty file for none
-    parts["augmentation"] = component(augmentation, "augmentation") if augmentation else None
     parts["optimizer"] = optimizer_settings(plain["optimizer"])
     parts["metrics"] = {
         name: component({NAME: name, **settings}, f"metrics.{name}")
         for name, settings in plain["metrics"].items()
+    }
+    parts["augmentations"] = {
+        name: component({NAME: name, **settings}, f"augmentation.{name}")
+        for name, settings in plain.get("augmentation", {}).items()  # an empty file for none
     }
     mel = call(Mel, {field.name: plain[field.name] for field in fields(Mel)}, "", {})
     parts["sampling"] = call(Sampling, plain["sampling"], "sampling", {})

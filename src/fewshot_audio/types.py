@@ -106,7 +106,7 @@ class Job:
     sampling: Sampling
     splits: Path | None  # a CSV of few-shot splits to use instead of seeded ones
     features: Component  # how waveforms and mel spectrograms are computed
-    augmentation: Component | None = None  # of training patches (batch, bands, frames)
+    augmentations: Mapping[str, Component] = field(default_factory=dict)  # by name, in order
 
     def __post_init__(self) -> None:
         _check_positive(patch_frames=self.patch_frames)
@@ -122,6 +122,7 @@ class Machine:
         accelerator: What trains.
         threads: Threads of torch, shared among the workers.
         builders: Processes that build a feature cache.
+        loaders: Processes that cut crops for one that trains; 0: itself.
         workers: Processes that train, this one if it is one.
         stack: Runs trained together; None: 1 on a CPU, on a GPU what its memory takes.
         max_jobs: Jobs that work at the same time on a machine, the others wait; None: all.
@@ -137,6 +138,7 @@ class Machine:
     accelerator: Literal["auto", "cpu", "gpu"]
     threads: int
     builders: int
+    loaders: int
     workers: int
     stack: int | None
     max_jobs: int | None

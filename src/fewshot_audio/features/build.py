@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from fewshot_audio.datasets.base import Dataset
 from fewshot_audio.features.audio import decode
-from fewshot_audio.features.base import Transform
+from fewshot_audio.features.base import PCM_STEP, Transform
 from fewshot_audio.files import atomic_write, sha256
 from fewshot_audio.processes import begin_worker
 from fewshot_audio.types import DataError
@@ -128,23 +128,28 @@ def _build(transform: Transform, part: Part) -> Problems:
                 paths=part.paths,
                 counts=[len(frames) for frames in features],
                 silent=np.array(silent, dtype=str),
-                features=np.concatenate(features),
+                features=transform.packed(np.concatenate(features)),
             )
     return problems | dict.fromkeys(silent, SILENT)
 
 
 def _join(parts: Sequence[Part], n_columns: int, folder: Path, settings: dict[str, Any]) -> None:
     """Join the parts into one array, then write the index, which says that the cache is whole."""
-    silent, counts = [], []
+    silent, counts, kinds = [], [], set()
     for part in parts:
         silent += _read(part.file, "silent").tolist()
         counts += _read(part.file, "counts").tolist()
-    header = {"descr": "<f4", "fortran_order": False, "shape": (sum(counts), n_columns)}
+        kinds.add(_read(part.file, "features").dtype)
+    kind = "<i2" if kinds == {np.dtype(np.int16)} else "<f4"
+    header = {"descr": kind, "fortran_order": False, "shape": (sum(counts), n_columns)}
     with atomic_write(folder / FEATURES) as draft, draft.open("wb") as file:
         # written, not memory-mapped: a full disk must raise an error
         np.lib.format.write_array_header_1_0(file, header)
         for part in parts:
-            file.write(_read(part.file, "features").astype("<f4", copy=False).tobytes())
+            features = _read(part.file, "features")
+            if features.dtype == np.int16 and kind == "<f4":
+                features = features * PCM_STEP
+            file.write(features.astype(kind, copy=False).tobytes())
     index = {**settings, "counts": counts, "silent": silent, "sha256": sha256(folder / FEATURES)}
     with atomic_write(folder / INDEX) as draft:
         draft.write_text(json.dumps(index))

@@ -14,7 +14,7 @@ from filelock import FileLock
 
 from fewshot_audio.datasets.base import Dataset
 from fewshot_audio.datasets.listing import shorten
-from fewshot_audio.features.base import Transform
+from fewshot_audio.features.base import PCM_STEP, Transform
 from fewshot_audio.features.build import FEATURES, INDEX, PARTS, SILENT, build_cache
 from fewshot_audio.features.digests import digest_files
 from fewshot_audio.files import acquire, sha256
@@ -30,7 +30,7 @@ class FeatureCache:
 
     Args:
         key: Digest of what they were computed from: transform, clips and the bytes of their files.
-        features: float32 (all frames, columns), memory-mapped.
+        features: float32 (all frames, columns), or 16-bit samples (all, 1); memory-mapped.
         spans: First and last frame, exclusive, of each clip's path.
         folder: Where the cache lies; it is opened there anew, unchecked, in another process.
         silent: Paths of the clips whose samples are all zero.
@@ -48,9 +48,14 @@ class FeatureCache:
         return _load, (self.key, self.folder)
 
     def __getitem__(self, path: str) -> np.ndarray:
-        """Return a clip's features (frames, columns)."""
-        start, stop = self.spans[path]
-        return self.features[start:stop]
+        """Return a clip's features, float32 (frames, columns)."""
+        return self.rows(path, 0, None)
+
+    def rows(self, path: str, start: int, stop: int | None) -> np.ndarray:
+        """Return a part of a clip's features, float32 (at most stop - start, columns)."""
+        first, end = self.spans[path]
+        rows = self.features[first + start : end if stop is None else min(first + stop, end)]
+        return rows if rows.dtype == np.float32 else rows * PCM_STEP
 
 
 def open_cache(dataset: Dataset, transform: Transform, folder: Path, workers: int) -> FeatureCache:

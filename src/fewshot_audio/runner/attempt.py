@@ -95,6 +95,11 @@ def _unpickled(pickled: bytes) -> OpenJob:
     return opened
 
 
+def state_file(machine: Machine, spec: RunSpec) -> Path:
+    """Return where a run that takes long keeps how far it is, until its record is stored."""
+    return machine.results / "unfinished" / f"{spec.key}.ckpt"
+
+
 def attempt(opened: OpenJob, specs: Sequence[RunSpec]) -> list[Record]:
     """Train runs of one n as a stack, and score them.
 
@@ -106,8 +111,10 @@ def attempt(opened: OpenJob, specs: Sequence[RunSpec]) -> list[Record]:
     """
     started = now()
     repeats = [spec.repeat for spec in specs]
-    n_per_class, accelerator = specs[0].n_per_class, opened.machine.accelerator
-    training = _try(train, opened.job, opened.data, n_per_class, repeats, accelerator)
+    n_per_class, machine = specs[0].n_per_class, opened.machine
+    states = [state_file(machine, spec) for spec in specs]
+    how = machine.accelerator, machine.loaders, states
+    training = _try(train, opened.job, opened.data, n_per_class, repeats, *how)
     if training.error is None:
         pairs = zip(specs, training.result, strict=True)
         return [_score(opened, spec, started, training, run) for spec, run in pairs]

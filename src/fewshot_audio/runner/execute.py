@@ -19,6 +19,7 @@ from fewshot_audio.runner.attempt import (
     failed_record,
     now,
     open_job,
+    state_file,
 )
 from fewshot_audio.runner.environment import set_up
 from fewshot_audio.runner.identity import missing
@@ -175,6 +176,9 @@ class Training:
         for record in records:
             log_problems(self.opened.job, record)
         self.store.append(stack.file, records)
+        for spec, record in zip(stack.specs, records, strict=True):
+            if record["status"] == FINISHED:
+                state_file(self.opened.machine, spec).unlink(missing_ok=True)
         self.records += records
         self.bar.finish(stack.name, len(records))
         processes.raise_if_interrupted()

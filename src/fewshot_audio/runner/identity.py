@@ -52,8 +52,10 @@ def run_specs(job: Job, fold: Fold, features: str, splits: str | None) -> list[R
             "few_shot_splits": splits,
         }
     )
-    if job.augmentation is not None:
-        shared["augmentation"] = canonical(component_identity(job.augmentation))
+    if job.augmentations:
+        shared["augmentation"] = canonical(
+            {name: component_identity(each) for name, each in job.augmentations.items()}
+        )
     specs = []
     for n_per_class, repeats in sorted(job.repeats.items(), key=lambda pair: pair[0] or math.inf):
         for repeat in range(1, repeats + 1):

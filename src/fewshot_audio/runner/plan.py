@@ -14,6 +14,8 @@ from fewshot_audio.features.cache import FeatureCache, cache_key, file_digests, 
 from fewshot_audio.frontends.base import Frontend
 from fewshot_audio.runner.identity import run_specs
 from fewshot_audio.training.checks import check_job
+from fewshot_audio.training.methods.crops import trains_on_crops
+from fewshot_audio.training.waveform_network import crop_rate
 from fewshot_audio.types import Component, ConfigError, Job, Machine, RunSpec
 
 log = logging.getLogger(__name__)
@@ -93,12 +95,11 @@ def _splits(dataset: Dataset, job: Job) -> FewShotSplits:
 
 
 def transform_of(job: Job) -> Transform:
-    """Return what a job's feature cache is computed by: what its frontend reads."""
+    """Return what a job's feature cache is computed by: what its method and frontend read."""
     frontend: Frontend = build(job.frontend)
     features: Features = build(job.features)
-    if frontend.reads == "waveform":
-        assert frontend.sample_rate is not None
-        return features.waveform(frontend.sample_rate)
+    if trains_on_crops(job) or frontend.reads == "waveform":
+        return features.waveform(crop_rate(frontend, job))
     return features.mel(job.mel)
 
 

@@ -8,9 +8,11 @@ from fewshot_audio.components import build
 from fewshot_audio.datasets.base import Dataset
 from fewshot_audio.frontends.base import Frontend
 from fewshot_audio.training.methods.base import Method
+from fewshot_audio.training.methods.crops import CropMethod, trains_on_crops
 from fewshot_audio.training.metrics import check_metrics
 from fewshot_audio.training.network import build_network
 from fewshot_audio.training.optimizers import make_optimizer, make_scheduler
+from fewshot_audio.training.waveform_network import build_waveform_network
 from fewshot_audio.types import ConfigError, Job
 
 
@@ -20,9 +22,14 @@ def check_job(job: Job, dataset: Dataset) -> tuple[str, ...]:
     Raises:
         ConfigError: A setting is impossible, or two of them do not fit each other.
     """
-    network = build_network(job, len(dataset.classes), "meta")
+    method: Method | CropMethod
+    if trains_on_crops(job):
+        whole = build_waveform_network(job, len(dataset.classes), "meta")
+        network, method = whole.network, whole.method
+    else:
+        network = build_network(job, len(dataset.classes), "meta")
+        method = build(job.method, data=None, generators=None)
     check_spectrograms(network.frontend, job.frontend.name, job.mel.n_bands)
-    method: Method = build(job.method, data=None, generators=None)
     method.adapt(network)
     check_labels(job, method, dataset)
     check_metrics(job.metrics, len(dataset.classes), method.keep_best, method.multi_label)
@@ -36,13 +43,16 @@ def check_job(job: Job, dataset: Dataset) -> tuple[str, ...]:
     return network.frontend.notes
 
 
-def check_labels(job: Job, method: Method, dataset: Dataset) -> None:
+def check_labels(job: Job, method: Method | CropMethod, dataset: Dataset) -> None:
     """Raise ConfigError where a method does not take as many labels as clips have."""
     if dataset.multi_label == method.multi_label:
         return
-    labels, choice = "one label", "method=supervised metrics=multiclass"
+    one, several = "supervised", "multilabel"
+    if isinstance(method, CropMethod):
+        one, several = "crops", "crops_multilabel"
+    labels, choice = "one label", f"method={one} metrics=multiclass"
     if dataset.multi_label:
-        labels, choice = "several labels", "method=multilabel metrics=multilabel"
+        labels, choice = "several labels", f"method={several} metrics=multilabel"
     raise ConfigError(
         f"method={job.method.name}: {dataset.name} has {labels} per clip; choose {choice}"
     )

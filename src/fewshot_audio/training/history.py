@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from torch import Tensor
+from torch import Tensor, nn
 
 from fewshot_audio.training.evaluate import dense_inputs, score_clips
 from fewshot_audio.training.methods.base import Method, TrainingSet
@@ -45,6 +45,28 @@ class Progress:
     def epochs(self) -> int:
         return len(self.learned) - 1
 
+    def note(
+        self, metric: str, metrics: Mapping[str, Component], scores: ClipScores, network: nn.Module
+    ) -> None:
+        """Note a metric after an epoch, and keep the weights if it is the best so far.
+
+        Args:
+            metric: Its name.
+            metrics: All metrics by name; accuracy need not be among them.
+            scores: Of the clips that validate.
+            network: The network after this epoch.
+        """
+        component = metrics.get(metric)
+        chosen = {} if component is None else {metric: component}
+        value: Any = scores.metrics(chosen)[metric]
+        values = self.validation.setdefault(f"valid {metric}", [])
+        sign = 1 if higher_is_better(component, scores.scores.shape[1]) else -1
+        best = max((sign * each for each in values), default=-math.inf)
+        values.append(value if isinstance(value, int | float) else -sign * math.inf)
+        if self.best is None or sign * values[-1] > best:
+            weights = {name: each.clone() for name, each in network.state_dict().items()}
+            self.best = (self.epochs, weights)
+
     def history(self) -> TrainingHistory:
         reason = self.stop_reason or f"{self.epochs} epochs, the number set"
         if self.best is not None:
@@ -76,13 +98,4 @@ class Validation:
         """Score the clips, note the metric, and keep the weights if they are the best so far."""
         scores = score_clips(network, method, data, dense_inputs(network, self.rows))
         network.train()
-        component = self.metrics.get(self.metric)
-        chosen = {} if component is None else {self.metric: component}
-        value: Any = ClipScores(scores, self.targets).metrics(chosen)[self.metric]
-        values = progress.validation.setdefault(f"valid {self.metric}", [])
-        sign = 1 if higher_is_better(component, scores.shape[1]) else -1
-        best = max((sign * each for each in values), default=-math.inf)
-        values.append(value if isinstance(value, int | float) else -sign * math.inf)
-        if progress.best is None or sign * values[-1] > best:
-            weights = {name: each.clone() for name, each in network.state_dict().items()}
-            progress.best = (progress.epochs, weights)
+        progress.note(self.metric, self.metrics, ClipScores(scores, self.targets), network)

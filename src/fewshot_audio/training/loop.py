@@ -3,6 +3,7 @@
 import signal
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from copy import deepcopy
 
 import pytorch_lightning as lightning
@@ -54,8 +55,8 @@ def fit(
     for network, data in zip(stack.networks, stack.data, strict=True):
         calibrate(network, data)
     fitting = Fitting(stack, optimizer, validation)
-    with own_randomness(methods[0].generators, device):
-        _run(trainer, fitting)
+    with own_randomness(methods[0].generators, device), interruptible():
+        trainer.fit(fitting, Epochs(stack, fitting.progress))
     stack.release()
     for network, data, progress in zip(networks, stack.data, fitting.progress, strict=True):
         network.to(device)  # Lightning brings it back to the CPU
@@ -65,10 +66,11 @@ def fit(
     return [progress.history() for progress in fitting.progress]
 
 
-def _run(trainer: lightning.Trainer, fitting: "Fitting") -> None:
-    """Let Lightning train; Ctrl-C is a KeyboardInterrupt."""
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let Ctrl-C be a KeyboardInterrupt while Lightning trains."""
     try:
-        trainer.fit(fitting, Epochs(fitting.stack, fitting.progress))
+        yield
     except SystemExit as error:  # Lightning turns Ctrl-C into exit code 1 and ignores the signal
         signal.signal(signal.SIGINT, signal.default_int_handler)
         raise KeyboardInterrupt from error

@@ -9,6 +9,7 @@ from fewshot_audio.components import build, build_for, locate
 from fewshot_audio.frontends.base import Frontend
 from fewshot_audio.frontends.bounds import use_plain_clamps
 from fewshot_audio.models.base import Classifier, as_classifier
+from fewshot_audio.training.augmentation import WaveformAugmentation
 from fewshot_audio.training.randomness import isolated
 from fewshot_audio.types import ConfigError, Job
 
@@ -135,8 +136,13 @@ def build_network(job: Job, n_classes: int, device: str = "cpu", seed: int = 0) 
             f"frontend={job.frontend.name} gives {bands} bands, the model takes "
             f"n_bands={job.mel.n_bands}; set n_bands={bands}, or the frontend's bands"
         )
-    augmentation = None if job.augmentation is None else build(job.augmentation)
-    return Network(frontend, classifier, augmentation)
+    modules = [build(each) for each in job.augmentations.values()]
+    if of_waveforms := [each for each in modules if isinstance(each, WaveformAugmentation)]:
+        raise ConfigError(
+            f"augmentation: {type(of_waveforms[0]).__name__} changes waveforms, and this method "
+            "trains on features; choose method=crops"
+        )
+    return Network(frontend, classifier, nn.Sequential(*modules) if modules else None)
 
 
 def cut(

@@ -17,6 +17,7 @@ from fewshot_audio.training.loop import training_set
 from fewshot_audio.training.methods.base import Method
 from fewshot_audio.training.network import Network, build_network
 from fewshot_audio.training.randomness import Generators
+from fewshot_audio.training.waveform_network import WaveformNetwork, build_waveform_network
 from fewshot_audio.types import Job
 
 
@@ -54,17 +55,56 @@ class Prepared:
     watch: Stopwatch
 
 
+@dataclass(frozen=True)
+class PreparedOnCrops:
+    """A run on crops before its training.
+
+    Args:
+        job: The settings.
+        split: Which clips train, validate and test.
+        network: The untrained network.
+        watch: Counts its time.
+        names: What its random numbers depend on.
+    """
+
+    job: Job
+    split: FewShotSplit
+    network: WaveformNetwork
+    watch: Stopwatch
+    names: tuple[str | int | None, ...]
+
+
 def prepare_run(job: Job, data: JobData, n_per_class: int | None, repeat: int) -> Prepared:
     """Return one run's split, its untrained network and its method."""
-    watch = Stopwatch()
+    watch, names = Stopwatch(), names_of(job, data, n_per_class, repeat)
     with watch.part("prepare"):
         split = data.splits.split(n_per_class, repeat)
         rows = [torch.from_numpy(data.features[clip.path].copy()) for clip in split.train]
-        names = job.seed, data.dataset.name, job.fold, n_per_class, repeat
         labels, n_classes = targets_of(split.train, data.dataset), len(data.dataset.classes)
         network, method = prepared(job, n_classes, rows, labels, Generators.named(*names))
         check_labels(job, method, data.dataset)
     return Prepared(job, split, network, method, watch)
+
+
+def names_of(
+    job: Job, data: JobData, n_per_class: int | None, repeat: int
+) -> tuple[str | int | None, ...]:
+    """Return what the random numbers of a run depend on."""
+    return job.seed, data.dataset.name, job.fold, n_per_class, repeat
+
+
+def prepare_on_crops(
+    job: Job, data: JobData, n_per_class: int | None, repeat: int
+) -> PreparedOnCrops:
+    """Return one run's split and its network with new weights."""
+    watch, names = Stopwatch(), names_of(job, data, n_per_class, repeat)
+    with watch.part("prepare"):
+        split, generators = data.splits.split(n_per_class, repeat), Generators.named(*names)
+        seed, n_classes = generators.init.initial_seed(), len(data.dataset.classes)
+        network = build_waveform_network(job, n_classes, seed=seed)
+        network.network.classifier.initialise(generators.init)
+        network.network.frontend.initialise(generators.init)
+    return PreparedOnCrops(job, split, network, watch, names)
 
 
 def prepared(

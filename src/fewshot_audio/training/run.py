@@ -5,21 +5,36 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch.nn.functional import one_hot
 
+from fewshot_audio.datasets.base import Clip
 from fewshot_audio.datasets.splits import class_counts, split_digest
 from fewshot_audio.training.batchnorm import batch_norms, reestimate
+from fewshot_audio.training.crops import Waveforms
 from fewshot_audio.training.evaluate import dense_inputs, score_clips
 from fewshot_audio.training.history import TrainingHistory, Validation
 from fewshot_audio.training.loop import fit, training_set
 from fewshot_audio.training.methods.base import Method, TrainingSet
+from fewshot_audio.training.methods.crops import trains_on_crops
 from fewshot_audio.training.metrics import ClipScores, json_ready, lower_is_better
 from fewshot_audio.training.network import Network
-from fewshot_audio.training.prepare import JobData, Prepared, Stopwatch, prepare_run, targets_of
+from fewshot_audio.training.prepare import (
+    JobData,
+    Prepared,
+    PreparedOnCrops,
+    Stopwatch,
+    prepare_on_crops,
+    prepare_run,
+    targets_of,
+)
 from fewshot_audio.training.stack_limits import runs_that_fit, why_not_stacked
+from fewshot_audio.training.waveform_network import WaveformNetwork, score_windows
+from fewshot_audio.training.whole import CropTraining, fit_on_crops
 from fewshot_audio.types import Job
 
 log = logging.getLogger(__name__)
@@ -30,15 +45,39 @@ CHECKED = 8  # test clips that a frontend sees for its report
 class Trained:
     """A run between its training, in a stack of so many, and its scores."""
 
-    run: Prepared
+    run: Prepared | PreparedOnCrops
     history: TrainingHistory
     stack: int
 
 
 def train(
-    job: Job, data: JobData, n_per_class: int | None, repeats: Sequence[int], accelerator: str
+    job: Job,
+    data: JobData,
+    n_per_class: int | None,
+    repeats: Sequence[int],
+    accelerator: str,
+    loaders: int = 0,
+    states: Sequence[Path] = (),
 ) -> list[Trained]:
-    """Train runs of one n as a stack, or one after the other where their networks need that."""
+    """Train runs of one n as a stack, or one after the other where their networks need that.
+
+    Args:
+        job: The settings.
+        data: Clips and features.
+        n_per_class: Training clips per class; None: all.
+        repeats: The runs.
+        accelerator: Lightning's name of what trains.
+        loaders: Processes that cut crops for this one.
+        states: For each run on crops the file of how far it is.
+    """
+    if trains_on_crops(job):
+        pairs = zip(repeats, states, strict=True)
+        return [
+            _train_on_crops(
+                prepare_on_crops(job, data, n_per_class, repeat), data, accelerator, loaders, state
+            )
+            for repeat, state in pairs
+        ]
     runs = [prepare_run(job, data, n_per_class, repeat) for repeat in repeats]
     if len(runs) > 1 and _must_train_alone(runs):
         return [trained for run in runs for trained in _train([run], data, accelerator)]
@@ -54,6 +93,17 @@ def _train(runs: Sequence[Prepared], data: JobData, accelerator: str) -> list[Tr
     for run in runs:
         run.watch.seconds |= training.seconds
     return [Trained(*each, len(runs)) for each in zip(runs, histories, strict=True)]
+
+
+def _train_on_crops(
+    run: PreparedOnCrops, data: JobData, accelerator: str, loaders: int, state: Path
+) -> Trained:
+    with run.watch.part("train"):
+        train = waveforms_of(run.network, run.split.train, data)
+        valid = [clip.path for clip in run.split.valid], targets_of(run.split.valid, data.dataset)
+        training = CropTraining(run.network, run.job, train, valid, run.names, loaders, state)
+        history = fit_on_crops(training, accelerator)
+    return Trained(run, history, 1)
 
 
 def _validation(run: Prepared, data: JobData) -> Validation | None:
@@ -87,7 +137,7 @@ def max_stack_size(job: Job, data: JobData, n_per_class: int | None, accelerator
 
     On a GPU it is what its free memory takes; on a CPU, where a stack is no faster, 1.
     """
-    if accelerator == "cpu" or not torch.cuda.is_available():
+    if accelerator == "cpu" or not torch.cuda.is_available() or trains_on_crops(job):
         return 1
     runs = [prepare_run(job, data, n_per_class, 1) for _ in range(2)]
     if _must_train_alone(runs):
@@ -98,12 +148,16 @@ def max_stack_size(job: Job, data: JobData, n_per_class: int | None, accelerator
 def scored(trained: Trained, data: JobData) -> dict[str, Any]:
     """Score a trained run; return the fields of its record that describe the result."""
     run, dataset = trained.run, data.dataset
-    network, method, watch = run.network, run.method, run.watch
+    if isinstance(run, PreparedOnCrops):
+        network = run.network.network
+        result, statistics = _results_by_windows(run, data), {}
+    else:
+        network = run.network
+        training_clips = run.method.data.to(network.device)
+        result = _results(run, data, training_clips)
+        with run.watch.part("measure"):
+            statistics = patch_statistics(network, run.method, training_clips)
     device, cuda = network.device, network.device.type == "cuda"
-    training_clips = method.data.to(device)
-    result = _results(run, data, training_clips)
-    with watch.part("measure"):
-        statistics = patch_statistics(network, method, training_clips)
     return {
         **result,
         "lower_is_better": lower_is_better(run.job.metrics, len(dataset.classes)),
@@ -117,7 +171,7 @@ def scored(trained: Trained, data: JobData) -> dict[str, Any]:
         "few_shot_split": split_digest(run.split),
         **class_counts(run.split, len(dataset.classes)),
         "notes": (*dataset.notes, *data.splits.notes),
-        "seconds": watch.seconds,
+        "seconds": run.watch.seconds,
         "device": f"{device} {torch.cuda.get_device_name()}" if cuda else str(device),
     }
 
@@ -140,9 +194,34 @@ def _results(run: Prepared, data: JobData, training_clips: TrainingSet) -> dict[
                 inputs = dense_inputs(network, rows)  # its own statistics are new too
     with watch.part("score"):
         scores = ClipScores(score_clips(network, method, training_clips, inputs), targets)
-        metrics = scores.metrics(run.job.metrics)
-    counts = {"test_clips": len(rows), "unscored_clips": scores.unscored_clips}
-    return {"metrics": metrics, **stored, **counts, "confusion_matrix": scores.confusion_matrix()}
+        return _fields_of(scores, run.job) | stored
+
+
+def _results_by_windows(run: PreparedOnCrops, data: JobData) -> dict[str, Any]:
+    """Return the fields that hold metrics and counts of test clips, scored by windows."""
+    clips = run.split.test
+    with run.watch.part("score"):
+        run.network.check(waveforms_of(run.network, clips, data))
+        scores = score_windows(run.network, data.features, [clip.path for clip in clips])
+        return _fields_of(ClipScores(scores, targets_of(clips, data.dataset)), run.job)
+
+
+def _fields_of(scores: ClipScores, job: Job) -> dict[str, Any]:
+    return {
+        "metrics": scores.metrics(job.metrics),
+        "test_clips": len(scores.targets),
+        "unscored_clips": scores.unscored_clips,
+        "confusion_matrix": scores.confusion_matrix(),
+    }
+
+
+def waveforms_of(network: WaveformNetwork, clips: Sequence[Clip], data: JobData) -> Waveforms:
+    """Return clips as what crops for a network are cut from."""
+    targets, n_classes = targets_of(clips, data.dataset), len(data.dataset.classes)
+    if not data.dataset.multi_label:
+        targets = one_hot(targets, n_classes)
+    size = network.method.samples(network.sample_rate)
+    return Waveforms(data.features, [clip.path for clip in clips], targets.float(), size)
 
 
 @torch.no_grad()

@@ -1,0 +1,141 @@
+"""Training on random crops of waveforms, of clips with one label or several."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+from pydantic import PositiveFloat, PositiveInt
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
+
+from fewshot_audio.components import locate
+from fewshot_audio.frontends.loudness import loud
+from fewshot_audio.training.network import Network
+from fewshot_audio.types import ConfigError, Job
+
+Level = Literal["none", "peak", "loudness"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CropMethod(ABC):
+    """How one run trains on random crops of its clips, and scores others by windows of that length.
+
+    Args:
+        crop: Seconds of a crop. Shorter clips are padded with zeros behind.
+        window_hop: Seconds between the windows of a clip that is scored; None: side by side.
+        level: What each crop or window is brought to: its own level, a peak of 1, or the loudness
+            of `frontends.loudness.loud`.
+        max_epochs: Largest number of epochs.
+        batch_size: Crops of an update, on each device.
+        crops_per_clip: Crops of each clip in an epoch.
+        keep_best: Metric on the clips that validate; the weights of the epoch at which it is best
+            are kept. None: those of the last epoch.
+        patience: Epochs without a better metric after which training ends; None: goes on.
+        accumulate: Batches whose gradients make one update.
+        precision: Lightning's: "32-true", "16-mixed", "bf16-mixed" …; scores are always in float32.
+        devices: Number of devices that train together.
+        strategy: Lightning's, for several devices: "ddp_spawn" or "ddp_fork"; "auto": the first.
+    """
+
+    multi_label: ClassVar[bool] = False
+
+    crop: PositiveFloat
+    window_hop: PositiveFloat | None = None
+    level: Level = "none"
+    max_epochs: PositiveInt
+    batch_size: PositiveInt
+    crops_per_clip: PositiveInt = 1
+    keep_best: str | None = None
+    patience: PositiveInt | None = None
+    accumulate: PositiveInt = 1
+    precision: str = "32-true"
+    devices: PositiveInt = 1
+    strategy: Literal["auto", "ddp_spawn", "ddp_fork"] = "auto"
+
+    def __post_init__(self) -> None:
+        if self.patience is not None and self.keep_best is None:
+            raise ConfigError(
+                f"method.patience={self.patience}: it counts epochs without a better metric; set "
+                "method.keep_best to one, as accuracy"
+            )
+
+    @abstractmethod
+    def cost(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Return the mean cost of logits (batch, n_classes) for targets of that shape in [0, 1]."""
+
+    @abstractmethod
+    def scores(self, logits: Tensor) -> Tensor:
+        """Return the probabilities (..., n_classes) of a clip's mean logits."""
+
+    def adapt(self, network: Network) -> None:
+        """Check that this method can train a network.
+
+        Raises:
+            ConfigError: It gives embeddings.
+        """
+        if network.classifier.embeds:
+            raise ConfigError(
+                "this model gives embeddings, not one output per class: train it with "
+                "method=prototypical, on n clips per class"
+            )
+
+    def samples(self, sample_rate: int) -> int:
+        """Return the samples of a crop at a rate in Hz."""
+        return max(1, round(self.crop * sample_rate))
+
+    def hop(self, sample_rate: int) -> int:
+        """Return the samples between two windows of a clip at a rate in Hz."""
+        hop = self.crop if self.window_hop is None else self.window_hop
+        return max(1, round(hop * sample_rate))
+
+    def levelled(self, waveforms: Tensor) -> Tensor:
+        """Return crops (batch, time) at the level that is set."""
+        return LEVELS[self.level](waveforms)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Crops(CropMethod):
+    """Cross-entropy; a clip's score is the softmax of the mean logits of its windows."""
+
+    def cost(self, logits: Tensor, targets: Tensor) -> Tensor:
+        return cross_entropy(logits, targets)
+
+    def scores(self, logits: Tensor) -> Tensor:
+        return logits.softmax(-1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MultiLabelCrops(CropMethod):
+    """Binary cross-entropy; a clip's score is the sigmoid of the mean logits of its windows."""
+
+    multi_label: ClassVar[bool] = True
+
+    def cost(self, logits: Tensor, targets: Tensor) -> Tensor:
+        return binary_cross_entropy_with_logits(logits, targets)
+
+    def scores(self, logits: Tensor) -> Tensor:
+        return logits.sigmoid()
+
+
+def trains_on_crops(job: Job) -> bool:
+    """Return whether a job's method trains on crops of waveforms, not on patches of features."""
+    target = locate(job.method.target, job.method.group)
+    return isinstance(target, type) and issubclass(target, CropMethod)
+
+
+def _unchanged(waveforms: Tensor) -> Tensor:
+    return waveforms
+
+
+def _peak(waveforms: Tensor) -> Tensor:
+    """Return crops whose largest magnitude is 1; silent ones stay silent."""
+    peak = waveforms.abs().amax(-1, keepdim=True)
+    return waveforms / torch.where(peak > 0, peak, 1)
+
+
+def _loudness(waveforms: Tensor) -> Tensor:
+    return loud(waveforms, torch.full((len(waveforms),), waveforms.shape[1]).to(waveforms.device))
+
+
+LEVELS = {"none": _unchanged, "peak": _peak, "loudness": _loudness}

@@ -1,0 +1,144 @@
+"""What trains on crops of waveforms: level, frontend, classifier; and its scores of whole clips."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from fewshot_audio.components import build
+from fewshot_audio.features.cache import FeatureCache
+from fewshot_audio.frontends.base import Frontend
+from fewshot_audio.frontends.mel import PowerMel
+from fewshot_audio.training.augmentation import WaveformAugmentation
+from fewshot_audio.training.crops import Place, Waveforms, window_starts
+from fewshot_audio.training.methods.crops import CropMethod
+from fewshot_audio.training.network import Network, build_network
+from fewshot_audio.types import Job
+
+CALIBRATED_ON = 32  # crops
+
+
+class WaveformNetwork(nn.Module):
+    """Crops of waveforms (batch, time) to logits (batch, n_classes).
+
+    Args:
+        network: The frontend and the classifier, whose patches are the frames of a crop.
+        method: How crops are levelled.
+        augmentations: Of waveforms, one after the other.
+        sample_rate: Hz.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        method: CropMethod,
+        augmentations: Sequence[WaveformAugmentation],
+        sample_rate: int,
+    ):
+        super().__init__()
+        self.network, self.method, self.sample_rate = network, method, sample_rate
+        self.augmentations = nn.ModuleList(augmentations)
+
+    def augmented(self, waveforms: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Return a training batch with all augmentations of waveforms."""
+        for augmentation in self.augmentations:
+            waveforms, targets = augmentation(waveforms, targets)
+        return waveforms, targets
+
+    def forward(self, waveforms: Tensor) -> Tensor:
+        """Return the logits; in training with dropout and augmentations of spectrograms."""
+        network = self.network
+        spectrograms = network.frontend(self.method.levelled(waveforms))
+        noise: tuple[Tensor, ...] = ()
+        if self.training:
+            sizes = network.classifier.dropout_sizes
+            noise = tuple(torch.rand(len(waveforms), n, device=waveforms.device) for n in sizes)
+            if network.augmentation is not None:
+                spectrograms = network.augmentation(spectrograms)
+        return network.classifier(spectrograms.mT, noise)
+
+    def calibrate(self, waveforms: Waveforms) -> None:
+        """Let the frontend fit what is approximate in it to crops of training clips."""
+        self._show(waveforms, self.network.frontend.calibrate)
+
+    def check(self, waveforms: Waveforms) -> None:
+        """Let the frontend measure what is approximate in it on windows of test clips."""
+        self._show(waveforms, self.network.frontend.check)
+
+    @torch.no_grad()
+    def _show(self, waveforms: Waveforms, look: Callable[..., None]) -> None:
+        frontend, count = self.network.frontend, len(waveforms.clips)
+        if frontend.reads == "mel":
+            return
+        numbers = torch.linspace(0, count - 1, min(CALIBRATED_ON, count)).round().int().tolist()
+        crops = waveforms.crops([(number, 0) for number in numbers]).to(self.network.device)
+        rows = self.method.levelled(crops)[..., None]
+        lengths = torch.full((len(rows),), rows.shape[1], device=rows.device)
+        look(*frontend.prepare(rows, lengths))
+
+
+def crop_rate(frontend: Frontend, job: Job) -> int:
+    """Return the rate in Hz of the waveforms that a job trains on."""
+    return job.mel.sample_rate if frontend.sample_rate is None else frontend.sample_rate
+
+
+def build_waveform_network(
+    job: Job, n_classes: int, device: str = "cpu", seed: int = 0
+) -> WaveformNetwork:
+    """Build a job's untrained network of crops; arguments and errors as for `build_network`."""
+    method: CropMethod = build(job.method)
+    frontend: Frontend = build(job.frontend)
+    mel = PowerMel(job.mel.sample_rate, job.mel.n_bands, job.mel.n_fft, job.mel.hop)
+    rate = crop_rate(frontend, job)
+    samples = method.samples(rate)
+    frames = frontend.frames(samples if frontend.reads == "waveform" else mel.frames(samples))
+    modules = {name: build(each) for name, each in job.augmentations.items()}
+    of_waveforms = [each for each in modules.values() if isinstance(each, WaveformAugmentation)]
+    of_spectrograms = {
+        name: each
+        for name, each in job.augmentations.items()
+        if not isinstance(modules[name], WaveformAugmentation)
+    }
+    shaped = replace(job, patch_frames=frames, augmentations=of_spectrograms)
+    network = build_network(shaped, n_classes, device, seed)
+    network.frontend.mel = mel
+    return WaveformNetwork(network, method, of_waveforms, rate)
+
+
+@torch.inference_mode()
+def score_windows(network: WaveformNetwork, cache: FeatureCache, clips: Sequence[str]) -> Tensor:
+    """Score clips by their windows, where the network is, in float32.
+
+    Args:
+        network: The trained network; in evaluation mode afterwards.
+        cache: Waveforms of the clips.
+        clips: What the cache knows the clips by.
+
+    Returns:
+        Scores (clips, n_classes) on the CPU, of the mean logits of each clip's windows.
+    """
+    method, device = network.method, network.eval().network.device
+    size = method.samples(network.sample_rate)
+    waveforms = Waveforms(cache, clips, torch.empty(0), size)
+    logits, numbers = [], []
+    for places in _batches(waveforms, method.hop(network.sample_rate), method.batch_size):
+        logits.append(network(waveforms.crops(places).to(device)).float().cpu())
+        numbers += [number for number, _ in places]
+    of_windows, owners = torch.cat(logits), torch.tensor(numbers)
+    sums = of_windows.new_zeros(len(clips), of_windows.shape[1]).index_add(0, owners, of_windows)
+    counts = torch.bincount(owners, minlength=len(clips))
+    return method.scores(sums / counts[:, None])
+
+
+def _batches(waveforms: Waveforms, hop: int, size: int) -> Iterator[list[Place]]:
+    """Yield the windows of all clips, clip by clip, so many at a time."""
+    batch: list[Place] = []
+    for number, length in enumerate(waveforms.lengths()):
+        for start in window_starts(int(length), waveforms.size, hop):
+            batch.append((number, start))
+            if len(batch) == size:
+                yield batch
+                batch = []
+    if batch:
+        yield batch

@@ -1,0 +1,207 @@
+"""Training on random crops by Lightning, which goes on where a killed process was."""
+
+import logging
+import time
+from collections.abc import Sequence
+from copy import deepcopy
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import pytorch_lightning as lightning
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from fewshot_audio import processes
+from fewshot_audio.progress import epoch_finished
+from fewshot_audio.seeding import seed_for
+from fewshot_audio.training.crops import RandomCrops, Waveforms, loader
+from fewshot_audio.training.history import Progress, TrainingHistory
+from fewshot_audio.training.loop import CALIBRATED_EVERY, interruptible
+from fewshot_audio.training.metrics import ClipScores
+from fewshot_audio.training.optimizers import make_optimizer, make_scheduler
+from fewshot_audio.training.randomness import isolated
+from fewshot_audio.training.waveform_network import WaveformNetwork, score_windows
+from fewshot_audio.types import Job
+
+SAVING_SHARE = 0.05  # of the time, at most, that saving may take
+log = logging.getLogger(__name__)
+Names = Sequence[str | int | None]
+
+
+class CropTraining(lightning.LightningModule):
+    """A network under training on crops.
+
+    All random numbers of an epoch depend on the run's names and the number of the epoch alone, so
+    that a training which goes on from the end of an epoch gives the same numbers.
+
+    Args:
+        network: The network, with its new weights.
+        job: The settings of optimizer and metrics.
+        train: The clips that train.
+        valid: The clips that validate, with their targets as `ClipScores` takes them.
+        names: What the run's random numbers depend on.
+        loaders: Processes that cut crops; 0: this one.
+        state: The file that the state is saved to.
+    """
+
+    def __init__(
+        self,
+        network: WaveformNetwork,
+        job: Job,
+        train: Waveforms,
+        valid: tuple[Sequence[str], Tensor],
+        names: Names,
+        loaders: int,
+        state: Path,
+    ):
+        super().__init__()
+        self.network, self.job, self.method = network, job, network.method
+        self.train_clips, self.valid_clips, self.names = train, valid, names
+        self.loaders, self.state = loaders, state
+        self.progress = Progress([network.network.learned_scalars()])
+        self.losses: list[Tensor] = []
+        self.saved, self.saving = 0.0, 0.0
+
+    def configure_optimizers(self) -> Any:
+        """Return the optimizer, and the schedule where there is one."""
+        optimizer = make_optimizer(self.network.network, self.job.optimizer)
+        scheduler = make_scheduler(optimizer, self.job.optimizer)
+        return optimizer if scheduler is None else ([optimizer], [scheduler])
+
+    def train_dataloader(self) -> DataLoader:
+        """Return what loads crops in another order in each epoch."""
+        trainer, method = self.trainer, self.method
+        crops = RandomCrops(
+            self.train_clips.lengths(),
+            self.train_clips.size,
+            method.batch_size,
+            method.crops_per_clip,
+            self.names,
+            lambda: trainer.current_epoch,
+            (trainer.global_rank, trainer.world_size),
+        )
+        return loader(self.train_clips, crops, self.loaders, self.device.type == "cuda")
+
+    def on_train_start(self) -> None:
+        """Fit the frontend's approximations to the clips, if that was not done before."""
+        if self.progress.epochs == 0:
+            self.network.calibrate(self.train_clips)
+        self.trainer.should_stop = self.progress.stop_reason is not None
+
+    def on_train_epoch_start(self) -> None:
+        """Let the global generators depend on the run, the epoch and the device alone."""
+        epoch, rank = self.trainer.current_epoch, self.trainer.global_rank
+        torch.manual_seed(seed_for("modules", *self.names, epoch, rank) % 2**63)
+        self.losses = []
+
+    def training_step(self, batch: tuple[Tensor, Tensor], _: int) -> Tensor:
+        """Return the mean cost of a batch of crops."""
+        waveforms, targets = self.network.augmented(*batch)
+        loss = self.method.cost(self.network(waveforms), targets)
+        self.losses.append(loss.detach())
+        return loss
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        """Bring the frontend's parameters back within their bounds."""
+        self.network.network.frontend.project()
+
+    def on_train_epoch_end(self) -> None:
+        """Note what was learned, validate, stop where that is due, and save the state."""
+        processes.raise_if_interrupted()
+        progress, method = self.progress, self.method
+        epoch_finished(1, method.max_epochs)
+        progress.updates = self.trainer.global_step
+        progress.learned.append(self.network.network.learned_scalars())
+        losses = progress.validation.setdefault("train loss", [])
+        losses.append(torch.stack(self.losses).float().mean().item())
+        if progress.epochs % CALIBRATED_EVERY == 0:
+            self.network.calibrate(self.train_clips)
+        if method.keep_best is not None:
+            self._validate(method.keep_best)
+        self.trainer.should_stop = progress.stop_reason is not None
+        self._save(progress.stop_reason is not None or progress.epochs == method.max_epochs)
+
+    def _validate(self, metric: str) -> None:
+        clips, targets = self.valid_clips
+        scores = score_windows(self.network, self.train_clips.cache, clips)
+        self.network.train()
+        self.progress.note(metric, self.job.metrics, ClipScores(scores, targets), self.network)
+        assert self.progress.best is not None
+        without = self.progress.epochs - self.progress.best[0]
+        if self.method.patience is not None and without >= self.method.patience:
+            self.progress.stop_reason = f"{without} epochs without a better {metric}"
+
+    def _save(self, last: bool) -> None:
+        """Save the state unless saving has taken too much of the time."""
+        now = time.monotonic()
+        due = last or now - self.saved > self.saving / SAVING_SHARE
+        if not self.trainer.strategy.broadcast(due):
+            return
+        draft = self.state.with_suffix(".draft")
+        self.state.parent.mkdir(parents=True, exist_ok=True)
+        self.trainer.save_checkpoint(draft)
+        if self.trainer.is_global_zero:
+            draft.replace(self.state)  # the old state stays where the disk is full
+        self.saved = time.monotonic()
+        self.saving = self.saved - now
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add how far the training is."""
+        checkpoint["progress"] = {**vars(self.progress)}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on from there."""
+        self.progress = Progress(**checkpoint["progress"])
+
+
+def _drop_unusable(training: CropTraining) -> None:
+    """Remove a state that cannot be taken up: damaged, or of other code."""
+    if not training.state.exists():
+        return
+    try:
+        saved = torch.load(training.state, map_location="cpu", weights_only=True)
+        deepcopy(training.network).load_state_dict(_of_network(saved))
+    except (RuntimeError, UnpicklingError, EOFError, KeyError, OSError) as error:
+        reason = str(error).partition("\n")[0]
+        log.warning("%s cannot be taken up (%s); the run starts anew", training.state, reason)
+        training.state.unlink()
+
+
+def _of_network(saved: dict[str, Any]) -> dict[str, Tensor]:
+    weights: dict[str, Tensor] = saved["state_dict"]
+    return {name.removeprefix("network."): each for name, each in weights.items()}
+
+
+def fit_on_crops(training: CropTraining, accelerator: str) -> TrainingHistory:
+    """Train a network in place; return how it went.
+
+    The state of an earlier process that was killed is taken up where there is one.
+    """
+    method, state = training.method, training.state
+    _drop_unusable(training)
+    several = "ddp_spawn" if method.strategy == "auto" else method.strategy
+    trainer = lightning.Trainer(
+        max_epochs=method.max_epochs,
+        accelerator=accelerator,
+        devices=method.devices,
+        strategy="auto" if method.devices == 1 else several,
+        precision=method.precision,  # type: ignore[arg-type]  # checked by Lightning
+        accumulate_grad_batches=method.accumulate,
+        gradient_clip_val=training.job.optimizer.max_grad_norm,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+    )
+    with isolated(0, trainer.strategy.root_device), interruptible():
+        trainer.fit(training, ckpt_path=state if state.exists() else None, weights_only=True)
+    saved = torch.load(state, map_location="cpu", weights_only=True)  # of whichever process trained
+    progress = Progress(**saved["progress"])
+    weights = _of_network(saved) if progress.best is None else progress.best[1]
+    training.network.load_state_dict(weights)
+    training.network.to(trainer.strategy.root_device)
+    training.network.calibrate(training.train_clips)
+    return progress.history()

@@ -64,11 +64,11 @@ class CropTraining(lightning.LightningModule):
         self.losses: list[Tensor] = []
         self.saved, self.saving = 0.0, 0.0
 
-    def configure_optimizers(self) -> Any:
-        """Return the optimizer, and the schedule where there is one."""
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Make the optimizer and its schedule."""
         optimizer = make_optimizer(self.network.network, self.job.optimizer)
-        scheduler = make_scheduler(optimizer, self.job.optimizer)
-        return optimizer if scheduler is None else ([optimizer], [scheduler])
+        self.scheduler = make_scheduler(optimizer, self.job.optimizer)
+        return optimizer
 
     def train_dataloader(self) -> DataLoader:
         """Return what loads crops in another order in each epoch."""
@@ -85,16 +85,22 @@ class CropTraining(lightning.LightningModule):
         return loader(self.train_clips, crops, self.loaders, self.device.type == "cuda")
 
     def on_train_start(self) -> None:
-        """Fit the frontend's approximations to the clips, if that was not done before."""
+        """Fit the frontend's approximations to the clips, or go on with schedule and end."""
         if self.progress.epochs == 0:
             self.network.calibrate(self.train_clips)
+        elif self.scheduler is not None:
+            self.scheduler.load_state_dict(self.schedule)
         self.trainer.should_stop = self.progress.stop_reason is not None
 
-    def on_train_epoch_start(self) -> None:
-        """Let the global generators depend on the run, the epoch and the device alone."""
-        epoch, rank = self.trainer.current_epoch, self.trainer.global_rank
-        torch.manual_seed(seed_for("modules", *self.names, epoch, rank) % 2**63)
-        self.losses = []
+    def on_train_batch_start(self, _: Any, number: int) -> None:
+        """Let the global generators depend on the run, the epoch and the device alone.
+
+        Lightning does not announce the start of the epoch at which it goes on.
+        """
+        if number == 0:
+            epoch, rank = self.trainer.current_epoch, self.trainer.global_rank
+            torch.manual_seed(seed_for("modules", *self.names, epoch, rank))
+            self.losses = []
 
     def training_step(self, batch: tuple[Tensor, Tensor], _: int) -> Tensor:
         """Return the mean cost of a batch of crops."""
@@ -112,6 +118,8 @@ class CropTraining(lightning.LightningModule):
         processes.raise_if_interrupted()
         progress, method = self.progress, self.method
         epoch_finished(1, method.max_epochs)
+        if self.scheduler is not None:  # here, because Lightning's own comes after the state
+            self.scheduler.step()
         progress.updates = self.trainer.global_step
         progress.learned.append(self.network.network.learned_scalars())
         losses = progress.validation.setdefault("train loss", [])
@@ -150,10 +158,12 @@ class CropTraining(lightning.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add how far the training is."""
         checkpoint["progress"] = {**vars(self.progress)}
+        checkpoint["schedule"] = self.scheduler and self.scheduler.state_dict()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Go on from there."""
         self.progress = Progress(**checkpoint["progress"])
+        self.schedule = checkpoint["schedule"]
 
 
 def _drop_unusable(training: CropTraining) -> None:

@@ -122,7 +122,6 @@ class Machine:
         accelerator: What trains.
         threads: Threads of torch, shared among the workers.
         builders: Processes that build a feature cache.
-        loaders: Processes that cut crops for one that trains; 0: itself.
         workers: Processes that train, this one if it is one.
         stack: Runs trained together; None: 1 on a CPU, on a GPU what its memory takes.
         max_jobs: Jobs that work at the same time on a machine, the others wait; None: all.
@@ -131,6 +130,7 @@ class Machine:
         retry_failed: Whether runs that failed before are tried again.
         dry_run: Whether to say only what would be done.
         command: The command that does the job.
+        loaders: Processes that cut crops for one that trains; 0: itself.
     """
 
     results: Path
@@ -138,7 +138,6 @@ class Machine:
     accelerator: Literal["auto", "cpu", "gpu"]
     threads: int
     builders: int
-    loaders: int
     workers: int
     stack: int | None
     max_jobs: int | None
@@ -147,6 +146,7 @@ class Machine:
     retry_failed: bool
     dry_run: bool
     command: str
+    loaders: int = 0
 
     def __post_init__(self) -> None:
         _check_positive(threads=self.threads, workers=self.workers)

@@ -19,8 +19,8 @@ LABELS = [(0,), (1,), (2,), (0,), (0,)] * 3
 
 def job(*settings, frontend="log_learn"):
     shapes = ["dataset=synthetic", "n_bands=40", "patch_frames=16", "method.max_epochs=6"]
-    quick = [f"frontend={frontend}", "protocol=full", "optimizer=adam", "optimizer.lr=0.05"]
-    made = config.job(config.composed([*shapes, *quick, *settings]))
+    quick = [f"frontend={frontend}", "protocol=full", "method=supervised", "optimizer.lr=0.05"]
+    made = config.job(config.composed([*shapes, *quick, "method.keep_best=accuracy", *settings]))
     return replace(made, model=Component("model", "norms", "third_party.WithNorms", {}))
 
 

@@ -17,7 +17,13 @@ LABELS = [(0,), (1, 2), (), (0, 1), (2,), (0, 1, 2), (1,), (0, 2)] * 2
 
 def job(*settings):
     shapes = ["dataset=synthetic", "n_bands=40", "patch_frames=16", "method.max_epochs=12"]
-    quick = ["frontend=log_10000", "protocol=full", "method.keep_best=null", "repeats=2"]
+    quick = [
+        "frontend=log_10000",
+        "protocol=full",
+        "method=supervised",
+        "method.keep_best=null",
+        "repeats=2",
+    ]
     made = config.job(config.composed([*shapes, *quick, *settings]))
     return replace(made, model=Component("model", "norms", "third_party.WithNorms", {}))
 
@@ -94,7 +100,7 @@ def test_metrics_of_one_label_are_not_for_several_nor_the_other_way_round():
 
 
 def test_the_best_epoch_of_all_clips_is_chosen_by_macro_auc():
-    settings = ["method=multilabel", "metrics=multilabel", "protocol=full"]
+    settings = ["method=crops_multilabel", "metrics=multilabel", "protocol=full"]
     full = config.job(config.composed(["dataset=synthetic", *settings]))
     assert full.method.arguments["keep_best"] == "macro_auc"
     wanted = replace(job(*MULTI), method=full.method)

@@ -1,0 +1,258 @@
+"""Training on crops: against plain PyTorch, after interruptions, and what chooses the weights."""
+
+import copy
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from torch.nn.functional import cross_entropy
+
+from fewshot_audio import config
+from fewshot_audio.datasets.base import Clip, Dataset, Fold
+from fewshot_audio.datasets.splits import FewShotSplits
+from fewshot_audio.features.cache import FeatureCache
+from fewshot_audio.frontends import LogMel
+from fewshot_audio.frontends.mel import PowerMel
+from fewshot_audio.training import whole
+from fewshot_audio.training.crops import RandomCrops, window_starts
+from fewshot_audio.training.methods.crops import LEVELS
+from fewshot_audio.training.prepare import JobData, prepare_on_crops
+from fewshot_audio.training.run import scored, train, waveforms_of
+from fewshot_audio.training.waveform_network import build_waveform_network, score_windows
+from fewshot_audio.types import Component, ConfigError, Sampling
+
+RATE = 2000
+TONES = (200.0, 400.0, 700.0)
+WORDS = ["dataset=synthetic", f"sample_rate={RATE}", "n_fft=128", "hop=40", "n_bands=16"]
+
+
+class Small(torch.nn.Module):
+    """A mean over frames, then a dense layer; without batch norm and dropout."""
+
+    def __init__(self, n_classes, n_bands):
+        super().__init__()
+        self.dense = torch.nn.Linear(n_bands, n_classes)
+
+    def forward(self, patches):
+        return self.dense(patches.mean(1) / 10)
+
+
+class Noisy(Small):
+    """With dropout and batch norm."""
+
+    def forward(self, patches):
+        return torch.nn.functional.dropout(super().forward(patches), 0.2, self.training)
+
+
+def job(*words, model="Small", frontend="log_eps"):
+    quick = ["protocol=full", f"frontend={frontend}", "method.max_epochs=4", "method.batch_size=4"]
+    made = config.job(config.composed([*WORDS, *quick, "optimizer.lr=0.03", *words]))
+    return replace(made, model=Component("model", "small", f"{__name__}.{model}", {}))
+
+
+@pytest.fixture(scope="module")
+def data():
+    """Tones of three pitches in noise, from 0.3 to 3 s."""
+    random, clips, rows, spans, first = np.random.default_rng(0), [], [], {}, 0
+    for number in range(30):
+        seconds = np.arange(int(RATE * random.uniform(0.3, 3))) / RATE
+        tone = np.sin(2 * np.pi * TONES[number % 3] * seconds + random.uniform(0, 6))
+        rows.append((0.1 * tone + 0.1 * random.normal(size=len(seconds))).astype(np.float32))
+        clips.append(Clip(f"{number:02}.wav", (number % 3,), 1, str(number)))
+        spans[clips[-1].path] = (first, first + len(seconds))
+        first += len(seconds)
+    fold = Fold(1, tuple(clips[:15]), tuple(clips[15:24]), tuple(clips[24:]))
+    dataset = Dataset("tones", "", ("low", "middle", "high"), (fold,))
+    features = FeatureCache("tones", np.concatenate(rows)[:, None], spans)
+    splits = FewShotSplits(dataset, fold, 0, Sampling("clip"), None)
+    return JobData(dataset, splits, features)
+
+
+def trained(made, data, state):
+    (one,) = train(made, data, None, [1], "cpu", states=[state])
+    return one
+
+
+def test_the_weights_are_those_of_plain_pytorch(data, tmp_path):
+    made = job("method.keep_best=null", "optimizer.max_grad_norm=0.5", "method.level=peak")
+    ours = trained(made, data, tmp_path / "a.ckpt").run.network
+    run = prepare_on_crops(made, data, None, 1)
+    dense = run.network.network.classifier.module.dense
+    layer = LogMel(mel=PowerMel(RATE, 16, 128, 40))
+    optimizer = torch.optim.Adam(dense.parameters(), lr=0.03)
+    train_clips = run.split.train
+    lengths = np.array([len(data.features[clip.path]) for clip in train_clips])
+    for epoch in range(4):
+        for batch in RandomCrops(lengths, RATE, 4, 1, run.names, partial(int, epoch)):
+            crops, labels = [], []
+            for number, start in batch:
+                samples = data.features[train_clips[number].path][start : start + RATE, 0]
+                crops.append(np.pad(samples, (0, RATE - len(samples))) / np.abs(samples).max())
+                labels.append(train_clips[number].label)
+            frames = layer(torch.tensor(np.stack(crops))).mT
+            loss = cross_entropy(dense(frames.mean(1) / 10), torch.tensor(labels))
+            optimizer.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(dense.parameters(), 0.5)
+            optimizer.step()
+    found = ours.network.classifier.module.dense
+    torch.testing.assert_close(found.weight, dense.weight, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(found.bias, dense.bias, atol=1e-5, rtol=1e-4)
+
+
+def test_a_clip_is_scored_by_the_mean_logits_of_its_windows(data):
+    made = job("method.window_hop=0.4", "method.level=loudness")
+    network = build_waveform_network(made, 3, seed=5).eval()
+    clips = [clip.path for clip in data.dataset.clips]
+    found = score_windows(network, data.features, clips)
+    for clip, scores in zip(clips, found, strict=True):
+        samples = data.features[clip][:, 0]
+        windows = []
+        for start in window_starts(len(samples), RATE, 800):
+            window = samples[start : start + RATE]
+            windows.append(np.pad(window, (0, RATE - len(window))))
+        with torch.no_grad():
+            logits = network(torch.tensor(np.stack(windows)))
+        torch.testing.assert_close(scores, logits.mean(0).softmax(0), atol=1e-5, rtol=1e-4)
+
+
+def test_levels():
+    crops = torch.randn(3, 1000) * torch.tensor([[0.001], [0.5], [0.0]])
+    assert LEVELS["none"](crops) is crops
+    peak = LEVELS["peak"](crops)
+    assert peak.abs().amax(1).tolist() == [1, 1, 0]
+    loud = LEVELS["loudness"](crops)
+    assert loud[0].std(correction=0) == pytest.approx(crops[0].std(correction=0) * 10**1.5)
+    assert loud[1].std(correction=0) == pytest.approx(10**0.75, rel=1e-4)
+    assert not loud[2].any()
+
+
+class Killed(BaseException):
+    """Stands for the end of a process."""
+
+
+ALL = (
+    "augmentation=[gain,time_shift,mixup]",
+    "method.max_epochs=6",
+    "method.accumulate=2",
+    "optimizer.scheduler={_target_: torch.optim.lr_scheduler.StepLR, step_size: 2}",
+)
+
+
+@pytest.mark.parametrize("frontend", ["log_learn", "leaf"])
+@pytest.mark.parametrize("after", [1, 3, 6])
+def test_a_run_that_goes_on_gives_the_same_numbers(data, tmp_path, monkeypatch, frontend, after):
+    made = job(*ALL, model="Noisy", frontend=frontend)
+    undisturbed = trained(made, data, tmp_path / "undisturbed.ckpt")
+    monkeypatch.setattr(whole, "SAVING_SHARE", float("inf"))  # after each epoch
+    save, saved = whole.CropTraining._save, []
+
+    def save_and_die(training, last):
+        save(training, last)
+        saved.append(training)
+        if len(saved) == after:
+            raise Killed
+
+    state = tmp_path / "state.ckpt"
+    monkeypatch.setattr(whole.CropTraining, "_save", save_and_die)
+    with pytest.raises(Killed):
+        trained(made, data, state)
+    again = trained(made, data, state)
+    assert len(saved) == 6
+    assert again.history == undisturbed.history
+    expected = undisturbed.run.network.state_dict()
+    for name, weight in again.run.network.state_dict().items():
+        assert torch.equal(weight, expected[name]), name
+    assert scored(again, data)["metrics"] == scored(undisturbed, data)["metrics"]
+
+
+@pytest.mark.parametrize("damage", ["truncated", "empty", "other"])
+def test_a_state_that_cannot_be_taken_up_is_left(data, tmp_path, damage, caplog):
+    state = tmp_path / "state.ckpt"
+    undisturbed = trained(job(), data, state)
+    content = state.read_bytes()
+    if damage == "other":
+        trained(job("n_bands=20"), data, tmp_path / "other.ckpt")
+        content = (tmp_path / "other.ckpt").read_bytes()
+    state.write_bytes({"truncated": content[:-100], "empty": b"", "other": content}[damage])
+    again = trained(job(), data, state)
+    assert "the run starts anew" in caplog.text
+    assert again.history == undisturbed.history
+
+
+def test_the_best_epoch_is_kept_and_patience_ends_training(data, tmp_path):
+    made = job("method.max_epochs=40", "method.patience=3", "optimizer.lr=0.002")
+    one = trained(made, data, tmp_path / "a.ckpt")
+    values = one.history.history["valid accuracy"][1:]
+    best = values.index(max(values)) + 1
+    assert one.history.epochs == best + 3
+    reason = f"3 epochs without a better accuracy; weights of epoch {best} kept"
+    assert one.history.stop_reason == reason
+    shorter = trained(
+        job(f"method.max_epochs={best}", "method.keep_best=null", "optimizer.lr=0.002"),
+        data,
+        tmp_path / "b.ckpt",
+    )
+    expected = shorter.run.network.state_dict()
+    for name, weight in one.run.network.state_dict().items():
+        assert torch.equal(weight, expected[name])
+    assert shorter.history.updates == best * 4
+    losses = one.history.history["train loss"]
+    assert losses[0] is None
+    assert losses[-1] < losses[1]
+    assert best > 1
+
+
+def test_accumulated_batches_make_one_update(data, tmp_path):
+    together = trained(job("method.batch_size=8", "method.keep_best=null"), data, tmp_path / "a")
+    words = "method.batch_size=4", "method.accumulate=2", "method.keep_best=null"
+    apart = trained(job(*words), data, tmp_path / "b")
+    assert together.history.updates == apart.history.updates == 8
+    pairs = zip(together.run.network.parameters(), apart.run.network.parameters(), strict=True)
+    for one, other in pairs:  # the last batch of an epoch is one short of eight
+        torch.testing.assert_close(one, other, atol=0.02, rtol=0.05)
+
+
+def test_mixed_precision_is_another_training_of_the_same_kind(data, tmp_path):
+    whole_precision = trained(job(), data, tmp_path / "a")
+    mixed = trained(job("method.precision=bf16-mixed"), data, tmp_path / "b")
+    losses = [each.history.history["train loss"][1:] for each in (whole_precision, mixed)]
+    assert losses[0] != losses[1]
+    np.testing.assert_allclose(losses[0], losses[1], rtol=0.05)
+
+
+@pytest.mark.slow
+def test_two_processes_train_as_one_with_batches_of_both(data, tmp_path):
+    words = "method.keep_best=null", "optimizer=sgd", "optimizer.lr=0.1"
+    alone = trained(job(*words, "method.batch_size=15"), data, tmp_path / "a.ckpt")
+    pair = job(*words, "method.batch_size=8", "method.devices=2")
+    together = trained(pair, data, tmp_path / "b.ckpt")
+    assert together.history.updates == alone.history.updates == 4
+    pairs = zip(alone.run.network.parameters(), together.run.network.parameters(), strict=True)
+    for one, other in pairs:  # one clip of fifteen is there twice
+        torch.testing.assert_close(one, other, atol=0.02, rtol=0.1)
+
+
+def test_impossible_settings():
+    with pytest.raises(ConfigError, match="set method.keep_best"):
+        build_waveform_network(job("method.keep_best=null", "method.patience=3"), 3)
+
+
+def test_targets_of_several_labels(data):
+    fold = data.dataset.folds[0]
+    several = replace(fold.train[0], labels=(0, 2))
+    dataset = replace(
+        data.dataset, folds=(replace(fold, train=(several, *fold.train[1:])),), multi_label=True
+    )
+    network = build_waveform_network(job(), 3)
+    made = waveforms_of(network, [several, fold.train[1]], replace(data, dataset=dataset))
+    assert made.targets.tolist() == [[1, 0, 1], [0, 1, 0]]
+
+
+def test_the_network_that_is_built_twice_is_the_same():
+    first, second = (build_waveform_network(job(), 3, seed=7) for _ in range(2))
+    for one, other in zip(first.parameters(), second.parameters(), strict=True):
+        assert torch.equal(one, other)
+    assert copy.deepcopy(first).method == second.method

@@ -183,7 +183,7 @@ def test_a_state_that_cannot_be_taken_up_is_left(data, tmp_path, damage, caplog)
 
 
 def test_the_best_epoch_is_kept_and_patience_ends_training(data, tmp_path):
-    made = job("method.max_epochs=40", "method.patience=3", "optimizer.lr=0.002")
+    made = job("method.max_epochs=40", "method.patience=3", "optimizer.lr=0.005")
     one = trained(made, data, tmp_path / "a.ckpt")
     values = one.history.history["valid accuracy"][1:]
     best = values.index(max(values)) + 1
@@ -191,7 +191,7 @@ def test_the_best_epoch_is_kept_and_patience_ends_training(data, tmp_path):
     reason = f"3 epochs without a better accuracy; weights of epoch {best} kept"
     assert one.history.stop_reason == reason
     shorter = trained(
-        job(f"method.max_epochs={best}", "method.keep_best=null", "optimizer.lr=0.002"),
+        job(f"method.max_epochs={best}", "method.keep_best=null", "optimizer.lr=0.005"),
         data,
         tmp_path / "b.ckpt",
     )

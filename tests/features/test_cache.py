@@ -13,6 +13,7 @@ import pytest
 import soundfile
 from filelock import FileLock
 
+from fewshot_audio.datasets.base import Clip, Dataset, Fold
 from fewshot_audio.datasets.synthetic import synthetic
 from fewshot_audio.features import build
 from fewshot_audio.features.audio import decode, load
@@ -211,3 +212,28 @@ def test_full_disk_leaves_no_half_file(data, tmp_path, monkeypatch):
     names = [path.name for path in folder_of(tmp_path / "cache").iterdir()]
     assert not any("features" in name for name in names)
     assert len(open_cache(data, MEL, tmp_path / "cache", 1).spans) == len(data.clips)
+
+
+@pytest.mark.parametrize("other", [None, "PCM_24", "stereo", "resampled"])
+def test_samples_of_16_bits_are_stored_as_such_and_nothing_is_lost(tmp_path, other):
+    random, clips = np.random.default_rng(0), []
+    for number in range(70):  # three parts
+        samples = random.integers(-(2**15), 2**15, 200).astype(np.int16)
+        rate, subtype = 16000, "PCM_16"
+        if number == 40 and other == "PCM_24":
+            samples, subtype = samples.astype(np.float32) / 2**15 + 2.0**-20, other
+        if number == 40 and other == "stereo":
+            samples = np.stack([samples, samples[::-1]], 1)
+        if number == 40 and other == "resampled":
+            rate = 44100
+        soundfile.write(tmp_path / f"{number:02}.wav", samples, rate, subtype=subtype)
+        clips.append(Clip(f"{number:02}.wav", (0,), 1, str(number)))
+    dataset = Dataset("pcm", tmp_path, ("one",), (Fold(1, tuple(clips), tuple(clips)),))
+    transform = TorchaudioWaveform(16000)
+    cache = open_cache(dataset, transform, tmp_path / "cache", 1)
+    assert cache.features.dtype == (np.int16 if other is None else np.float32)
+    for clip in clips:
+        np.testing.assert_array_equal(cache[clip.path], computed(dataset, clip, transform))
+        part = computed(dataset, clip, transform)[50:120]
+        np.testing.assert_array_equal(cache.rows(clip.path, 50, 120), part)
+    assert len(cache.rows("03.wav", 150, 300)) == 50  # not of the next clip

@@ -125,8 +125,8 @@ def check_patches(name: str, n_frames: int, n_bands: int, least: tuple[int, int]
     if n_frames < least[0] or n_bands < least[1]:
         raise ConfigError(
             f"model: {name} needs patches of at least {least[0]} frames and {least[1]} bands, "
-            f"found {n_frames} frames and {n_bands} bands; change patch_frames or n_bands, or "
-            "choose another model"
+            f"found {n_frames} frames and {n_bands} bands; change n_bands, patch_frames or "
+            "method.crop, or choose another model"
         )
 
 

@@ -1,0 +1,78 @@
+"""Whole-data runs as jobs: their records, their state on disk, kills at random moments."""
+
+import random
+import time
+from dataclasses import replace
+from multiprocessing import get_context
+
+import numpy as np
+import pytest
+
+from fewshot_audio import config
+from fewshot_audio.features.torchaudio_transforms import TorchaudioWaveform
+from fewshot_audio.runner import execute
+from fewshot_audio.runner.plan import transform_of
+from stored import lines, outcomes
+
+SIZES = ["model=vgg", "sample_rate=16000", "n_fft=512", "hop=160", "n_bands=32"]
+WHOLE = ["protocol=full", "repeats=1", "method.max_epochs=3", "method.crop=0.5"]
+
+
+@pytest.fixture
+def crops(synthetic_root):
+    """A job of one run on all clips of the small dataset."""
+
+    def make(*words):
+        data = [f"dataset.root={synthetic_root}", "dataset.groups=3", "dataset.clips_per_class=2"]
+        return config.job(config.composed(["dataset=synthetic", *data, *SIZES, *WHOLE, *words]))
+
+    return make
+
+
+def test_a_record_of_a_run_on_crops(crops, machine):
+    job = crops("frontend=leaf", "augmentation=[gain,spec_augment]")
+    outcome = execute.run(job, machine)
+    assert (outcome.trained, outcome.failed) == (1, ())
+    (record,) = lines(machine)
+    assert record["identity"]["method"]["type"] == "Crops"
+    assert list(record["identity"]["augmentation"]) == ["gain", "spec_augment"]
+    assert record["frontend_input"] == "waveform"
+    assert record["epochs"] == 3
+    assert record["updates"] == 3
+    assert np.sum(record["confusion_matrix"]) == record["test_clips"] == 10
+    assert np.isfinite(record["history"]["train loss"][1:]).all()
+    assert record["frontend_diagnostics"]
+    assert list((machine.results / "unfinished").iterdir()) == []
+    again = execute.run(job, machine)
+    assert (again.finished_before, again.trained) == (1, 0)
+
+
+@pytest.mark.parametrize("frontend", ["log_eps", "leaf"])
+def test_every_frontend_reads_waveforms(crops, frontend):
+    job = crops(f"frontend={frontend}", "features=torchaudio")
+    assert transform_of(job) == TorchaudioWaveform(16000)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("frontend", ["log_learn", "leaf"])
+def test_killed_at_random_moments_it_ends_with_the_same_numbers(crops, machine, frontend, tmp_path):
+    schedule = "{_target_: torch.optim.lr_scheduler.StepLR, step_size: 3}"
+    words = [f"frontend={frontend}", "method.max_epochs=12", f"optimizer.scheduler={schedule}"]
+    job = crops(*words, "model=sb_cnn", "method.crop=1", "augmentation=[gain,mixup]")
+    undisturbed = replace(machine, results=tmp_path / "undisturbed")
+    started = time.monotonic()
+    execute.run(job, undisturbed)
+    seconds, context = time.monotonic() - started, get_context("fork")
+    dice, kills = random.Random(0), 0
+    for trial in range(5):
+        own = replace(machine, results=tmp_path / str(trial))
+        for _ in range(2):
+            process = context.Process(target=execute.run, args=(job, own))
+            process.start()
+            process.join(dice.uniform(0.1, 0.9) * seconds)
+            kills += process.is_alive()
+            process.kill()
+            process.join()
+        execute.run(job, own)
+        assert outcomes(lines(own)) == outcomes(lines(undisturbed))
+    assert kills >= 5

@@ -38,10 +38,8 @@ def nsynth(
     """
     root = _find_root(root)
     rows = read(root, target)
-    classes = FAMILIES
-    if target == "pitch":
-        classes = sorted({row.labels[0] for row in rows}, key=int)
-    return from_list(name, root, rows, classes, "instrument", tolerate=tolerate)
+    pitches = sorted({row.labels[0] for row in rows}, key=int) if target == "pitch" else None
+    return from_list(name, root, rows, pitches, "instrument", tolerate=tolerate)
 
 
 def verify(root: Path, full: bool, workers: int) -> Report:

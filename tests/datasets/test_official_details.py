@@ -78,6 +78,16 @@ def test_audioset_says_how_much_is_there(trees):
         read("audioset", root, "dataset.train=both")
 
 
+@pytest.mark.parametrize("tree", ["audioset"], indirect=True)
+def test_audioset_without_audio_says_which_names_are_expected(tree):
+    name, root, _ = tree
+    for folder in ("balanced_train", "eval"):
+        shutil.rmtree(root / folder)
+    (root / "-0RWZT_miFs_10000_20000.flac").rename(root / "0RWZT_miFs.flac")
+    with pytest.raises(DataError, match="no file of a listed segment; expected names as ID.wav"):
+        read(name, root)
+
+
 @pytest.mark.parametrize(
     ("tree", "file", "old", "new", "text"),
     [

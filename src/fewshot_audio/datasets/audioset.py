@@ -48,6 +48,11 @@ def audioset(
     """
     root = _find_root(root)
     rows, notes = read(root, (*TRAIN[train], "eval"))
+    if not rows:
+        raise DataError(
+            f"dataset.root={root}: no file of a listed segment; expected names as ID.wav, YID.wav "
+            f"or ID_30_40.wav, ending in {', '.join(SUFFIXES)}, in any folder below it"
+        )
     classes = list(read_classes(root).values())
     return from_list(name, root, rows, classes, multi_label=True, tolerate=tolerate, notes=notes)
 

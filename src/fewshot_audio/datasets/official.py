@@ -1,12 +1,14 @@
 """What readers of official datasets share: tables, counts and verification."""
 
 import csv
+import io
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 from fewshot_audio.datasets.listed import Listed
+from fewshot_audio.datasets.listing import SHOWN
 from fewshot_audio.datasets.verify import Report, check_files, compare
 from fewshot_audio.features.audio import decode
 from fewshot_audio.types import DataError
@@ -39,7 +41,7 @@ def read_table(path: Path, columns: Sequence[str], delimiter: str = ",") -> list
     Raises:
         DataError: The file or a column is missing, or a row is damaged.
     """
-    reader = csv.DictReader(read_text(path).splitlines(), delimiter=delimiter)
+    reader = csv.DictReader(io.StringIO(read_text(path)), delimiter=delimiter)
     found = reader.fieldnames or ()
     if absent := [column for column in columns if column not in found]:
         raise DataError(f"{path}: column {', '.join(absent)} is missing; found {', '.join(found)}")
@@ -73,6 +75,8 @@ def check_counts(what: str, found: Mapping, official: Mapping, where: Path) -> N
         for name in {**official, **found}
         if found.get(name) != official.get(name)
     ]
+    if len(wrong) > SHOWN:
+        wrong[SHOWN:] = [f"and {len(wrong) - SHOWN} more"]
     if wrong:
         raise DataError(f"{where}: {what} differ from the official ones ({'; '.join(wrong)})")
 

@@ -147,6 +147,12 @@ def test_pages_are_readable_as_files():
             assert f"](../../{source})" in text, f"{page.name}: {name}"
 
 
+def test_every_dataset_is_on_their_page():
+    page = (ROOT / "docs/datasets.md").read_text(encoding="utf-8")
+    named = re.findall(r"^\| `(\w+)` \| .* \| .* \| .* \|$", page, re.MULTILINE)
+    assert sorted(named) == sorted(file.stem for file in (ROOT / "conf/dataset").glob("*.yaml"))
+
+
 def test_readme_is_short():
     assert len(README.split()) <= 900
     assert max(map(len, README.splitlines())) <= 100

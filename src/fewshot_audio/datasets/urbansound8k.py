@@ -1,14 +1,14 @@
 """UrbanSound8K in its official layout and folds."""
 
-import csv
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
 from fewshot_audio.datasets.base import Clip, Dataset, Fold
 from fewshot_audio.datasets.listing import Tolerable, clips_on_disk
+from fewshot_audio.datasets.official import Row, check_counts, damaged_row, read_table
 from fewshot_audio.datasets.verify import Report, compare, complaint, shipped_table
 from fewshot_audio.files import find_root
 from fewshot_audio.types import ConfigError, DataError
@@ -30,7 +30,6 @@ OFFICIAL_CLASSES = {
     "street_music": 1000,
 }
 Validation = Literal["next", "none"]
-Row = dict[str, str]
 
 
 def urbansound8k(
@@ -73,33 +72,26 @@ def verify(root: Path, full: bool, workers: int) -> Report:
 def read_official(root: Path) -> list[Row]:
     """Return the rows of the metadata. DataError where labels or counts are not as published."""
     rows = read_rows(root / CSV)
-    _check_count("fold", Counter(int(row["fold"]) for row in rows), OFFICIAL_FOLDS, root / CSV)
-    _check_count("class", Counter(row["class"] for row in rows), OFFICIAL_CLASSES, root / CSV)
+    check_counts(
+        "clips per fold", Counter(int(row["fold"]) for row in rows), OFFICIAL_FOLDS, root / CSV
+    )
+    check_counts(
+        "clips per class", Counter(row["class"] for row in rows), OFFICIAL_CLASSES, root / CSV
+    )
     _check_labels(rows, root / CSV)
     return rows
 
 
 def read_rows(path: Path) -> list[Row]:
     """Return the rows of a metadata CSV. DataError where a column is missing or a row damaged."""
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        columns = reader.fieldnames or ()
-        absent = [column for column in COLUMNS if column not in columns]
-        if absent:
-            raise DataError(
-                f"{path}: column {', '.join(absent)} is missing; found {', '.join(columns)}"
-            )
-        rows = list(reader)
+    rows = read_table(path, COLUMNS)
     for number, row in enumerate(rows, 2):
         if not _is_whole(row):
-            values = ",".join(str(row[column]) for column in COLUMNS)
-            raise DataError(f"{path}:{number}: damaged row {values}; download it again")
+            raise damaged_row(path, number, row, COLUMNS)
     return rows
 
 
 def _is_whole(row: Row) -> bool:
-    if not all(row[column] for column in COLUMNS):
-        return False
     numbers = row["fold"].isdecimal() and row["classID"].isdecimal()
     return numbers and FILE_NAME.fullmatch(row["slice_file_name"]) is not None
 
@@ -160,18 +152,6 @@ def _split(clips: Iterable[Clip], validation: Validation) -> tuple[Fold, ...]:
             "add folds, or set dataset.validation=none"
         )
     return tuple(folds)
-
-
-def _check_count(unit: str, counts: Mapping, official: Mapping, path: Path) -> None:
-    wrong = [
-        f"{key}: {counts.get(key, 0)}, not {official.get(key, 0)}"
-        for key in {**official, **counts}
-        if counts.get(key) != official.get(key)
-    ]
-    if wrong:
-        raise DataError(
-            f"{path}: clips per {unit} differ from the official ones ({'; '.join(wrong)})"
-        )
 
 
 def _check_labels(rows: Iterable[Row], path: Path) -> None:

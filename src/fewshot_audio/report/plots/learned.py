@@ -17,6 +17,7 @@ from fewshot_audio.report.plots.style import (
     legend_below,
     only,
     panels,
+    same_limits,
     settled,
 )
 from fewshot_audio.report.text import n_text
@@ -48,11 +49,12 @@ def learned_scalars(histories: pd.DataFrame) -> Drawing:
         run = of_n.groupby(["fold", "repeat"]).ngroup()
         most = max(most, run.max() + 1)
         chosen = np.linspace(0, run.max(), min(run.max() + 1, SINGLE)).round()
-        single, median = of_n[run.isin(chosen)].assign(runs=1), _median(of_n.assign(run=run))
+        single, median = of_n[run.isin(chosen)].assign(runs=1), _median(of_n)
         _draw_lines(places[key[:3]], single, median, colours[key[3]])
         names = dict(zip([*PANEL, "n_per_class"], key, strict=True))
         shown += [single, median.assign(**names)]
-    _same_limits(places)
+    for alike in {key[1:] for key in places}:  # the models' panels of a frontend's quantity
+        same_limits([axis for key, axis in places.items() if key[1:] == alike])
     lines = [Line2D([], [], color=colours[n], linewidth=2, label=f"n = {n_text(n)}") for n in ns]
     legend_below(figure, lines)
     data = pd.concat(shown, ignore_index=True).assign(dataset=dataset)
@@ -90,10 +92,15 @@ def _panels(histories: pd.DataFrame) -> tuple[Figure, Places]:
     return figure, places
 
 
+def on_all_epochs(of_runs: pd.DataFrame) -> pd.DataFrame:
+    """Return values by epoch (rows) and run, on straight lines between a run's own epochs."""
+    by_run = of_runs.pivot(index="epoch", columns=["fold", "repeat"], values="value")
+    return by_run.interpolate(method="index", limit_area="inside")
+
+
 def _median(of_n: pd.DataFrame) -> pd.DataFrame:
     """Return epoch, value (the median) and runs (how many are behind it)."""
-    by_run = of_n.pivot(index="epoch", columns="run", values="value")
-    whole = by_run.interpolate(method="index", limit_area="inside")
+    whole = on_all_epochs(of_n)
     runs = whole.notna().sum(axis=1)
     columns = {"value": whole.median(axis=1), "runs": runs, "fold": MEDIAN, "repeat": MEDIAN}
     return pd.DataFrame(columns).reset_index()
@@ -106,15 +113,6 @@ def _draw_lines(axis: Axes, single: pd.DataFrame, median: pd.DataFrame, colour: 
     lines = LineCollection(points, colors=[colour], linewidths=0.6, alpha=0.35, zorder=1.5)
     axis.add_collection(lines)
     axis.plot(median["epoch"], median["value"], color=colour, linewidth=1.8)
-
-
-def _same_limits(places: Places) -> None:
-    """Give the models' panels of a frontend's quantity the same y axis."""
-    for frontend, quantity in {key[1:] for key in places}:
-        alike = [axis for key, axis in places.items() if key[1:] == (frontend, quantity)]
-        limits = np.array([axis.get_ylim() for axis in alike])
-        for axis in alike:
-            axis.set_ylim(limits[:, 0].min(), limits[:, 1].max())
 
 
 def _alt(medians: pd.DataFrame, dataset: str) -> str:

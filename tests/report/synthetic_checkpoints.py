@@ -21,7 +21,9 @@ def keep_checkpoint(
     (kept / "checkpoint.json").write_text(json.dumps({"key": key, "class_names": classes}))
     with (kept / "test.csv").open("w", newline="", encoding="utf-8") as file:
         rows, ends = csv.writer(file), ["start", "end"] if parts else []
-        rows.writerow(["path", *ends, "label", "prediction", "correct", *classes])
+        rows.writerow(
+            ["path", *ends, "label", "prediction", "correct", *[f"p_{name}" for name in classes]]
+        )
         for place, ((path, label), (prediction, *shares)) in enumerate(
             zip(clips.items(), answers, strict=True)
         ):

@@ -15,7 +15,7 @@ from fewshot_audio.report.classes import per_class
 from fewshot_audio.report.records import read_runs
 from fewshot_audio.report.selection import select
 from fewshot_audio.report.sounds import LONGEST, mp3, sounds_of
-from fewshot_audio.report.worst import worst_clips
+from fewshot_audio.report.worst import place, worst_clips
 from fewshot_audio.types import NoRunsError, StoreError
 
 FIRST = [("dog", 0.8, 0.1, 0.1), ("bell", 0.3, 0.2, 0.5), ("dog", 0.9, 0.1, 0), ("bell", 0, 0, 1)]
@@ -73,6 +73,7 @@ def test_the_worst_clips_are_wrong_most_often_and_then_least_probable(store):
         ["b/é.wav", "bell", "dog", "55.0", "1 of 2 runs"],
     ]
     assert len(worst_of(store, clips=1).cells) == 1
+    assert place("a.wav", "5.0", "") == "a.wav, from 5 s"
     right = worst_of(store, clips=9).text.iloc[-1].tolist()
     assert right[3:] == ["dog/1.wav", "dog", "–", "70.0", "0 of 2 runs"]
 
@@ -87,22 +88,30 @@ def test_runs_without_a_checkpoint_and_checkpoints_without_a_run_do_not_count(st
         worst_clips(chosen([made]), "worst_clips", "Worst")
 
 
-def test_parts_of_files_and_several_labels(tmp_path):
-    made, clips = record(1, 5, 1, "log_eps", 0.5), {"a.wav": "dog;bell", "b.wav": ""}
+@pytest.mark.parametrize("has_columns", [True, False])
+def test_parts_of_files_and_several_labels(tmp_path, has_columns):
+    made = record(1, 5, 1, "log_eps", 0.5)
+    parts = [("0.5", "1.50"), ("0", "1")] if has_columns else None
+    names = ["a#1-2.wav", "b.wav"] if has_columns else ["a#1-2.wav#0.5-1.5", "b.wav#0.0-1.0"]
+    clips = dict(zip(names, ["dog;bell", ""], strict=True))
     answers = [("dog", 0.9, 0.1, 0.25), ("siren", 0.1, 0.9, 0.1)]
-    parts = [("0.5", "1.50"), ("0", "1")]
     keep_checkpoint(tmp_path, made["key"], answers, clips=clips, parts=parts)
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs/x.jsonl").write_text(json.dumps(made) + "\n")
     assert worst_of(tmp_path).text.iloc[:, 3:].to_numpy().tolist() == [
-        ["a.wav, 0.5–1.5 s", "dog;bell", "dog", "25.0", "1 of 1 runs"],
+        ["a#1-2.wav, 0.5–1.5 s", "dog;bell", "dog", "25.0", "1 of 1 runs"],
         ["b.wav, 0–1 s", "–", "siren", "–", "1 of 1 runs"],
     ]
 
 
 @pytest.mark.parametrize(
     ("name", "content"),
-    [("test.csv", ""), ("test.csv", "path,label\na,b\n"), ("checkpoint.json", "{")],
+    [
+        ("test.csv", ""),
+        ("test.csv", "path,label\na,b\n"),
+        ("test.csv", "path,label,prediction,correct,p_dog\na,b,c,true,1\n"),
+        ("checkpoint.json", "{"),
+    ],
 )
 def test_a_broken_checkpoint_is_named(store, name, content):
     broken = next((store / "checkpoints").iterdir()) / name

@@ -115,6 +115,9 @@ def test_embeddings_of_other_clips_are_refused(store):
         np.save(file, np.ones((3, 8)))
     with pytest.raises(StoreError, match=r"embeddings.npy: expected \(90, dims\) numbers"):
         located(store)
+    for file in store.glob("checkpoints/*/embeddings.npy"):
+        file.unlink()
+    assert located(store).empty
 
 
 def test_a_map_names_the_most_frequent_classes():

@@ -1,6 +1,6 @@
 """Checkpoint folders of runs: how each test clip was answered, and its embedding."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -14,8 +14,13 @@ ANSWER = ["prediction", "correct"]
 BETWEEN = ";"  # several labels in a cell
 
 
+PART = r"^(?P<path>.*)#(?P<start>[\d.]+)-(?P<end>[\d.]*)$"  # of a file, where a path names it too
+EMBEDDINGS = "embeddings.npy"
+
+
 class _About(msgspec.Struct):
     key: str
+    class_names: list[str]
 
 
 def checkpoints_in(folders: Iterable[Path]) -> dict[str, Path]:
@@ -27,23 +32,27 @@ def checkpoints_in(folders: Iterable[Path]) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for folder in folders:
         for file in sorted(folder.glob("checkpoints/[!.]*/checkpoint.json")):
-            try:
-                about = msgspec.json.decode(file.read_bytes(), type=_About)
-            except (OSError, msgspec.MsgspecError) as error:
-                raise _broken(file, str(error)) from error
-            found.setdefault(about.key, file.parent)
+            found.setdefault(_about(file.parent).key, file.parent)
     return found
+
+
+def _about(folder: Path) -> _About:
+    file = folder / "checkpoint.json"
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=_About)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise _broken(file, str(error)) from error
 
 
 def answered_clips(folder: Path) -> pd.DataFrame:
     """Return a run's test clips, a row each in the order of their embeddings.
 
     Returns:
-        The columns `CLIP`, prediction, is_wrong, probability. start and end are "" of whole clips.
+        The columns `CLIP`, prediction, is_wrong, probability. start and end are "" of whole files.
         The probability is that of the label, of several labels the smallest.
 
     Raises:
-        StoreError: The file test.csv cannot be read, or lacks a column.
+        StoreError: The file test.csv cannot be read, or has other columns than expected.
     """
     file = folder / "test.csv"
     try:
@@ -52,17 +61,27 @@ def answered_clips(folder: Path) -> pd.DataFrame:
         raise _broken(file, str(error)) from error
     if absent := [name for name in ("path", "label", *ANSWER) if name not in table]:
         raise _broken(file, f"no column {', '.join(absent)}")
-    first = table.columns.get_loc("correct") + 1
-    shares = table.iloc[:, first:].apply(pd.to_numeric, errors="coerce")
-    places = {name: place for place, name in enumerate(shares)}
-    probabilities = []
-    for label, row in zip(table["label"], shares.to_numpy(float), strict=True):
-        labels = [label] if label in places else label.split(BETWEEN)
-        own = [row[places[each]] for each in labels if each in places]
-        probabilities.append(min(own, default=np.nan))
-    clips = table.reindex(columns=CLIP, fill_value="").assign(prediction=table["prediction"])
+    classes = _about(folder).class_names
+    shares = table.iloc[:, table.columns.get_loc("correct") + 1 :]
+    if shares.shape[1] != len(classes):
+        raise _broken(file, f"{shares.shape[1]} probabilities of {len(classes)} classes")
+    if "start" not in table:
+        parts = table["path"].str.extract(PART)
+        table = table.assign(**parts.fillna({"path": table["path"], "start": "", "end": ""}))
+    clips = table[[*CLIP, "prediction"]]
     is_wrong = ~table["correct"].str.lower().isin(["true", "1"])
-    return clips.assign(is_wrong=is_wrong, probability=probabilities)
+    shares = shares.apply(pd.to_numeric, errors="coerce").to_numpy(float)
+    return clips.assign(is_wrong=is_wrong, probability=_of_labels(table["label"], shares, classes))
+
+
+def _of_labels(labels: pd.Series, shares: np.ndarray, classes: Sequence[str]) -> list[float]:
+    """Return the probability of each clip's label, of several the smallest; NaN of none."""
+    places, probabilities = {name: place for place, name in enumerate(classes)}, []
+    for text, row in zip(labels, shares, strict=True):
+        names = [text] if text in places else text.split(BETWEEN)
+        own = [row[places[name]] for name in names if name in places]
+        probabilities.append(min(own, default=np.nan))
+    return probabilities
 
 
 def embeddings(folder: Path, clips: int) -> np.ndarray:
@@ -71,7 +90,7 @@ def embeddings(folder: Path, clips: int) -> np.ndarray:
     Raises:
         StoreError: They cannot be read, or are not as many as the clips.
     """
-    file = folder / "embeddings.npy"
+    file = folder / EMBEDDINGS
     try:
         values = np.load(file, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:

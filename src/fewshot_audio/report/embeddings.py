@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from fewshot_audio.report.checkpoints import answered_clips, embeddings
+from fewshot_audio.report.checkpoints import EMBEDDINGS, answered_clips, embeddings
 
 MOST = 1000  # clips of a map, drawn at random: t-SNE of more takes minutes
 PERPLEXITY = 30  # of t-SNE, where there are clips enough
@@ -43,7 +43,10 @@ def located(runs: pd.DataFrame) -> pd.DataFrame:
 
 def _chosen(runs: pd.DataFrame) -> pd.DataFrame:
     """Return one run with a checkpoint of each dataset, model and frontend."""
-    kept = runs[runs["checkpoint"].notna()].astype({"frontend": str, "model": str, "dataset": str})
+    has_embeddings = [
+        pd.notna(each) and (each / EMBEDDINGS).exists() for each in runs["checkpoint"]
+    ]
+    kept = runs[has_embeddings].astype({"frontend": str, "model": str, "dataset": str})
     frontends = kept.groupby(["dataset", "model", *SPLIT])["frontend"].transform("nunique")
     ordered = kept.assign(frontends=frontends).sort_values(
         ["frontends", *SPLIT], ascending=[False, False, True, True, True]

@@ -61,7 +61,11 @@ def _worst(answers: pd.DataFrame, clips: int) -> pd.DataFrame:
 
 def place(path: str, start: str, end: str) -> str:
     """Return a clip's path, with the part of the file that it is."""
-    return f"{path}, {float(start):g}–{float(end):g} s" if start and end else path
+    if not start:
+        return path
+    return (
+        f"{path}, {float(start):g}–{float(end):g} s" if end else f"{path}, from {float(start):g} s"
+    )
 
 
 def _text(cells: pd.DataFrame, compared: str) -> pd.DataFrame:

@@ -57,7 +57,10 @@ def sounds_of(worst: pd.DataFrame, root: Path) -> tuple[list[Sound], list[str]]:
         sounds.append(Sound(place(path, start, end), "; ".join([label, *texts]), content))
     notes = []
     if failures:
-        notes.append(f"{len(failures)} of the worst clips have no sound: {failures[0]}, …")
+        notes.append(
+            f"{len(failures)} of the worst clips have no sound: {failures[0]}, …; "
+            "check report.audio_root"
+        )
     if len(groups) > MOST:
         notes.append(f"sound of the first {MOST} of {len(groups)} worst clips")
     return sounds, notes

@@ -1,7 +1,7 @@
 """A results folder's tables, figures and section of the page."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -88,7 +88,7 @@ def report_folder(
     pairs = all_pairs(selection)
     draws = "figures" in settings.show and alone is None
     files, pictures = drawn(selection, pairs, folders) if draws else ({}, [])
-    sounds, silent = worst_sounds(tables, settings) if alone is None else ([], [])
+    sounds, silent = worst_sounds(tables, settings)
     study = Study(
         title=folders[0].name,
         verdicts=verdicts(pairs, selection),
@@ -101,10 +101,16 @@ def report_folder(
     )
     for table in tables:
         files |= table_files(table, study.notes)
-    if alone is None and is_own(folders[0] / "README.md"):
-        files["README.md"] = readme(study, command)
-    old = stale(folders[0], components, files) if alone is None else []
-    return FolderReport(folders[0], study, files, old, errors, [*selection.notes, *silent])
+    report = FolderReport(folders[0], study, files, [], errors, [*selection.notes, *silent])
+    return report if alone else finished(report, components, command)
+
+
+def finished(report: FolderReport, components: Sequence[Component], command: str) -> FolderReport:
+    """Add a README, unless somebody wrote one, and what an earlier report has left."""
+    files = report.files
+    if is_own(report.folder / "README.md"):
+        files = {**files, "README.md": readme(report.study, command)}
+    return replace(report, files=files, stale=stale(report.folder, components, files))
 
 
 def stale(folder: Path, components: Sequence[Component], files: Collection[str]) -> list[Path]:

@@ -7,9 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import MaxNLocator
 
-from fewshot_audio.report.plots.learned import on_all_epochs
+from fewshot_audio.report.plots.learned import on_all_epochs, panels_in_rows
 from fewshot_audio.report.plots.style import (
     GREY,
     STYLE,
@@ -21,7 +20,6 @@ from fewshot_audio.report.plots.style import (
     legend_below,
     looks,
     only,
-    panels,
     same_limits,
     settled,
 )
@@ -85,23 +83,12 @@ def _quartiles(histories: pd.DataFrame) -> pd.DataFrame:
 def _panels(data: pd.DataFrame) -> tuple[Figure, Places]:
     """Return a figure and axes by quantity and n; a quantity begins a row if there are several."""
     ns, quantities = sorted(data["n_per_class"].unique()), list(data["quantity"].unique())
-    columns = min(4, len(ns)) if len(ns) > 1 else min(3, len(quantities))
-    keys: list[tuple[str, float] | None] = []
-    for quantity in quantities:
-        keys += [(quantity, n) for n in ns]
-        keys += [None] * (-len(keys) % columns if len(ns) > 1 else 0)
-    figure, axes = panels(len(keys), columns, 1.7)
-    places: Places = {}
-    for key, axis in zip(keys, axes, strict=True):
-        if key is None:
-            axis.remove()
-            continue
-        places[key] = axis
-        quantity, n = key
+    rows = [[(quantity, n) for n in ns] for quantity in quantities]
+    if len(ns) == 1:
+        rows = [[(quantity, ns[0]) for quantity in quantities]]
+    figure, places = panels_in_rows(rows, 1.7)
+    for (quantity, n), axis in places.items():
         head(axis, f"n = {n_text(n)}")
-        axis.set_xlabel("epoch")
-        ticks = MaxNLocator(3 if columns > 3 else 5, integer=True, steps=[1, 2, 5, 10])
-        axis.xaxis.set_major_locator(ticks)
         if is_at_the_left(axis) or len(ns) == 1:
             unit = data.loc[data["quantity"] == quantity, "unit"].iloc[0]
             axis.set_ylabel(f"{quantity} ({unit})" if unit else quantity)

@@ -1,5 +1,8 @@
 """Figure of numbers that a frontend learns, by epoch."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib import colormaps, rc_context
@@ -69,27 +72,31 @@ def learned_scalars(histories: pd.DataFrame) -> Drawing:
 
 def _panels(histories: pd.DataFrame) -> tuple[Figure, Places]:
     """Return a figure and axes by model, frontend and quantity, in rows of their own."""
-    keys: list[tuple[str, str, str] | None] = []
-    groups = list(histories.groupby(["model", "frontend"], sort=False, observed=True))
-    columns = min(4, max(group["quantity"].nunique() for _, group in groups))
-    for key, group in groups:
-        keys += [(*key, quantity) for quantity in group["quantity"].unique()]
-        keys += [None] * (-len(keys) % columns)
-    figure, axes = panels(len(keys), columns, 1.45)
-    places: Places = {}
-    for key, axis in zip(keys, axes, strict=True):
-        if key is None:
-            axis.remove()
-            continue
-        places[key] = axis
-        model, frontend, quantity = key
+    groups = histories.groupby(["model", "frontend"], sort=False, observed=True)
+    rows = [[(*key, name) for name in group["quantity"].unique()] for key, group in groups]
+    figure, places = panels_in_rows(rows, 1.45)
+    for (model, frontend, quantity), axis in places.items():
         head(axis, quantity)
-        axis.set_xlabel("epoch")
-        ticks = MaxNLocator(3 if columns > 3 else 5, integer=True, steps=[1, 2, 5, 10])
-        axis.xaxis.set_major_locator(ticks)
         if is_at_the_left(axis):
             axis.set_ylabel(f"{model}\n{frontend}", fontweight="bold")
     return figure, places
+
+
+def panels_in_rows(rows: Sequence[Sequence[Any]], height: float) -> tuple[Figure, dict[Any, Axes]]:
+    """Return a figure and axes over epochs by their keys, each list of which begins a row."""
+    columns = min(4, max(map(len, rows)))
+    keys: list[Any] = []
+    for row in rows:
+        keys += [*row, *[None] * (-len(row) % columns)]
+    figure, axes = panels(len(keys), columns, height)
+    places = dict(zip(keys, axes, strict=True))
+    for key, axis in zip(keys, axes, strict=True):
+        if key is None:
+            axis.remove()
+        axis.set_xlabel("epoch")
+        ticks = MaxNLocator(3 if columns > 3 else 5, integer=True, steps=[1, 2, 5, 10])
+        axis.xaxis.set_major_locator(ticks)
+    return figure, {key: axis for key, axis in places.items() if key is not None}
 
 
 def on_all_epochs(of_runs: pd.DataFrame) -> pd.DataFrame:

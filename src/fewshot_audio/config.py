@@ -30,7 +30,15 @@ from fewshot_audio.types import (
 SCRIPTS = Path(__file__).parents[2] / "scripts"  # of a clone
 CONF, composed, choices = compose.CONF, compose.composed, compose.choices
 ALL = "all"  # n per class in a protocol's yaml: every training clip
-REPORT_SETTINGS = ("metric", "compare", "where", "pool", "baseline")  # of every table
+REPORT_SETTINGS = (  # of every table
+    "metric",
+    "compare",
+    "where",
+    "pool",
+    "baseline",
+    "audio",
+    "audio_root",
+)
 USUAL = ("model", "frontend", "method", "optimizer", "seed")  # settings that a run has by default
 PRIVATE = re.compile(r"(^|[\s\[({,:'\"])[~/]")  # where a path that is not relative starts
 PLAIN = re.compile(r"\w[\w.+-]*")

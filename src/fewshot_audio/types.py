@@ -189,6 +189,8 @@ class ReportSettings:
         where: Settings of the runs that are reported, by dotted names, each a value or several.
         pool: Settings that may differ as if they were further repeats.
         baseline: What the others are compared with; None: log_eps, or the first that there is.
+        audio: Whether the page has the sound of the worst clips.
+        audio_root: The folder in which their paths begin.
         usual: The settings of a run for which none is chosen, of which runs are preferred.
     """
 
@@ -204,7 +206,17 @@ class ReportSettings:
     where: Mapping[str, Any] | None = None
     pool: tuple[str, ...] = ()
     baseline: str | float | None = None
+    audio: bool = False
+    audio_root: Path | None = None
     usual: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        root = self.audio_root
+        if self.audio and not (root and root.is_dir()):
+            raise ConfigError(
+                f"report.audio=true: expected report.audio_root=FOLDER, the dataset's root; {root} "
+                "is no folder"
+            )
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,9 @@ import pandas as pd
 from fewshot_audio.report.plots.accuracy import accuracy_by_n
 from fewshot_audio.report.plots.completeness import completeness
 from fewshot_audio.report.plots.confusion import confusion
+from fewshot_audio.report.plots.curves import learning_curves
 from fewshot_audio.report.plots.differences import forest
+from fewshot_audio.report.plots.embeddings import embedding_map
 from fewshot_audio.report.plots.filters import filters
 from fewshot_audio.report.plots.learned import learned_scalars
 from fewshot_audio.report.plots.spectrograms import spectrograms
@@ -168,6 +170,39 @@ def answers(frontends=("log_eps", "leaf"), classes=10):
     return pd.DataFrame(rows, columns=names)
 
 
+def courses(frontends=("log_eps", "leaf"), ns=(1, 5), runs=4, quantities=("loss", "accuracy")):
+    """Losses that fall and accuracies that rise, of runs that end one epoch after the other."""
+    tables = []
+    for place, (frontend, n, run) in enumerate(itertools.product(frontends, ns, range(runs))):
+        epoch = np.arange(1, 31 + run)
+        loss = 2.3 * np.exp(-epoch / (8 + place / 4)) + 0.01
+        table = {
+            "frontend": frontend,
+            "n_per_class": n,
+            "fold": 1 + run % 2,
+            "repeat": 1 + run // 2,
+        }
+        table |= {"dataset": "us8k", "model": "vgg", "epoch": epoch}
+        values = {"loss": ("train loss", loss), "accuracy": ("valid accuracy", 0.6 - loss / 5)}
+        for quantity, value in (values[each] for each in quantities):
+            tables.append(pd.DataFrame({**table, "quantity": quantity, "value": value}))
+    return pd.concat(tables, ignore_index=True)
+
+
+def places(frontends=("log_eps", "leaf"), classes=10, clips=300):
+    """Clips around the centre of their class."""
+    random, names = np.random.default_rng(0), [f"class_{place}_named" for place in range(classes)]
+    run = {"dataset": "us8k", "model": "vgg", "n_per_class": 5, "fold": 1, "pool": "", "repeat": 1}
+    tables = []
+    for frontend in frontends:
+        of = np.sort(random.integers(classes, size=clips))
+        x, y = 20 * random.normal(size=(2, classes))[:, of] + 3 * random.normal(size=(2, clips))
+        labels = [names[each] for each in of]
+        table = {**run, "frontend": frontend, "path": "a.wav", "label": labels, "x": x, "y": y}
+        tables.append(pd.DataFrame(table))
+    return pd.concat(tables, ignore_index=True)
+
+
 def all_clips():
     """Accuracies of which the last are of all training clips."""
     return folds(ns=[1, 5, np.inf])
@@ -203,6 +238,11 @@ DRAWN = {
     "filters, eight quantities": lambda: filters(filter_bank(["centre", *"abcdefg"], runs=1)),
     "spectrograms": lambda: spectrograms(clip(MANY[:5])),
     "confusion": lambda: confusion(answers(MANY[:4])),
+    "curves": lambda: learning_curves(courses(MANY[:4], (1, 2, 5, 10, 20, 50, 100))),
+    "curves at one n": lambda: learning_curves(courses(ns=[np.inf], runs=1)),
+    "a curve": lambda: learning_curves(courses(ns=[1, 5], quantities=["loss"])),
+    "embeddings": lambda: embedding_map(places(MANY[:4])),
+    "embeddings of one": lambda: embedding_map(places(["leaf"], classes=20)),
     "confusion of one": lambda: confusion(answers(["log_eps"], 15)),
 }
 

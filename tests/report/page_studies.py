@@ -1,12 +1,17 @@
 """Studies of a page: a table of numbers of every form, a wide one, and a figure."""
 
+import functools
+import io
 import struct
 import zlib
 from itertools import product
 
+import numpy as np
 import pandas as pd
+import soundfile
 
 from fewshot_audio.report.page import Picture, Study
+from fewshot_audio.report.sounds import Sound
 from fewshot_audio.report.table import Table
 
 QUESTION = "Does learned compression beat the fixed logarithm with few clips per class?"
@@ -34,6 +39,14 @@ def png(width, height):
         check = zlib.crc32(kind + data)
         content += struct.pack(">I", len(data)) + kind + data + struct.pack(">I", check)
     return content
+
+
+@functools.cache
+def mp3():
+    """A second of silence."""
+    content = io.BytesIO()
+    soundfile.write(content, np.zeros(8000), 8000, format="MP3")
+    return content.getvalue()
 
 
 def table(name, title, caption, text, labels):
@@ -80,6 +93,7 @@ def study(title="us8k_two_folds"):
             ("Make the missing runs", f"{RUN}\nmake report"),
             ("Make this page", "python scripts/report.py"),
         ],
+        sounds=[Sound("dog/1.wav, 0–1 s", "dog; taken for bell (vgg / leaf)", mp3())],
     )
 
 
@@ -88,7 +102,8 @@ def all_of(text):
     cells = pd.DataFrame([[text] * 2] * 4, columns=["model", text])
     shown = table(text, text, text, cells, 1)
     picture = Picture(text, text, text, text, png(3, 2))
-    return Study(text, [text], [shown], [picture], [text], [(text, text)], [(text, text)])
+    sounds = [Sound(text, text, mp3())]
+    return Study(text, [text], [shown], [picture], [text], [(text, text)], [(text, text)], sounds)
 
 
 STUDIES = [study(), study("us8k_controls"), study("us8k_leaf")]

@@ -8,8 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 from hydra.core.global_hydra import GlobalHydra
+from synthetic_checkpoints import CLIPS, keep_checkpoint
 from synthetic_records import chosen, failed, record, records
 
 from fewshot_audio.report.figures import grid
@@ -133,12 +136,33 @@ def test_several_labels_per_clip_end_to_end(report, tmp_path):
     assert "Macro auc in %: mean" in done.stdout
     assert (tmp_path / "report.html").exists()
     by_class = (tmp_path / "tables/per_class.md").read_text()
-    assert "| us8k      | sb_cnn  | log_learn  | auc      | a       | 75.0 ± 0.0 (2) |" in by_class
+    assert "| us8k      | sb_cnn  | 1   | a       | 25.0 ± 0.0 (2) | 75.0 ± 0.0 (2)  |" in by_class
     assert "| b " not in by_class
     wrong = report(tmp_path, "report.metric=auc")
     assert wrong.returncode == 1
     assert wrong.stderr.count("\n") == 1
     assert "auc: has a number for each class" in wrong.stderr
+
+
+def test_the_sound_of_the_worst_clips_is_on_the_page_where_it_is_asked_for(report, tmp_path):
+    keep(tmp_path, records())
+    for each in records():
+        keep_checkpoint(tmp_path, each["key"], [("bell", 0.25, 0.25, 0.5)] * len(CLIPS))
+    first = next(iter(CLIPS))
+    (tmp_path / first).parent.mkdir()
+    soundfile.write(tmp_path / first, np.zeros(8000), 8000)
+    pages = []
+    for words in ([], ["report.audio=true", f"report.audio_root={tmp_path}"]):
+        done = report(tmp_path, "show=[tables,page]", *words)
+        assert done.returncode == 0
+        pages.append((tmp_path / "report.html").read_text())
+    assert [page.count("<audio") for page in pages] == [0, 1]
+    assert all(first in page for page in pages)
+    assert "warning: " in done.stderr
+    assert "3 of the worst clips have no sound" in done.stderr
+    wrong = report(tmp_path, "report.audio=true")
+    assert (wrong.returncode, wrong.stderr.count("\n")) == (1, 1)
+    assert "expected report.audio_root=FOLDER, the dataset's root" in wrong.stderr
 
 
 def test_tables_of_an_earlier_report_are_removed_and_nothing_else(report, tmp_path):

@@ -51,7 +51,7 @@ def test_nothing_comes_from_elsewhere():
     assert [link for link in links if link[0] != "#"] == ["https://arxiv.org/abs/1810.10274"]
     loaded = [each["href"] for tag, each in read.tags if "href" in each and tag != "a"]
     sources = {value.split(",")[0] for value in loaded + read.values("src")}
-    assert sources == {"data:", "data:image/png;base64"}
+    assert sources == {"data:", "data:image/png;base64", "data:audio/mpeg;base64"}
     attributes = {name for _, each in read.tags for name in each}
     assert not attributes & {"srcset", "data", "action", "poster", "background"}
     assert not [word for word in ("url(", "@import", "http") if word in read.code]

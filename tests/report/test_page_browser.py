@@ -166,11 +166,19 @@ def test_commands_are_copied_or_else_selected(browser, address):
         assert tab.evaluate("getSelection().toString()") == command
 
 
+def test_clips_can_be_listened_to(browser, address):
+    with opened(browser, address) as tab:
+        player = tab.locator("audio").first
+        seconds = player.evaluate("e => e.play().then(() => e.duration)")  # rejects what it cannot
+        assert seconds == pytest.approx(1, abs=0.1)
+        assert player.get_attribute("aria-label") == study().sounds[0].name
+
+
 def test_on_paper_there_is_nothing_to_press_and_nothing_is_cut_off(browser, address):
     across = 1016, 900  # A4, less its margins, at 96 dots per inch
     with opened(browser, address, across) as tab:
         tab.emulate_media(media="print")
-        pressed = tab.locator("nav, .skip, .command button").all()
+        pressed = tab.locator("nav, .skip, audio, .command button").all()
         assert not any(each.is_visible() for each in pressed)
         display = "all => all.map(e => getComputedStyle(e).display)"
         assert set(tab.locator("thead button").evaluate_all(display)) == {"contents"}

@@ -17,7 +17,6 @@ from synthetic_records import (
     records,
 )
 
-from fewshot_audio.report.classes import per_class
 from fewshot_audio.report.differences import best, with_families
 from fewshot_audio.report.export import html, latex, markdown, table_files, write
 from fewshot_audio.report.tables import against_baseline, batch_norm, cost, drift
@@ -201,22 +200,6 @@ def test_what_runs_cost_is_a_table():
         ["us8k", "sb_cnn", "log_eps", "42,764", "50.0 %, 2,340 s (3)"],
         ["us8k", "sb_cnn", "log_learn", "–", "50.0 %, 1.5 s (1)"],
     ]
-
-
-def test_recall_is_summed_over_runs():
-    made = []
-    for repeat, matrix in enumerate([[[3, 1], [0, 4]], [[0, 4], [2, 2]]], 1):
-        more = {"class_names": ["dog", "siren"], "confusion_matrix": matrix}
-        made.append(record(1, 5, repeat, "log_eps", 0.5, **more))
-    selection = chosen(made)
-    raw = [json.dumps(each["confusion_matrix"]).encode() for each in made]  # as it is read
-    selection.runs["confusion_matrix"] = raw
-    table = per_class(selection, "per_class", "Recall")
-    assert table.cells[["class", "recall", "clips"]].to_numpy().tolist() == [
-        ["dog", 3 / 8, 8],
-        ["siren", 6 / 8, 8],
-    ]
-    assert table.text["n = 5"].tolist() == ["37.5 (8)", "75.0 (8)"]
 
 
 def test_files_are_written_whole_and_stay_the_same(tmp_path):

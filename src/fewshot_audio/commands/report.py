@@ -24,7 +24,11 @@ QUESTION = (
     "Does learning the compression, or the whole frontend, beat the fixed log-mel when only few "
     "clips per class exist?"
 )
-COMMAND = config.command_line("report", sys.argv[1:])
+AUDIO = "report.audio_root="  # a folder of this machine, which no page names
+COMMAND = config.command_line(
+    "report",
+    [str(config.public(word)) if word.startswith(AUDIO) else word for word in sys.argv[1:]],
+)
 
 
 def main(cfg: DictConfig) -> bool:

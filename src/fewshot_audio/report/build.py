@@ -1,7 +1,7 @@
 """A results folder's tables, figures and section of the page."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -12,7 +12,9 @@ from fewshot_audio.report.export import file_names, markdown, table_files
 from fewshot_audio.report.page import Picture, Study
 from fewshot_audio.report.records import read_runs, records_in
 from fewshot_audio.report.selection import Selection, select
+from fewshot_audio.report.sounds import Sound, sounds_of
 from fewshot_audio.report.table import Table
+from fewshot_audio.report.worst import NAME as WORST
 from fewshot_audio.types import Component, NoRunsError, ReportSettings, StoreError
 
 HEAD = "# Results\n\nMade from the finished runs in `runs/`"  # of each folder's README
@@ -30,6 +32,7 @@ ORDER = (
     "drift",
     "cost",
     "per_class",
+    WORST,
 )
 
 
@@ -85,6 +88,7 @@ def report_folder(
     pairs = all_pairs(selection)
     draws = "figures" in settings.show and alone is None
     files, pictures = drawn(selection, pairs, folders) if draws else ({}, [])
+    sounds, silent = worst_sounds(tables, settings)
     study = Study(
         title=folders[0].name,
         verdicts=verdicts(pairs, selection),
@@ -93,13 +97,20 @@ def report_folder(
         notes=[*selection.notes, *notes_on(selection.runs)],
         provenance=provenance(selection.runs, failures),
         commands=[*run_commands(selection.runs), ("Make this page", command)],
+        sounds=sounds,
     )
     for table in tables:
         files |= table_files(table, study.notes)
-    if alone is None and is_own(folders[0] / "README.md"):
-        files["README.md"] = readme(study, command)
-    old = stale(folders[0], components, files) if alone is None else []
-    return FolderReport(folders[0], study, files, old, errors, selection.notes)
+    report = FolderReport(folders[0], study, files, [], errors, [*selection.notes, *silent])
+    return report if alone else finished(report, components, command)
+
+
+def finished(report: FolderReport, components: Sequence[Component], command: str) -> FolderReport:
+    """Add a README, unless somebody wrote one, and what an earlier report has left."""
+    files = report.files
+    if is_own(report.folder / "README.md"):
+        files = {**files, "README.md": readme(report.study, command)}
+    return replace(report, files=files, stale=stale(report.folder, components, files))
 
 
 def stale(folder: Path, components: Sequence[Component], files: Collection[str]) -> list[Path]:
@@ -126,6 +137,16 @@ def make_tables(
         except StoreError as error:
             errors.append(error)
     return tables, errors
+
+
+def worst_sounds(
+    tables: Sequence[Table], settings: ReportSettings
+) -> tuple[list[Sound], list[str]]:
+    """Return the sound of the worst clips where it is asked for, and why some have none."""
+    worst = [table.cells for table in tables if table.name == WORST]
+    if not (settings.audio and settings.audio_root and worst and "page" in settings.show):
+        return [], []
+    return sounds_of(worst[0], settings.audio_root)
 
 
 def pairs_by_table(components: Sequence[Component]) -> dict[str, Pairs]:

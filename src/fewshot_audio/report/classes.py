@@ -8,52 +8,65 @@ from fewshot_audio.report.selection import Selection
 from fewshot_audio.report.statistics import summary
 from fewshot_audio.report.table import Table, pivot
 from fewshot_audio.report.tables import BY, with_runs
-from fewshot_audio.report.text import Measure, points
+from fewshot_audio.report.text import NONE, Measure, points
 from fewshot_audio.types import NoRunsError
 
 ROW = ["dataset", "model", "frontend"]
+COUNTED = (
+    "Of the clips of all folds and runs together, in %: precision of each class (clips taken for "
+    "it), recall (its scored test clips) and F1."
+)
+MEASURED = (
+    "Metrics of each class (shares in %): mean of the folds' means ± standard deviation over runs "
+    "(number of runs in which the class has the metric)."
+)
 
 
 def per_class(selection: Selection, name: str, title: str) -> Table:
-    """Show the recall of each class: the share of its clips in all runs that were recognised.
+    """Show precision, recall and F1 of each class, and metrics that have a number for each class.
 
-    Where clips have several labels, show the metrics that have a number for each class.
+    The first three are of the confusion matrices, which clips with several labels do not have.
     """
-    runs = selection.runs[selection.runs["confusion_matrix"].map(_has_counts)]
-    if runs.empty:
-        return _metrics_by_class(selection, name, title)
-    chosen = with_runs(selection, runs, name, partial=True)
-    cells = recalls(chosen.runs)
-    text = [f"{points(cell.recall, False)} ({cell.clips:,})" for cell in cells.itertuples()]
-    caption = (
-        "Recall of each class in %: clips of the class that were recognised, of all its scored "
-        "test clips, summed over folds and runs (number of clips)."
-    )
-    cells = cells.assign(text=text, bold=False)
-    rows = [*ROW, "class"]
-    return pivot(selection, name, title, caption, cells, rows, ["n_per_class"])
+    chosen = with_runs(selection, selection.runs, name, partial=True)
+    parts = {COUNTED: counted(chosen.runs), MEASURED: _measured(chosen)}
+    parts = {caption: cells for caption, cells in parts.items() if len(cells)}
+    if not parts:
+        raise NoRunsError(f"table {name}: no run has a confusion matrix or a metric by class")
+    rows, columns = ["dataset", "model", "n_per_class", "class"], ["metric", "frontend"]
+    cells = pd.concat(parts.values()).drop_duplicates([*rows, *columns]).assign(bold=False)
+    return pivot(selection, name, title, " ".join(parts), cells, rows, columns)
 
 
-def _has_counts(matrix: bytes | None) -> bool:
-    return matrix is not None and bytes(matrix) != b"[]"
+def counted(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return F1, precision and recall: the columns `BY`, class, metric, mean, count, text.
+
+    The count is that of the clips which the mean is a share of.
+    """
+    rows = []
+    for row, group in _with_matrix(runs).groupby(BY):
+        matrix = summed_confusion(group)
+        hits, clips, answers = np.diag(matrix), matrix.sum(axis=1), matrix.sum(axis=0)
+        counts = {"F1": (clips + answers) / 2, "precision": answers, "recall": clips}
+        for place, label in enumerate(group["class_names"].iloc[0]):
+            for metric, count in counts.items():
+                share = hits[place] / count[place] if count[place] else np.nan
+                text = f"{points(share, False)} ({count[place]:,.0f})" if count[place] else NONE
+                text = text.partition(" ")[0] if metric == "F1" else text
+                rows.append((*row, label, metric, share, count[place], text))
+    return pd.DataFrame(rows, columns=[*BY, "class", "metric", "mean", "count", "text"])
 
 
-def _metrics_by_class(selection: Selection, name: str, title: str) -> Table:
-    """Show the means of all metrics that have a number for each class."""
+def _measured(selection: Selection) -> pd.DataFrame:
+    """Return the means of all metrics that have a number for each class, with their text."""
     values = class_metrics(selection.runs)
     if values.empty:
-        raise NoRunsError(f"table {name}: no run has a confusion matrix or a metric by class")
+        return values
     cells = summary(values, [*BY, "metric", "class"], selection.settings.how)
     parts = []
     for metric, group in cells.groupby("metric", sort=False):
         measure = Measure.of(str(metric), group["mean"])
         parts.append(group.assign(text=[measure.with_spread(cell) for cell in group.itertuples()]))
-    caption = (
-        "Metrics of each class (shares in %): mean of the folds' means ± standard deviation over "
-        "runs (number of runs in which the class has the metric)."
-    )
-    cells = pd.concat(parts).assign(bold=False)
-    return pivot(selection, name, title, caption, cells, [*ROW, "metric", "class"], ["n_per_class"])
+    return pd.concat(parts)
 
 
 def class_metrics(runs: pd.DataFrame) -> pd.DataFrame:
@@ -71,16 +84,11 @@ def class_metrics(runs: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*BY, "fold", "metric", "class", "value"]).dropna()
 
 
-def recalls(runs: pd.DataFrame) -> pd.DataFrame:
-    """Return the recall of each class: the columns `BY`, class, recall, clips."""
-    rows = []
-    for key, group in runs.groupby(BY):
-        matrix = summed_confusion(group)
-        clips = matrix.sum(axis=1)
-        for index, label in enumerate(group["class_names"].iloc[0]):
-            recall = matrix[index, index] / clips[index] if clips[index] else np.nan
-            rows.append((*key, label, recall, clips[index]))
-    return pd.DataFrame(rows, columns=[*BY, "class", "recall", "clips"])
+def _with_matrix(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return the runs that have a confusion matrix and the names of its classes."""
+    matrices = runs["confusion_matrix"]
+    has_counts = matrices.map(lambda each: each is not None and bytes(each) != b"[]")
+    return runs[has_counts & (runs["class_names"].map(len) > 0)]
 
 
 def summed_confusion(runs: pd.DataFrame) -> np.ndarray:
@@ -92,8 +100,7 @@ def summed_confusion(runs: pd.DataFrame) -> np.ndarray:
 def answers(runs: pd.DataFrame) -> pd.DataFrame:
     """Return the columns dataset, model, frontend, class, answer, clips, share."""
     rows = []
-    known = runs[runs["confusion_matrix"].map(_has_counts) & (runs["class_names"].map(len) > 0)]
-    for row, group in known.groupby(ROW):
+    for row, group in _with_matrix(runs).groupby(ROW):
         matrix, classes = summed_confusion(group), group["class_names"].iloc[0]
         for label, counts in zip(classes, matrix, strict=True):
             total = counts.sum()

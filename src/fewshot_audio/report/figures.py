@@ -1,7 +1,7 @@
 """The figures of a results folder, from its runs."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,14 @@ import pandas as pd
 from fewshot_audio.records import FINISHED, Record
 from fewshot_audio.report import differences
 from fewshot_audio.report.classes import answers
+from fewshot_audio.report.embeddings import located
 from fewshot_audio.report.page import Picture
 from fewshot_audio.report.plots.accuracy import accuracy_by_n
 from fewshot_audio.report.plots.completeness import completeness
 from fewshot_audio.report.plots.confusion import confusion
+from fewshot_audio.report.plots.curves import learning_curves
 from fewshot_audio.report.plots.differences import forest
+from fewshot_audio.report.plots.embeddings import embedding_map
 from fewshot_audio.report.plots.filters import filters
 from fewshot_audio.report.plots.learned import RUN, learned_scalars
 from fewshot_audio.report.plots.spectrograms import NAME as SPECTROGRAMS
@@ -65,9 +68,14 @@ def draw(
     clip = folder / f"figures/{SPECTROGRAMS}.csv"
     drawn = [_accuracy(selection, group) for _, group in runs.groupby("dataset")]
     drawn += [_forest(selection, group) for _, group in pairs.groupby("dataset")]
-    drawn += [learned_scalars(group) for _, group in scalars(learned).groupby("dataset")]
+    trained = histories(learned, curves)
+    drawn += [learning_curves(group) for _, group in trained.groupby(["dataset", "model"])]
+    moved = histories(learned, scalars)
+    drawn += [learned_scalars(group) for _, group in moved.groupby("dataset")]
     drawn += [filters(group) for _, group in medians(learned).groupby(["dataset", "frontend"])]
     drawn += [confusion(group) for _, group in answers(runs).groupby(["dataset", "model"])]
+    places = located(runs)
+    drawn += [embedding_map(group) for _, group in places.groupby(["dataset", "model"])]
     drawn += [spectrograms(pd.read_csv(clip))] if clip.exists() else []
     drawn.append(completeness(grid(runs, selection.settings.schedule)))
     return [replace(each, data=named(each.data, selection)) for each in drawn]
@@ -127,21 +135,30 @@ def _learned(records: Iterable[Record], runs: pd.DataFrame) -> Iterator[tuple[tu
             yield left.pop(record["key"]), record
 
 
-def scalars(learned: Iterable[tuple[tuple, Record]]) -> pd.DataFrame:
-    """Return the histories of alpha, beta and beta/alpha where they were learned.
+def scalars(history: Mapping[str, Sequence]) -> Sequence[str]:
+    """Return the names alpha, beta and beta/alpha where they were learned."""
+    has_all = all(name in history for name in SCALARS)
+    return SCALARS if has_all and len(set(history["alpha"])) > 1 else ()
 
-    Returns:
-        The columns `RUN`, quantity, epoch, value.
-    """
+
+def curves(history: Mapping[str, Sequence]) -> Sequence[str]:
+    """Return the names of losses and metrics of training and validation."""
+    return [name for name in history if name.startswith(("train ", "valid "))]
+
+
+def histories(
+    learned: Iterable[tuple[tuple, Record]],
+    chosen: Callable[[Mapping[str, Sequence]], Sequence[str]],
+) -> pd.DataFrame:
+    """Return the chosen numbers of all histories: the columns `RUN`, quantity, epoch, value."""
     rows = []
     for run, record in learned:
         history = record.get("history", {})
-        if not all(name in history for name in SCALARS) or len(set(history["alpha"])) == 1:
-            continue
-        for name in SCALARS:
+        for name in chosen(history):
             for epoch, value in zip(history["epoch"], history[name], strict=True):
                 rows.append((*run, name, epoch, value))
-    return pd.DataFrame(rows, columns=[*RUN, "quantity", "epoch", "value"])
+    table = pd.DataFrame(rows, columns=[*RUN, "quantity", "epoch", "value"])
+    return table.astype({"value": float}).dropna(subset="value")
 
 
 def medians(learned: Iterable[tuple[tuple, Record]]) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from fewshot_audio.report.export import html, unbroken
+from fewshot_audio.report.sounds import Sound
 from fewshot_audio.report.table import Table
 
 OWN_IDS = ("content", "summary")  # of page.html
@@ -47,6 +48,7 @@ class Study:
         notes: What a reader must know about the data.
         provenance: Names and values of what made the runs.
         commands: To get it again: what each does, and the command.
+        sounds: Clips that can be listened to.
     """
 
     title: str
@@ -56,6 +58,7 @@ class Study:
     notes: Sequence[str]
     provenance: Sequence[tuple[str, str]]
     commands: Sequence[tuple[str, str]]
+    sounds: Sequence[Sound] = ()
 
 
 class Part(NamedTuple):
@@ -88,6 +91,8 @@ def _parts(name: str, study: Study) -> list[Part]:
     parts = []
     for own, table in zip(_ids(each.name for each in study.tables), study.tables, strict=True):
         parts.append(Part("table", f"{name}-table-{own}", table.title, table))
+    if study.sounds:
+        parts.append(Part("sounds", f"{name}-sounds", "Sound of the worst clips", study.sounds))
     pictures = study.pictures
     for own, picture in zip(_ids(each.name for each in pictures), pictures, strict=True):
         parts.append(Part("picture", f"{name}-figure-{own}", picture.title, picture))
@@ -112,8 +117,8 @@ def _ids(names: Iterable[str], taken: Sequence[str] = ()) -> list[str]:
     return ids[len(taken) :]
 
 
-def _source(png: bytes) -> str:
-    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
+def _source(content: bytes, kind: str) -> str:
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
 def _size(png: bytes) -> tuple[int, int]:

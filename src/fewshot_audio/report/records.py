@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from fewshot_audio.records import FAILED, FINISHED, Record, read_records, runnable
+from fewshot_audio.report.checkpoints import checkpoints_in
 from fewshot_audio.types import NoRunsError, StoreError
 
 ALL_CLIPS = np.inf  # n per class of a run that trained on all clips
@@ -74,8 +75,10 @@ def records_in(folders: Iterable[Path], fields: Mapping[str, Any]) -> Iterator[R
 
 
 def read_runs(folders: Iterable[Path]) -> tuple[pd.DataFrame, Counter[str]]:
-    """Read the runs of results folders, as `runs_of` returns them."""
-    return runs_of(records_in(folders, FIELDS))
+    """Read the runs of results folders, as `runs_of` returns them, with their checkpoints."""
+    folders = list(folders)
+    runs, failures = runs_of(records_in(folders, FIELDS))
+    return runs.assign(checkpoint=runs["key"].map(checkpoints_in(folders))), failures
 
 
 def runs_of(records: Iterable[Record]) -> tuple[pd.DataFrame, Counter[str]]:
@@ -155,6 +158,7 @@ def _row(record: Record) -> dict[str, Any]:
         "class_names": tuple(record.get("class_names", ())),
         "confusion_matrix": record.get("confusion_matrix"),
         "parameters": record.get("parameters"),
+        "checkpoint": None,
         "seconds": sum(seconds.values()) if seconds else None,
         "summary": msgspec.json.decode(summary) if isinstance(summary, msgspec.Raw) else summary,
         "frontend_input": record.get("frontend_input")

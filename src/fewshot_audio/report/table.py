@@ -66,6 +66,8 @@ def pivot(
     shown = shown.astype({label: object for label in (*rows, *columns) if label != "n_per_class"})
     wide = shown.pivot(index=list(rows), columns=list(columns), values=["text", "bold"])
     labels = wide.index.to_frame(index=False)
+    if "n_per_class" in rows:
+        labels["n_per_class"] = labels["n_per_class"].map(n_text)
     wide = wide.sort_index(axis=1).reset_index(drop=True)
     heads = _heads(rows, wide["text"].columns, len(columns), selection)
     text = pd.concat([labels, wide["text"].fillna(NONE)], axis=1)

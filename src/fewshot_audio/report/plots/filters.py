@@ -1,18 +1,18 @@
 """Figure of what training did to a frontend's filters."""
 
-import numpy as np
 import pandas as pd
 from matplotlib import rc_context
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import MaxNLocator
 
 from fewshot_audio.report.plots.style import (
     GREY,
     STYLE,
     Drawing,
+    fitting_scale,
     head,
     legend_below,
     looks,
@@ -22,7 +22,6 @@ from fewshot_audio.report.plots.style import (
 )
 from fewshot_audio.report.text import joined
 
-WIDE = 20  # ratio of the largest to the smallest value from which an axis is logarithmic
 BAND = "5th to 95th percentile over runs"
 
 
@@ -59,7 +58,7 @@ def _panel(axis: Axes, of_quantity: pd.DataFrame, colours: dict[str, str]) -> No
         axis.plot(x, rows["after"], color=colour, linewidth=1.2)
     first = of_quantity[of_quantity["model"] == of_quantity["model"].iloc[0]]  # all begin alike
     axis.plot(first["index"], first["before"], color=GREY, linestyle="--", linewidth=1)
-    _fitting_scale(axis, of_quantity[["before", "after", "low", "high"]].to_numpy(float))
+    fitting_scale(axis, of_quantity[["before", "after", "low", "high"]].to_numpy(float))
     axis.set_xlabel("filter")
     axis.xaxis.set_major_locator(MaxNLocator(5, integer=True))
 
@@ -74,17 +73,6 @@ def _legend(colours: dict[str, str], runs: int) -> list[Artist]:
         colour = GREY if len(colours) > 1 else next(iter(colours.values()))
         handles.append(Patch(color=colour, alpha=0.25, linewidth=0, label=BAND))
     return handles
-
-
-def _fitting_scale(axis: Axes, values: np.ndarray) -> None:
-    """Set a logarithmic y axis with plain numbers where values are positive and far apart."""
-    low, high = np.nanmin(values), np.nanmax(values)
-    if low <= 0 or high / low <= WIDE:
-        return
-    axis.set_yscale("log")
-    axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 300 else (1,)))
-    axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axis.yaxis.set_minor_locator(NullLocator())
 
 
 def _alt(table: pd.DataFrame) -> str:

@@ -1,5 +1,8 @@
 """Figure of numbers that a frontend learns, by epoch."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib import colormaps, rc_context
@@ -17,6 +20,7 @@ from fewshot_audio.report.plots.style import (
     legend_below,
     only,
     panels,
+    same_limits,
     settled,
 )
 from fewshot_audio.report.text import n_text
@@ -48,11 +52,12 @@ def learned_scalars(histories: pd.DataFrame) -> Drawing:
         run = of_n.groupby(["fold", "repeat"]).ngroup()
         most = max(most, run.max() + 1)
         chosen = np.linspace(0, run.max(), min(run.max() + 1, SINGLE)).round()
-        single, median = of_n[run.isin(chosen)].assign(runs=1), _median(of_n.assign(run=run))
+        single, median = of_n[run.isin(chosen)].assign(runs=1), _median(of_n)
         _draw_lines(places[key[:3]], single, median, colours[key[3]])
         names = dict(zip([*PANEL, "n_per_class"], key, strict=True))
         shown += [single, median.assign(**names)]
-    _same_limits(places)
+    for alike in {key[1:] for key in places}:  # the models' panels of a frontend's quantity
+        same_limits([axis for key, axis in places.items() if key[1:] == alike])
     lines = [Line2D([], [], color=colours[n], linewidth=2, label=f"n = {n_text(n)}") for n in ns]
     legend_below(figure, lines)
     data = pd.concat(shown, ignore_index=True).assign(dataset=dataset)
@@ -67,33 +72,42 @@ def learned_scalars(histories: pd.DataFrame) -> Drawing:
 
 def _panels(histories: pd.DataFrame) -> tuple[Figure, Places]:
     """Return a figure and axes by model, frontend and quantity, in rows of their own."""
-    keys: list[tuple[str, str, str] | None] = []
-    groups = list(histories.groupby(["model", "frontend"], sort=False, observed=True))
-    columns = min(4, max(group["quantity"].nunique() for _, group in groups))
-    for key, group in groups:
-        keys += [(*key, quantity) for quantity in group["quantity"].unique()]
-        keys += [None] * (-len(keys) % columns)
-    figure, axes = panels(len(keys), columns, 1.45)
-    places: Places = {}
-    for key, axis in zip(keys, axes, strict=True):
-        if key is None:
-            axis.remove()
-            continue
-        places[key] = axis
-        model, frontend, quantity = key
+    groups = histories.groupby(["model", "frontend"], sort=False, observed=True)
+    rows = [[(*key, name) for name in group["quantity"].unique()] for key, group in groups]
+    figure, places = panels_in_rows(rows, 1.45)
+    for (model, frontend, quantity), axis in places.items():
         head(axis, quantity)
-        axis.set_xlabel("epoch")
-        ticks = MaxNLocator(3 if columns > 3 else 5, integer=True, steps=[1, 2, 5, 10])
-        axis.xaxis.set_major_locator(ticks)
         if is_at_the_left(axis):
             axis.set_ylabel(f"{model}\n{frontend}", fontweight="bold")
     return figure, places
 
 
+def panels_in_rows(rows: Sequence[Sequence[Any]], height: float) -> tuple[Figure, dict[Any, Axes]]:
+    """Return a figure and axes over epochs by their keys, each list of which begins a row."""
+    columns = min(4, max(map(len, rows)))
+    keys: list[Any] = []
+    for row in rows:
+        keys += [*row, *[None] * (-len(row) % columns)]
+    figure, axes = panels(len(keys), columns, height)
+    places = dict(zip(keys, axes, strict=True))
+    for key, axis in zip(keys, axes, strict=True):
+        if key is None:
+            axis.remove()
+        axis.set_xlabel("epoch")
+        ticks = MaxNLocator(3 if columns > 3 else 5, integer=True, steps=[1, 2, 5, 10])
+        axis.xaxis.set_major_locator(ticks)
+    return figure, {key: axis for key, axis in places.items() if key is not None}
+
+
+def on_all_epochs(of_runs: pd.DataFrame) -> pd.DataFrame:
+    """Return values by epoch (rows) and run, on straight lines between a run's own epochs."""
+    by_run = of_runs.pivot(index="epoch", columns=["fold", "repeat"], values="value")
+    return by_run.interpolate(method="index", limit_area="inside")
+
+
 def _median(of_n: pd.DataFrame) -> pd.DataFrame:
     """Return epoch, value (the median) and runs (how many are behind it)."""
-    by_run = of_n.pivot(index="epoch", columns="run", values="value")
-    whole = by_run.interpolate(method="index", limit_area="inside")
+    whole = on_all_epochs(of_n)
     runs = whole.notna().sum(axis=1)
     columns = {"value": whole.median(axis=1), "runs": runs, "fold": MEDIAN, "repeat": MEDIAN}
     return pd.DataFrame(columns).reset_index()
@@ -106,15 +120,6 @@ def _draw_lines(axis: Axes, single: pd.DataFrame, median: pd.DataFrame, colour: 
     lines = LineCollection(points, colors=[colour], linewidths=0.6, alpha=0.35, zorder=1.5)
     axis.add_collection(lines)
     axis.plot(median["epoch"], median["value"], color=colour, linewidth=1.8)
-
-
-def _same_limits(places: Places) -> None:
-    """Give the models' panels of a frontend's quantity the same y axis."""
-    for frontend, quantity in {key[1:] for key in places}:
-        alike = [axis for key, axis in places.items() if key[1:] == (frontend, quantity)]
-        limits = np.array([axis.get_ylim() for axis in alike])
-        for axis in alike:
-            axis.set_ylim(limits[:, 0].min(), limits[:, 1].max())
 
 
 def _alt(medians: pd.DataFrame, dataset: str) -> str:

@@ -9,12 +9,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib import rc_context
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from fewshot_audio.report.export import csv
 from fewshot_audio.types import NoRunsError, StoreError
@@ -24,6 +26,7 @@ CHARACTER = 0.064  # inches, of 8 pt DejaVu Sans on average; names with many dig
 MARGIN = 0.8  # inches, of a panel beside its axes
 LABEL = 28  # characters in a line of a legend, so that three stand side by side
 HANDLE = 0.55  # inches, of a legend entry beside its text
+WIDE = 20  # ratio of the largest to the smallest value from which an axis is logarithmic
 GREY = "#595959"
 STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",
@@ -169,6 +172,24 @@ def is_at_the_left(axis: Axes) -> bool:
     """Whether a panel is the first of its row."""
     place = axis.get_subplotspec()
     return place is not None and place.is_first_col()
+
+
+def fitting_scale(axis: Axes, values: np.ndarray) -> None:
+    """Set a logarithmic y axis with plain numbers where values are positive and far apart."""
+    low, high = np.nanmin(values), np.nanmax(values)
+    if low <= 0 or high / low <= WIDE:
+        return
+    axis.set_yscale("log")
+    axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 300 else (1,)))
+    axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.yaxis.set_minor_locator(NullLocator())
+
+
+def same_limits(axes: Sequence[Axes]) -> None:
+    """Give panels the same y axis."""
+    limits = np.array([axis.get_ylim() for axis in axes])
+    for axis in axes:
+        axis.set_ylim(limits[:, 0].min(), limits[:, 1].max())
 
 
 def legend_below(figure: Figure, *groups: Sequence[Artist]) -> None:

@@ -59,7 +59,7 @@ def prepare_run(job: Job, data: JobData, n_per_class: int | None, repeat: int) -
     watch = Stopwatch()
     with watch.part("prepare"):
         split = data.splits.split(n_per_class, repeat)
-        rows = [torch.from_numpy(data.features[clip.path].copy()) for clip in split.train]
+        rows = [torch.from_numpy(data.features[clip.id].copy()) for clip in split.train]
         names = job.seed, data.dataset.name, job.fold, n_per_class, repeat
         labels, n_classes = targets_of(split.train, data.dataset), len(data.dataset.classes)
         network, method = prepared(job, n_classes, rows, labels, Generators.named(*names))

@@ -61,7 +61,7 @@ def _validation(run: Prepared, data: JobData) -> Validation | None:
     if run.method.keep_best is None:
         return None
     clips = data.dataset.fold(run.job.fold).valid
-    rows = [data.features[clip.path] for clip in clips]
+    rows = [data.features[clip.id] for clip in clips]
     targets = targets_of(clips, data.dataset)
     return Validation(rows, targets, run.method.keep_best, run.job.metrics)
 
@@ -125,7 +125,7 @@ def scored(trained: Trained, data: JobData) -> dict[str, Any]:
 def _results(run: Prepared, data: JobData, training_clips: TrainingSet) -> dict[str, Any]:
     """Return the fields that hold metrics and counts of test clips."""
     network, method, watch = run.network, run.method, run.watch
-    rows = [data.features[clip.path] for clip in run.split.test]
+    rows = [data.features[clip.id] for clip in run.split.test]
     targets, stored = targets_of(run.split.test, data.dataset), {}
     with watch.part("filter"):
         inputs = dense_inputs(network, rows)

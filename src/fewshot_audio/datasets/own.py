@@ -175,7 +175,7 @@ def _on_disk(
         note = f"{len(missing)} of {len(rows)} listed clips are missing and left out"
         return [row for row in rows if row.path in present], (note,) if missing else ()
     for row in missing:
-        kind = f"missing files; {root} is the folder above them, or dataset.tolerate=[missing]"
+        kind = f"files not in {root} (dataset.root); dataset.tolerate=[missing] leaves them out"
         problems.add(kind, row.where)
     return rows, ()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from fewshot_audio.types import ConfigError, DataError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # there may be many
 class Clip:
     """One audio file, or a part of one, with its labels.
 

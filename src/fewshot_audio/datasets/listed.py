@@ -19,7 +19,7 @@ WORDS = {  # for a split, in small letters
 NUMBER = re.compile(r"(?:fold)?[ _-]?(\d+)(?:\.0+)?")  # 1, 1.0, fold1, fold_01
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # there may be many
 class Listed:
     """A clip of a list.
 

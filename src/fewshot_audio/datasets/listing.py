@@ -47,19 +47,20 @@ class Problems:
     def __init__(self, where: str | Path) -> None:
         self.where = where
         self.found: dict[str, list[str]] = defaultdict(list)
+        self.count = 0
 
     def add(self, kind: str, line: str) -> None:
         """Note a problem: its kind, with what to do, and the row or file that has it."""
         self.found[kind].append(line)
+        self.count += 1
 
     def raise_any(self) -> None:
         """Raise DataError with the count and the first lines of each kind, if there are any."""
         if self.found:
             kinds = [f"{kind} ({len(lines):,}):" for kind, lines in self.found.items()]
             texts = [shorten(lines) for lines in self.found.values()]
-            total = sum(len(lines) for lines in self.found.values())
             parts = [f"{kind}\n{text}" for kind, text in zip(kinds, texts, strict=True)]
-            count = "1 problem" if total == 1 else f"{total:,} problems"
+            count = "1 problem" if self.count == 1 else f"{self.count:,} problems"
             raise DataError("\n".join([f"{self.where}: {count}", *parts]))
 
 

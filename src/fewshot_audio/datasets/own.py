@@ -83,7 +83,7 @@ def own_dataset(
     if whole:
         find_impossible_classes(rows, choice.split, problems)
     problems.raise_any()
-    rows = [replace(row, labels=tuple(label.strip() for label in row.labels)) for row in rows]
+    rows = [_with_labels(row, (label.strip() for label in row.labels)) for row in rows]
     unit = "group" if any(row.group for row in rows) else "recording"
     rows, made, said = divide(rows, choice.split)
     notes = (*notes, *dropped, *absent, *said)
@@ -101,7 +101,7 @@ def choose(rows: Sequence[Listed], choice: Choice) -> tuple[list[Listed], tuple[
     renamed = {str(old): new for old, new in choice.labels.items()}
     _check_known("labels", renamed, _names(rows))
     unlabelled = {row.id for row in rows if not row.labels}
-    rows = [replace(row, labels=tuple(_renamed(row.labels, renamed))) for row in rows]
+    rows = [_with_labels(row, _renamed(row.labels, renamed)) for row in rows]
     kept = _names(rows)
     if choice.classes is not None:
         wanted = {str(name) for name in choice.classes}
@@ -118,7 +118,7 @@ def choose(rows: Sequence[Listed], choice: Choice) -> tuple[list[Listed], tuple[
     for row in rows:
         labels = tuple(label for label in row.labels if label.strip() in kept)
         if labels or row.id in unlabelled:
-            chosen.append(replace(row, labels=labels))
+            chosen.append(_with_labels(row, labels))
     if not kept or not chosen:
         raise ConfigError("dataset.classes, dataset.labels, dataset.min_clips: no class is left")
     if left_out := len(rows) - len(chosen):
@@ -133,6 +133,11 @@ def _names(rows: Iterable[Listed]) -> set[str]:
 def _renamed(labels: Iterable[str], names: Mapping[str, Label | None]) -> Iterable[str]:
     new = {label: names.get(label.strip(), label) for label in labels}
     return dict.fromkeys(str(name) for name in new.values() if name is not None)
+
+
+def _with_labels(row: Listed, labels: Iterable[str]) -> Listed:
+    new = tuple(labels)
+    return row if new == row.labels else replace(row, labels=new)
 
 
 def _check_known(setting: str, names: Iterable[str], known: set[str]) -> None:

@@ -1,7 +1,8 @@
 """Splits made of clips that have none: folds, a hold-out, one fold per group, clips to validate."""
 
+import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -144,37 +145,39 @@ def stratified(
         The number of each clip's part.
     """
     sizes = Counter(groups)
-    classes: dict[str, Counter] = {group: Counter() for group in sorted(sizes)}
+    total = Counter(label for each in labels for label in each)
+    classes: dict[str, dict] = {group: {} for group in sorted(sizes)}
     for each, group in zip(labels, groups, strict=True):
-        classes[group].update(each)
-    total: Counter = Counter(label for each in labels for label in each)
+        counts = classes[group]
+        for label in each:
+            counts[label] = counts.get(label, 0) + 1
     names = list(classes)
     order = [names[i] for i in random.permutation(len(names))]
     lacking = [{label: share * n for label, n in total.items()} for share in shares]
     room = [share * len(labels) for share in shares]
     part_of: dict[str, int] = {}
     for group in sorted(order, key=lambda group: _urgency(classes[group], total)):
-        counts = classes[group]
-
-        def need(part: int, counts: Counter = counts) -> tuple[float, float]:
-            found = lacking[part]
-            return sum(n * found[label] / total[label] for label, n in counts.items()), room[part]
-
-        part = max(range(len(shares)), key=need)
+        part, most = 0, (-math.inf, -math.inf)
+        for each_part, found in enumerate(lacking):
+            need = 0.0
+            for label, n in classes[group].items():
+                need += n * found[label] / total[label]
+            if (need, room[each_part]) > most:
+                part, most = each_part, (need, room[each_part])
         part_of[group] = part
         room[part] -= sizes[group]
-        for label, n in counts.items():
+        for label, n in classes[group].items():
             lacking[part][label] -= n
     _fill_empty(part_of, sizes, len(shares))
     return [part_of[group] for group in groups]
 
 
-def _urgency(counts: Counter, total: Counter) -> tuple[int, str, int]:
+def _urgency(counts: Mapping, total: Counter) -> tuple[int, str, int]:
     """Return what sorts a group by the clips of its rarest class, in all and in itself."""
     if not counts:
         return total.total(), "", 0
-    rarest = min(counts, key=lambda label: (total[label], str(label)))
-    return total[rarest], str(rarest), -counts[rarest]
+    size, name, n = min((total[label], str(label), n) for label, n in counts.items())
+    return size, name, -n
 
 
 def _fill_empty(part_of: dict[str, int], sizes: Counter, n_parts: int) -> None:

@@ -196,7 +196,7 @@ class RowReader:
             self.problems.add("rows with too few cells", f"row {number}: {', '.join(cells)}")
             return None
         values = {column: cells[i] for column, i in self.header.items()}
-        found = sum(map(len, self.problems.found.values()))
+        found = self.problems.count
         path = self._path(values["path"].strip())
         where = f"row {number}: {path or values['path']}"
         if path is None:
@@ -211,7 +211,7 @@ class RowReader:
         split = values.get("split", values.get("fold"))
         if split is not None and split_named(split) is None:
             self.problems.add(f"unknown splits or folds; {KNOWN}", f"{where}: '{split}'")
-        if sum(map(len, self.problems.found.values())) > found or path is None:
+        if self.problems.count > found or path is None:
             return None
         chosen = "" if split is None else split_named(split) or ""
         group = values.get("group", "").strip()
@@ -225,7 +225,7 @@ class RowReader:
             return None
         if os.path.isabs(text):
             text = os.path.relpath(text, self.base)
-        path = Path(os.path.normpath(text)).as_posix()
+        path = os.path.normpath(text).replace(os.sep, "/")
         return None if path.split("/")[0] == ".." or path == "." else path
 
     def _labels(self, cell: str) -> tuple[str, ...]:

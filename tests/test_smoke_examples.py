@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from fewshot_audio.types import DataError
+from fewshot_audio.datasets.table import from_table
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "examples/my_package"
@@ -31,7 +31,7 @@ def test_dataset_frontend_model_metric_and_table_of_another_package(tmp_path):
     call(PACKAGE / "make_sounds.py", tmp_path / "sounds")
     settings = [
         SEARCH,
-        "dataset=my_csv",
+        "dataset=my_sounds",
         f"dataset.root={tmp_path / 'sounds'}",
         f"cache={tmp_path / 'cache'}",
         f"results={tmp_path / 'results'}",
@@ -56,26 +56,13 @@ def test_dataset_frontend_model_metric_and_table_of_another_package(tmp_path):
     assert (table["count"] == 2).all()
 
 
-def test_clips_of_a_table_that_validate(tmp_path, monkeypatch):
+def test_names_say_what_the_table_says(tmp_path, monkeypatch):
+    """A dataset function of one's own, and dataset=csv."""
     monkeypatch.syspath_prepend(PACKAGE)
-    from_csv = importlib.import_module("my_package.datasets").from_csv
-    rows = ["a.wav,x,1,p,", "b.wav,y,1,q,yes", "c.wav,x,2,r,no", "d.wav,y,2,s,yes"]
-    table = tmp_path / "elsewhere" / "table.csv"
-    table.parent.mkdir()
-    table.write_text("\n".join(["path,label,fold,group,valid", *rows]))
-    dataset = from_csv("mine", tmp_path, str(table))
-    splits = [
-        "".join(clip.path[0] for clip in part)
-        for fold in dataset.folds
-        for part in (fold.train, fold.valid, fold.test)
-    ]
-    assert splits == ["c", "d", "ab", "a", "b", "cd"]
-
-    table.write_text(table.read_text().replace("yes", "true"))
-    with pytest.raises(DataError, match="other words than yes and no"):
-        from_csv("mine", tmp_path, str(table))
-    with pytest.raises(DataError, match=r"metadata.csv: no such file; set dataset.root"):
-        from_csv("mine", tmp_path)
+    importlib.import_module("make_sounds").main(tmp_path)
+    own = importlib.import_module("my_package.datasets").from_names("mine", tmp_path)
+    assert len(own.clips) == 72
+    assert own.folds == from_table("mine", tmp_path).folds
 
 
 @pytest.mark.slow

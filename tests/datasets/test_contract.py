@@ -17,6 +17,13 @@ def test_label_is_the_only_one():
         _ = C.label
 
 
+def test_id_is_the_path_unless_the_clip_is_a_part_of_the_file():
+    part = Clip("a.wav", (0,), 1, "r", 1.5, 3)
+    assert (A.id, part.id) == ("a.wav", "a.wav#1.5-3.0")
+    assert Clip("a.wav", (0,), 1, "r", 2).id == "a.wav#2.0-"
+    assert Fold(1, (A,), (B,)).digest != Fold(1, (part,), (B,)).digest
+
+
 def test_digest_is_of_what_trains_and_tests():
     """Equal to that of earlier records, which knew one label per clip."""
     rows = [[["a.wav", 0, "r"]], [], [["b.wav", 1, "s"]]]

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from fewshot_audio.commands.verify import main
-from fewshot_audio.datasets import tut2017, urbansound8k
+from fewshot_audio.datasets import folder, table, tut2017, urbansound8k
 from fewshot_audio.datasets.synthetic import synthetic, verify
 from fewshot_audio.datasets.verify import find_verifier, shipped_text
 from fewshot_audio.types import ConfigError
@@ -154,3 +154,27 @@ def test_a_yaml_of_ones_own_names_the_dataset(run, tree, tmp_path, words):
     code, output, errors = run(*own, "mine", tree.root)
     assert code == 0, errors
     assert "all is well" in output
+
+
+def test_own_recordings(tmp_path, capsys, monkeypatch):
+    """A folder and its table: files are decoded in full, and the rows checked."""
+    for i in range(10):
+        path = tmp_path / f"{'ab'[i % 2]}/{i}.flac"
+        path.parent.mkdir(exist_ok=True)
+        soundfile.write(path, [0.1] * 100, 8000)
+    rows = [f"{'ab'[i % 2]}/{i}.flac,{'ab'[i % 2]}" for i in range(10)]
+    (tmp_path / "list.csv").write_text("\n".join(["path,label", *rows]))
+    for dataset in ("folder", "csv"):
+        monkeypatch.setattr(sys, "argv", ["verify.py", dataset, str(tmp_path), "--full"])
+        assert main() == 0
+        assert capsys.readouterr().out.endswith("counts: well\nall is well\n")
+    (tmp_path / "a/0.flac").write_bytes(b"no audio")
+    (tmp_path / "b/1.flac").unlink()
+    (tmp_path / "list.csv").write_text("\n".join(["path,label", *rows, "a/2.flac,b"]))
+    assert folder.verify(tmp_path, False, 1).ok
+    assert folder.verify(tmp_path, True, 1).changed[0].startswith("a/0.flac: cannot be read")
+    report = table.verify(tmp_path, True, 1)
+    assert report.missing == ("b/1.flac",)
+    assert [text.split(":")[0] for text in report.changed] == ["a/0.flac"]
+    assert "rows 4, 12: a/2.flac is a and b" in report.labels
+    assert report.text().endswith("mend what is named")

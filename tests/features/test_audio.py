@@ -6,6 +6,8 @@ import scipy.io.wavfile
 import soundfile
 
 from fewshot_audio.features.audio import decode, load
+from fewshot_audio.features.torchaudio_transforms import TorchaudioMel
+from fewshot_audio.features.transforms import MelTransform
 from fewshot_audio.types import DataError
 
 STEPS = {
@@ -62,6 +64,32 @@ def bad_file(tmp_path, kind):
 def test_bad_file_says_what_is_wrong(tmp_path, kind, reason):
     with pytest.raises(DataError, match=reason):
         decode(bad_file(tmp_path, kind))
+
+
+@pytest.mark.parametrize("rate", [1, 999, 1_000_001])
+def test_rates_that_no_recording_has(tmp_path, rate):
+    soundfile.write(tmp_path / "a.wav", np.full(100, 0.1), rate)
+    with pytest.raises(DataError, match=f"has a rate of {rate:,} Hz; expected 1,000 to 1,000,000"):
+        decode(tmp_path / "a.wav")
+
+
+@pytest.mark.parametrize("kind", ["flac", "mp3"])
+def test_truncated_files_of_other_formats(tmp_path, kind):
+    path = tmp_path / f"a.{kind}"
+    soundfile.write(path, np.random.default_rng(0).uniform(-0.5, 0.5, 44100), 44100)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(DataError, match="truncated|lost sync"):
+        decode(path)
+
+
+@pytest.mark.parametrize("transform", [TorchaudioMel, MelTransform])
+@pytest.mark.parametrize("rate", [8000, 11025, 44100, 96000])
+def test_clips_of_a_twentieth_of_a_second(tmp_path, transform, rate):
+    soundfile.write(tmp_path / "a.wav", np.full(rate // 20, 0.1), rate)
+    computed = transform(16000, 1024, 512, "reflect")
+    features = computed(load(tmp_path / "a.wav", 16000, computed.resample))
+    assert len(features) == 1 + 800 // 512
+    assert np.isfinite(features).all()
 
 
 @pytest.mark.real

@@ -95,11 +95,11 @@ def test_interrupted_build_goes_on_where_it_stopped(data, tmp_path, monkeypatch)
     decoded = []
 
     def stop_at(count):
-        def counting(path):
-            decoded.append(path)
+        def counting(*part):
+            decoded.append(part)
             if len(decoded) == count:
                 raise KeyboardInterrupt
-            return decode(path)
+            return decode(*part)
 
         monkeypatch.setattr(build, "decode", counting)
 

@@ -9,21 +9,30 @@ from pathlib import Path
 from fewshot_audio.types import ConfigError, DataError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # there may be many
 class Clip:
-    """One audio file with its labels.
+    """One audio file, or a part of one, with its labels.
 
     Args:
-        path: Path relative to the dataset's root; it identifies the clip.
+        path: Path relative to the dataset's root.
         labels: Indices of its classes; one in most datasets.
         fold: Number of the dataset's own fold that the clip is in, 0 where there are none.
         group: Recording, speaker or location: clips of one group are alike.
+        start: Where the clip begins in the file, in seconds.
+        end: Where it ends, in seconds; None: where the file ends.
     """
 
     path: str
     labels: tuple[int, ...]
     fold: int
     group: str
+    start: float = 0.0
+    end: float | None = None
+
+    @property
+    def id(self) -> str:
+        """What identifies the clip: its path, with its part of the file as "a.wav#1.5-3.0"."""
+        return clip_id(self.path, self.start, self.end)
 
     @property
     def label(self) -> int:
@@ -40,9 +49,16 @@ class Clip:
         return self.labels[0]
 
 
+def clip_id(path: str, start: float, end: float | None) -> str:
+    """Return what identifies a part of a file (seconds); the path where it is the whole file."""
+    if start == 0 and end is None:
+        return path
+    return f"{path}#{float(start)}-{'' if end is None else float(end)}"
+
+
 @dataclass(frozen=True)
 class Fold:
-    """Which clips train, which test and which validate; each sorted by path."""
+    """Which clips train, which test and which validate; each sorted by id."""
 
     number: int
     train: tuple[Clip, ...]
@@ -61,8 +77,8 @@ class Fold:
 
 
 def _digest_of_clips(*splits: tuple[Clip, ...]) -> str:
-    """Return the start of the SHA-256 over paths, labels and groups."""
-    rows = [[[clip.path, _plain(clip.labels), clip.group] for clip in clips] for clips in splits]
+    """Return the start of the SHA-256 over ids, labels and groups."""
+    rows = [[[clip.id, _plain(clip.labels), clip.group] for clip in clips] for clips in splits]
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
 
 
@@ -83,6 +99,7 @@ class Dataset:
         leak_unit: What a group is: "recording", "speaker", "location".
         multi_label: Whether a clip may have several labels, or none.
         allow_silent: Whether clips whose samples are all zero are accepted.
+        made: How its splits were made, as "5-folds-seed-0"; empty: they are the data's own.
 
     Raises:
         DataError: There is no fold, or a clip has labels that the dataset does not allow.
@@ -96,6 +113,7 @@ class Dataset:
     leak_unit: str = "recording"
     multi_label: bool = False
     allow_silent: bool = False
+    made: str = ""
 
     def __post_init__(self) -> None:
         if not self.folds:
@@ -115,9 +133,9 @@ class Dataset:
 
     @cached_property
     def clips(self) -> tuple[Clip, ...]:
-        """Every clip of every fold once, sorted by path."""
+        """Every clip of every fold once, sorted by id."""
         clips = {clip for fold in self.folds for clip in fold.train + fold.valid + fold.test}
-        return tuple(sorted(clips, key=lambda clip: clip.path))
+        return tuple(sorted(clips, key=lambda clip: clip.id))
 
     def fold(self, number: int) -> Fold:
         """Return the fold with a number.

@@ -1,18 +1,25 @@
 """Datasets from a list of clips, each in a split or a fold: what most readers come down to."""
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fewshot_audio.datasets.base import Clip, Dataset, Fold
+from fewshot_audio.datasets.base import Clip, Dataset, Fold, clip_id
 from fewshot_audio.datasets.listing import Tolerable, clips_on_disk
 from fewshot_audio.types import DataError
 
 SPLITS = ("train", "valid", "test")
+WORDS = {  # for a split, in small letters
+    "train": ("train", "training"),
+    "valid": ("valid", "validation", "validate", "val", "dev"),
+    "test": ("test", "testing", "eval", "evaluation"),
+}
+NUMBER = re.compile(r"(?:fold)?[ _-]?(\d+)(?:\.0+)?")  # 1, 1.0, fold1, fold_01
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # there may be many
 class Listed:
     """A clip of a list.
 
@@ -21,13 +28,45 @@ class Listed:
         labels: Names of its classes.
         split: "train", "valid" or "test", or the number of its fold, which tests once while the
             others train; of one kind in a whole list.
-        group: Recording, speaker or location; empty: the clip is alike to no other.
+        group: Recording, speaker or location; empty: the file is alike to no other.
+        start: Where the clip begins in the file, in seconds.
+        end: Where it ends, in seconds; None: where the file ends.
+        number: Its row in a table, for messages; 0: there is none.
     """
 
     path: str
     labels: tuple[str, ...]
-    split: str
+    split: str = ""
     group: str = ""
+    start: float = 0.0
+    end: float | None = None
+    number: int = 0
+
+    @property
+    def id(self) -> str:
+        """What identifies the clip, as `Clip.id`."""
+        return clip_id(self.path, self.start, self.end)
+
+    @property
+    def unit(self) -> str:
+        """Its group, or the file where it has none: what must not be divided."""
+        return self.group or self.path
+
+    @property
+    def where(self) -> str:
+        """The row and the clip, for messages."""
+        return f"row {self.number}: {self.id}" if self.number else self.id
+
+
+def split_named(text: str) -> str | None:
+    """Return the split or the fold that a word means: "train" for "Training", "1" for "fold_1".
+
+    None for a word that means none.
+    """
+    word = text.strip().casefold()
+    if number := NUMBER.fullmatch(word):
+        return str(int(number[1]))
+    return next((split for split, words in WORDS.items() if word in words), None)
 
 
 def from_list(
@@ -61,12 +100,12 @@ def from_list(
         raise DataError(f"{name}: no such class: {', '.join(unknown[:5])}; there are {len(names)}")
     clips = {}
     for row in rows:
-        labels = tuple(sorted(index[label] for label in row.labels))
+        labels = tuple(sorted({index[label] for label in row.labels}))
         fold = int(row.split) if row.split.isdecimal() else 0
-        clips[Clip(row.path, labels, fold, row.group or row.path)] = row.split
+        clips[Clip(row.path, labels, fold, row.unit, row.start, row.end)] = row.split
     present, absent = clips_on_disk(root, list(clips), tolerate)
     by_split = defaultdict(list)
-    for clip in sorted(present, key=lambda clip: clip.path):
+    for clip in sorted(present, key=lambda clip: clip.id):
         by_split[clips[clip]].append(clip)
     return Dataset(
         name,
@@ -102,6 +141,6 @@ def folds_of(name: str, by_split: dict[str, list[Clip]]) -> tuple[Fold, ...]:
     folds = []
     for number in sorted(by_split, key=int):
         others = [clip for split, clips in by_split.items() if split != number for clip in clips]
-        train = tuple(sorted(others, key=lambda clip: clip.path))
+        train = tuple(sorted(others, key=lambda clip: clip.id))
         folds.append(Fold(int(number), train, tuple(by_split[number])))
     return tuple(folds)

@@ -1,6 +1,7 @@
 """Listed files that are on disk, and what to say about those that are not."""
 
 import os
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -34,6 +35,33 @@ def clips_on_disk(
         )
     note = f"{len(missing)} of {len(clips)} listed clips are missing and left out"
     return [clip for clip in clips if clip.path in present], (note,)
+
+
+class Problems:
+    """What is wrong with many rows or files, by kind, for one message.
+
+    Args:
+        where: The table or folder.
+    """
+
+    def __init__(self, where: str | Path) -> None:
+        self.where = where
+        self.found: dict[str, list[str]] = defaultdict(list)
+        self.count = 0
+
+    def add(self, kind: str, line: str) -> None:
+        """Note a problem: its kind, with what to do, and the row or file that has it."""
+        self.found[kind].append(line)
+        self.count += 1
+
+    def raise_any(self) -> None:
+        """Raise DataError with the count and the first lines of each kind, if there are any."""
+        if self.found:
+            kinds = [f"{kind} ({len(lines):,}):" for kind, lines in self.found.items()]
+            texts = [shorten(lines) for lines in self.found.values()]
+            parts = [f"{kind}\n{text}" for kind, text in zip(kinds, texts, strict=True)]
+            count = "1 problem" if self.count == 1 else f"{self.count:,} problems"
+            raise DataError("\n".join([f"{self.where}: {count}", *parts]))
 
 
 def shorten(lines: Sequence[str], hint: str = "") -> str:

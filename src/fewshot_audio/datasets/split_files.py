@@ -23,7 +23,7 @@ def write_splits(
             for split in of_fold:
                 for clip in split.train:
                     writer.writerow(
-                        (dataset.name, fold.number, split.n_per_class, split.repeat, clip.path)
+                        (dataset.name, fold.number, split.n_per_class, split.repeat, clip.id)
                     )
 
 
@@ -37,7 +37,7 @@ def read_splits(dataset: Dataset, fold: Fold, path: Path) -> dict[tuple[int, int
         DataError: A column is missing, a clip is not one that trains, or a split does not hold n
             different clips per class.
     """
-    known = {clip.path: clip for clip in fold.train}
+    known = {clip.id: clip for clip in fold.train}
     clips: dict[tuple[int, int], list[Clip]] = defaultdict(list)
     for number, row in enumerate(_rows(path), 2):
         if (row["dataset"], row["fold"]) != (dataset.name, str(fold.number)):
@@ -81,11 +81,11 @@ def _rows(path: Path) -> list[dict[str, str]]:
 def _check(dataset: Dataset, clips: Sequence[Clip], n: int, where: str) -> None:
     """Raise DataError unless each class has n different clips; at least n with several labels."""
     for label, name in enumerate(dataset.classes):
-        paths = [clip.path for clip in clips if label in clip.labels]
-        different = len(set(paths))
+        ids = [clip.id for clip in clips if label in clip.labels]
+        different = len(set(ids))
         enough = different >= n if dataset.multi_label else different == n
-        if not enough or different != len(paths):
+        if not enough or different != len(ids):
             raise DataError(
                 f"{where}: expected {n} different clips of {name}, found {different} "
-                f"in {len(paths)} rows"
+                f"in {len(ids)} rows"
             )

@@ -167,8 +167,8 @@ def leak_notes(dataset: Dataset, fold: Fold, part: str, clips: Sequence[Clip]) -
 
 def split_digest(split: FewShotSplit) -> str:
     """Return a digest of the clips that train, whatever their order: 16 hexadecimal digits."""
-    paths = sorted(clip.path for clip in split.train)
-    return hashlib.sha256("\n".join(paths).encode()).hexdigest()[:16]
+    ids = sorted(clip.id for clip in split.train)
+    return hashlib.sha256("\n".join(ids).encode()).hexdigest()[:16]
 
 
 def class_counts(split: FewShotSplit, n_classes: int) -> dict[str, list[int]]:
@@ -182,7 +182,7 @@ def class_counts(split: FewShotSplit, n_classes: int) -> dict[str, list[int]]:
 
 
 def _by_class(dataset: Dataset, fold: Fold) -> list[list[Clip]]:
-    """Return the training clips of each class, sorted by path."""
+    """Return the training clips of each class, sorted by id."""
     clips = defaultdict(list)
     for clip in fold.train:
         for label in clip.labels:
@@ -193,6 +193,6 @@ def _by_class(dataset: Dataset, fold: Fold) -> list[list[Clip]]:
 def _digest(splits: Iterable[FewShotSplit]) -> str:
     """Return a digest of splits in which the order of the clips counts."""
     rows = sorted(
-        (split.n_per_class, split.repeat, [clip.path for clip in split.train]) for split in splits
+        (split.n_per_class, split.repeat, [clip.id for clip in split.train]) for split in splits
     )
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]

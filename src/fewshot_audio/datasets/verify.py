@@ -17,8 +17,9 @@ from typing import Any
 from tqdm import tqdm
 
 from fewshot_audio.datasets.listing import LIST_ALL, shorten
+from fewshot_audio.features.audio import decode
 from fewshot_audio.files import list_files, sha256
-from fewshot_audio.types import ConfigError, FewshotAudioError
+from fewshot_audio.types import ConfigError, DataError, FewshotAudioError
 
 Check = Callable[[Path], str | None]  # a file to what is wrong with it
 Manifest = Mapping[str, tuple[int | None, str | None]]  # path to size (bytes) and SHA-256
@@ -39,6 +40,7 @@ class Report:
         extra: Paths that the manifest does not hold; they do no harm.
         labels: What is wrong with classes, folds and counts; empty: nothing.
         notes: What else a reader should know.
+        published: Whether it is a published dataset, or a user's own.
     """
 
     dataset: str
@@ -50,6 +52,7 @@ class Report:
     extra: tuple[str, ...]
     labels: str
     notes: tuple[str, ...] = ()
+    published: bool = True
 
     @property
     def ok(self) -> bool:
@@ -65,10 +68,13 @@ class Report:
             lines.append(f"{kind}: {len(paths)}")
             if paths:
                 lines.append(shorten(paths, LIST_ALL))
-        lines.append(f"classes, folds and counts: {self.labels or 'as published'}")
+        well = "as published" if self.published else "well"
+        lines.append(f"classes, folds and counts: {self.labels or well}")
         lines.extend(self.notes)
         if self.ok:
             lines.append("all is well")
+        elif not self.published:
+            lines.append("mend what is named")
         else:
             lines.append("this is not the published dataset: download again what is named")
         return "\n".join(lines)
@@ -137,6 +143,15 @@ def check_files(root: Path, paths: Sequence[str], check: Check, workers: int) ->
             if result:
                 complaints.append(f"{path}: {result}")
     return complaints
+
+
+def decoding_error(path: Path) -> str | None:
+    """Return why a file cannot be decoded, as a check of `check_files`."""
+    try:
+        decode(path)
+    except DataError as error:
+        return str(error)
+    return None
 
 
 def complaint(read: Callable[[Path], Any], root: Path) -> str:

@@ -16,7 +16,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from fewshot_audio.datasets.base import Dataset
+from fewshot_audio.datasets.base import Clip, Dataset
 from fewshot_audio.features.audio import decode
 from fewshot_audio.features.base import PCM_STEP, Transform
 from fewshot_audio.files import atomic_write, sha256
@@ -26,7 +26,7 @@ from fewshot_audio.types import DataError
 INDEX, FEATURES, PARTS = "index.json", "features.npy", "part-*.npz"
 CLIPS_PER_PART = 32  # what a killed build loses at most, per process
 SILENT = "is silent (every sample is zero)"
-Problems = dict[str, str]  # what is wrong, by path
+Problems = dict[str, str]  # what is wrong, by the id of a clip
 
 
 @dataclass(frozen=True)
@@ -34,14 +34,19 @@ class Part:
     """Some clips of a dataset, and the file that their features are written to."""
 
     root: Path
-    paths: tuple[str, ...]
+    clips: tuple[Clip, ...]
     file: Path
+
+    @property
+    def ids(self) -> list[str]:
+        """Ids of the clips."""
+        return [clip.id for clip in self.clips]
 
     def is_whole(self) -> bool:
         """Return whether the file is there, whole, and of these clips."""
         try:
-            paths = _read(self.file, "paths").tolist()
-            return len(_read(self.file, "features")) > 0 and paths == list(self.paths)
+            ids = _read(self.file, "paths").tolist()
+            return len(_read(self.file, "features")) > 0 and ids == self.ids
         except (FileNotFoundError, ValueError, KeyError, zipfile.BadZipFile, zlib.error):
             return False
 
@@ -54,15 +59,14 @@ def build_cache(
     Nothing is joined while a file cannot be decoded. Silent clips are in the index.
 
     Returns:
-        What is wrong with files that cannot be decoded or are silent, by path.
+        What is wrong with files that cannot be decoded or are silent, by the clip's id.
     """
     for draft in folder.glob(".*"):  # left by a killed process
         draft.unlink()
-    paths = [clip.path for clip in dataset.clips]
     parts: list[Part] = []
-    for start in range(0, len(paths), CLIPS_PER_PART):
+    for start in range(0, len(dataset.clips), CLIPS_PER_PART):
         file = folder / f"part-{len(parts):05d}.npz"
-        parts.append(Part(dataset.root, tuple(paths[start : start + CLIPS_PER_PART]), file))
+        parts.append(Part(dataset.root, dataset.clips[start : start + CLIPS_PER_PART], file))
     problems = _build_parts(parts, transform, workers, f"features of {dataset.name}")
     accepted = {SILENT} if dataset.allow_silent else set()
     if accepted.issuperset(problems.values()):
@@ -76,12 +80,12 @@ def _build_parts(parts: Sequence[Part], transform: Transform, workers: int, titl
     for part in missing:
         part.file.unlink(missing_ok=True)  # damaged, or of other clips
     problems: Problems = {}
-    total = sum(len(part.paths) for part in parts)
+    total = sum(len(part.clips) for part in parts)
     with tqdm(desc=title, total=total, unit="clip", leave=False) as bar:
-        bar.update(total - sum(len(part.paths) for part in missing))
+        bar.update(total - sum(len(part.clips) for part in missing))
         for part, of_part in zip(missing, _built(missing, transform, workers), strict=True):
             problems |= of_part
-            bar.update(len(part.paths))
+            bar.update(len(part.clips))
     for part in parts:
         if part.file.exists():
             problems |= dict.fromkeys(_read(part.file, "silent").tolist(), SILENT)
@@ -112,20 +116,20 @@ def _start_builder() -> None:
 def _build(transform: Transform, part: Part) -> Problems:
     """Write a part and return its problems; it is not written where a file cannot be decoded."""
     features, problems, silent = [], {}, []
-    for path in part.paths:
+    for clip in part.clips:
         try:
-            samples, rate = decode(part.root / path)
+            samples, rate = decode(part.root / clip.path, clip.start, clip.end)
         except DataError as error:
-            problems[path] = str(error)
+            problems[clip.id] = str(error)
             continue
         if not samples.any():
-            silent.append(path)
+            silent.append(clip.id)
         features.append(transform(transform.resample(samples, rate, transform.sample_rate)))
     if not problems:
         with atomic_write(part.file) as draft, draft.open("wb") as file:
             np.savez(
                 file,
-                paths=part.paths,
+                paths=part.ids,
                 counts=[len(frames) for frames in features],
                 silent=np.array(silent, dtype=str),
                 features=transform.packed(np.concatenate(features)),

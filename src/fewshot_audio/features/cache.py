@@ -31,9 +31,9 @@ class FeatureCache:
     Args:
         key: Digest of what they were computed from: transform, clips and the bytes of their files.
         features: float32 (all frames, columns), or 16-bit samples (all, 1); memory-mapped.
-        spans: First and last frame, exclusive, of each clip's path.
+        spans: First and last frame, exclusive, of each clip by its id.
         folder: Where the cache lies; it is opened there anew, unchecked, in another process.
-        silent: Paths of the clips whose samples are all zero.
+        silent: Ids of the clips whose samples are all zero.
     """
 
     key: str
@@ -47,13 +47,13 @@ class FeatureCache:
             return FeatureCache, (self.key, self.features, self.spans)
         return _load, (self.key, self.folder)
 
-    def __getitem__(self, path: str) -> np.ndarray:
-        """Return a clip's features, float32 (frames, columns)."""
-        return self.rows(path, 0, None)
+    def __getitem__(self, clip_id: str) -> np.ndarray:
+        """Return the features, float32 (frames, columns), of the clip with an id."""
+        return self.rows(clip_id, 0, None)
 
-    def rows(self, path: str, start: int, stop: int | None) -> np.ndarray:
+    def rows(self, clip_id: str, start: int, stop: int | None) -> np.ndarray:
         """Return a part of a clip's features, float32 (at most stop - start, columns)."""
-        first, end = self.spans[path]
+        first, end = self.spans[clip_id]
         rows = self.features[first + start : end if stop is None else min(first + stop, end)]
         return rows if rows.dtype == np.float32 else rows * PCM_STEP
 
@@ -89,7 +89,8 @@ def open_cache(dataset: Dataset, transform: Transform, folder: Path, workers: in
 
 def file_digests(dataset: Dataset, folder: Path, workers: int) -> dict[str, str]:
     """Return the SHA-256 of each clip's file by its path; hashes are remembered in the folder."""
-    return digest_files(dataset.root, [clip.path for clip in dataset.clips], folder, workers)
+    paths = dict.fromkeys(clip.path for clip in dataset.clips)  # a file may hold several clips
+    return digest_files(dataset.root, paths, folder, workers)
 
 
 def cache_key(
@@ -107,7 +108,7 @@ def cache_key(
     }
     settings = {
         "transform": {"name": type(transform).__name__, **chosen},
-        "clips": [[clip.path, digests[clip.path]] for clip in dataset.clips],
+        "clips": [[clip.id, digests[clip.path]] for clip in dataset.clips],
     }
     text = json.dumps(settings, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16], settings
@@ -116,8 +117,8 @@ def cache_key(
 def _check(dataset: Dataset, problems: Mapping[str, str]) -> None:
     """Raise DataError that names bad files; silent ones are bad unless the dataset allows them."""
     bad = [
-        f"{path}: {reason}"
-        for path, reason in sorted(problems.items())
+        f"{name}: {reason}"
+        for name, reason in sorted(problems.items())
         if reason != SILENT or not dataset.allow_silent
     ]
     if not bad:

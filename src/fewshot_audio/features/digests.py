@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -11,6 +11,8 @@ from tqdm import tqdm
 
 from fewshot_audio.files import atomic_write, sha256
 from fewshot_audio.seeding import seed_for
+
+AT_ONCE = 1000
 
 
 def digest_files(root: Path, paths: Iterable[str], folder: Path, workers: int) -> dict[str, str]:
@@ -26,14 +28,20 @@ def digest_files(root: Path, paths: Iterable[str], folder: Path, workers: int) -
     stamps = {path: _stamp(os.path.join(root, path)) for path in paths}  # twice as fast as Path
     stale = [path for path, stamp in stamps.items() if known.get(path, [None])[:2] != stamp]
     if stale:
-        with ThreadPoolExecutor(workers) as pool:  # hashing releases the interpreter's lock
-            hashes = pool.map(lambda path: sha256(root / path), stale)
-            progress = tqdm(hashes, "hashing", len(stale), unit="file", leave=False)
-            for path, digest in zip(stale, progress, strict=True):
-                known[path] = [*stamps[path], digest]
+        hashes = _hashes(root, stale, workers)
+        progress = tqdm(hashes, "hashing", len(stale), unit="file", leave=False)
+        for path, digest in zip(stale, progress, strict=True):
+            known[path] = [*stamps[path], digest]
         with atomic_write(memory) as draft:
             draft.write_text(json.dumps(known))
     return {path: known[path][2] for path in stamps}
+
+
+def _hashes(root: Path, paths: Sequence[str], workers: int) -> Iterator[str]:
+    """Yield the SHA-256 of files; few are handed out at once, for each takes a kilobyte then."""
+    with ThreadPoolExecutor(workers) as pool:  # hashing releases the interpreter's lock
+        for start in range(0, len(paths), AT_ONCE):
+            yield from pool.map(lambda path: sha256(root / path), paths[start : start + AT_ONCE])
 
 
 def _stamp(path: str) -> list[int]:

@@ -10,6 +10,7 @@ from functools import partial
 import torch
 
 from fewshot_audio import processes, progress
+from fewshot_audio.datasets.made_splits import write_made_splits
 from fewshot_audio.progress import RunBar
 from fewshot_audio.records import FAILED, FINISHED, Record
 from fewshot_audio.runner.attempt import (
@@ -77,6 +78,8 @@ def run(job: Job, machine: Machine, bar: RunBar | None = None) -> JobResult:
         log.info("%s: no such fold, nothing to do", title(job))
         return JobResult()
     store, opened = Store(machine.results), open_job(job, machine, planner)
+    if made := write_made_splits(opened.data.dataset, machine.results / "splits"):
+        log.info("%s: the splits that were made are in %s", opened.data.dataset.name, made)
     finished, failed_before = _stored(store)
     unfinished = missing(opened.specs, finished)
     todo = unfinished if machine.retry_failed else missing(unfinished, failed_before)

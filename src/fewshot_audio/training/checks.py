@@ -36,8 +36,8 @@ def check_job(job: Job, dataset: Dataset) -> tuple[str, ...]:
     if method.keep_best is not None and not dataset.fold(job.fold).valid:
         raise ConfigError(
             f"method.keep_best={method.keep_best}: {dataset.name}, fold {job.fold}, has no clips "
-            "that validate; choose a dataset with a valid split, or method.keep_best=null for the "
-            "weights of the last epoch"
+            "that validate; choose a dataset with a valid split (folder and csv make one by "
+            "dataset.split.valid=0.1), or method.keep_best=null for the weights of the last epoch"
         )
     make_scheduler(make_optimizer(network, job.optimizer), job.optimizer)
     return network.frontend.notes

@@ -79,7 +79,7 @@ def prepare_run(job: Job, data: JobData, n_per_class: int | None, repeat: int) -
     watch, names = Stopwatch(), names_of(job, data, n_per_class, repeat)
     with watch.part("prepare"):
         split = data.splits.split(n_per_class, repeat)
-        rows = [torch.from_numpy(data.features[clip.path].copy()) for clip in split.train]
+        rows = [torch.from_numpy(data.features[clip.id].copy()) for clip in split.train]
         labels, n_classes = targets_of(split.train, data.dataset), len(data.dataset.classes)
         network, method = prepared(job, n_classes, rows, labels, Generators.named(*names))
         check_labels(job, method, data.dataset)

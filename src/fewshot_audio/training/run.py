@@ -100,7 +100,7 @@ def _train_on_crops(
 ) -> Trained:
     with run.watch.part("train"):
         train = waveforms_of(run.network, run.split.train, data)
-        valid = [clip.path for clip in run.split.valid], targets_of(run.split.valid, data.dataset)
+        valid = [clip.id for clip in run.split.valid], targets_of(run.split.valid, data.dataset)
         training = CropTraining(run.network, run.job, train, valid, run.names, loaders, state)
         history = fit_on_crops(training, accelerator)
     return Trained(run, history, 1)
@@ -111,7 +111,7 @@ def _validation(run: Prepared, data: JobData) -> Validation | None:
     if run.method.keep_best is None:
         return None
     clips = data.dataset.fold(run.job.fold).valid
-    rows = [data.features[clip.path] for clip in clips]
+    rows = [data.features[clip.id] for clip in clips]
     targets = targets_of(clips, data.dataset)
     return Validation(rows, targets, run.method.keep_best, run.job.metrics)
 
@@ -179,7 +179,7 @@ def scored(trained: Trained, data: JobData) -> dict[str, Any]:
 def _results(run: Prepared, data: JobData, training_clips: TrainingSet) -> dict[str, Any]:
     """Return the fields that hold metrics and counts of test clips."""
     network, method, watch = run.network, run.method, run.watch
-    rows = [data.features[clip.path] for clip in run.split.test]
+    rows = [data.features[clip.id] for clip in run.split.test]
     targets, stored = targets_of(run.split.test, data.dataset), {}
     with watch.part("filter"):
         inputs = dense_inputs(network, rows)
@@ -202,7 +202,7 @@ def _results_by_windows(run: PreparedOnCrops, data: JobData) -> dict[str, Any]:
     clips = run.split.test
     with run.watch.part("score"):
         run.network.check(waveforms_of(run.network, clips, data))
-        scores = score_windows(run.network, data.features, [clip.path for clip in clips])
+        scores = score_windows(run.network, data.features, [clip.id for clip in clips])
         return _fields_of(ClipScores(scores, targets_of(clips, data.dataset)), run.job)
 
 
@@ -221,7 +221,7 @@ def waveforms_of(network: WaveformNetwork, clips: Sequence[Clip], data: JobData)
     if not data.dataset.multi_label:
         targets = one_hot(targets, n_classes)
     size = network.method.samples(network.sample_rate)
-    return Waveforms(data.features, [clip.path for clip in clips], targets.float(), size)
+    return Waveforms(data.features, [clip.id for clip in clips], targets.float(), size)
 
 
 @torch.no_grad()

@@ -1,0 +1,110 @@
+"""Recordings in folders: one per class, or train, valid and test above them."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from fewshot_audio.datasets.base import Dataset
+from fewshot_audio.datasets.listed import Listed, split_named
+from fewshot_audio.datasets.listing import Problems, Tolerable
+from fewshot_audio.datasets.own import Choice, Label, own_dataset
+from fewshot_audio.datasets.partition import Partition
+from fewshot_audio.datasets.verify import Report, check_files, complaint, decoding_error
+from fewshot_audio.features.audio import SUFFIXES
+from fewshot_audio.types import DataError
+
+
+def from_folder(  # noqa: D417
+    name: str,
+    root: Path,
+    group_by: str | None = None,
+    classes: tuple[Label, ...] | None = None,
+    labels: Mapping[Label, Label | None] | None = None,
+    min_clips: int = 1,
+    split: Partition = Partition(),  # noqa: B008  # frozen
+    tolerate: tuple[Tolerable, ...] = (),
+) -> Dataset:
+    """Read recordings whose class is the name of their folder.
+
+    They lie in `root/CLASS/`, at any depth, or in `root/SPLIT/CLASS/`, where SPLIT is train, valid,
+    test or another word for one (`split_named`), or fold1, fold2 and so on. Hidden files and files
+    that are no audio are left out. The other arguments are those of `Choice`.
+
+    Args:
+        name: Name of the dataset in results.
+        root: The folder.
+
+    Raises:
+        ConfigError: A setting is impossible.
+        DataError: There are no clips, or they have problems; all of them are named.
+    """
+    root = root.expanduser()
+    paths, others = list_audio(root)
+    problems = Problems(root)
+    rows = _rows(paths, problems)
+    notes = []
+    if others:
+        files = "1 file" if len(others) == 1 else f"{len(others):,} files"
+        notes.append(f"{files} left out: hidden, or no audio by the name")
+    choice = Choice(group_by, classes, labels or {}, min_clips, split, tolerate)
+    return own_dataset(name, root, rows, choice, problems, notes)
+
+
+def verify(root: Path, full: bool, workers: int) -> Report:
+    """List the files of a folder of recordings; in full, decode every one."""
+    root = root.expanduser()
+    paths, others = list_audio(root)
+    bad = check_files(root, paths, decoding_error, workers) if full else []
+    labels = complaint(lambda folder: from_folder("folder", folder), root)
+    files = (len(paths), (), tuple(bad), tuple(others))
+    return Report("folder", str(root), full, *files, labels, published=False)
+
+
+def list_audio(root: Path) -> tuple[list[str], list[str]]:
+    """Return the audio files below a folder, and the others; links to folders are followed.
+
+    Raises:
+        DataError: There is no such folder, or no audio in it.
+    """
+    if not root.is_dir():
+        hint = "; for a table, dataset=csv" if root.is_file() else ""
+        raise DataError(f"dataset.root={root}: expected a folder{hint}")
+    audio: list[str] = []
+    others: list[str] = []
+    seen = set()
+    for folder, below, files in os.walk(root, followlinks=True):
+        real = os.path.realpath(folder)
+        if real in seen:  # a link to a folder above
+            below.clear()
+            continue
+        seen.add(real)
+        below.sort()
+        place = os.path.relpath(folder, root)
+        hidden = any(part.startswith(".") for part in Path(place).parts)
+        for file in sorted(files):
+            path = file if place == "." else f"{Path(place).as_posix()}/{file}"
+            is_audio = os.path.splitext(file)[1].lower() in SUFFIXES
+            known = is_audio and not hidden and not file.startswith(".")
+            (audio if known else others).append(path)
+    if not audio:
+        kinds = ", ".join(sorted(suffix[1:] for suffix in SUFFIXES))
+        raise DataError(
+            f"dataset.root={root}: found no audio in {len(others)} files; expected {kinds}"
+        )
+    return audio, others
+
+
+def _rows(paths: list[str], problems: Problems) -> list[Listed]:
+    """Return the clips of files, their class and split from the folders that they are in."""
+    tops = {path.split("/")[0] for path in paths if "/" in path}
+    in_splits = bool(tops) and all(split_named(top) and not top[0].isdigit() for top in tops)
+    above = "SPLIT/CLASS" if in_splits else "CLASS"
+    rows = []
+    for path in paths:
+        parts = path.split("/")
+        if len(parts) < 2 + in_splits:
+            problems.add(f"files without the folder of a class; expected {above}/FILE", path)
+            continue
+        split = split_named(parts[0]) if in_splits else None
+        rows.append(Listed(path, (parts[int(in_splits)],), split or ""))
+    return rows

@@ -1,0 +1,250 @@
+"""Recordings that a CSV lists: path, label and, where there are any, split, group and segment."""
+
+import csv
+import io
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from fewshot_audio.datasets.base import Dataset
+from fewshot_audio.datasets.listed import Listed, split_named
+from fewshot_audio.datasets.listing import Problems, Tolerable
+from fewshot_audio.datasets.own import Choice, Label, own_dataset
+from fewshot_audio.datasets.partition import Partition
+from fewshot_audio.datasets.verify import Report, check_files, complaint, decoding_error
+from fewshot_audio.types import ConfigError, DataError
+
+DELIMITERS = ",;\t"
+TABLES = (".csv", ".tsv")
+KNOWN = "expected train, valid, test (or training, val, dev, eval ...) or whole numbers"
+ROOT = "dataset.root is the folder above all clips, dataset.table the table"
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Names of a table's columns; all but the first two may be absent, or None: not used.
+
+    Args:
+        path: The file, relative to the root, or absolute and below it.
+        label: Its class, or several.
+        split: train, valid, test or other words for them, or as `fold`.
+        fold: Number of the fold in which it tests, while the others train.
+        group: Recording, speaker or location: clips of one group are alike.
+        start: Where the clip begins in the file, in seconds; empty: at the start.
+        end: Where it ends, in seconds; empty: where the file ends.
+    """
+
+    path: str = "path"
+    label: str = "label"
+    split: str | None = "split"
+    fold: str | None = "fold"
+    group: str | None = "group"
+    start: str | None = "start"
+    end: str | None = "end"
+
+
+def from_table(  # noqa: D417
+    name: str,
+    root: Path,
+    table: Path | None = None,
+    columns: Columns = Columns(),  # frozen
+    separator: str | None = ";",
+    multi_label: bool | None = None,
+    group_by: str | None = None,
+    classes: tuple[Label, ...] | None = None,
+    labels: Mapping[Label, Label | None] | None = None,
+    min_clips: int = 1,
+    split: Partition = Partition(),  # noqa: B008  # frozen
+    tolerate: tuple[Tolerable, ...] = (),
+) -> Dataset:
+    """Read recordings that a table lists.
+
+    Cells are separated by commas, semicolons or tabs; text is UTF-8, with or without a mark. The
+    arguments from `group_by` on are those of `Choice`.
+
+    Args:
+        name: Name of the dataset in results.
+        root: The folder that paths are relative to, or a table in that folder.
+        table: The table; None: the only one in the folder.
+        columns: Names of the columns.
+        separator: What stands between several labels in a cell; None: nothing does.
+        multi_label: Whether a clip may have several labels, or none; None: if a cell has several.
+
+    Raises:
+        ConfigError: A setting is impossible.
+        DataError: There is no such table or column, or rows have problems; all of them are named.
+    """
+    root, file = find_table(root.expanduser(), table)
+    header, cells = read_cells(file, columns)
+    problems = Problems(file)
+    reader = RowReader(root, header, separator, problems)
+    rows = reader.rows(cells, bool(multi_label))
+    several = [row for row in rows if len(row.labels) > 1]
+    if multi_label is False:
+        for row in several:
+            problems.add("several labels; set dataset.multi_label=true", row.where)
+    choice = Choice(group_by, classes, labels or {}, min_clips, split, tolerate)
+    return own_dataset(name, root, rows, choice, problems, (), bool(multi_label or several))
+
+
+def verify(root: Path, full: bool, workers: int) -> Report:
+    """Check a table, in its usual columns, and its files; in full, decode every one."""
+    root, file = find_table(root.expanduser(), None)
+    header, cells = read_cells(file, Columns())
+    rows = RowReader(root, header, ";", Problems(file)).rows(cells, True)
+    paths = sorted({row.path for row in rows})
+    missing = [path for path in paths if not (root / path).is_file()]
+    present = sorted(set(paths) - set(missing))
+    bad = check_files(root, present, decoding_error, workers) if full else []
+    labels = complaint(lambda _: from_table("csv", file, tolerate=("missing",)), root)
+    files = (len(paths), tuple(missing), tuple(bad), ())
+    return Report("csv", str(file), full, *files, labels, published=False)
+
+
+def find_table(root: Path, table: Path | None) -> tuple[Path, Path]:
+    """Return the folder that paths are relative to, and the table.
+
+    Raises:
+        DataError: There is none, or there are several.
+    """
+    if root.is_file():
+        return root.parent, root
+    if not root.is_dir():
+        raise DataError(f"dataset.root={root}: expected a folder or a table")
+    if table is not None:
+        for file in (root / table.expanduser(), table):
+            if file.is_file():
+                return root, file
+        raise DataError(f"dataset.table={table}: no such file in {root}, nor in this folder")
+    found = sorted(file.name for file in root.iterdir() if file.suffix.lower() in TABLES)
+    if len(found) == 1:
+        return root, root / found[0]
+    kinds = " or ".join(TABLES)
+    raise DataError(
+        f"dataset.root={root}: expected one table ({kinds}), found "
+        f"{', '.join(found[:5]) or 'none'}; name it by dataset.table=..."
+    )
+
+
+def read_cells(file: Path, columns: Columns) -> tuple[dict[str, int], list[list[str]]]:
+    """Return where the columns of a table are, and the cells of its rows, without the header.
+
+    Raises:
+        DataError: A column is missing, the text is not UTF-8, or no CSV.
+    """
+    data = file.read_bytes()
+    encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise DataError(f"{file}: row {line} is no text in UTF-8; save it as CSV UTF-8") from error
+    first = text.partition("\n")[0]
+    delimiter = max(DELIMITERS, key=first.count)
+    try:
+        source = io.StringIO(text, newline="")
+        cells = list(csv.reader(source, delimiter=delimiter, skipinitialspace=True))
+    except csv.Error as error:
+        raise DataError(f"{file}: no CSV ({error})") from error
+    titles = [title.strip() for title in cells[0]] if cells else []
+    usual, header = asdict(Columns()), {}
+    for column, title in asdict(columns).items():
+        if title in titles:
+            header[column] = titles.index(title)
+        elif title is not None and (column in ("path", "label") or title != usual[column]):
+            raise DataError(
+                f"{file}: no column {title}; found {', '.join(titles) or 'nothing'}; name the one "
+                f"to use by dataset.columns.{column}=..."
+            )
+    if "split" in header and "fold" in header:
+        raise ConfigError(
+            f"{file} has the columns split and fold; choose one by dataset.columns.split=null or "
+            "dataset.columns.fold=null"
+        )
+    return header, cells[1:]
+
+
+class RowReader:
+    """Cells to rows; what is wrong with cells is added to the problems.
+
+    Args:
+        root: Folder that paths are relative to.
+        header: Where the columns are.
+        separator: What stands between several labels in a cell.
+        problems: What is wrong with rows, which are left out.
+    """
+
+    def __init__(
+        self, root: Path, header: Mapping[str, int], separator: str | None, problems: Problems
+    ) -> None:
+        self.root, self.header, self.problems = root, header, problems
+        self.separator, self.base = separator, os.path.abspath(root)
+
+    def rows(self, cells: Sequence[Sequence[str]], may_lack_labels: bool) -> list[Listed]:
+        """Return the rows without problems; the first of the cells stand in row 2."""
+        rows = [
+            self._row(number, each, may_lack_labels)
+            for number, each in enumerate(cells, 2)
+            if any(cell.strip() for cell in each)
+        ]
+        return [row for row in rows if row is not None]
+
+    def _row(self, number: int, cells: Sequence[str], may_lack_labels: bool) -> Listed | None:
+        if len(cells) <= max(self.header.values()):
+            self.problems.add("rows with too few cells", f"row {number}: {', '.join(cells)}")
+            return None
+        values = {column: cells[i] for column, i in self.header.items()}
+        found = self.problems.count
+        path = self._path(values["path"].strip())
+        where = f"row {number}: {path or values['path']}"
+        if path is None:
+            self.problems.add(f"paths that are empty or lie outside {self.base}; {ROOT}", where)
+        labels = self._labels(values["label"])
+        if not labels and not may_lack_labels:
+            self.problems.add("empty labels", where)
+        start, end = self._seconds(values.get("start")), self._seconds(values.get("end"))
+        if not _is_part(start or 0.0, end):
+            bounds = f"{values.get('start', '')} to {values.get('end', '')}"
+            self.problems.add("start and end that are no part of a file", f"{where}: {bounds}")
+        split = values.get("split", values.get("fold"))
+        if split is not None and split_named(split) is None:
+            self.problems.add(f"unknown splits or folds; {KNOWN}", f"{where}: '{split}'")
+        if self.problems.count > found or path is None:
+            return None
+        chosen = "" if split is None else split_named(split) or ""
+        group = values.get("group", "").strip()
+        return Listed(path, labels, chosen, group, start or 0.0, end, number)
+
+    def _path(self, text: str) -> str | None:
+        """Return a path relative to the root; None where it is empty or lies elsewhere."""
+        if "\\" in text and "/" not in text and os.sep == "/":  # written on Windows
+            text = text.replace("\\", "/")
+        if not text:
+            return None
+        if os.path.isabs(text):
+            text = os.path.relpath(text, self.base)
+        path = os.path.normpath(text).replace(os.sep, "/")
+        return None if path.split("/")[0] == ".." or path == "." else path
+
+    def _labels(self, cell: str) -> tuple[str, ...]:
+        if self.separator is None or self.separator not in cell:
+            return (cell,) if cell.strip() else ()
+        parts = [part.strip() for part in cell.split(self.separator)]
+        return tuple(dict.fromkeys(filter(None, parts)))
+
+    @staticmethod
+    def _seconds(cell: str | None) -> float | None:
+        """Return a number of seconds; NaN where it is none, None where the cell is empty."""
+        if cell is None or not cell.strip():
+            return None
+        try:
+            return float(cell.strip().replace(",", "."))
+        except ValueError:
+            return math.nan
+
+
+def _is_part(start: float, end: float | None) -> bool:
+    last = math.inf if end is None else end
+    return math.isfinite(start) and not math.isnan(last) and 0 <= start < last

@@ -1,0 +1,50 @@
+"""Audio that libsndfile cannot decode, by the program ffmpeg where the system has it."""
+
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from fewshot_audio.types import DataError
+
+BY_FFMPEG = {".m4a", ".m4b", ".mp4", ".aac", ".wma", ".webm", ".mka", ".amr", ".3gp", ".ac3"}
+LEAD = 1.0  # s decoded before a part: what follows a jump needs the packets before it
+
+
+@contextmanager
+def converted(
+    path: Path, start: float, end: float | None
+) -> Iterator[tuple[Path, float, float | None]]:
+    """Convert a file, or no more than a part of it, to float32 samples in a temporary file.
+
+    Args:
+        path: The file.
+        start: Where the part begins, in seconds.
+        end: Where it ends, in seconds; None: where the file ends.
+
+    Yields:
+        The temporary file, where the part begins in it, and how long it is, in seconds.
+
+    Raises:
+        DataError: There is no ffmpeg, or it cannot decode the file.
+    """
+    if shutil.which("ffmpeg") is None:
+        raise DataError(
+            f"is a {path.suffix} file, for which the program ffmpeg is needed and not found: "
+            "install it (apt install ffmpeg, brew install ffmpeg), or convert the file to FLAC"
+        )
+    lead, length = min(start, LEAD), None if end is None else end - start
+    seek = [] if start == 0 else ["-ss", str(start - lead)]
+    stop = [] if length is None else ["-t", str(lead + length + 0.1)]
+    with tempfile.TemporaryDirectory(prefix="fewshot-audio-") as folder:
+        part = Path(folder) / "part.wav"
+        source = [*seek, *stop, "-i", f"file:{path}"]
+        how = ["-map", "0:a:0", "-c:a", "pcm_f32le", "-rf64", "auto", str(part)]
+        command = ["ffmpeg", "-nostdin", "-v", "error", "-xerror", *source, *how]
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace")
+        if done.returncode != 0:
+            reason = " ".join(done.stderr.replace(f"file:{path}", path.name).split())
+            raise DataError(f"cannot be decoded by ffmpeg ({reason[:200] or 'no reason given'})")
+        yield part, lead, length

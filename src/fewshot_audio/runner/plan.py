@@ -14,7 +14,7 @@ from fewshot_audio.features.cache import FeatureCache, cache_key, file_digests, 
 from fewshot_audio.frontends.base import Frontend
 from fewshot_audio.runner.identity import run_specs
 from fewshot_audio.training.checks import check_job
-from fewshot_audio.types import Component, ConfigError, Job, Machine, RunSpec
+from fewshot_audio.types import Component, ConfigError, Job, Machine, Recipe, RunSpec
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +92,7 @@ def _splits(dataset: Dataset, job: Job) -> FewShotSplits:
     return FewShotSplits(dataset, fold, job.seed, job.sampling, job.splits, validates)
 
 
-def transform_of(job: Job) -> Transform:
+def transform_of(job: Job | Recipe) -> Transform:
     """Return what a job's feature cache is computed by: what its frontend reads."""
     frontend: Frontend = build(job.frontend)
     features: Features = build(job.features)

@@ -12,13 +12,16 @@ import torch
 
 from fewshot_audio.datasets.splits import class_counts, split_digest
 from fewshot_audio.training.batchnorm import batch_norms, reestimate
-from fewshot_audio.training.evaluate import dense_inputs, score_clips
+from fewshot_audio.training.checkpoint import TestedClips
+from fewshot_audio.training.clip_model import ClipModel, PatchModel
+from fewshot_audio.training.evaluate import dense_inputs, embed_clips, score_clips
 from fewshot_audio.training.history import TrainingHistory, Validation
 from fewshot_audio.training.loop import fit, training_set
 from fewshot_audio.training.methods.base import Method, TrainingSet
 from fewshot_audio.training.metrics import ClipScores, json_ready, lower_is_better
 from fewshot_audio.training.network import Network
 from fewshot_audio.training.prepare import JobData, Prepared, Stopwatch, prepare_run, targets_of
+from fewshot_audio.training.recipe import recipe_of
 from fewshot_audio.training.stack_limits import runs_that_fit, why_not_stacked
 from fewshot_audio.types import Job
 
@@ -33,6 +36,14 @@ class Trained:
     run: Prepared
     history: TrainingHistory
     stack: int
+
+
+@dataclass(frozen=True)
+class Tested:
+    """The test clips of a run, as its network saw them, and its answers."""
+
+    inputs: Sequence[np.ndarray]  # of `dense_inputs`
+    scores: ClipScores
 
 
 def train(
@@ -97,14 +108,23 @@ def max_stack_size(job: Job, data: JobData, n_per_class: int | None, accelerator
 
 def scored(trained: Trained, data: JobData) -> dict[str, Any]:
     """Score a trained run; return the fields of its record that describe the result."""
+    return score(trained, data)[0]
+
+
+def score(trained: Trained, data: JobData) -> tuple[dict[str, Any], Tested]:
+    """Score a trained run.
+
+    Returns:
+        The fields of its record that describe the result, and the test clips.
+    """
     run, dataset = trained.run, data.dataset
     network, method, watch = run.network, run.method, run.watch
     device, cuda = network.device, network.device.type == "cuda"
     training_clips = method.data.to(device)
-    result = _results(run, data, training_clips)
+    result, tested = _results(run, data, training_clips)
     with watch.part("measure"):
         statistics = patch_statistics(network, method, training_clips)
-    return {
+    fields = {
         **result,
         "lower_is_better": lower_is_better(run.job.metrics, len(dataset.classes)),
         "class_names": dataset.classes,
@@ -120,10 +140,25 @@ def scored(trained: Trained, data: JobData) -> dict[str, Any]:
         "seconds": watch.seconds,
         "device": f"{device} {torch.cuda.get_device_name()}" if cuda else str(device),
     }
+    return fields, tested
 
 
-def _results(run: Prepared, data: JobData, training_clips: TrainingSet) -> dict[str, Any]:
-    """Return the fields that hold metrics and counts of test clips."""
+def kept(trained: Trained, data: JobData, tested: Tested) -> tuple[ClipModel, TestedClips]:
+    """Return what a checkpoint holds of a scored run: its network, and its test clips."""
+    run, dataset = trained.run, data.dataset
+    network, method = run.network, run.method
+    state = method.scoring_state(network, method.data.to(network.device))
+    model = PatchModel(recipe_of(run.job), dataset.classes, network, method, state)
+    paths = [clip.path for clip in run.split.test]
+    probabilities = method.probabilities(tested.scores.scores)
+    embeddings = embed_clips(network, method, tested.inputs)
+    return model, TestedClips(paths, tested.scores, probabilities, embeddings)
+
+
+def _results(
+    run: Prepared, data: JobData, training_clips: TrainingSet
+) -> tuple[dict[str, Any], Tested]:
+    """Return the fields that hold metrics and counts of test clips, and these clips."""
     network, method, watch = run.network, run.method, run.watch
     rows = [data.features[clip.path] for clip in run.split.test]
     targets, stored = targets_of(run.split.test, data.dataset), {}
@@ -142,7 +177,8 @@ def _results(run: Prepared, data: JobData, training_clips: TrainingSet) -> dict[
         scores = ClipScores(score_clips(network, method, training_clips, inputs), targets)
         metrics = scores.metrics(run.job.metrics)
     counts = {"test_clips": len(rows), "unscored_clips": scores.unscored_clips}
-    return {"metrics": metrics, **stored, **counts, "confusion_matrix": scores.confusion_matrix()}
+    matrix = {"confusion_matrix": scores.confusion_matrix()}
+    return {"metrics": metrics, **stored, **counts, **matrix}, Tested(inputs, scores)
 
 
 @torch.no_grad()

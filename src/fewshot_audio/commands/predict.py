@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from fewshot_audio import cli
 from fewshot_audio.files import atomic_write
+from fewshot_audio.progress import counted
 from fewshot_audio.runner.inputs import Given, check_labels, files_of, listed
 from fewshot_audio.types import ConfigError, DataError, FewshotAudioError
 
@@ -115,7 +116,7 @@ def _predict(arguments: argparse.Namespace) -> int:
     if windows is None and not model.multi_label:
         say_accuracy(files, found, model.class_names)
     if problems:
-        print(f"{len(problems)} of {len(files)} could not be read", file=sys.stderr)
+        print(f"{counted(len(problems), 'file')} could not be read", file=sys.stderr)
     return int(bool(problems))
 
 

@@ -1,6 +1,7 @@
 """The command predict: files in, a table or lines out."""
 
 import json
+import runpy
 import sys
 from pathlib import Path
 
@@ -177,3 +178,11 @@ def test_output_is_whole_or_not_there(call, sounds, tmp_path, monkeypatch):
     assert (code, "No space left" in err) == (1, True)
     assert file.read_text() == before
     assert [each.name for each in tmp_path.glob(".*")] == []
+
+
+def test_the_example_runs(checkpoint, sounds, capsys):
+    example = Path(__file__).parents[1] / "examples/use_a_checkpoint.py"
+    runpy.run_path(str(example))["main"](checkpoint, sorted(sounds.iterdir())[0])
+    *rows, loss = capsys.readouterr().out.splitlines()
+    assert sum(float(row.split()[0]) for row in rows) == pytest.approx(1, abs=0.01)
+    assert loss.startswith("loss ")

@@ -13,7 +13,7 @@ import pytest
 import kept
 from execute_cases import SMALL, VGG, changed, with_frontend
 from fewshot_audio import config
-from fewshot_audio.runner import attempt, execute
+from fewshot_audio.runner import attempt, execute, status
 from fewshot_audio.runner.predict import Windows, predictions
 from fewshot_audio.training.loading import load
 from stored import lines
@@ -191,3 +191,12 @@ def test_blocks_give_what_all_at_once_gives(job, machine, root, monkeypatch):
     found = predictions(load(checkpoint), kept.paths(checkpoint, root), None, pytest.fail)
     numbers = np.array([each.probabilities for each in found])
     np.testing.assert_allclose(numbers, kept.probabilities(checkpoint), rtol=1e-5)
+
+
+def test_a_dry_run_counts_what_is_missing(job, machine):
+    execute.run(job, machine)
+    asked = kept.keeping(machine)
+    assert status.plans([job], asked).endswith("; 2 finished runs to train again for a checkpoint")
+    assert "checkpoint" not in status.plans([job], machine)
+    kept.kept(job, machine)
+    assert status.plans([job], asked).endswith("; 1 finished run to train again for a checkpoint")

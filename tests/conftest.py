@@ -85,6 +85,7 @@ def machine(tmp_path, cache) -> Machine:
         missing_folds="error",
         keep_memory=False,
         retry_failed=True,
+        checkpoint=False,
         dry_run=False,
     )
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
         Wavegram,
     )
     from fewshot_audio.report import load as results
+    from fewshot_audio.training.loading import load
+    from fewshot_audio.training.onnx import export_onnx
 
 __all__ = [
     "PCEN",
@@ -35,8 +37,11 @@ __all__ = [
     "SincNetPlus",
     "TDFilterbank",
     "Wavegram",
+    "export_onnx",
+    "load",
     "results",
 ]
+MODULES = {"load": "training.loading", "export_onnx": "training.onnx"}
 
 # Huge pages for large tensors, before torch makes its first: fresh pages cost half of a VGG step
 # otherwise (Linux).
@@ -46,6 +51,8 @@ os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 def __getattr__(name: str) -> Any:
     if name == "results":
         return importlib.import_module("fewshot_audio.report").load
+    if name in MODULES:
+        return getattr(importlib.import_module(f"fewshot_audio.{MODULES[name]}"), name)
     if name == "__version__":
         return version("fewshot-audio")
     if name in __all__:

@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import logging
 import os
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
@@ -31,6 +32,30 @@ def atomic_write(path: Path) -> Iterator[Path]:
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """Yield a draft beside a folder; put it in the folder's place unless the block fails.
+
+    Drafts that killed processes have left there are removed first.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for left in path.parent.glob(f".{path.name}.*"):
+        shutil.rmtree(left)
+    draft = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    try:
+        yield draft
+        for each in draft.iterdir():
+            with each.open("rb") as file:
+                os.fsync(file.fileno())
+        os.chmod(draft, 0o755)
+        if path.exists():
+            path.rename(path.with_name(f".{path.name}.old"))
+        draft.rename(path)
+    finally:
+        for left in path.parent.glob(f".{path.name}.*"):
+            shutil.rmtree(left)
 
 
 def acquire(lock: BaseFileLock, message: str) -> AbstractContextManager:

@@ -113,6 +113,19 @@ class Job:
 
 
 @dataclass(frozen=True)
+class Recipe:
+    """What of a job's settings its trained network is built from again."""
+
+    model: Component
+    frontend: Component
+    method: Component
+    features: Component
+    mel: Mel
+    patch_frames: int
+    augmentations: Mapping[str, Component] = field(default_factory=dict)  # of training: none
+
+
+@dataclass(frozen=True)
 class Machine:
     """Where and how a job runs; nothing here can change a result beyond rounding.
 
@@ -128,6 +141,7 @@ class Machine:
         missing_folds: What becomes of a job whose dataset has not its fold.
         keep_memory: Whether freed memory is kept for reuse.
         retry_failed: Whether runs that failed before are tried again.
+        checkpoint: Whether each trained network is kept.
         dry_run: Whether to say only what would be done.
         command: The command that does the job.
         loaders: Processes that cut crops for one that trains; 0: itself.
@@ -144,6 +158,7 @@ class Machine:
     missing_folds: Literal["error", "skip"]
     keep_memory: bool
     retry_failed: bool
+    checkpoint: bool
     dry_run: bool
     command: str
     loaders: int = 0

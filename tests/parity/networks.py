@@ -72,7 +72,8 @@ def prototypical(arrays: Arrays) -> tuple[str, list[Check]]:
 
     def log_probabilities() -> Tensor:
         with torch.no_grad():
-            return method.scorer(network.eval(), data)(network(queries))
+            state = method.scoring_state(network.eval(), data)
+            return method.scorer(state)(network(queries))
 
     checks = [*outputs(arrays, "logp_eval_before", log_probabilities(), 1e-5)]
     checks += _training(arrays, network, method, torch.cat([data.inputs[0], queries]), labels)

@@ -91,7 +91,7 @@ def test_a_file_of_another_process_is_waited_for_when_nothing_else_is_to_do(
     elsewhere.acquire()
     with (
         closing(RunBar("", 6)) as bar,
-        closing(Queue(store, specs, lambda n: 2, {FINISHED}, bar)) as queue,
+        closing(Queue(store, specs, lambda n: 2, {FINISHED}, bar, lambda spec: True)) as queue,
     ):
         stack = queue.take(wait=False)
         assert (stack.file, stack.specs) == (last, specs[4:])

@@ -128,7 +128,7 @@ def test_stacks_are_as_large_as_is_set_or_fits_beside_other_workers(
     monkeypatch.setattr(execute, "max_stack_size", lambda *_: fitting)
     monkeypatch.setattr(execute, "Worker", InThisProcess)
     monkeypatch.setattr(execute, "with_news", lambda workers: list(workers))
-    monkeypatch.setattr(execute, "attempt_in_worker", lambda pickled, specs: _pretended(specs))
-    monkeypatch.setattr(execute, "attempt", lambda opened, specs: _pretended(specs))
+    monkeypatch.setattr(execute, "attempt_in_worker", lambda pickled, specs, _: _pretended(specs))
+    monkeypatch.setattr(execute, "attempt", lambda opened, specs, earlier: _pretended(specs))
     execute.run(replace(job, repeats={1: 20}), replace(machine, stack=stack, workers=workers))
     assert [line["stack_size"] for line in lines(machine)] == expected

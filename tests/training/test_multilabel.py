@@ -74,7 +74,7 @@ def test_the_loss_is_the_binary_cross_entropy_of_each_class():
 
 def test_a_clips_score_is_the_mean_of_its_patches_probabilities():
     data = job_data(LABELS, multi_label=True)
-    scorer = prepare_run(job(*MULTI), data, None, 1).method.scorer(None, None)
+    scorer = prepare_run(job(*MULTI), data, None, 1).method.scorer({})
     logits = torch.tensor([[[0.0, 9.0], [2.0, -9.0]]])
     assert torch.allclose(scorer(logits).mean(1), (1 / (1 + torch.exp(-logits))).mean(1))
 

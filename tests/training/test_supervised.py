@@ -172,7 +172,7 @@ def test_scores_are_the_mean_probabilities_of_all_patches(name):
 
 def test_mean_probability_is_not_the_vote_nor_the_mean_logit():
     logits = torch.log(torch.tensor([[[0.5, 0.4, 0.1], [0.5, 0.4, 0.1], [0.001, 0.4, 0.599]]]))
-    assert method().scorer(None, None)(logits).mean(1).argmax(1).item() == 1
+    assert method().scorer({})(logits).mean(1).argmax(1).item() == 1
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -57,6 +57,22 @@ class FeatureCache:
         rows = self.features[first + start : end if stop is None else min(first + stop, end)]
         return rows if rows.dtype == np.float32 else rows * PCM_STEP
 
+    def of(self, clip_ids: Sequence[str]) -> Sequence[np.ndarray]:
+        """Return the features of clips, each read when it is asked for."""
+        return _Rows(self, clip_ids)
+
+
+@dataclass(frozen=True)
+class _Rows(Sequence[np.ndarray]):
+    cache: FeatureCache
+    clip_ids: Sequence[str]
+
+    def __len__(self) -> int:
+        return len(self.clip_ids)
+
+    def __getitem__(self, number: Any) -> Any:
+        return self.cache[self.clip_ids[number]]
+
 
 def open_cache(dataset: Dataset, transform: Transform, folder: Path, workers: int) -> FeatureCache:
     """Open the cache of a dataset's features; build it where it is not there.

@@ -108,17 +108,15 @@ class Loudness(nn.Module):
 
 
 class MelPower(nn.Module):
-    """Power mel spectrograms by convolution with windowed cosines and sines.
+    """Power mel spectrograms by convolution with windowed cosines and sines, as `PowerMel`'s.
 
-    Args:
-        filters: Mel filters (bins, bands).
-        hop: Samples between frames.
+    The mel filters are (bins, bands).
     """
 
     kernels: Tensor
     filters: Tensor
 
-    def __init__(self, filters: Tensor, hop: int, size: int):
+    def __init__(self, filters: Tensor, hop: int, size: int, pad_mode: str = "constant"):
         super().__init__()
         window = torch.hann_window(size, dtype=torch.float64)
         turns = torch.arange(len(filters))[:, None] * torch.arange(size) % size
@@ -126,11 +124,12 @@ class MelPower(nn.Module):
         kernels = torch.cat([window * angles.cos(), window * angles.sin()])
         self.register_buffer("kernels", kernels[:, None].float())
         self.register_buffer("filters", filters.T.float().contiguous())
-        self.hop = hop
+        self.hop, self.pad_mode = hop, pad_mode
 
     def forward(self, waveform: Tensor) -> Tensor:
         half = self.kernels.shape[2] // 2
-        parts = conv1d(pad(waveform[:, None], (half, half)), self.kernels, stride=self.hop)
+        padded = pad(waveform[:, None], (half, half), self.pad_mode)
+        parts = conv1d(padded, self.kernels, stride=self.hop)
         squares, bins = parts.square(), self.filters.shape[1]
         return self.filters @ (squares[:, :bins] + squares[:, bins:])
 

@@ -4,17 +4,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from math import ceil, log, log2
-from typing import Any
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
-from fewshot_audio.frontends.checks import check_positive
+from fewshot_audio.frontends.checks import check_choice, check_positive
 from fewshot_audio.frontends.export import MelPower
 from fewshot_audio.frontends.stream import Reach, Stream
 
 LINEAR_STEP, KNEE = 200 / 3, 1000.0  # Hz per mel below the knee, and the knee in Hz
 LOG_STEP = log(6.4) / 27  # of frequency, per mel above the knee
+PadMode = Literal["constant", "reflect"]
 SECONDS = 0.046  # of a window at least: 2048 samples at 44.1 kHz, as in the study
 
 
@@ -22,7 +24,7 @@ SECONDS = 0.046  # of a window at least: 2048 samples at 44.1 kHz, as in the stu
 class PowerMel:
     """Power mel spectrograms: Hann windows, centred frames, Slaney's scale, filters of unit area.
 
-    Zeros lie around each clip. As librosa's melspectrogram with pad_mode="constant".
+    As librosa's melspectrogram.
 
     Args:
         sample_rate: Hz.
@@ -31,6 +33,7 @@ class PowerMel:
         hop_length: Samples between frames; None: 10 ms.
         low: Lower end of the lowest band in Hz.
         high: Upper end of the highest band in Hz; None: half the sample rate.
+        pad_mode: What lies around each clip: "constant", zeros, or "reflect", the clip mirrored.
     """
 
     sample_rate: int = 16000
@@ -39,10 +42,12 @@ class PowerMel:
     hop_length: int | None = None
     low: float = 0.0
     high: float | None = None
+    pad_mode: PadMode = "constant"
 
     def __post_init__(self) -> None:
         check_positive(sample_rate=self.sample_rate, n_bands=self.n_bands)
         check_positive(n_fft=self.size, hop_length=self.hop)
+        check_choice("pad_mode", self.pad_mode, get_args(PadMode))
         if not 0 <= self.low < self.top <= self.sample_rate / 2:
             raise ValueError(
                 f"low={self.low}, high={self.top}: expected 0 <= low < high <="
@@ -74,22 +79,37 @@ class PowerMel:
         """Return the spectrograms (clips, frames, bands) of padded clips (clips, samples)."""
         if clips.is_meta or len(clips) == 0:
             return clips.new_empty(len(clips), self.frames(clips.shape[1]), self.n_bands)
-        inside = torch.arange(clips.shape[1], device=clips.device) < samples[:, None]
         window = torch.hann_window(self.size, dtype=torch.float64).to(clips)
         spectrum = torch.stft(
-            clips.masked_fill(~inside, 0.0),
+            self._padded(clips, samples),
             self.size,
             self.hop,
             window=window,
-            pad_mode="constant",
+            center=False,
             return_complex=True,
         )
         power = spectrum.real.square() + spectrum.imag.square()
         filters = _filters(self.sample_rate, self.size, self.n_bands, self.low, self.top)
         return power.mT @ filters.to(power)
 
+    def _padded(self, clips: Tensor, samples: Tensor) -> Tensor:
+        """Return clips with half a window more at either end of each."""
+        half, time = self.size // 2, clips.shape[1]
+        if self.pad_mode == "constant":
+            inside = torch.arange(time, device=clips.device) < samples[:, None]
+            return pad(clips.masked_fill(~inside, 0.0), (half, half))
+        last = (samples[:, None] - 1).clamp(min=0)
+        turns = torch.arange(-half, time + half, device=clips.device) % (2 * last).clamp(min=1)
+        return clips.gather(1, torch.minimum(turns, 2 * last - turns).clamp(min=0))
+
     def stream(self, compress: Callable[[Tensor], Tensor], dtype: torch.dtype) -> Stream:
-        """Return a stream of spectrograms (clips, frames, bands), compressed."""
+        """Return a stream of spectrograms (clips, frames, bands), compressed.
+
+        Raises:
+            ValueError: Where clips are mirrored at their ends.
+        """
+        if self.pad_mode != "constant":
+            raise ValueError(f"pad_mode={self.pad_mode}: expected constant, zeros around the sound")
 
         def spectra(clips: Tensor) -> Tensor:
             return self(clips, torch.full((len(clips),), clips.shape[1], device=clips.device))
@@ -98,9 +118,9 @@ class PowerMel:
         return Stream(spectra, compress, self.frames, reach, self.n_bands, dtype)
 
     def for_export(self) -> MelPower:
-        """Return it as convolutions, for clips without padding."""
+        """Return it as convolutions, for clips without padding, longer than half a window."""
         filters = _filters(self.sample_rate, self.size, self.n_bands, self.low, self.top)
-        return MelPower(filters, self.hop, self.size)
+        return MelPower(filters, self.hop, self.size, self.pad_mode)
 
 
 @cache

@@ -10,7 +10,7 @@ import sys
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -22,16 +22,18 @@ import torch
 from fewshot_audio.datasets.splits import split_digest
 from fewshot_audio.features.cache import open_cache
 from fewshot_audio.records import FAILED, FINISHED, SCHEMA, Record, encoded
+from fewshot_audio.runner.checkpoints import check_same, write_checkpoint
 from fewshot_audio.runner.environment import provenance, set_up
 from fewshot_audio.runner.identity import run_specs
 from fewshot_audio.runner.plan import Planner, transform_of
 from fewshot_audio.runner.settings import all_settings
 from fewshot_audio.runner.workers import WorkerKilled
 from fewshot_audio.training.prepare import JobData
-from fewshot_audio.training.run import Trained, scored, train
+from fewshot_audio.training.run import Trained, kept, score, train
 from fewshot_audio.types import DataError, Job, Machine, RunSpec
 
 log = logging.getLogger(__name__)
+Earlier = Mapping[str, Record]  # records of finished runs, by key
 ADVICE = {
     "worker killed": "often for want of memory: fewer workers=... need less",
     "out of memory": "a smaller stack=... or fewer workers=... need less",
@@ -83,9 +85,9 @@ def open_job(job: Job, machine: Machine, planner: Planner | None = None) -> Open
     return OpenJob(job, machine, JobData(dataset, splits, features), specs)
 
 
-def attempt_in_worker(pickled: bytes, specs: Sequence[RunSpec]) -> list[Record]:
+def attempt_in_worker(pickled: bytes, specs: Sequence[RunSpec], earlier: Earlier) -> list[Record]:
     """Do the same as `attempt`, in a worker process."""
-    return attempt(_unpickled(pickled), specs)
+    return attempt(_unpickled(pickled), specs, earlier)
 
 
 @lru_cache(maxsize=1)
@@ -100,14 +102,15 @@ def state_file(machine: Machine, spec: RunSpec) -> Path:
     return machine.results / "unfinished" / f"{spec.key}.ckpt"
 
 
-def attempt(opened: OpenJob, specs: Sequence[RunSpec]) -> list[Record]:
-    """Train runs of one n as a stack, and score them.
+def attempt(opened: OpenJob, specs: Sequence[RunSpec], earlier: Earlier) -> list[Record]:
+    """Train runs of one n as a stack, score them, and write their checkpoints if asked to.
 
     Where the training fails, the stack's halves are tried, so that memory suffices or only the run
     at fault is recorded as failed; a run that fails when it is scored costs no other.
 
     Returns:
-        The records to store, one for each run.
+        Their records, one for each run. Those of runs that train again for their checkpoints have
+        the metrics of the earlier ones.
     """
     started = now()
     repeats = [spec.repeat for spec in specs]
@@ -117,7 +120,7 @@ def attempt(opened: OpenJob, specs: Sequence[RunSpec]) -> list[Record]:
     training = _try(train, opened.job, opened.data, n_per_class, repeats, *how)
     if training.error is None:
         pairs = zip(specs, training.result, strict=True)
-        return [_score(opened, spec, started, training, run) for spec, run in pairs]
+        return [_score(opened, spec, started, training, run, earlier) for spec, run in pairs]
     if len(specs) == 1:
         record = failed_record(opened, specs[0], started, training.error)
         seconds = {"train": training.seconds}
@@ -130,14 +133,19 @@ def attempt(opened: OpenJob, specs: Sequence[RunSpec]) -> list[Record]:
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
     half = len(specs) // 2
-    return attempt(opened, specs[:half]) + attempt(opened, specs[half:])
+    return attempt(opened, specs[:half], earlier) + attempt(opened, specs[half:], earlier)
 
 
 def _score(
-    opened: OpenJob, spec: RunSpec, started: str, training: Attempt, trained: Trained
+    opened: OpenJob,
+    spec: RunSpec,
+    started: str,
+    training: Attempt,
+    trained: Trained,
+    earlier: Earlier,
 ) -> Record:
-    """Score a trained run and return its record."""
-    scoring = _try(_storable_scores, trained, opened.data)
+    """Score a trained run, write its checkpoint if asked to, and return its record."""
+    scoring = _try(_scored, opened, spec, started, trained, earlier)
     messages = list(dict.fromkeys(training.warnings + scoring.warnings))
     common = {"stack_size": trained.stack, "warnings": messages}
     if scoring.error is not None:
@@ -149,9 +157,16 @@ def _score(
     return {**_about(opened, spec, started), "status": FINISHED, **scoring.result, **common}
 
 
-def _storable_scores(trained: Trained, data: JobData) -> dict[str, Any]:
-    fields = scored(trained, data)
+def _scored(
+    opened: OpenJob, spec: RunSpec, started: str, trained: Trained, earlier: Earlier
+) -> dict[str, Any]:
+    """Return the fields of a run's result, once they can be stored and its checkpoint is kept."""
+    fields, tested = score(trained, opened.data)
     encoded([fields])  # a frontend may report what cannot be stored
+    check_same(opened.machine, earlier.get(spec.key), fields["metrics"])
+    if opened.machine.checkpoint:
+        about = {"metrics": fields["metrics"], "started": started}
+        write_checkpoint(opened.machine, spec, about, *kept(trained, opened.data, tested))
     return fields
 
 

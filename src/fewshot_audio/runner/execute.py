@@ -11,7 +11,7 @@ import torch
 
 from fewshot_audio import processes, progress
 from fewshot_audio.datasets.made_splits import write_made_splits
-from fewshot_audio.progress import RunBar
+from fewshot_audio.progress import RunBar, counted
 from fewshot_audio.records import FAILED, FINISHED, Record
 from fewshot_audio.runner.attempt import (
     OpenJob,
@@ -22,6 +22,7 @@ from fewshot_audio.runner.attempt import (
     open_job,
     state_file,
 )
+from fewshot_audio.runner.checkpoints import is_kept
 from fewshot_audio.runner.environment import set_up
 from fewshot_audio.runner.identity import missing
 from fewshot_audio.runner.messages import log_plan, log_problems, means
@@ -84,12 +85,18 @@ def run(job: Job, machine: Machine, bar: RunBar | None = None) -> JobResult:
     unfinished = missing(opened.specs, finished)
     todo = unfinished if machine.retry_failed else missing(unfinished, failed_before)
     log_plan(opened, unfinished, todo, finished)
+    unkept = [spec for spec in opened.specs if spec.key in finished and not is_kept(machine, spec)]
+    if unkept:
+        message = "%s: %s without a checkpoint, trained again for it"
+        log.info(message, title(job), counted(len(unkept), "finished run"))
+    todo = [*todo, *unkept]
     if bar is not None:
         bar.leave_out(len(opened.specs) - len(todo))
     records = _train(store, opened, todo, bar) if todo else []
     left = () if machine.retry_failed else _left(store, unfinished, records)
     failed = tuple(each for each in records if each["status"] == FAILED)
-    trained = [each for each in records if each["status"] == FINISHED]
+    ended = [each for each in records if each["status"] == FINISHED]
+    trained = [each for each in ended if each["key"] not in finished]
     if trained:
         message = "%s: %d trained, in %s; mean %s"
         log.info(message, title(job), len(trained), store.folder, means(trained))
@@ -112,7 +119,8 @@ def _train(
         def stack_size(n_per_class: int | None) -> int:
             return _stack_size(opened, n_workers, n_per_class)
 
-        queue = cleanup.enter_context(closing(Queue(store, todo, stack_size, done, bar)))
+        kept = partial(is_kept, machine)
+        queue = cleanup.enter_context(closing(Queue(store, todo, stack_size, done, bar, kept)))
         training = Training(store, opened, queue, bar)
         if n_workers > 1:
             training.in_workers(n_workers)
@@ -132,7 +140,7 @@ class Training:
         """Train all stacks one after the other."""
         while stack := self.queue.take(wait=True):
             with progress.listening(partial(self.bar.advance, stack.name)):
-                records = attempt(self.opened, stack.specs)
+                records = attempt(self.opened, stack.specs, stack.finished)
             self._store(stack, records, under_way=[])
 
     def in_workers(self, n_workers: int) -> None:
@@ -144,7 +152,7 @@ class Training:
             while True:
                 while free and (stack := self.queue.take(wait=not under_way)):
                     worker, stack.started = free.pop(), now()
-                    worker.start(attempt_in_worker, pickled, stack.specs)
+                    worker.start(attempt_in_worker, pickled, stack.specs, stack.finished)
                     under_way[worker] = stack
                 if not under_way:
                     return
@@ -178,7 +186,8 @@ class Training:
     def _store(self, stack: Stack, records: Sequence[Record], under_way: Collection[Stack]) -> None:
         for record in records:
             log_problems(self.opened.job, record)
-        self.store.append(stack.file, records)
+        new = [record for record in records if record["key"] not in stack.finished]
+        self.store.append(stack.file, new)
         for spec, record in zip(stack.specs, records, strict=True):
             if record["status"] == FINISHED:
                 state_file(self.opened.machine, spec).unlink(missing_ok=True)

@@ -16,7 +16,7 @@ from fewshot_audio.runner.identity import run_specs
 from fewshot_audio.training.checks import check_job
 from fewshot_audio.training.methods.crops import trains_on_crops
 from fewshot_audio.training.waveform_network import crop_rate
-from fewshot_audio.types import Component, ConfigError, Job, Machine, RunSpec
+from fewshot_audio.types import Component, ConfigError, Job, Machine, Recipe, RunSpec
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +94,7 @@ def _splits(dataset: Dataset, job: Job) -> FewShotSplits:
     return FewShotSplits(dataset, fold, job.seed, job.sampling, job.splits, validates)
 
 
-def transform_of(job: Job) -> Transform:
+def transform_of(job: Job | Recipe) -> Transform:
     """Return what a job's feature cache is computed by: what its method and frontend read."""
     frontend: Frontend = build(job.frontend)
     features: Features = build(job.features)

@@ -1,7 +1,7 @@
 """The runs of a job that are still to do: claimed file by file, handed out in stacks."""
 
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from filelock import FileLock, Timeout
 
 from fewshot_audio.files import acquire
 from fewshot_audio.progress import RunBar
+from fewshot_audio.records import FINISHED, Record
 from fewshot_audio.runner.identity import missing
 from fewshot_audio.runner.store import Store
 from fewshot_audio.types import RunSpec
@@ -20,6 +21,7 @@ class Stack:
 
     file: Path
     specs: Sequence[RunSpec]
+    finished: Mapping[str, Record]  # records of those that train again for their checkpoint, by key
     started: str = ""  # when, as records hold it
 
     @property
@@ -30,7 +32,10 @@ class Stack:
     def halves(self) -> list["Stack"]:
         """Return two stacks of half the runs."""
         half = len(self.specs) // 2
-        return [Stack(self.file, self.specs[:half]), Stack(self.file, self.specs[half:])]
+        return [
+            Stack(self.file, specs, self.finished)
+            for specs in (self.specs[:half], self.specs[half:])
+        ]
 
 
 class Queue:
@@ -45,6 +50,7 @@ class Queue:
         stack_size: The number of runs of a stack, by n per class.
         done: Statuses of records whose runs are not done again.
         bar: From which runs are taken that another process has done meanwhile.
+        is_kept: Whether a run's checkpoint is there, if one is asked for.
     """
 
     def __init__(
@@ -54,8 +60,10 @@ class Queue:
         stack_size: Callable[[int | None], int],
         done: Collection[str],
         bar: RunBar,
+        is_kept: Callable[[RunSpec], bool],
     ):
         self.store, self.stack_size, self.done, self.bar = store, stack_size, done, bar
+        self.is_kept = is_kept
         self.unclaimed: dict[Path, list[RunSpec]] = {}
         self.stacks: deque[Stack] = deque()
         self.locks: dict[Path, FileLock] = {}
@@ -108,8 +116,11 @@ class Queue:
     def _claim(self, file: Path, lock: FileLock) -> None:
         """Make stacks of a locked file's runs that are still missing."""
         specs = self.unclaimed.pop(file)
-        done = {each["key"] for each in self.store.brief_of(file) if each["status"] in self.done}
-        todo = missing(specs, done)
+        records = list(self.store.brief_of(file))
+        done = {each["key"] for each in records if each["status"] in self.done}
+        finished = {each["key"]: each for each in records if each["status"] == FINISHED}
+        unkept = {spec.key for spec in specs if spec.key in finished and not self.is_kept(spec)}
+        todo = missing(specs, done - unkept)
         self.bar.leave_out(len(specs) - len(todo))
         if not todo:
             lock.release()
@@ -117,4 +128,5 @@ class Queue:
         self.locks[file] = lock
         count = -(-len(todo) // self.stack_size(todo[0].n_per_class))
         size = -(-len(todo) // count)  # as few stacks as can be, of nearly one size
-        self.stacks += [Stack(file, todo[i : i + size]) for i in range(0, len(todo), size)]
+        again = {key: finished[key] for key in unkept}
+        self.stacks += [Stack(file, todo[i : i + size], again) for i in range(0, len(todo), size)]

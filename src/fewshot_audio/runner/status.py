@@ -11,6 +11,7 @@ import pandas as pd
 from fewshot_audio import config
 from fewshot_audio.progress import counted
 from fewshot_audio.records import FAILED, FINISHED, Record
+from fewshot_audio.runner.checkpoints import is_kept
 from fewshot_audio.runner.identity import missing
 from fewshot_audio.runner.plan import Planner, title
 from fewshot_audio.runner.store import Store
@@ -67,7 +68,13 @@ def plans(jobs: Sequence[Job], machine: Machine) -> str:
     runs = [(title(job), planner.specs(job, machine)) for job in planner.present(jobs, machine)]
     if len(runs) > 1:
         runs.append((counted(len(runs), "job"), [spec for _, specs in runs for spec in specs]))
-    lines = [f"{name}: {_plan(specs, stored, machine.retry_failed)}" for name, specs in runs]
+    lines = []
+    for name, specs in runs:
+        line = f"{name}: {_plan(specs, stored, machine.retry_failed)}"
+        unkept = sum(spec.key in stored.finished and not is_kept(machine, spec) for spec in specs)
+        if unkept:
+            line = f"{line}; {counted(unkept, 'finished run')} to train again for a checkpoint"
+        lines.append(line)
     return "\n".join(lines)
 
 

@@ -51,10 +51,12 @@ class Store:
         """Return the file that holds a run's record, the same whatever command asks for the run."""
         settings = {key: value for key, value in spec.identity.items() if key != "repeat"}
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]
-        names = [settings[part]["name"] for part in ("dataset", "model", "frontend")]
-        names.insert(1, f"fold{settings['fold']}")
-        n = "all" if spec.n_per_class is None else f"{spec.n_per_class:03d}"
-        return self.folder / f"{'-'.join(names)}-n{n}-{digest}.jsonl"
+        return self.folder / f"{_name(spec)}-{digest}.jsonl"
+
+    def checkpoint_of(self, spec: RunSpec) -> Path:
+        """Return the folder of a run's checkpoint."""
+        name = f"{_name(spec)}-r{spec.repeat}-{spec.key}"
+        return self.folder.parent / "checkpoints" / name
 
     def lock(self, file: Path) -> FileLock:
         """Return the lock that a process holds while it computes a file's runs."""
@@ -103,6 +105,13 @@ class Store:
     def brief_of(self, file: Path) -> Iterator[Record]:
         """Read the same of one file's records, none where it is not there yet."""
         return read_records(file, BRIEF) if file.exists() else iter(())
+
+
+def _name(spec: RunSpec) -> str:
+    names = [spec.identity[part]["name"] for part in ("dataset", "model", "frontend")]
+    names.insert(1, f"fold{spec.identity['fold']}")
+    n = "all" if spec.n_per_class is None else f"{spec.n_per_class:03d}"
+    return f"{'-'.join(names)}-n{n}"
 
 
 def _whole_size(descriptor: int, size: int) -> int:

@@ -11,7 +11,7 @@ from fewshot_audio.frontends.bounds import use_plain_clamps
 from fewshot_audio.models.base import Classifier, as_classifier
 from fewshot_audio.training.augmentation import WaveformAugmentation
 from fewshot_audio.training.randomness import isolated
-from fewshot_audio.types import ConfigError, Job
+from fewshot_audio.types import ConfigError, Job, Recipe
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ class Network(nn.Module):
         return scalars
 
 
-def build_network(job: Job, n_classes: int, device: str = "cpu", seed: int = 0) -> Network:
+def build_network(job: Job | Recipe, n_classes: int, device: str = "cpu", seed: int = 0) -> Network:
     """Build a job's untrained network; weights that a constructor draws depend on the seed.
 
     On the device "meta" a classifier has no values, where its class allows that.

@@ -15,8 +15,10 @@ from torch.nn.functional import one_hot
 from fewshot_audio.datasets.base import Clip
 from fewshot_audio.datasets.splits import class_counts, split_digest
 from fewshot_audio.training.batchnorm import batch_norms, reestimate
+from fewshot_audio.training.checkpoint import TestedClips
+from fewshot_audio.training.clip_model import ClipModel, CropModel, PatchModel
 from fewshot_audio.training.crops import Waveforms
-from fewshot_audio.training.evaluate import dense_inputs, score_clips
+from fewshot_audio.training.evaluate import dense_inputs, embed_clips, score_clips
 from fewshot_audio.training.history import TrainingHistory, Validation
 from fewshot_audio.training.loop import fit, training_set
 from fewshot_audio.training.methods.base import Method, TrainingSet
@@ -32,8 +34,9 @@ from fewshot_audio.training.prepare import (
     prepare_run,
     targets_of,
 )
+from fewshot_audio.training.recipe import recipe_of
 from fewshot_audio.training.stack_limits import runs_that_fit, why_not_stacked
-from fewshot_audio.training.waveform_network import WaveformNetwork, score_windows
+from fewshot_audio.training.waveform_network import WaveformNetwork, embed_windows, score_windows
 from fewshot_audio.training.whole import CropTraining, fit_on_crops
 from fewshot_audio.types import Job
 
@@ -48,6 +51,14 @@ class Trained:
     run: Prepared | PreparedOnCrops
     history: TrainingHistory
     stack: int
+
+
+@dataclass(frozen=True)
+class Tested:
+    """The test clips of a run, as its network saw them, and its answers."""
+
+    inputs: Sequence[np.ndarray]  # of `dense_inputs`
+    scores: ClipScores
 
 
 def train(
@@ -147,18 +158,27 @@ def max_stack_size(job: Job, data: JobData, n_per_class: int | None, accelerator
 
 def scored(trained: Trained, data: JobData) -> dict[str, Any]:
     """Score a trained run; return the fields of its record that describe the result."""
-    run, dataset = trained.run, data.dataset
+    return score(trained, data)[0]
+
+
+def score(trained: Trained, data: JobData) -> tuple[dict[str, Any], Tested]:
+    """Score a trained run.
+
+    Returns:
+        The fields of its record that describe the result, and the test clips.
+    """
+    run, dataset, statistics = trained.run, data.dataset, {}
     if isinstance(run, PreparedOnCrops):
         network = run.network.network
-        result, statistics = _results_by_windows(run, data), {}
+        result, tested = _results_by_windows(run, data)
     else:
         network = run.network
         training_clips = run.method.data.to(network.device)
-        result = _results(run, data, training_clips)
+        result, tested = _results(run, data, training_clips)
         with run.watch.part("measure"):
             statistics = patch_statistics(network, run.method, training_clips)
     device, cuda = network.device, network.device.type == "cuda"
-    return {
+    fields = {
         **result,
         "lower_is_better": lower_is_better(run.job.metrics, len(dataset.classes)),
         "class_names": dataset.classes,
@@ -174,10 +194,30 @@ def scored(trained: Trained, data: JobData) -> dict[str, Any]:
         "seconds": run.watch.seconds,
         "device": f"{device} {torch.cuda.get_device_name()}" if cuda else str(device),
     }
+    return fields, tested
 
 
-def _results(run: Prepared, data: JobData, training_clips: TrainingSet) -> dict[str, Any]:
-    """Return the fields that hold metrics and counts of test clips."""
+def kept(trained: Trained, data: JobData, tested: Tested) -> tuple[ClipModel, TestedClips]:
+    """Return what a checkpoint holds of a scored run: its network, and its test clips."""
+    run, classes = trained.run, data.dataset.classes
+    recipe, ids = recipe_of(run.job), [clip.id for clip in run.split.test]
+    model: ClipModel
+    if isinstance(run, PreparedOnCrops):
+        model = CropModel(recipe, classes, run.network)
+        embeddings = embed_windows(run.network, tested.inputs)
+    else:
+        network, method = run.network, run.method
+        state = method.scoring_state(network, method.data.to(network.device))
+        model = PatchModel(recipe, classes, network, method, state)
+        embeddings = embed_clips(network, method, tested.inputs)
+    probabilities = model.probabilities(tested.scores.scores)
+    return model, TestedClips(ids, tested.scores, probabilities, embeddings)
+
+
+def _results(
+    run: Prepared, data: JobData, training_clips: TrainingSet
+) -> tuple[dict[str, Any], Tested]:
+    """Return the fields that hold metrics and counts of test clips, and these clips."""
     network, method, watch = run.network, run.method, run.watch
     rows = [data.features[clip.id] for clip in run.split.test]
     targets, stored = targets_of(run.split.test, data.dataset), {}
@@ -194,16 +234,17 @@ def _results(run: Prepared, data: JobData, training_clips: TrainingSet) -> dict[
                 inputs = dense_inputs(network, rows)  # its own statistics are new too
     with watch.part("score"):
         scores = ClipScores(score_clips(network, method, training_clips, inputs), targets)
-        return _fields_of(scores, run.job) | stored
+        return _fields_of(scores, run.job) | stored, Tested(inputs, scores)
 
 
-def _results_by_windows(run: PreparedOnCrops, data: JobData) -> dict[str, Any]:
-    """Return the fields that hold metrics and counts of test clips, scored by windows."""
+def _results_by_windows(run: PreparedOnCrops, data: JobData) -> tuple[dict[str, Any], Tested]:
+    """Return the fields that hold metrics and counts of test clips, and their scores by windows."""
     clips = run.split.test
     with run.watch.part("score"):
         run.network.check(waveforms_of(run.network, clips, data))
-        scores = score_windows(run.network, data.features, [clip.id for clip in clips])
-        return _fields_of(ClipScores(scores, targets_of(clips, data.dataset)), run.job)
+        rows = data.features.of([clip.id for clip in clips])
+        scores = ClipScores(score_windows(run.network, rows), targets_of(clips, data.dataset))
+        return _fields_of(scores, run.job), Tested(rows, scores)
 
 
 def _fields_of(scores: ClipScores, job: Job) -> dict[str, Any]:

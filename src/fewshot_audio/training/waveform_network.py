@@ -3,18 +3,19 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from fewshot_audio.components import build
-from fewshot_audio.features.cache import FeatureCache
 from fewshot_audio.frontends.base import Frontend
 from fewshot_audio.frontends.mel import PowerMel
 from fewshot_audio.training.augmentation import WaveformAugmentation
-from fewshot_audio.training.crops import Place, Waveforms, window_starts
+from fewshot_audio.training.crops import Waveforms, window_starts
+from fewshot_audio.training.evaluate import embedding
 from fewshot_audio.training.methods.crops import CropMethod
 from fewshot_audio.training.network import Network, build_network
-from fewshot_audio.types import Job
+from fewshot_audio.types import Job, Recipe
 
 CALIBRATED_ON = 32  # crops
 
@@ -78,18 +79,24 @@ class WaveformNetwork(nn.Module):
         look(*frontend.prepare(rows, lengths))
 
 
-def crop_rate(frontend: Frontend, job: Job) -> int:
+def crop_rate(frontend: Frontend, job: Job | Recipe) -> int:
     """Return the rate in Hz of the waveforms that a job trains on."""
     return job.mel.sample_rate if frontend.sample_rate is None else frontend.sample_rate
 
 
+def mel_of(job: Job | Recipe) -> PowerMel:
+    """Return what makes mel spectrograms of waveforms as a job's features are."""
+    mel = job.mel
+    return PowerMel(mel.sample_rate, mel.n_bands, mel.n_fft, mel.hop, pad_mode=mel.pad_mode)
+
+
 def build_waveform_network(
-    job: Job, n_classes: int, device: str = "cpu", seed: int = 0
+    job: Job | Recipe, n_classes: int, device: str = "cpu", seed: int = 0
 ) -> WaveformNetwork:
     """Build a job's untrained network of crops; arguments and errors as for `build_network`."""
     method: CropMethod = build(job.method)
     frontend: Frontend = build(job.frontend)
-    mel = PowerMel(job.mel.sample_rate, job.mel.n_bands, job.mel.n_fft, job.mel.hop)
+    mel = mel_of(job)
     rate = crop_rate(frontend, job)
     samples = method.samples(rate)
     frames = frontend.frames(samples if frontend.reads == "waveform" else mel.frames(samples))
@@ -107,38 +114,52 @@ def build_waveform_network(
 
 
 @torch.inference_mode()
-def score_windows(network: WaveformNetwork, cache: FeatureCache, clips: Sequence[str]) -> Tensor:
+def score_windows(network: WaveformNetwork, clips: Sequence[np.ndarray]) -> Tensor:
     """Score clips by their windows, where the network is, in float32.
 
     Args:
         network: The trained network; in evaluation mode afterwards.
-        cache: Waveforms of the clips.
-        clips: What the cache knows the clips by.
+        clips: Waveforms (samples, 1) of any lengths, read one after the other.
 
     Returns:
         Scores (clips, n_classes) on the CPU, of the mean logits of each clip's windows.
     """
-    method, device = network.method, network.eval().network.device
-    size = method.samples(network.sample_rate)
-    waveforms = Waveforms(cache, clips, torch.empty(0), size)
-    logits, numbers = [], []
-    for places in _batches(waveforms, method.hop(network.sample_rate), method.batch_size):
-        logits.append(network(waveforms.crops(places).to(device)).float().cpu())
-        numbers += [number for number, _ in places]
-    of_windows, owners = torch.cat(logits), torch.tensor(numbers)
-    sums = of_windows.new_zeros(len(clips), of_windows.shape[1]).index_add(0, owners, of_windows)
-    counts = torch.bincount(owners, minlength=len(clips))
-    return method.scores(sums / counts[:, None])
+    return network.method.scores(_means(network.eval(), clips, network))
 
 
-def _batches(waveforms: Waveforms, hop: int, size: int) -> Iterator[list[Place]]:
-    """Yield the windows of all clips, clip by clip, so many at a time."""
-    batch: list[Place] = []
-    for number, length in enumerate(waveforms.lengths()):
-        for start in window_starts(int(length), waveforms.size, hop):
-            batch.append((number, start))
-            if len(batch) == size:
-                yield batch
-                batch = []
-    if batch:
-        yield batch
+@torch.inference_mode()
+def embed_windows(network: WaveformNetwork, clips: Sequence[np.ndarray]) -> np.ndarray:
+    """Return an embedding of each clip, float32 (clips, size): the mean over its windows."""
+    with embedding(network.eval().network.classifier) as embedded:
+        return _means(network, clips, lambda batch: embedded(lambda: network(batch))).numpy()
+
+
+def _means(
+    network: WaveformNetwork, clips: Sequence[np.ndarray], function: Callable[[Tensor], Tensor]
+) -> Tensor:
+    """Return the mean (clips, size) over each clip's windows of what a function makes of them."""
+    rows, owners = [], []
+    for batch, numbers in _windows(network, clips):
+        rows.append(function(batch.to(network.network.device)).float().cpu())
+        owners += numbers
+    of_windows, owner = torch.cat(rows), torch.tensor(owners)
+    sums = of_windows.new_zeros(len(clips), of_windows.shape[1]).index_add(0, owner, of_windows)
+    return sums / torch.bincount(owner, minlength=len(clips))[:, None]
+
+
+def _windows(
+    network: WaveformNetwork, clips: Sequence[np.ndarray]
+) -> Iterator[tuple[Tensor, list[int]]]:
+    """Yield the windows of all clips, clip by clip, a batch at a time, and whose they are."""
+    method, rate = network.method, network.sample_rate
+    size, windows, numbers = method.samples(rate), [], []
+    for number, clip in enumerate(clips):
+        for start in window_starts(len(clip), size, method.hop(rate)):
+            samples = clip[start : start + size, 0]
+            windows.append(np.pad(samples, (0, size - len(samples))))
+            numbers.append(number)
+            if len(windows) == method.batch_size:
+                yield torch.from_numpy(np.stack(windows)), numbers
+                windows, numbers = [], []
+    if windows:
+        yield torch.from_numpy(np.stack(windows)), numbers

@@ -133,7 +133,7 @@ class CropTraining(lightning.LightningModule):
 
     def _validate(self, metric: str) -> None:
         clips, targets = self.valid_clips
-        scores = score_windows(self.network, self.train_clips.cache, clips)
+        scores = score_windows(self.network, self.train_clips.cache.of(clips))
         self.network.train()
         self.progress.note(metric, self.job.metrics, ClipScores(scores, targets), self.network)
         assert self.progress.best is not None

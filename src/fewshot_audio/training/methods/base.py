@@ -1,7 +1,7 @@
 """The contract of a training method: batches, a loss, and how patches make a clip's score."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
@@ -127,13 +127,30 @@ class Method(ABC):
             data: The method's own clips, on the network's device.
         """
 
-    @abstractmethod
-    def scorer(self, network: Network, data: TrainingSet) -> Callable[[Tensor], Tensor]:
-        """Return the function from outputs (..., size) to patch scores (..., n_classes).
-
-        A clip's score is the mean over its patches.
+    def scoring_state(self, network: Network, data: TrainingSet) -> dict[str, Tensor]:
+        """Return by name what scores depend on besides the network; nothing in most methods.
 
         Args:
             network: The network in evaluation mode.
             data: The method's own clips, on the network's device.
         """
+        return {}
+
+    @abstractmethod
+    def scorer(self, state: Mapping[str, Tensor]) -> Callable[[Tensor], Tensor]:
+        """Return the function from outputs (..., size) to patch scores (..., n_classes).
+
+        A clip's score is the mean over its patches. `state` is what `scoring_state` returned; the
+        method's clips are not looked at, so that it may have none.
+        """
+
+    @abstractmethod
+    def logits(self, scores: Tensor) -> Tensor:
+        """Return the logits (..., n_classes) of scores: of softmax, of sigmoid for several labels.
+
+        Gradients pass through them.
+        """
+
+    def probabilities(self, scores: Tensor) -> Tensor:
+        """Return the probabilities (..., n_classes) of scores, which they are in most methods."""
+        return scores

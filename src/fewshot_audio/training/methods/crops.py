@@ -12,7 +12,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 from fewshot_audio.components import locate
 from fewshot_audio.frontends.loudness import loud
 from fewshot_audio.training.network import Network
-from fewshot_audio.types import ConfigError, Job
+from fewshot_audio.types import ConfigError, Job, Recipe
 
 Level = Literal["none", "peak", "loudness"]
 
@@ -118,7 +118,7 @@ class MultiLabelCrops(CropMethod):
         return logits.sigmoid()
 
 
-def trains_on_crops(job: Job) -> bool:
+def trains_on_crops(job: Job | Recipe) -> bool:
     """Return whether a job's method trains on crops of waveforms, not on patches of features."""
     target = locate(job.method.target, job.method.group)
     return isinstance(target, type) and issubclass(target, CropMethod)

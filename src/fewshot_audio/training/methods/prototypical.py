@@ -1,6 +1,6 @@
 """Prototypical networks: distances to the mean embedding of a few fixed patches per class."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -113,16 +113,26 @@ class Prototypical(Method):
         without = len(self.accuracies) - bests
         return f"{without} epochs without a new best" if without > self.patience else None
 
-    def scorer(self, network: Network, data: TrainingSet) -> Callable[[Tensor], Tensor]:
-        with torch.inference_mode():
-            support = network(self._patches(data, self.support_windows.flatten()), support=True)
-            centres = prototypes(support, len(self.support_windows))
+    @torch.inference_mode()
+    def scoring_state(self, network: Network, data: TrainingSet) -> dict[str, Tensor]:
+        """Return the prototypes (n_classes, size)."""
+        support = network(self._patches(data, self.support_windows.flatten()), support=True)
+        return {"prototypes": prototypes(support, len(self.support_windows))}
+
+    def scorer(self, state: Mapping[str, Tensor]) -> Callable[[Tensor], Tensor]:
+        centres = state["prototypes"]
         return lambda embeddings: (-distances(embeddings, centres)).log_softmax(-1)
+
+    def logits(self, scores: Tensor) -> Tensor:
+        return scores
+
+    def probabilities(self, scores: Tensor) -> Tensor:
+        return scores.softmax(-1)
 
     def _training_accuracy(self, network: Network, data: TrainingSet) -> float:
         """Return the accuracy on the training clips; leave the network in training mode."""
         network.eval()
-        scorer = self.scorer(network, data)
+        scorer = self.scorer(self.scoring_state(network, data))
         with torch.inference_mode():
             chunks = torch.arange(len(self.windows[0])).split(BATCH)
             outputs = [scorer(network(self._patches(data, chunk))).cpu() for chunk in chunks]

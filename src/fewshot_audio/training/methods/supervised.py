@@ -1,7 +1,7 @@
 """Training on one random patch per clip and epoch, of clips with one label or several."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -72,8 +72,11 @@ class Supervised(RandomPatches):
     def cost(self, outputs: Tensor, labels: Tensor) -> Tensor:
         return cross_entropy(outputs, labels)
 
-    def scorer(self, network: Network, data: TrainingSet) -> Callable[[Tensor], Tensor]:
+    def scorer(self, state: Mapping[str, Tensor]) -> Callable[[Tensor], Tensor]:
         return lambda logits: logits.softmax(-1)
+
+    def logits(self, scores: Tensor) -> Tensor:
+        return scores.clamp(min=torch.finfo(scores.dtype).tiny).log()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,5 +88,8 @@ class MultiLabel(RandomPatches):
     def cost(self, outputs: Tensor, labels: Tensor) -> Tensor:
         return binary_cross_entropy_with_logits(outputs, labels.to(outputs.dtype))
 
-    def scorer(self, network: Network, data: TrainingSet) -> Callable[[Tensor], Tensor]:
+    def scorer(self, state: Mapping[str, Tensor]) -> Callable[[Tensor], Tensor]:
         return torch.sigmoid
+
+    def logits(self, scores: Tensor) -> Tensor:
+        return scores.logit(torch.finfo(scores.dtype).eps)

@@ -1,0 +1,44 @@
+"""Checkpoints of a store's runs: where they lie, and when they are written."""
+
+from fewshot_audio.records import Record
+from fewshot_audio.runner.environment import provenance
+from fewshot_audio.runner.store import Store
+from fewshot_audio.training.checkpoint import TestedClips, is_whole, write
+from fewshot_audio.training.clip_model import ClipModel
+from fewshot_audio.types import Machine, RunSpec, StoreError
+
+
+def is_kept(machine: Machine, spec: RunSpec) -> bool:
+    """Return whether a run's checkpoint is there, or none is asked for."""
+    return not machine.checkpoint or is_whole(Store(machine.results).checkpoint_of(spec))
+
+
+def write_checkpoint(
+    machine: Machine, spec: RunSpec, result: Record, model: ClipModel, clips: TestedClips
+) -> None:
+    """Write the checkpoint of a scored run.
+
+    Args:
+        machine: Where results are.
+        spec: The run.
+        result: Its metrics, and when it started.
+        model: Its network.
+        clips: Its test clips.
+    """
+    names = {part: spec.identity[part]["name"] for part in ("dataset", "model", "frontend")}
+    run = {"key": spec.key, **names, "fold": spec.identity["fold"]}
+    run |= {"n_per_class": spec.n_per_class, "repeat": spec.repeat}
+    made = {"started": result["started"], "command": machine.command, **provenance()}
+    folder = Store(machine.results).checkpoint_of(spec)
+    write(folder, model, clips, result["metrics"], run, made)
+
+
+def check_same(machine: Machine, earlier: Record | None, metrics: Record) -> None:
+    """Raise StoreError where a run that trained again has other metrics than its record."""
+    if earlier is None or earlier["metrics"] == metrics:
+        return
+    raise StoreError(
+        f"trained again for its checkpoint, it has the metrics {metrics}, its record has "
+        f"{earlier['metrics']}: the code, versions, device or threads are others; remove the line "
+        f"of key {earlier['key']} from {machine.results}/runs to do the run again"
+    )

@@ -1,0 +1,69 @@
+"""Audio files that a user names: by word, folder, pattern or table."""
+
+import csv
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from glob import glob
+from pathlib import Path
+
+from fewshot_audio.types import DataError
+
+AUDIO = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".m4a")
+
+
+@dataclass(frozen=True)
+class Given:
+    """A file to predict for: what it is called, where it lies, its label if one is known."""
+
+    name: str
+    path: Path
+    label: str | None = None
+
+
+def files_of(words: Sequence[str], failed: Callable[[str, str], None]) -> Iterator[Given]:
+    """Yield every file that words name: files, folders, patterns, @list.txt.
+
+    Args:
+        words: As a user writes them.
+        failed: Is called with a word that names no file, and why.
+    """
+    for word in words:
+        lines = [word]
+        if word.startswith("@"):
+            lines = [line for line in Path(word[1:]).read_text("utf-8").splitlines() if line]
+        for each in lines:
+            found = _named(each)
+            if not found:
+                failed(each, "no audio file there")
+            yield from found
+
+
+def _named(word: str) -> list[Given]:
+    """Return the files that one word names: itself, those of a folder, or of a pattern; sorted."""
+    path = Path(word)
+    if path.is_dir():
+        inside = (each for each in path.rglob("*") if each.suffix.lower() in AUDIO)
+        return [Given(str(each), each) for each in sorted(inside) if each.is_file()]
+    if path.exists() or not any(sign in word for sign in "*?["):
+        return [Given(word, path)]
+    found = (Path(each) for each in sorted(glob(word, recursive=True)))
+    return [Given(str(each), each) for each in found if each.is_file()]
+
+
+def listed(table: Path, root: Path) -> list[Given]:
+    """Return the files of a table with a column path, and their labels if it has them."""
+    with table.open(newline="", encoding="utf-8-sig") as file:
+        rows = list(csv.DictReader(file))
+    if not rows or "path" not in rows[0]:
+        raise DataError(f"{table}: expected rows with a column path, found {list(rows[:1])}")
+    return [Given(row["path"], root / row["path"], row.get("label")) for row in rows]
+
+
+def check_labels(files: Sequence[Given], class_names: Sequence[str]) -> None:
+    """Raise DataError where labels are given that the network does not know."""
+    labels = {part for each in files if each.label for part in each.label.split(";")}
+    if unknown := sorted(labels - set(class_names)):
+        raise DataError(
+            f"--csv: labels that the network does not know: {', '.join(unknown[:5])}; it was "
+            f"trained on {', '.join(class_names[:10])}"
+        )

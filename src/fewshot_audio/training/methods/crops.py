@@ -135,7 +135,8 @@ def _peak(waveforms: Tensor) -> Tensor:
 
 
 def _loudness(waveforms: Tensor) -> Tensor:
-    return loud(waveforms, torch.full((len(waveforms),), waveforms.shape[1]).to(waveforms.device))
+    count, time = waveforms.shape  # not len(), which torch.export takes for a constant
+    return loud(waveforms, torch.full((count,), time, device=waveforms.device))
 
 
 LEVELS = {"none": _unchanged, "peak": _peak, "loudness": _loudness}

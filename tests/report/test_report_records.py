@@ -176,3 +176,13 @@ def test_results_are_loaded_as_a_table(tmp_path):
     code = f"import fewshot_audio, sys; fewshot_audio.results({str(tmp_path)!r}); "
     code += "sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_two_splits_under_one_name_are_refused():
+    """As after a change of the data: the numbers are not of one question."""
+    same, other = ({"split": split, "features": split} for split in ("a", "b"))
+    one = record(1, 1, 1, "log_eps", 0.5, same)
+    assert len(runs_of([one, record(1, 1, 2, "log_eps", 0.5, same)])[0]) == 2
+    assert len(runs_of([one, record(2, 1, 1, "log_eps", 0.5, other)])[0]) == 2
+    with pytest.raises(StoreError, match="us8k, fold 1: runs with two different splits"):
+        runs_of([one, record(1, 1, 2, "log_eps", 0.5, other)])

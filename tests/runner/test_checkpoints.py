@@ -131,6 +131,8 @@ def test_a_full_disk_leaves_the_old_checkpoint(job, machine, monkeypatch):
     monkeypatch.setattr(Path, "write_bytes", full)
     result = execute.run(kept.one_run(job), kept.keeping(machine))
     assert [each["cause"] for each in result.failed] == ["disk full"]
+    assert "its checkpoint cannot be written: No space left" in result.failed[0]["error"]
+    assert str(machine.results) not in json.dumps(result.failed[0])
     assert kept.folders(machine) == [old]
     assert contents(old) == before
     monkeypatch.undo()

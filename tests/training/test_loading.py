@@ -15,7 +15,7 @@ import kept
 from fewshot_audio import load
 from fewshot_audio.config import CONF
 from fewshot_audio.training.checkpoint import is_whole, write
-from fewshot_audio.training.recipe import as_settings, check_trusted, recipe_of
+from fewshot_audio.training.recipe import as_settings, check_trusted, from_settings, recipe_of
 from fewshot_audio.training.run import kept as result_of
 from fewshot_audio.training.run import score, train
 from fewshot_audio.types import Component, ConfigError, StoreError
@@ -159,6 +159,12 @@ def test_folders_of_the_machine_are_left_out(job):
     bad = replace(job.model, arguments={"rate": float("nan")})
     with pytest.raises(ConfigError, match="model.rate=nan cannot be kept"):
         as_settings(recipe_of(replace(job, model=bad)))
+
+
+def test_no_weights_are_downloaded_that_would_not_be_used(job):
+    model = replace(job.model, arguments={**job.model.arguments, "pretrained": True})
+    settings = as_settings(recipe_of(replace(job, model=model)))
+    assert from_settings(settings).model.arguments["pretrained"] is False
 
 
 def test_several_labels_per_clip(tmp_path):

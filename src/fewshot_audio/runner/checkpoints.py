@@ -24,13 +24,20 @@ def write_checkpoint(
         result: Its metrics, and when it started.
         model: Its network.
         clips: Its test clips.
+
+    Raises:
+        OSError: The disk refuses; without the folder, which is the user's own.
     """
     names = {part: spec.identity[part]["name"] for part in ("dataset", "model", "frontend")}
     run = {"key": spec.key, **names, "fold": spec.identity["fold"]}
     run |= {"n_per_class": spec.n_per_class, "repeat": spec.repeat}
     made = {"started": result["started"], "command": machine.command, **provenance()}
     folder = Store(machine.results).checkpoint_of(spec)
-    write(folder, model, clips, result["metrics"], run, made)
+    try:
+        write(folder, model, clips, result["metrics"], run, made)
+    except OSError as error:
+        text = f"its checkpoint cannot be written: {error.strerror}"
+        raise OSError(error.errno, text) from None
 
 
 def check_same(machine: Machine, earlier: Record | None, metrics: Record) -> None:

@@ -51,6 +51,8 @@ def from_settings(settings: Mapping[str, Any], trust: Collection[str] = ()) -> R
         for part in PARTS:
             arguments = {**settings[part]}
             names = arguments.pop(NAME), arguments.pop(TARGET)
+            if "pretrained" in arguments:  # a download of weights that would not be used
+                arguments["pretrained"] = False
             parts[part] = Component(part, *names, arguments)
         mel = Mel(**settings["mel"])
         return Recipe(**parts, mel=mel, patch_frames=settings["patch_frames"])

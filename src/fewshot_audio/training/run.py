@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 from torch.nn.functional import one_hot
 
 from fewshot_audio.datasets.base import Clip
@@ -187,7 +188,8 @@ def score(trained: Trained, data: JobData) -> tuple[dict[str, Any], Tested]:
         "patch_statistics": statistics,
         **_diagnostics(network),
         "frontend_input": network.frontend.reads,
-        "parameters": sum(each.numel() for each in network.parameters() if each.requires_grad),
+        "parameters": trainable(network),
+        "frontend_parameters": sum(map(trainable, network.frontends())),
         "few_shot_split": split_digest(run.split),
         **class_counts(run.split, len(dataset.classes)),
         "notes": (*dataset.notes, *data.splits.notes),
@@ -195,6 +197,11 @@ def score(trained: Trained, data: JobData) -> tuple[dict[str, Any], Tested]:
         "device": f"{device} {torch.cuda.get_device_name()}" if cuda else str(device),
     }
     return fields, tested
+
+
+def trainable(module: nn.Module) -> int:
+    """Return the number of parameters that training changes."""
+    return sum(each.numel() for each in module.parameters() if each.requires_grad)
 
 
 def kept(trained: Trained, data: JobData, tested: Tested) -> tuple[ClipModel, TestedClips]:

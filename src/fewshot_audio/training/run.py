@@ -37,6 +37,7 @@ from fewshot_audio.training.prepare import (
 )
 from fewshot_audio.training.recipe import recipe_of
 from fewshot_audio.training.stack_limits import runs_that_fit, why_not_stacked
+from fewshot_audio.training.watch import Watch
 from fewshot_audio.training.waveform_network import WaveformNetwork, embed_windows, score_windows
 from fewshot_audio.training.whole import CropTraining, fit_on_crops
 from fewshot_audio.types import Job
@@ -70,6 +71,7 @@ def train(
     accelerator: str,
     loaders: int = 0,
     states: Sequence[Path] = (),
+    watches: Sequence[Watch] = (),
 ) -> list[Trained]:
     """Train runs of one n as a stack, or one after the other where their networks need that.
 
@@ -81,6 +83,7 @@ def train(
         accelerator: Lightning's name of what trains.
         loaders: Processes that cut crops for this one.
         states: For each run on crops the file of how far it is.
+        watches: For each run what shows it while it trains; none: nothing does.
     """
     if trains_on_crops(job):
         pairs = zip(repeats, states, strict=True)
@@ -92,16 +95,23 @@ def train(
         ]
     runs = [prepare_run(job, data, n_per_class, repeat) for repeat in repeats]
     if len(runs) > 1 and _must_train_alone(runs):
-        return [trained for run in runs for trained in _train([run], data, accelerator)]
-    return _train(runs, data, accelerator)
+        return [
+            trained
+            for place, run in enumerate(runs)
+            for trained in _train([run], data, accelerator, watches[place : place + 1])
+        ]
+    return _train(runs, data, accelerator, watches)
 
 
-def _train(runs: Sequence[Prepared], data: JobData, accelerator: str) -> list[Trained]:
+def _train(
+    runs: Sequence[Prepared], data: JobData, accelerator: str, watches: Sequence[Watch]
+) -> list[Trained]:
     training = Stopwatch()
     networks, methods = [run.network for run in runs], [run.method for run in runs]
     with training.part("train", len(runs)):
         validation = _validation(runs[0], data)
-        histories = fit(networks, methods, runs[0].job.optimizer, accelerator, validation)
+        optimizer = runs[0].job.optimizer
+        histories = fit(networks, methods, optimizer, accelerator, validation, watches)
     for run in runs:
         run.watch.seconds |= training.seconds
     return [Trained(*each, len(runs)) for each in zip(runs, histories, strict=True)]

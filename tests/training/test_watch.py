@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from pytorch_lightning.loggers import CSVLogger
+from picture_logger import Pictures
 from stack_cases import job as small_job
 from stack_cases import runs
 
@@ -14,6 +14,7 @@ from defaults import SGD
 from fewshot_audio import config
 from fewshot_audio.runner import execute
 from fewshot_audio.runner.store import Store
+from fewshot_audio.runner.watching import check_logger
 from fewshot_audio.training.loop import fit
 from fewshot_audio.training.methods.supervised import Supervised
 from fewshot_audio.training.watch import Watch
@@ -28,20 +29,6 @@ class Needy:
 
     def __init__(self, save_dir: str):
         raise ModuleNotFoundError("Requirement 'wandb>=0.12.10' not met.\nTry pip")
-
-
-class Pictures(CSVLogger):
-    """A logger that takes pictures."""
-
-    def __init__(self, folder):
-        super().__init__(folder)
-        self.pictures, self.status = [], None
-
-    def log_image(self, key, images, step):
-        self.pictures.append((key, step, images[0]))
-
-    def finalize(self, status):
-        self.status = status
 
 
 class Recorded(Supervised):
@@ -160,6 +147,12 @@ def test_what_is_not_installed_is_named_before_anything_is_read(job, machine):
     assert str(error.value) == (
         "logger: Requirement 'wandb>=0.12.10' not met.; pip install 'fewshot-audio[loggers]'"
     )
+
+
+def test_a_job_on_several_devices_is_not_shown(job, machine):
+    method = replace(job.method, arguments={**job.method.arguments, "devices": 2})
+    with pytest.raises(ConfigError, match="expected method.devices=1, found 2"):
+        check_logger(replace(job, method=method), replace(machine, logger=logger("csv")))
 
 
 @pytest.mark.slow

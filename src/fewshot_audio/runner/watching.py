@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from fewshot_audio.training.watch import Watch, make_logger, watch
-from fewshot_audio.types import Job, Machine, RunSpec
+from fewshot_audio.types import ConfigError, Job, Machine, RunSpec
 
 KEY_START = 8  # letters of a key that tell runs with other settings apart
 
@@ -29,9 +29,12 @@ def watching(job: Job, machine: Machine, specs: Sequence[RunSpec]) -> Iterator[l
 
 
 def check_logger(job: Job, machine: Machine) -> None:
-    """ConfigError where the logger cannot be made; nothing is written."""
-    if machine.logger is not None:
-        make_logger(machine.logger, *_place(job, machine), "check")
+    """ConfigError where the logger cannot be made, or cannot show the job; nothing is written."""
+    if machine.logger is None:
+        return
+    if (devices := job.method.arguments.get("devices", 1)) != 1:
+        raise ConfigError(f"logger: expected method.devices=1, found {devices}; set logger=none")
+    make_logger(machine.logger, *_place(job, machine), "check")
 
 
 def _place(job: Job, machine: Machine) -> tuple[Path, str]:

@@ -47,6 +47,11 @@ class Progress:
     def epochs(self) -> int:
         return len(self.learned) - 1
 
+    def latest(self) -> dict[str, float]:
+        """Return the learned scalars and the metrics of the last epoch."""
+        metrics = {name: values[-1] for name, values in self.validation.items()}
+        return {**self.learned[-1], **metrics}
+
     def note(
         self, metric: str, metrics: Mapping[str, Component], scores: ClipScores, network: nn.Module
     ) -> None:

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
+from functools import partial
 
 import pytorch_lightning as lightning
 import torch
@@ -77,7 +78,13 @@ def fit(
 
 def _show_frontends(stack: Stack, watches: Sequence[Watch]) -> None:
     for watch, network, data in zip(watches, stack.networks, stack.data, strict=False):
-        watch.frontend(network.frontend, data)
+        watch.frontend(network.frontend, partial(_first_spectrogram, network.frontend, data))
+
+
+def _first_spectrogram(frontend: Frontend, data: TrainingSet) -> Tensor:
+    """Return the spectrogram (frames, bands) of the first clip."""
+    inputs = [each[:1] for each in data.inputs]
+    return frontend.compute(*inputs)[0, : int(data.lengths[0])]
 
 
 @contextmanager
@@ -153,8 +160,7 @@ class Fitting(lightning.LightningModule):
         if self.validation is not None:
             self.validation.after_epoch(progress, network, method, data)
         if self.watches:
-            valid = {name: values[-1] for name, values in progress.validation.items()}
-            metrics = {"train loss": self.losses.last(run), **progress.learned[-1], **valid}
+            metrics = {"train loss": self.losses.last(run), **progress.latest()}
             self.watches[run].epoch(metrics, progress.epochs)
         progress.stop_reason = method.stop_reason(network, data)
 

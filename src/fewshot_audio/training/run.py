@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -86,13 +87,11 @@ def train(
         watches: For each run what shows it while it trains; none: nothing does.
     """
     if trains_on_crops(job):
-        pairs = zip(repeats, states, strict=True)
-        return [
-            _train_on_crops(
-                prepare_on_crops(job, data, n_per_class, repeat), data, accelerator, loaders, state
-            )
-            for repeat, state in pairs
-        ]
+        done = []
+        for repeat, state, watch in zip_longest(repeats, states, watches):
+            run = prepare_on_crops(job, data, n_per_class, repeat)
+            done.append(_train_on_crops(run, data, accelerator, loaders, state, watch))
+        return done
     runs = [prepare_run(job, data, n_per_class, repeat) for repeat in repeats]
     if len(runs) > 1 and _must_train_alone(runs):
         return [
@@ -118,12 +117,18 @@ def _train(
 
 
 def _train_on_crops(
-    run: PreparedOnCrops, data: JobData, accelerator: str, loaders: int, state: Path
+    run: PreparedOnCrops,
+    data: JobData,
+    accelerator: str,
+    loaders: int,
+    state: Path,
+    watch: Watch | None,
 ) -> Trained:
     with run.watch.part("train"):
         train = waveforms_of(run.network, run.split.train, data)
         valid = [clip.id for clip in run.split.valid], targets_of(run.split.valid, data.dataset)
-        training = CropTraining(run.network, run.job, train, valid, run.names, loaders, state)
+        given = train, valid, run.names, loaders, state, watch
+        training = CropTraining(run.network, run.job, *given)
         history = fit_on_crops(training, accelerator)
     return Trained(run, history, 1)
 

@@ -2,17 +2,17 @@
 
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from pytorch_lightning.loggers import Logger
+from torch import Tensor
 
 from fewshot_audio.components import build
 from fewshot_audio.frontends.base import Frontend
-from fewshot_audio.training.methods.base import TrainingSet
 from fewshot_audio.types import Component, ConfigError
 
 Numbers = Mapping[str, float]
@@ -58,18 +58,23 @@ class Watch:
         elif hasattr(experiment, "log_image"):  # MLflow
             experiment.log_image(self.logger.version, pixels, key=name, step=self.steps)
 
-    def frontend(self, frontend: Frontend, data: TrainingSet) -> None:
-        """Log the spectrogram of the first training clip, and the filters where there are some."""
+    def frontend(self, frontend: Frontend, spectrogram: Callable[[], Tensor]) -> None:
+        """Log what a frontend makes of a training clip, and its filters where there are some.
+
+        Args:
+            frontend: The frontend; it is in evaluation mode only meanwhile.
+            spectrogram: Returns the spectrogram (frames, bands).
+        """
         if not self.takes_images:
             return
         from fewshot_audio.training import pictures  # runs that nothing watches need no matplotlib
 
         training = frontend.training
+        frontend.eval()
         with torch.no_grad():
-            inputs = [each[:1] for each in data.inputs]
-            spectrogram = frontend.eval().compute(*inputs)[0, : int(data.lengths[0])]
+            values = spectrogram().float().cpu().numpy()
         frontend.train(training)
-        self.image("spectrogram", pictures.spectrogram(spectrogram.float().cpu().numpy()))
+        self.image("spectrogram", pictures.spectrogram(values))
         if filters := frontend.report().get("filters"):
             self.image("filters", pictures.filters(filters))
 

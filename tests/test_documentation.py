@@ -10,6 +10,8 @@ import pytest
 import torch
 
 from fewshot_audio import frontends
+from fewshot_audio.models.cnn14 import CNN14
+from fewshot_audio.models.conv_net import ConvNet
 from fewshot_audio.models.sb_cnn import SBCNN
 from fewshot_audio.models.timbre import Timbre
 from fewshot_audio.models.vgg import VGG
@@ -103,7 +105,7 @@ def test_layers_learn_as_many_numbers_as_their_table_says():
 def test_models_need_what_their_table_says():
     page = (ROOT / "docs/own-data.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `(\w+)`.* \| (\d+) \| (\d+) \|$", page, re.MULTILINE)
-    models = {"sb_cnn": SBCNN, "vgg": VGG, "timbre": Timbre}
+    models = {"sb_cnn": SBCNN, "vgg": VGG, "timbre": Timbre, "conv_net": ConvNet, "cnn14": CNN14}
     assert {name for name, *_ in rows} == set(models)
     for name, n_frames, n_bands in rows:
         frames, bands = int(n_frames), int(n_bands)

@@ -94,7 +94,7 @@ def command(
         failed = _with_hydra(run, overrides)
     if jobs and after:
         after(*jobs)
-    sys.exit(failed)
+    sys.exit(int(failed))  # wandb takes no bool
 
 
 @contextmanager

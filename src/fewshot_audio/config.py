@@ -87,6 +87,7 @@ def machine(cfg: DictConfig) -> Machine:
     settings: dict[str, Any] = {
         field.name: cfg[field.name] for field in fields(Machine) if field.name in cfg
     }
+    settings["logger"] = _logger(cfg)
     words: Sequence[str] = sys.argv[1:]
     if HydraConfig.initialized():  # a launcher may start jobs in other folders, by other words
         started_in = Path(HydraConfig.get().runtime.cwd)
@@ -99,6 +100,15 @@ def machine(cfg: DictConfig) -> Machine:
     if workers == 0:
         raise ConfigError("workers=0: expected at least 1")
     return call(Machine, settings, "", {})
+
+
+def _logger(cfg: DictConfig) -> Component | None:
+    """Return what shows runs while they train; `name` is an argument of some loggers."""
+    plain: Any = OmegaConf.to_container(cfg.get("logger") or OmegaConf.create(), resolve=True)
+    if not plain:  # an empty file for none
+        return None
+    target = str(plain.pop(TARGET, "???"))
+    return Component("logger", target.rpartition(".")[2], target, plain)
 
 
 def command_line(name: str, words: Sequence[str]) -> str:

@@ -58,7 +58,8 @@ class Fields(msgspec.Struct):
     frontend_input: Literal["mel", "waveform"]
     frontend_diagnostics: dict[str, Any]
     support_frontend_diagnostics: dict[str, Any]
-    parameters: int
+    parameters: int  # that training changes
+    frontend_parameters: int  # of these, those of the frontend
     few_shot_split: str  # digest
     clips_per_class: list[int]
     groups_per_class: list[int]

@@ -145,6 +145,7 @@ class Machine:
         dry_run: Whether to say only what would be done.
         command: The command that does the job.
         loaders: Processes that cut crops for one that trains; 0: itself.
+        logger: What shows runs while they train; None: nothing.
     """
 
     results: Path
@@ -162,6 +163,7 @@ class Machine:
     dry_run: bool
     command: str
     loaders: int = 0
+    logger: Component | None = None
 
     def __post_init__(self) -> None:
         _check_positive(threads=self.threads, workers=self.workers)

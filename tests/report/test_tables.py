@@ -19,7 +19,7 @@ from synthetic_records import (
 
 from fewshot_audio.report.differences import best, with_families
 from fewshot_audio.report.export import html, latex, markdown, table_files, write
-from fewshot_audio.report.tables import against_baseline, batch_norm, cost, drift
+from fewshot_audio.report.tables import against_baseline, batch_norm, cost, drift, parameters
 from fewshot_audio.report.tables import tests as table_of_tests
 from fewshot_audio.types import ConfigError, NoRunsError
 
@@ -200,6 +200,21 @@ def test_what_runs_cost_is_a_table():
         ["us8k", "sb_cnn", "log_eps", "42,764", "50.0 %, 2,340 s (3)"],
         ["us8k", "sb_cnn", "log_learn", "–", "50.0 %, 1.5 s (1)"],
     ]
+
+
+def test_parameters_and_the_share_of_the_frontend():
+    made = [record(1, 1, 1, "log_eps", 0.5, parameters=4_019_782, frontend_parameters=0)]
+    made.append(record(1, 1, 1, "leaf", 0.5, parameters=4_020_062, frontend_parameters=280))
+    table = parameters(chosen([*made, record(1, 1, 1, "old", 0.5, parameters=3)]), "p", "P")
+    assert table.text.to_numpy().tolist() == [
+        ["us8k", "sb_cnn", "leaf", "4,020,062", "280", "0.00697 %"],
+        ["us8k", "sb_cnn", "log_eps", "4,019,782", "0", "0 %"],
+    ]
+
+
+def test_older_records_have_no_table_of_parameters():
+    with pytest.raises(NoRunsError, match="table p: there are no finished runs for it"):
+        parameters(chosen([record(1, 1, 1, "log_eps", 0.5, parameters=3)]), "p", "P")
 
 
 def test_files_are_written_whole_and_stay_the_same(tmp_path):

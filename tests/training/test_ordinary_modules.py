@@ -85,9 +85,23 @@ def test_what_a_stack_trains_like_single_runs(name):
         assert_same(network, other, 1e-9)
 
 
-@pytest.mark.parametrize("model", ["vgg", "sb_cnn", "timbre", "proto_original"])
-def test_the_models_of_the_study_train_as_stacks(model):
+@pytest.mark.parametrize("model", ["vgg", "sb_cnn", "timbre", "proto_original", "timm"])
+def test_models_without_random_numbers_of_their_own_train_as_stacks(model):
     networks, methods = runs(job(model, "log_learn"), 2, torch.float32)
+    assert why_not_stacked(networks, 128, methods[0].data) is None
+
+
+@pytest.mark.parametrize("model", ["cnn14", "conv_net"])
+def test_models_with_dropout_of_their_own_train_alone(model):
+    networks, methods = runs(job(model, "log_learn"), 2, torch.float32)
+    found = why_not_stacked(networks, 128, methods[0].data)
+    assert found == "it draws random numbers while it trains"
+
+
+def test_efficientnet_trains_as_a_stack():
+    """Some of its batch norms see a mean that is zero but for rounding."""
+    settings = ["model.architecture=efficientnet_b0"]
+    networks, methods = runs(job("timm", "log_learn", *settings), 2, torch.float32)
     assert why_not_stacked(networks, 128, methods[0].data) is None
 
 

@@ -33,7 +33,8 @@ def test_a_stack_of_three_equals_three_of_one(model, frontend):
             alone.stop_reason,
         )
         for name, path in alone.history.items():
-            assert history.history[name] == pytest.approx(path, rel=1e-9)
+            start = 1 if name == "train loss" else 0  # no epoch before the first
+            assert history.history[name][start:] == pytest.approx(path[start:], rel=1e-9)
 
 
 @pytest.mark.slow

@@ -1,12 +1,15 @@
 """Training on crops: against plain PyTorch, after interruptions, and what chooses the weights."""
 
 import copy
+import csv
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from picture_logger import Pictures
 from torch.nn.functional import cross_entropy
 
 from fewshot_audio import config
@@ -20,6 +23,7 @@ from fewshot_audio.training.crops import RandomCrops, window_starts
 from fewshot_audio.training.methods.crops import LEVELS
 from fewshot_audio.training.prepare import JobData, prepare_on_crops
 from fewshot_audio.training.run import scored, train, waveforms_of
+from fewshot_audio.training.watch import Watch
 from fewshot_audio.training.waveform_network import build_waveform_network, score_windows
 from fewshot_audio.types import Component, ConfigError, Sampling
 
@@ -73,6 +77,31 @@ def data():
 def trained(made, data, state):
     (one,) = train(made, data, None, [1], "cpu", states=[state])
     return one
+
+
+def test_a_watched_training_has_the_same_weights(data, tmp_path):
+    made = job(
+        "method.max_epochs=2",
+        "frontend/engine=exact",
+        "frontend.filters.n_filters=16",
+        model="Noisy",
+        frontend="leaf",
+    )
+    plain = trained(made, data, tmp_path / "a.ckpt")
+    logger = Pictures(tmp_path)
+    (seen,) = train(made, data, None, [1], "cpu", 0, [tmp_path / "b.ckpt"], [Watch(logger)])
+    assert plain.history == seen.history
+    for name, weights in plain.run.network.state_dict().items():
+        assert torch.equal(weights, seen.run.network.state_dict()[name])
+    names = [(name, step) for name, step, _ in logger.pictures]
+    assert names == [(name, step) for step in (0, 8) for name in ("spectrogram", "filters")]
+    logger.save()
+    rows = list(csv.DictReader((Path(logger.log_dir) / "metrics.csv").read_text().splitlines()))
+    assert [row["step"] for row in rows if row["loss"]] == [str(step) for step in range(1, 9)]
+    losses = [float(row["train loss"]) for row in rows if row["epoch"]]
+    assert losses == pytest.approx(seen.history.history["train loss"][1:])
+    accuracies = [float(row["valid accuracy"]) for row in rows if row["epoch"]]
+    assert accuracies == pytest.approx(seen.history.history["valid accuracy"][1:])
 
 
 def test_the_weights_are_those_of_plain_pytorch(data, tmp_path):

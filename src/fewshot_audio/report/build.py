@@ -31,6 +31,7 @@ ORDER = (
     "batch_norm",
     "drift",
     "cost",
+    "parameters",
     "per_class",
     WORST,
 )

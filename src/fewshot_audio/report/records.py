@@ -17,7 +17,7 @@ ALL_CLIPS = np.inf  # n per class of a run that trained on all clips
 KEYS = ["dataset", "fold", "model", "frontend", "n_per_class", "repeat"]
 NOT_SETTINGS = ("fold", "split", "n_per_class", "repeat")  # of a run's identity
 RESULT = ("metrics", "metrics_stored_batch_norm", "few_shot_split", "test_clips", "unscored_clips")
-WHAT = ("class_names", "parameters", "notes", "frontend_input", "error")
+WHAT = ("class_names", "parameters", "frontend_parameters", "notes", "frontend_input", "error")
 WHERE = ("command", "commit", "dirty", "versions", "machine", "device")
 FIELDS = {
     **dict.fromkeys((*RESULT, *WHAT, *WHERE), Any),
@@ -159,7 +159,7 @@ def _row(record: Record) -> dict[str, Any]:
         "unscored_clips": record.get("unscored_clips", 0),
         "class_names": tuple(record.get("class_names", ())),
         "confusion_matrix": record.get("confusion_matrix"),
-        "parameters": record.get("parameters"),
+        **{name: record.get(name) for name in ("parameters", "frontend_parameters")},
         "checkpoint": None,
         "seconds": sum(seconds.values()) if seconds else None,
         "summary": msgspec.json.decode(summary) if isinstance(summary, msgspec.Raw) else summary,

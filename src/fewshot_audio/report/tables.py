@@ -16,7 +16,7 @@ from fewshot_audio.report.missing import check_even
 from fewshot_audio.report.published import beside
 from fewshot_audio.report.selection import Selection
 from fewshot_audio.report.statistics import LEVEL, summary
-from fewshot_audio.report.table import Table, in_words, pivot, with_difference
+from fewshot_audio.report.table import Table, in_words, named, pivot, with_difference
 from fewshot_audio.report.text import NONE, Measure, interval_name, n_text, plain, probability
 from fewshot_audio.types import NoRunsError
 
@@ -195,6 +195,27 @@ def cost(selection: Selection, name: str, title: str) -> Table:
     )
     cells = cells.assign(text=text, bold=False, parameters=counts)
     return pivot(selection, name, title, caption, cells, [*ROW, "parameters"], N)
+
+
+def parameters(selection: Selection, name: str, title: str) -> Table:
+    """Show how many parameters each pair of model and frontend learns, and the frontend's share.
+
+    Raises:
+        NoRunsError: If no record has the frontend's count, as older ones have none.
+    """
+    runs = selection.runs[selection.runs["frontend_parameters"].notna()]
+    runs = with_runs(selection, runs, name, partial=True).runs
+    columns = {"parameters": "parameters", "frontend_parameters": "frontend"}
+    counts = runs.astype(dict.fromkeys(columns, int)).groupby(ROW, observed=True)[list(columns)]
+    cells = counts.max().reset_index()
+    cells["share"] = cells["frontend_parameters"] / cells["parameters"]
+    text = cells.assign(**{each: cells[each].map("{:,.0f}".format) for each in columns})
+    text["share"] = [f"{plain(100 * share)} %" for share in cells["share"]]
+    caption = "Learned parameters of model and frontend together, and those of the frontend."
+    text = text.rename(columns={"frontend_parameters": "of the frontend"})
+    text = named(text.astype(str), selection)
+    title, bold = in_words(title, selection, cells), text.notna() & False
+    return Table(name, title, caption, named(cells, selection), text, bold, len(ROW))
 
 
 def means_by_fold(values: pd.DataFrame, by: list[str]) -> pd.DataFrame:

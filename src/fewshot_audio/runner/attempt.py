@@ -27,6 +27,7 @@ from fewshot_audio.runner.environment import provenance, set_up
 from fewshot_audio.runner.identity import run_specs
 from fewshot_audio.runner.plan import Planner, transform_of
 from fewshot_audio.runner.settings import all_settings
+from fewshot_audio.runner.watching import watching
 from fewshot_audio.runner.workers import WorkerKilled
 from fewshot_audio.training.prepare import JobData
 from fewshot_audio.training.run import Trained, kept, score, train
@@ -117,7 +118,8 @@ def attempt(opened: OpenJob, specs: Sequence[RunSpec], earlier: Earlier) -> list
     n_per_class, machine = specs[0].n_per_class, opened.machine
     states = [state_file(machine, spec) for spec in specs]
     how = machine.accelerator, machine.loaders, states
-    training = _try(train, opened.job, opened.data, n_per_class, repeats, *how)
+    with watching(opened.job, machine, specs) as watches:
+        training = _try(train, opened.job, opened.data, n_per_class, repeats, *how, watches)
     if training.error is None:
         pairs = zip(specs, training.result, strict=True)
         return [_score(opened, spec, started, training, run, earlier) for spec, run in pairs]

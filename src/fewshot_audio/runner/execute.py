@@ -29,6 +29,7 @@ from fewshot_audio.runner.messages import log_plan, log_problems, means
 from fewshot_audio.runner.plan import Planner, title
 from fewshot_audio.runner.queue import Queue, Stack
 from fewshot_audio.runner.store import Store
+from fewshot_audio.runner.watching import check_logger
 from fewshot_audio.runner.workers import EpochFinished, Outcome, Worker, WorkerKilled, with_news
 from fewshot_audio.training.run import max_stack_size
 from fewshot_audio.types import ConfigError, Job, Machine, RunSpec
@@ -74,6 +75,7 @@ def run(job: Job, machine: Machine, bar: RunBar | None = None) -> JobResult:
     processes.catch_interrupts()
     if machine.accelerator == "gpu" and not torch.accelerator.is_available():
         raise ConfigError("accelerator=gpu: torch finds none; choose auto or cpu")
+    check_logger(job, machine)
     planner = Planner()
     if not planner.present([job], machine):
         log.info("%s: no such fold, nothing to do", title(job))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from fewshot_audio.training.evaluate import dense_inputs, score_clips
@@ -14,15 +15,15 @@ from fewshot_audio.training.metrics import ClipScores, higher_is_better, json_re
 from fewshot_audio.training.network import Network
 from fewshot_audio.types import Component
 
-HISTORY_POINTS = 25  # epochs of a history that holds learned scalars alone
+HISTORY_POINTS = 25  # epochs of a history without validation
 
 
 @dataclass(frozen=True)
 class TrainingHistory:
     """What is kept of a training.
 
-    The history holds "epoch", 0 being the start, with each learned scalar and validation metric; it
-    is empty where there is none of these. A number that is not finite is None.
+    The history holds "epoch", 0 being the start, with "train loss", the mean over the epoch's
+    updates, each learned scalar and each validation metric. A number that is not finite is None.
     """
 
     epochs: int
@@ -36,6 +37,7 @@ class Progress:
     """How far one run of a stack is."""
 
     learned: list[dict[str, float]]  # the frontend's scalars at the start and after each epoch
+    losses: list[float] = field(default_factory=list)  # means of each epoch
     updates: int = 0
     stop_reason: str | None = None  # None while it goes on
     validation: dict[str, list[float]] = field(default_factory=dict)  # a metric after each epoch
@@ -44,6 +46,11 @@ class Progress:
     @property
     def epochs(self) -> int:
         return len(self.learned) - 1
+
+    def latest(self) -> dict[str, float]:
+        """Return the learned scalars and the metrics of the last epoch."""
+        metrics = {name: values[-1] for name, values in self.validation.items()}
+        return {**self.learned[-1], **metrics}
 
     def note(
         self, metric: str, metrics: Mapping[str, Component], scores: ClipScores, network: nn.Module
@@ -71,7 +78,8 @@ class Progress:
         reason = self.stop_reason or f"{self.epochs} epochs, the number set"
         if self.best is not None:
             reason += f"; weights of epoch {self.best[0]} kept"
-        series = {name: [each[name] for each in self.learned] for name in self.learned[0]}
+        series = {"train loss": [math.nan, *self.losses]} if self.losses else {}
+        series |= {name: [each[name] for each in self.learned] for name in self.learned[0]}
         epochs = list(range(self.epochs + 1))
         if self.validation:
             series |= {name: [math.nan, *each] for name, each in self.validation.items()}
@@ -81,6 +89,49 @@ class Progress:
         kept = {name: [each[epoch] for epoch in epochs] for name, each in series.items()}
         history = json_ready({"epoch": epochs, **kept}) if kept else {}
         return TrainingHistory(self.epochs, self.updates, reason, history)
+
+
+class EpochLosses:
+    """The mean loss of each run over the updates of an epoch.
+
+    Sums stay on the device until they are asked for, so that training does not wait for them.
+    """
+
+    def __init__(self, runs: int):
+        self.sums: list[Tensor] = []  # of each epoch (runs,)
+        self.counts: list[list[int]] = []
+        self.runs = runs
+        self._start()
+
+    def _start(self) -> None:
+        self.sum: Tensor | None = None
+        self.count = [0] * self.runs
+
+    def add(self, runs: Sequence[int], losses: Tensor) -> None:
+        """Add the losses (runs,) of an update, of all runs or of some in order."""
+        if self.sum is None:
+            self.sum = torch.zeros(self.runs, dtype=losses.dtype, device=losses.device)
+        places = slice(None) if len(runs) == self.runs else list(runs)
+        self.sum[places] += losses.detach()
+        for run in runs:
+            self.count[run] += 1
+
+    def end_epoch(self) -> None:
+        """Begin the next epoch."""
+        if self.sum is not None:
+            self.sums.append(self.sum)
+            self.counts.append(self.count)
+        self._start()
+
+    def last(self, run: int) -> float:
+        """Return a run's mean of the last epoch."""
+        return self.sums[-1][run].item() / self.counts[-1][run]
+
+    def means(self, run: int, epochs: int) -> list[float]:
+        """Return a run's means of its epochs, to five digits."""
+        sums = [] if not epochs else torch.stack(self.sums[:epochs])[:, run].tolist()
+        counts = [each[run] for each in self.counts[:epochs]]
+        return [float(f"{total / n:.5g}") for total, n in zip(sums, counts, strict=True)]
 
 
 @dataclass(frozen=True)

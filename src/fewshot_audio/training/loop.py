@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
+from functools import partial
 
 import pytorch_lightning as lightning
 import torch
@@ -14,12 +15,13 @@ from torch.nn.utils.rnn import pad_sequence
 from fewshot_audio import processes
 from fewshot_audio.frontends.base import Frontend
 from fewshot_audio.progress import epoch_finished
-from fewshot_audio.training.history import Progress, TrainingHistory, Validation
+from fewshot_audio.training.history import EpochLosses, Progress, TrainingHistory, Validation
 from fewshot_audio.training.methods.base import Batch, Method, TrainingSet
 from fewshot_audio.training.network import Network
 from fewshot_audio.training.optimizers import make_optimizer, make_scheduler
 from fewshot_audio.training.randomness import own_randomness
 from fewshot_audio.training.stack import Stack, Update, make_stack
+from fewshot_audio.training.watch import Watch
 from fewshot_audio.types import OptimizerSettings
 
 CALIBRATED_EVERY = 5  # epochs
@@ -31,6 +33,7 @@ def fit(
     optimizer: OptimizerSettings,
     accelerator: str,
     validation: Validation | None = None,
+    watches: Sequence[Watch] = (),
 ) -> list[TrainingHistory]:
     """Train networks of one kind in place, each as if it were alone, from new weights.
 
@@ -40,6 +43,7 @@ def fit(
         optimizer: The optimizer, one of its own for each network.
         accelerator: Lightning's name: "cpu", "gpu" or "auto".
         validation: What chooses the epoch whose weights are kept; None: the last one's are.
+        watches: What shows each run while it trains; none: nothing does.
 
     Returns:
         How each training went.
@@ -54,7 +58,8 @@ def fit(
     stack = make_stack(networks, methods)
     for network, data in zip(stack.networks, stack.data, strict=True):
         calibrate(network, data)
-    fitting = Fitting(stack, optimizer, validation)
+    fitting = Fitting(stack, optimizer, validation, watches)
+    _show_frontends(stack, watches)
     with own_randomness(methods[0].generators, device), interruptible():
         trainer.fit(fitting, Epochs(stack, fitting.progress))
     stack.release()
@@ -63,7 +68,23 @@ def fit(
         if progress.best is not None:
             network.load_state_dict(progress.best[1])
         calibrate(network, data)
+    _show_frontends(stack, watches)
+    for watch in watches:
+        watch.finished = True
+    for run, progress in enumerate(fitting.progress):
+        progress.losses = fitting.losses.means(run, progress.epochs)
     return [progress.history() for progress in fitting.progress]
+
+
+def _show_frontends(stack: Stack, watches: Sequence[Watch]) -> None:
+    for watch, network, data in zip(watches, stack.networks, stack.data, strict=False):
+        watch.frontend(network.frontend, partial(_first_spectrogram, network.frontend, data))
+
+
+def _first_spectrogram(frontend: Frontend, data: TrainingSet) -> Tensor:
+    """Return the spectrogram (frames, bands) of the first clip."""
+    inputs = [each[:1] for each in data.inputs]
+    return frontend.compute(*inputs)[0, : int(data.lengths[0])]
 
 
 @contextmanager
@@ -81,9 +102,16 @@ class Fitting(lightning.LightningModule):
 
     automatic_optimization = False  # the gradients of each run are clipped by themselves
 
-    def __init__(self, stack: Stack, settings: OptimizerSettings, validation: Validation | None):
+    def __init__(
+        self,
+        stack: Stack,
+        settings: OptimizerSettings,
+        validation: Validation | None,
+        watches: Sequence[Watch],
+    ):
         super().__init__()
         self.stack, self.settings, self.validation = stack, settings, validation
+        self.watches, self.losses = watches, EpochLosses(len(stack.networks))
         self.progress = [Progress([network.learned_scalars()]) for network in stack.networks]
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
@@ -96,18 +124,24 @@ class Fitting(lightning.LightningModule):
     def training_step(self, updates: list[Update], _: int) -> None:
         """Update all weights of every run that has a batch left in this epoch."""
         self.stack.zero_grad()
-        self.manual_backward(torch.cat([self.stack.losses(update) for update in updates]).sum())
+        losses = [self.stack.losses(update) for update in updates]
+        self.manual_backward(torch.cat(losses).sum())
         self.stack.gradients(self.settings.max_grad_norm)
-        for update in updates:
+        for update, of_runs in zip(updates, losses, strict=True):
+            self.losses.add(update.runs, of_runs)
             for run in update.runs:
                 self.made[run].step()
                 self.progress[run].updates += 1
                 for frontend in self.stack.networks[run].frontends():
                     frontend.project()
+            if self.watches:
+                for run, loss in zip(update.runs, of_runs.tolist(), strict=True):
+                    self.watches[run].step({"loss": loss}, self.progress[run].updates)
 
     def on_train_epoch_end(self) -> None:
         """Note what each run has learned, and stop it where its method says so."""
         processes.raise_if_interrupted()
+        self.losses.end_epoch()
         running = sum(progress.stop_reason is None for progress in self.progress)
         epoch_finished(running, self.stack.methods[0].max_epochs)
         for run, progress in enumerate(self.progress):
@@ -125,6 +159,9 @@ class Fitting(lightning.LightningModule):
             calibrate(network, data)
         if self.validation is not None:
             self.validation.after_epoch(progress, network, method, data)
+        if self.watches:
+            metrics = {"train loss": self.losses.last(run), **progress.latest()}
+            self.watches[run].epoch(metrics, progress.epochs)
         progress.stop_reason = method.stop_reason(network, data)
 
 

@@ -5,11 +5,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 from torch.nn.functional import one_hot
 
 from fewshot_audio.datasets.base import Clip
@@ -36,6 +38,7 @@ from fewshot_audio.training.prepare import (
 )
 from fewshot_audio.training.recipe import recipe_of
 from fewshot_audio.training.stack_limits import runs_that_fit, why_not_stacked
+from fewshot_audio.training.watch import Watch
 from fewshot_audio.training.waveform_network import WaveformNetwork, embed_windows, score_windows
 from fewshot_audio.training.whole import CropTraining, fit_on_crops
 from fewshot_audio.types import Job
@@ -69,6 +72,7 @@ def train(
     accelerator: str,
     loaders: int = 0,
     states: Sequence[Path] = (),
+    watches: Sequence[Watch] = (),
 ) -> list[Trained]:
     """Train runs of one n as a stack, or one after the other where their networks need that.
 
@@ -80,39 +84,51 @@ def train(
         accelerator: Lightning's name of what trains.
         loaders: Processes that cut crops for this one.
         states: For each run on crops the file of how far it is.
+        watches: For each run what shows it while it trains; none: nothing does.
     """
     if trains_on_crops(job):
-        pairs = zip(repeats, states, strict=True)
-        return [
-            _train_on_crops(
-                prepare_on_crops(job, data, n_per_class, repeat), data, accelerator, loaders, state
-            )
-            for repeat, state in pairs
-        ]
+        done = []
+        for repeat, state, watch in zip_longest(repeats, states, watches):
+            run = prepare_on_crops(job, data, n_per_class, repeat)
+            done.append(_train_on_crops(run, data, accelerator, loaders, state, watch))
+        return done
     runs = [prepare_run(job, data, n_per_class, repeat) for repeat in repeats]
     if len(runs) > 1 and _must_train_alone(runs):
-        return [trained for run in runs for trained in _train([run], data, accelerator)]
-    return _train(runs, data, accelerator)
+        return [
+            trained
+            for place, run in enumerate(runs)
+            for trained in _train([run], data, accelerator, watches[place : place + 1])
+        ]
+    return _train(runs, data, accelerator, watches)
 
 
-def _train(runs: Sequence[Prepared], data: JobData, accelerator: str) -> list[Trained]:
+def _train(
+    runs: Sequence[Prepared], data: JobData, accelerator: str, watches: Sequence[Watch]
+) -> list[Trained]:
     training = Stopwatch()
     networks, methods = [run.network for run in runs], [run.method for run in runs]
     with training.part("train", len(runs)):
         validation = _validation(runs[0], data)
-        histories = fit(networks, methods, runs[0].job.optimizer, accelerator, validation)
+        optimizer = runs[0].job.optimizer
+        histories = fit(networks, methods, optimizer, accelerator, validation, watches)
     for run in runs:
         run.watch.seconds |= training.seconds
     return [Trained(*each, len(runs)) for each in zip(runs, histories, strict=True)]
 
 
 def _train_on_crops(
-    run: PreparedOnCrops, data: JobData, accelerator: str, loaders: int, state: Path
+    run: PreparedOnCrops,
+    data: JobData,
+    accelerator: str,
+    loaders: int,
+    state: Path,
+    watch: Watch | None,
 ) -> Trained:
     with run.watch.part("train"):
         train = waveforms_of(run.network, run.split.train, data)
         valid = [clip.id for clip in run.split.valid], targets_of(run.split.valid, data.dataset)
-        training = CropTraining(run.network, run.job, train, valid, run.names, loaders, state)
+        given = train, valid, run.names, loaders, state, watch
+        training = CropTraining(run.network, run.job, *given)
         history = fit_on_crops(training, accelerator)
     return Trained(run, history, 1)
 
@@ -187,7 +203,8 @@ def score(trained: Trained, data: JobData) -> tuple[dict[str, Any], Tested]:
         "patch_statistics": statistics,
         **_diagnostics(network),
         "frontend_input": network.frontend.reads,
-        "parameters": sum(each.numel() for each in network.parameters() if each.requires_grad),
+        "parameters": trainable(network),
+        "frontend_parameters": sum(map(trainable, network.frontends())),
         "few_shot_split": split_digest(run.split),
         **class_counts(run.split, len(dataset.classes)),
         "notes": (*dataset.notes, *data.splits.notes),
@@ -195,6 +212,11 @@ def score(trained: Trained, data: JobData) -> tuple[dict[str, Any], Tested]:
         "device": f"{device} {torch.cuda.get_device_name()}" if cuda else str(device),
     }
     return fields, tested
+
+
+def trainable(module: nn.Module) -> int:
+    """Return the number of parameters that training changes."""
+    return sum(each.numel() for each in module.parameters() if each.requires_grad)
 
 
 def kept(trained: Trained, data: JobData, tested: Tested) -> tuple[ClipModel, TestedClips]:

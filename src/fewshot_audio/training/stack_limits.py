@@ -23,6 +23,7 @@ COPIES = 3  # of a run's weights: their own, its network's, the gradients
 WORKSPACE = 2.5  # bytes that an update needs for each that its forward pass keeps
 FREE_SHARE = 0.8  # of a GPU's free memory that a stack may take
 PROBE = 3  # patches, or clips
+ROUNDING = 1e-6  # of numbers about 1: a batch norm may see a mean of zero but for this
 
 
 def why_not_stacked(networks: Sequence[Network], n_bands: int, data: TrainingSet) -> str | None:
@@ -75,7 +76,7 @@ def _difference_of_stack(
 
 def _close(ours: Tensor, expected: Tensor) -> bool:
     """Return whether tensors are equal up to the rounding of float32."""
-    tolerance = 1e-3 * expected.abs().max().item() if expected.numel() else 0
+    tolerance = ROUNDING + 1e-3 * expected.abs().max().item() if expected.numel() else 0
     return torch.allclose(ours.double(), expected.double(), atol=tolerance, equal_nan=True)
 
 

@@ -22,6 +22,7 @@ from fewshot_audio.training.loop import CALIBRATED_EVERY, interruptible
 from fewshot_audio.training.metrics import ClipScores
 from fewshot_audio.training.optimizers import make_optimizer, make_scheduler
 from fewshot_audio.training.randomness import isolated
+from fewshot_audio.training.watch import Watch
 from fewshot_audio.training.waveform_network import WaveformNetwork, score_windows
 from fewshot_audio.types import Job
 
@@ -44,6 +45,7 @@ class CropTraining(lightning.LightningModule):
         names: What the run's random numbers depend on.
         loaders: Processes that cut crops; 0: this one.
         state: The file that the state is saved to.
+        watch: What shows the run while it trains; None: nothing does.
     """
 
     def __init__(
@@ -55,11 +57,12 @@ class CropTraining(lightning.LightningModule):
         names: Names,
         loaders: int,
         state: Path,
+        watch: Watch | None = None,
     ):
         super().__init__()
         self.network, self.job, self.method = network, job, network.method
         self.train_clips, self.valid_clips, self.names = train, valid, names
-        self.loaders, self.state = loaders, state
+        self.loaders, self.state, self.watch = loaders, state, watch
         self.progress = Progress([network.network.learned_scalars()])
         self.losses: list[Tensor] = []
         self.saved, self.saving = 0.0, 0.0
@@ -91,6 +94,17 @@ class CropTraining(lightning.LightningModule):
         elif self.scheduler is not None:
             self.scheduler.load_state_dict(self.schedule)
         self.trainer.should_stop = self.progress.stop_reason is not None
+        self.show_frontend()
+
+    def show_frontend(self) -> None:
+        """Show the first crop of a training clip and the filters, if anything shows the run."""
+        if self.watch is not None:
+            self.watch.steps = self.trainer.global_step
+            self.watch.frontend(self.network.network.frontend, self._first_spectrogram)
+
+    def _first_spectrogram(self) -> Tensor:
+        crop = self.train_clips.crops([(0, 0)]).to(self.network.network.device)
+        return self.network.network.frontend(self.method.levelled(crop))[0].mT
 
     def on_train_batch_start(self, _: Any, number: int) -> None:
         """Let the global generators depend on the run, the epoch and the device alone.
@@ -112,6 +126,8 @@ class CropTraining(lightning.LightningModule):
     def on_train_batch_end(self, *_: Any) -> None:
         """Bring the frontend's parameters back within their bounds."""
         self.network.network.frontend.project()
+        if self.watch is not None:
+            self.watch.step({"loss": self.losses[-1].item()}, self.trainer.global_step)
 
     def on_train_epoch_end(self) -> None:
         """Note what was learned, validate, stop where that is due, and save the state."""
@@ -128,6 +144,8 @@ class CropTraining(lightning.LightningModule):
             self.network.calibrate(self.train_clips)
         if method.keep_best is not None:
             self._validate(method.keep_best)
+        if self.watch is not None:
+            self.watch.epoch(progress.latest(), progress.epochs)
         self.trainer.should_stop = progress.stop_reason is not None
         self._save(progress.stop_reason is not None or progress.epochs == method.max_epochs)
 
@@ -214,4 +232,7 @@ def fit_on_crops(training: CropTraining, accelerator: str) -> TrainingHistory:
     training.network.load_state_dict(weights)
     training.network.to(trainer.strategy.root_device)
     training.network.calibrate(training.train_clips)
+    training.show_frontend()
+    if training.watch is not None:
+        training.watch.finished = True
     return progress.history()

@@ -184,7 +184,7 @@ def _check_same_split(splits: dict[str, str], identity: Mapping[str, Any]) -> No
     """
     left_out = ("split", "features", "n_per_class", "repeat")
     settings = {name: value for name, value in identity.items() if name not in left_out}
-    split = identity.get("split")
+    split = str(identity.get("split"))
     if splits.setdefault(repr(settings), split) != split:
         raise StoreError(
             f"{identity['dataset']['name']}, fold {identity['fold']}: runs with two different "

@@ -94,7 +94,7 @@ def runs_of(records: Iterable[Record]) -> tuple[pd.DataFrame, Counter[str]]:
     """
     rows: dict[str, dict[str, Any]] = {}
     first: dict[str, Record] = {}
-    splits: dict[str, str] = {}
+    splits: dict[str, str | None] = {}
     failed: dict[str, str] = {}
     for record in records:
         key = record["key"]
@@ -175,7 +175,7 @@ def _row(record: Record) -> dict[str, Any]:
     }
 
 
-def _check_same_split(splits: dict[str, str], identity: Mapping[str, Any]) -> None:
+def _check_same_split(splits: dict[str, str | None], identity: Mapping[str, Any]) -> None:
     """Raise StoreError where runs with the same settings have other clips that train or test.
 
     Args:

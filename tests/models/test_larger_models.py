@@ -134,6 +134,10 @@ def test_a_transformer_has_the_size_of_the_patches():
         ({"architecture": "efficientnet_b00"}, "timm has none such; did you mean efficientnet_b0"),
         ({"architecture": "?"}, r"timm has none such; timm.list_models\(\) has them"),
         (
+            {"architecture": "test_resnet", "options": {"checkpoint_path": "weights.pth"}},
+            "model.options.checkpoint_path: expected options of the network alone",
+        ),
+        (
             {"architecture": "test_resnet", "options": {"drop": 1}},
             "timm cannot make test_resnet .* unexpected keyword argument 'drop'",
         ),

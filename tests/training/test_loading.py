@@ -161,10 +161,12 @@ def test_folders_of_the_machine_are_left_out(job):
         as_settings(recipe_of(replace(job, model=bad)))
 
 
-def test_no_weights_are_downloaded_that_would_not_be_used(job):
-    model = replace(job.model, arguments={**job.model.arguments, "pretrained": True})
-    settings = as_settings(recipe_of(replace(job, model=model)))
-    assert from_settings(settings).model.arguments["pretrained"] is False
+def test_pretrained_weights_are_not_loaded_again(job):
+    arguments = {"architecture": "test_resnet", "pretrained": True}
+    model = Component("model", "timm", "fewshot_audio.models.timm_model.Timm", arguments)
+    stored = as_settings(recipe_of(replace(job, model=model)))
+    assert stored["model"]["pretrained"]
+    assert from_settings(stored).model.arguments == {**arguments, "pretrained": False}
 
 
 def test_several_labels_per_clip(tmp_path):

@@ -44,6 +44,11 @@ class Timm(nn.Module):
             close = get_close_matches(architecture, timm.list_models())
             step = f"did you mean {' or '.join(close)}?" if close else "timm.list_models() has them"
             raise ConfigError(f"model.architecture={architecture}: timm has none such; {step}")
+        if "checkpoint_path" in (options or {}):  # a file that is unpickled
+            raise ConfigError(
+                "model.options.checkpoint_path: expected options of the network alone; "
+                "model.pretrained=true loads weights"
+            )
         settings = {"in_chans": 1, "num_classes": n_classes, **(options or {})}
         known = timm.get_pretrained_cfg(architecture)
         if known is not None and known.fixed_input_size:

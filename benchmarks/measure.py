@@ -21,7 +21,8 @@ from fewshot_audio.datasets.splits import FewShotSplits
 from fewshot_audio.features.cache import FeatureCache
 from fewshot_audio.runner.environment import provenance
 from fewshot_audio.training.prepare import JobData
-from fewshot_audio.training.run import scored, train
+from fewshot_audio.training.run import train
+from fewshot_audio.training.score import scored
 from fewshot_audio.types import Job, Sampling
 
 

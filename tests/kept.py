@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from fewshot_audio.runner import execute
+from fewshot_audio.runner.inputs import listed
 
 
 def keeping(machine):
@@ -54,5 +55,6 @@ def probabilities(checkpoint):
     return np.array(rows, np.float32)
 
 
-def paths(checkpoint, root):
-    return [(row["path"], Path(root) / row["path"]) for row in test_rows(checkpoint)]
+def clips(checkpoint, root):
+    """The test clips, as files to predict for."""
+    return listed(checkpoint / "test.csv", Path(root))

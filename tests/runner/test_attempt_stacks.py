@@ -10,6 +10,7 @@ from fewshot_audio.records import FAILED, FINISHED, SCHEMA
 from fewshot_audio.runner import execute
 from fewshot_audio.runner.workers import Outcome
 from fewshot_audio.training import run as running
+from fewshot_audio.training import score as scoring
 from fewshot_audio.training.randomness import Generators
 from stored import lines, outcomes
 
@@ -55,7 +56,7 @@ def test_only_the_run_at_fault_of_a_stack_fails(job, machine, monkeypatch):
 def test_a_run_that_fails_when_it_is_scored_costs_no_other_and_no_second_training(
     job, machine, monkeypatch
 ):
-    real_fit, real_score, fits, scores = running.fit, running.score_clips, [], []
+    real_fit, real_score, fits, scores = running.fit, scoring.score_clips, [], []
 
     def counting(*arguments):
         fits.append(1)
@@ -69,7 +70,7 @@ def test_a_run_that_fails_when_it_is_scored_costs_no_other_and_no_second_trainin
         return real_score(*arguments, **named)
 
     monkeypatch.setattr(running, "fit", counting)
-    monkeypatch.setattr(running, "score_clips", failing)
+    monkeypatch.setattr(scoring, "score_clips", failing)
     outcome = execute.run(replace(job, repeats={1: 3}), replace(machine, stack=3))
     assert (outcome.trained, len(fits)) == (2, 1)
     (failed,) = outcome.failed

@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,9 @@ import pytest
 import kept
 from execute_cases import SMALL, VGG, changed, with_frontend
 from fewshot_audio import config
+from fewshot_audio.report.checkpoints import answered_clips, embeddings
 from fewshot_audio.runner import attempt, execute, status
+from fewshot_audio.runner.inputs import Given
 from fewshot_audio.runner.predict import Windows, predictions
 from fewshot_audio.training.loading import load
 from stored import lines
@@ -48,7 +51,7 @@ def root(dataset):
 def test_predictions_for_the_test_clips_are_those_of_the_run(job, machine, root, name):
     checkpoint = kept.kept(JOBS[name](job), machine)
     (record,) = lines(machine)
-    found = list(predictions(load(checkpoint), kept.paths(checkpoint, root), None, pytest.fail))
+    found = list(predictions(load(checkpoint), kept.clips(checkpoint, root), None, pytest.fail))
     numbers = np.array([each.probabilities for each in found])
     assert np.array_equal(numbers, kept.probabilities(checkpoint))
     rows, names = kept.test_rows(checkpoint), record["class_names"]
@@ -56,8 +59,31 @@ def test_predictions_for_the_test_clips_are_those_of_the_run(job, machine, root,
     right = [names[each.answer] == row["label"] for each, row in zip(found, rows, strict=True)]
     assert np.mean(right) == pytest.approx(record["metrics"]["accuracy"], abs=1e-7)
     assert [row["correct"] for row in rows] == [str(each).lower() for each in right]
-    assert len(np.load(checkpoint / "embeddings.npy")) == len(rows) == record["test_clips"]
+    assert len(rows) == record["test_clips"]
     np.testing.assert_allclose(numbers.sum(1), 1, atol=1e-6)
+    assert list(answered_clips(checkpoint)["is_wrong"]) == [not each for each in right]
+    assert len(embeddings(checkpoint, len(rows))) == len(rows)
+
+
+def test_parts_of_files_are_named_and_predicted_for(job, machine, dataset, tmp_path):
+    files, rows = sorted((dataset.root / "audio/fold1").iterdir()), ["path,label,start,end,split"]
+    for split, number in (("train", 0), ("test", 1)):
+        for file in files[number::2]:
+            shutil.copy(file, tmp_path / file.name)
+            label = file.name.split("-")[1]
+            rows += [f"{file.name},{label},{part},{split}" for part in ("0,0.2", "0.2,")]
+    (tmp_path / "meta.csv").write_text("\n".join(rows))
+    words = [f"dataset.root={tmp_path / 'meta.csv'}", "features=librosa_2018"]
+    parts = config.job(config.composed(["dataset=csv", *words])).dataset
+    checkpoint = kept.kept(replace(small_vgg(job), dataset=parts), machine)
+    assert [row["start"] for row in kept.test_rows(checkpoint)] == ["0.0", "0.2"] * 5
+    assert [row["end"] for row in kept.test_rows(checkpoint)] == ["0.2", ""] * 5
+    clips = kept.clips(checkpoint, tmp_path)
+    found = list(predictions(load(checkpoint), clips, None, pytest.fail))
+    numbers = np.array([each.probabilities for each in found])
+    assert np.array_equal(numbers, kept.probabilities(checkpoint))
+    assert [each.start for each in found] == [0, 0.2] * 5
+    assert len(answered_clips(checkpoint)) == 10
 
 
 def test_it_says_what_it_is(job, machine, dataset):
@@ -180,8 +206,10 @@ def test_a_window_is_scored_as_a_clip_of_its_own(job, machine, root, tmp_path):
     samples = (0.1 * random.standard_normal(16000)).astype(np.float32)
     soundfile.write(tmp_path / "whole.wav", samples, 16000, subtype="FLOAT")
     soundfile.write(tmp_path / "part.wav", samples[4000:12000], 16000, subtype="FLOAT")
-    whole = predictions(model, [("a", tmp_path / "whole.wav")], Windows(0.5, 0.25), pytest.fail)
-    (alone,) = predictions(model, [("b", tmp_path / "part.wav")], None, pytest.fail)
+    whole = predictions(
+        model, [Given("a", tmp_path / "whole.wav")], Windows(0.5, 0.25), pytest.fail
+    )
+    (alone,) = predictions(model, [Given("b", tmp_path / "part.wav")], None, pytest.fail)
     found = list(whole)
     assert [(each.start, each.end) for each in found] == [(0, 0.5), (0.25, 0.75), (0.5, 1)]
     np.testing.assert_allclose(found[1].probabilities, alone.probabilities, rtol=1e-5)
@@ -190,7 +218,7 @@ def test_a_window_is_scored_as_a_clip_of_its_own(job, machine, root, tmp_path):
 def test_blocks_give_what_all_at_once_gives(job, machine, root, monkeypatch):
     checkpoint = kept.kept(job, machine)
     monkeypatch.setattr("fewshot_audio.runner.predict.AT_ONCE", 10_000)
-    found = predictions(load(checkpoint), kept.paths(checkpoint, root), None, pytest.fail)
+    found = predictions(load(checkpoint), kept.clips(checkpoint, root), None, pytest.fail)
     numbers = np.array([each.probabilities for each in found])
     np.testing.assert_allclose(numbers, kept.probabilities(checkpoint), rtol=1e-5)
 

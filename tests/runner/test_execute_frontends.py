@@ -50,12 +50,12 @@ def test_clips_are_filtered_anew_after_the_statistics_of_a_frontend(
     job, machine, monkeypatch, name, times
 ):
     """Else they would pass the frontend's old statistics and the classifier's new ones."""
-    from fewshot_audio.training import run
+    from fewshot_audio.training import score
 
     calls = []
-    plain = run.dense_inputs
+    plain = score.dense_inputs
     monkeypatch.setattr(
-        run, "dense_inputs", lambda *arguments: calls.append(arguments) or plain(*arguments)
+        score, "dense_inputs", lambda *arguments: calls.append(arguments) or plain(*arguments)
     )
     quick = replace(with_frontend(job, name, "frontend/engine=exact"), repeats={1: 1})
     execute.run(changed(quick, "method", reestimate_batch_norm=True), machine)

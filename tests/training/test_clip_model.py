@@ -30,8 +30,8 @@ def vgg(job):
 
 
 def waveforms(checkpoint, root, rate, resampler=resample):
-    files = kept.paths(checkpoint, root)
-    return [torch.from_numpy(samples_of(path, rate, resampler)) for _, path in files]
+    files = kept.clips(checkpoint, root)
+    return [torch.from_numpy(samples_of(file.path, rate, resampler)) for file in files]
 
 
 @pytest.mark.parametrize("frontend", FRONTENDS)
@@ -131,6 +131,7 @@ def test_onnx_gives_what_torch_gives(job, machine, tmp_path, frontend, tolerance
     model, name = load(checkpoint), session.get_inputs()[0].name
     for batch, time in ((3, 30000), (1, 90001), (2, 2100)):
         clips = 0.1 * torch.randn(batch, time, generator=torch.Generator().manual_seed(time))
+        clips[:, 1500:] *= time < 90000  # digital silence
         (found,) = session.run(None, {name: clips.numpy()})
         with torch.no_grad():
             expected = model(clips).softmax(-1)

@@ -42,8 +42,8 @@ def test_softmax_of_logits_are_the_probabilities_of_the_run(checkpoint, dataset,
     folder = checkpoint(*words)
     model, expected = load(folder), kept.probabilities(folder)
     clips = [
-        torch.from_numpy(samples_of(path, model.sample_rate, resample))
-        for _, path in kept.paths(folder, dataset.root)
+        torch.from_numpy(samples_of(clip.path, model.sample_rate, resample))
+        for clip in kept.clips(folder, dataset.root)
     ]
     lengths = torch.tensor([len(clip) for clip in clips])
     assert lengths.min() < model.sample_rate < lengths.max()

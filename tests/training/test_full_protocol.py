@@ -11,7 +11,8 @@ from fewshot_audio.training.checks import check_job
 from fewshot_audio.training.evaluate import score_clips
 from fewshot_audio.training.metrics import ClipScores
 from fewshot_audio.training.prepare import prepare_run, targets_of
-from fewshot_audio.training.run import scored, train
+from fewshot_audio.training.run import train
+from fewshot_audio.training.score import scored
 from fewshot_audio.types import Component, ConfigError
 
 LABELS = [(0,), (1,), (2,), (0,), (0,)] * 3

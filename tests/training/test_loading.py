@@ -16,8 +16,9 @@ from fewshot_audio import load
 from fewshot_audio.config import CONF
 from fewshot_audio.training.checkpoint import is_whole, write
 from fewshot_audio.training.recipe import as_settings, check_trusted, from_settings, recipe_of
-from fewshot_audio.training.run import kept as result_of
-from fewshot_audio.training.run import score, train
+from fewshot_audio.training.run import train
+from fewshot_audio.training.score import kept as result_of
+from fewshot_audio.training.score import score
 from fewshot_audio.types import Component, ConfigError, StoreError
 
 SETTINGS = {"key": "k", "dataset": "noise"}

@@ -9,7 +9,8 @@ from memory_data import job_data
 from fewshot_audio import config
 from fewshot_audio.training.checks import check_job
 from fewshot_audio.training.prepare import prepare_run, targets_of
-from fewshot_audio.training.run import scored, train
+from fewshot_audio.training.run import train
+from fewshot_audio.training.score import scored
 from fewshot_audio.types import Component, ConfigError
 
 LABELS = [(0,), (1, 2), (), (0, 1), (2,), (0, 1, 2), (1,), (0, 2)] * 2

@@ -18,7 +18,7 @@ from fewshot_audio.training.loop import fit, training_set
 from fewshot_audio.training.methods.base import Generators
 from fewshot_audio.training.methods.supervised import Supervised
 from fewshot_audio.training.network import Network, cut
-from fewshot_audio.training.run import patch_statistics
+from fewshot_audio.training.score import patch_statistics
 
 MODELS = {"timbre": lambda: Timbre(3), "vgg": lambda: VGG(3, width=4), "sb_cnn": lambda: SBCNN(3)}
 

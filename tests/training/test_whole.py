@@ -21,8 +21,9 @@ from fewshot_audio.frontends.mel import PowerMel
 from fewshot_audio.training import whole
 from fewshot_audio.training.crops import RandomCrops, window_starts
 from fewshot_audio.training.methods.crops import LEVELS
-from fewshot_audio.training.prepare import JobData, prepare_on_crops
-from fewshot_audio.training.run import scored, train, waveforms_of
+from fewshot_audio.training.prepare import JobData, prepare_on_crops, waveforms_of
+from fewshot_audio.training.run import train
+from fewshot_audio.training.score import scored
 from fewshot_audio.training.watch import Watch
 from fewshot_audio.training.waveform_network import build_waveform_network, score_windows
 from fewshot_audio.types import Component, ConfigError, Sampling

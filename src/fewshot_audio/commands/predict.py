@@ -107,10 +107,8 @@ def _predict(arguments: argparse.Namespace) -> int:
     model = load(arguments.checkpoint, trust=arguments.trust).to(_device(arguments.device))
     windows = arguments.window and Windows(arguments.window, arguments.hop or arguments.window)
     check_labels(files, model.class_names)
-    with tqdm(files, unit="file", leave=False, disable=None) as bar:
-        named = ((each.name, each.path) for each in bar)
-        with torch.inference_mode():
-            found = list(predictions(model, named, windows, failed))
+    with tqdm(files, unit="file", leave=False, disable=None) as bar, torch.inference_mode():
+        found = list(predictions(model, bar, windows, failed))
     choose = Chooser(model.class_names, model.multi_label, arguments.top, arguments.threshold)
     write_rows([row for each in found for row in choose.rows(each)], arguments)
     if windows is None and not model.multi_label:
@@ -190,8 +188,9 @@ def say_accuracy(
     files: Sequence[Given], found: Sequence["Prediction"], class_names: Sequence[str]
 ) -> None:
     """Print the accuracy where labels are known; a file that could not be read has no part."""
-    labels = {each.name: each.label for each in files if each.label}
-    pairs = [(labels[each.path], each.answer) for each in found if each.path in labels]
+    labels = {(each.name, each.start): each.label for each in files if each.label}
+    answers = {(each.path, each.start): each.answer for each in found}
+    pairs = [(labels[place], answer) for place, answer in answers.items() if place in labels]
     if pairs:
         right = sum(answer >= 0 and class_names[answer] == label for label, answer in pairs)
         print(f"accuracy {right / len(pairs):.7g}: {right} of {len(pairs)} clips", file=sys.stderr)

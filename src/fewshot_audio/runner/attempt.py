@@ -22,7 +22,7 @@ import torch
 from fewshot_audio.datasets.splits import split_digest
 from fewshot_audio.features.cache import open_cache
 from fewshot_audio.records import FAILED, FINISHED, SCHEMA, Record, encoded
-from fewshot_audio.runner.checkpoints import check_same, write_checkpoint
+from fewshot_audio.runner.checkpoints import check_same, state_file, write_checkpoint
 from fewshot_audio.runner.environment import provenance, set_up
 from fewshot_audio.runner.identity import run_specs
 from fewshot_audio.runner.plan import Planner, transform_of
@@ -30,7 +30,8 @@ from fewshot_audio.runner.settings import all_settings
 from fewshot_audio.runner.watching import watching
 from fewshot_audio.runner.workers import WorkerKilled
 from fewshot_audio.training.prepare import JobData
-from fewshot_audio.training.run import Trained, kept, score, train
+from fewshot_audio.training.run import Trained, train
+from fewshot_audio.training.score import kept, score
 from fewshot_audio.types import DataError, Job, Machine, RunSpec
 
 log = logging.getLogger(__name__)
@@ -98,11 +99,6 @@ def _unpickled(pickled: bytes) -> OpenJob:
     return opened
 
 
-def state_file(machine: Machine, spec: RunSpec) -> Path:
-    """Return where a run that takes long keeps how far it is, until its record is stored."""
-    return machine.results / "unfinished" / f"{spec.key}.ckpt"
-
-
 def attempt(opened: OpenJob, specs: Sequence[RunSpec], earlier: Earlier) -> list[Record]:
     """Train runs of one n as a stack, score them, and write their checkpoints if asked to.
 
@@ -116,8 +112,7 @@ def attempt(opened: OpenJob, specs: Sequence[RunSpec], earlier: Earlier) -> list
     started = now()
     repeats = [spec.repeat for spec in specs]
     n_per_class, machine = specs[0].n_per_class, opened.machine
-    states = [state_file(machine, spec) for spec in specs]
-    how = machine.accelerator, machine.loaders, states
+    how = machine.accelerator, machine.loaders, [state_file(machine, spec) for spec in specs]
     with watching(opened.job, machine, specs) as watches:
         training = _try(train, opened.job, opened.data, n_per_class, repeats, *how, watches)
     if training.error is None:

@@ -1,5 +1,7 @@
 """Checkpoints of a store's runs: where they lie, and when they are written."""
 
+from pathlib import Path
+
 from fewshot_audio.records import Record
 from fewshot_audio.runner.environment import provenance
 from fewshot_audio.runner.store import Store
@@ -11,6 +13,11 @@ from fewshot_audio.types import Machine, RunSpec, StoreError
 def is_kept(machine: Machine, spec: RunSpec) -> bool:
     """Return whether a run's checkpoint is there, or none is asked for."""
     return not machine.checkpoint or is_whole(Store(machine.results).checkpoint_of(spec))
+
+
+def state_file(machine: Machine, spec: RunSpec) -> Path:
+    """Return where a run that takes long keeps how far it is, until its record is stored."""
+    return machine.results / "unfinished" / f"{spec.key}.ckpt"
 
 
 def write_checkpoint(

@@ -20,9 +20,8 @@ from fewshot_audio.runner.attempt import (
     failed_record,
     now,
     open_job,
-    state_file,
 )
-from fewshot_audio.runner.checkpoints import is_kept
+from fewshot_audio.runner.checkpoints import is_kept, state_file
 from fewshot_audio.runner.environment import set_up
 from fewshot_audio.runner.identity import missing
 from fewshot_audio.runner.messages import log_plan, log_problems, means

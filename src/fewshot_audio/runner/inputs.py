@@ -6,18 +6,27 @@ from dataclasses import dataclass
 from glob import glob
 from pathlib import Path
 
+from fewshot_audio.features.audio import SUFFIXES
 from fewshot_audio.types import DataError
-
-AUDIO = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".m4a")
 
 
 @dataclass(frozen=True)
 class Given:
-    """A file to predict for: what it is called, where it lies, its label if one is known."""
+    """A file to predict for, or a part of one.
+
+    Args:
+        name: What it is called.
+        path: Where it lies.
+        label: Its label, if one is known.
+        start: Where the part begins, in seconds.
+        end: Where it ends; None: where the file ends.
+    """
 
     name: str
     path: Path
     label: str | None = None
+    start: float = 0.0
+    end: float | None = None
 
 
 def files_of(words: Sequence[str], failed: Callable[[str, str], None]) -> Iterator[Given]:
@@ -42,7 +51,7 @@ def _named(word: str) -> list[Given]:
     """Return the files that one word names: itself, those of a folder, or of a pattern; sorted."""
     path = Path(word)
     if path.is_dir():
-        inside = (each for each in path.rglob("*") if each.suffix.lower() in AUDIO)
+        inside = (each for each in path.rglob("*") if each.suffix.lower() in SUFFIXES)
         return [Given(str(each), each) for each in sorted(inside) if each.is_file()]
     if path.exists() or not any(sign in word for sign in "*?["):
         return [Given(word, path)]
@@ -51,12 +60,24 @@ def _named(word: str) -> list[Given]:
 
 
 def listed(table: Path, root: Path) -> list[Given]:
-    """Return the files of a table with a column path, and their labels if it has them."""
+    """Return the files of a table with a column path; label, start and end if it has them."""
     with table.open(newline="", encoding="utf-8-sig") as file:
         rows = list(csv.DictReader(file))
     if not rows or "path" not in rows[0]:
         raise DataError(f"{table}: expected rows with a column path, found {list(rows[:1])}")
-    return [Given(row["path"], root / row["path"], row.get("label")) for row in rows]
+    try:
+        return [
+            Given(
+                row["path"],
+                root / row["path"],
+                row.get("label"),
+                float(row.get("start") or 0),
+                float(row["end"]) if row.get("end") else None,
+            )
+            for row in rows
+        ]
+    except ValueError as error:
+        raise DataError(f"{table}: start, end: {error}; expected seconds") from error
 
 
 def check_labels(files: Sequence[Given], class_names: Sequence[str]) -> None:

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 
 from fewshot_audio.features.audio import decode
 from fewshot_audio.features.base import Transform
+from fewshot_audio.runner.inputs import Given
 from fewshot_audio.runner.plan import transform_of
 from fewshot_audio.training.clip_model import ClipModel
 from fewshot_audio.types import DataError
@@ -59,7 +59,7 @@ class _Part:
 
 def predictions(
     model: ClipModel,
-    files: Iterable[tuple[str, Path]],
+    files: Iterable[Given],
     windows: Windows | None,
     failed: Callable[[str, DataError], None],
 ) -> Iterator[Prediction]:
@@ -70,16 +70,16 @@ def predictions(
 
     Args:
         model: The network.
-        files: What each file is called, and where it lies.
+        files: The files, or parts of files.
         windows: Parts of each file that stand alone; None: whole files.
         failed: Is called with each file that cannot be decoded, and why.
     """
     transform, block, size = transform_of(model.recipe), list[_Part](), 0
-    for name, path in files:
+    for file in files:
         try:
-            parts = _parts(transform, name, path, windows)
+            parts = _parts(transform, file, windows)
         except DataError as error:
-            failed(name, error)
+            failed(file.name, error)
             continue
         block += parts
         size += sum(part.features.size for part in parts)
@@ -89,14 +89,14 @@ def predictions(
     yield from _predicted(model, block)
 
 
-def _parts(transform: Transform, name: str, path: Path, windows: Windows | None) -> list[_Part]:
-    samples, rate = decode(path)
-    seconds = len(samples) / rate
+def _parts(transform: Transform, file: Given, windows: Windows | None) -> list[_Part]:
+    samples, rate = decode(file.path, file.start, file.end)
+    name, first, seconds = file.name, file.start, len(samples) / rate
     samples, rate = transform.resample(samples, rate, transform.sample_rate), transform.sample_rate
     if windows is None:
-        return [_Part(name, 0.0, seconds, transform(samples))]
+        return [_Part(name, first, first + seconds, transform(samples))]
     return [
-        _Part(name, start / rate, end / rate, transform(samples[start:end]))
+        _Part(name, first + start / rate, first + end / rate, transform(samples[start:end]))
         for start, end in windows.of(len(samples), rate)
     ]
 

@@ -18,6 +18,7 @@ import numpy as np
 import safetensors.torch
 from torch import Tensor
 
+from fewshot_audio.datasets.base import Clip
 from fewshot_audio.files import atomic_folder
 from fewshot_audio.training.clip_model import ClipModel
 from fewshot_audio.training.metrics import ClipScores
@@ -62,13 +63,13 @@ class TestedClips:
     """Test clips of a run, and what its network said of them.
 
     Args:
-        paths: Of each clip, relative to the dataset's root.
+        clips: The clips.
         outcome: Scores and targets.
         probabilities: Of each class (clips, n_classes).
         embeddings: float32 (clips, size).
     """
 
-    paths: Sequence[str]
+    clips: Sequence[Clip]
     outcome: ClipScores
     probabilities: Tensor
     embeddings: np.ndarray
@@ -120,13 +121,18 @@ def write(
 
 
 def _table(tested: TestedClips, names: Sequence[str]) -> str:
-    """Return test.csv: path, labels, prediction, correct, and a probability for each class."""
+    """Return test.csv: path, labels, prediction, correct, and a probability for each class.
+
+    Columns start and end, in seconds, follow the path where clips are parts of files.
+    """
+    parts = any(clip.id != clip.path for clip in tested.clips)
     outcome, multi_label = tested.outcome, tested.outcome.multi_label
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     classes = [PROBABILITY + name for name in names]
-    rows.writerow(["path", "label", "prediction", "correct", *classes])
-    for number, path in enumerate(tested.paths):
+    columns = ["path", "start", "end"] if parts else ["path"]
+    rows.writerow([*columns, "label", "prediction", "correct", *classes])
+    for number, clip in enumerate(tested.clips):
         target, probabilities = outcome.targets[number], tested.probabilities[number]
         if multi_label:
             true, said = target.nonzero()[:, 0].tolist(), (probabilities > 0.5).nonzero()[:, 0]
@@ -136,7 +142,8 @@ def _table(tested: TestedClips, names: Sequence[str]) -> str:
             found = [answer] if answer >= 0 else []
         words = (";".join(names[each] for each in labels) for labels in (true, found))
         correct = str(true == found).lower()
-        rows.writerow([path, *words, correct, *map(decimal, probabilities.tolist())])
+        place = [getattr(clip, name) for name in columns]
+        rows.writerow([*place, *words, correct, *map(decimal, probabilities.tolist())])
     return text.getvalue()
 
 

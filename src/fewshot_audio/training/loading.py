@@ -8,7 +8,8 @@ import safetensors.torch
 from safetensors import SafetensorError
 
 from fewshot_audio.training.checkpoint import ABOUT, MODEL, About, describe
-from fewshot_audio.training.clip_model import ClipModel, CropModel, PatchModel
+from fewshot_audio.training.clip_model import ClipModel, PatchModel
+from fewshot_audio.training.crop_model import CropModel
 from fewshot_audio.training.recipe import from_settings
 from fewshot_audio.types import ConfigError, StoreError
 

@@ -38,7 +38,7 @@ def export_onnx(checkpoint: str | Path, path: str | Path, trust: Collection[str]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of the exporter, on itself
             program = torch.export.export(model.for_export(), (clips,), dynamic_shapes=shapes)
-            written = torch.onnx.export(program, dynamo=True, verbose=False)
+            written = torch.onnx.export(program, dynamo=True, verbose=False, optimize=False)
     except ImportError as error:
         raise ConfigError(f"ONNX: {error}; pip install onnxscript") from error
     except Exception as error:  # of any kind, by the exporter

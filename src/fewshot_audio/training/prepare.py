@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from fewshot_audio.components import build
 from fewshot_audio.datasets.base import Clip, Dataset, FewShotSplit
 from fewshot_audio.datasets.splits import FewShotSplits
 from fewshot_audio.features.cache import FeatureCache
 from fewshot_audio.training.checks import check_labels
+from fewshot_audio.training.crops import Waveforms
 from fewshot_audio.training.loop import training_set
 from fewshot_audio.training.methods.base import Method
 from fewshot_audio.training.network import Network, build_network
@@ -130,3 +132,12 @@ def targets_of(clips: Sequence[Clip], dataset: Dataset) -> Tensor:
     for number, clip in enumerate(clips):
         targets[number, list(clip.labels)] = 1
     return targets
+
+
+def waveforms_of(network: WaveformNetwork, clips: Sequence[Clip], data: JobData) -> Waveforms:
+    """Return clips as what crops for a network are cut from."""
+    targets, n_classes = targets_of(clips, data.dataset), len(data.dataset.classes)
+    if not data.dataset.multi_label:
+        targets = one_hot(targets, n_classes)
+    size = network.method.samples(network.sample_rate)
+    return Waveforms(data.features, [clip.id for clip in clips], targets.float(), size)

@@ -17,7 +17,8 @@ from fewshot_audio.components import build
 from fewshot_audio.progress import RunBar
 from fewshot_audio.records import FINISHED
 from fewshot_audio.runner import execute, messages
-from fewshot_audio.runner.attempt import cause_of, failed_record, now, open_job
+from fewshot_audio.runner.attempt import failed_record, now, open_job
+from fewshot_audio.runner.failures import cause_of
 from fewshot_audio.runner.queue import Queue
 from fewshot_audio.runner.store import Store
 from fewshot_audio.training import run as running

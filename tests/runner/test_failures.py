@@ -4,7 +4,7 @@ import re
 import sys
 
 from fewshot_audio.runner import execute
-from fewshot_audio.runner.attempt import public
+from fewshot_audio.runner.failures import public
 from fewshot_audio.training import run as running
 from stored import lines
 

@@ -1,12 +1,8 @@
 """Runs tried: what a job has opened, a stack of its runs to records, and why one failed."""
 
-import errno
 import gc
 import logging
-import os
 import pickle
-import re
-import sys
 import time
 import traceback
 import warnings
@@ -14,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -24,30 +19,18 @@ from fewshot_audio.features.cache import open_cache
 from fewshot_audio.records import FAILED, FINISHED, SCHEMA, Record, encoded
 from fewshot_audio.runner.checkpoints import check_same, state_file, write_checkpoint
 from fewshot_audio.runner.environment import provenance, set_up
+from fewshot_audio.runner.failures import ADVICE, cause_of, public
 from fewshot_audio.runner.identity import run_specs
 from fewshot_audio.runner.plan import Planner, transform_of
 from fewshot_audio.runner.settings import all_settings
 from fewshot_audio.runner.watching import watching
-from fewshot_audio.runner.workers import WorkerKilled
 from fewshot_audio.training.prepare import JobData
 from fewshot_audio.training.run import Trained, train
 from fewshot_audio.training.score import kept, score
-from fewshot_audio.types import DataError, Job, Machine, RunSpec
+from fewshot_audio.types import Job, Machine, RunSpec
 
 log = logging.getLogger(__name__)
 Earlier = Mapping[str, Record]  # records of finished runs, by key
-ADVICE = {
-    "worker killed": "often for want of memory: fewer workers=... need less",
-    "out of memory": "a smaller stack=... or fewer workers=... need less",
-    "disk full": "free space",
-}
-OUT_OF_MEMORY = (
-    "out of memory",
-    "can't allocate memory",
-    "cannot allocate memory",
-    "not enough memory",
-    "alloc_failed",
-)
 
 
 @dataclass(frozen=True)
@@ -202,32 +185,6 @@ def failed_record(opened: OpenJob, spec: RunSpec, started: str, error: BaseExcep
         "few_shot_split": split_digest(split),
         "traceback": public("".join(traceback.format_exception(error))),
     }
-
-
-def public(text: str) -> str:
-    """Return a traceback with files relative to the folder that Python imports them from."""
-    folders = sorted(filter(os.path.isabs, {*sys.path, os.getcwd()}), key=len, reverse=True)
-
-    def relative(match: re.Match[str]) -> str:
-        file = Path(match[1])
-        for folder in folders:
-            if file.is_relative_to(folder):
-                return f'File "{file.relative_to(folder)}"'
-        return f'File "{file.name}"'
-
-    return re.sub(r'File "([^"<>]+)"', relative, text)
-
-
-def cause_of(error: BaseException) -> str:
-    """Return what kind of failure it was, for a user who asks what to change."""
-    text = str(error).lower()
-    if isinstance(error, WorkerKilled):
-        return "worker killed"
-    if isinstance(error, MemoryError) or any(sign in text for sign in OUT_OF_MEMORY):
-        return "out of memory"
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return "disk full"
-    return "data" if isinstance(error, OSError | DataError) else "error"
 
 
 def _about(opened: OpenJob, spec: RunSpec, started: str) -> Record:

@@ -119,7 +119,7 @@ def test_normalisation_of_a_layer_is_none_of_the_network(job, machine, dataset):
         ("leaf", 1e-3),  # by the engine `fast`
         ("efficient_leaf", 1e-3),
         ("wavegram", 1e-5),
-        ("sincnet_plus", 1e-5),
+        ("sincnet_plus", 5e-3),  # in torch by FFT, whose rounding is not silent in silence
     ],
 )
 def test_onnx_gives_what_torch_gives(job, machine, tmp_path, frontend, tolerance):

@@ -139,7 +139,7 @@ def wait_for_lines(tmp_path, count, process):
 @pytest.mark.parametrize(
     ("workers", "sign", "code"),
     [
-        (1, signal.SIGINT, 130),
+        pytest.param(1, signal.SIGINT, 130, marks=pytest.mark.slow),
         pytest.param(2, signal.SIGINT, 130, marks=pytest.mark.slow),
         pytest.param(1, signal.SIGKILL, -9, marks=pytest.mark.slow),
         pytest.param(2, signal.SIGKILL, -9, marks=pytest.mark.slow),

@@ -68,6 +68,7 @@ def test_files_are_never_changed(tmp_path):
     assert first.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_run_writes_them_beside_its_results(tmp_path, cache, in_process):
     random = np.random.default_rng(0)
     for i in range(8):

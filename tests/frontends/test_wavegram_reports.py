@@ -74,6 +74,7 @@ def with_wavegram(job, *settings):
     return replace(job, frontend=composed.frontend, method=composed.method, repeats={1: 1})
 
 
+@pytest.mark.slow
 def test_a_job_records_how_far_it_went(job, machine):
     assert work.run(with_wavegram(job), machine).trained == 1
     (line,) = Store(machine.results).records()

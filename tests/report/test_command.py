@@ -87,7 +87,7 @@ def test_one_table_alone_with_settings_of_its_own(report, tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"runs", "tables"}
     missing = report(tmp_path, "+report=difference", "report.pairs=[[log_learn,leaf]]")
     assert missing.returncode == 1
-    assert "error: table difference: there are no finished runs of leaf; scri" in missing.stderr
+    assert "table difference: there are no finished runs of leaf; scri" in missing.stderr
 
 
 def test_an_unknown_frontend_is_on_the_page_with_its_difference(report, tmp_path):
@@ -144,6 +144,7 @@ def test_several_labels_per_clip_end_to_end(report, tmp_path):
     assert "auc: has a number for each class" in wrong.stderr
 
 
+@pytest.mark.slow
 def test_the_sound_of_the_worst_clips_is_on_the_page_where_it_is_asked_for(report, tmp_path):
     keep(tmp_path, records())
     for each in records():
@@ -165,6 +166,7 @@ def test_the_sound_of_the_worst_clips_is_on_the_page_where_it_is_asked_for(repor
     assert "expected report.audio_root=FOLDER, the dataset's root" in wrong.stderr
 
 
+@pytest.mark.slow
 def test_tables_of_an_earlier_report_are_removed_and_nothing_else(report, tmp_path):
     keep(tmp_path, records())
     assert report(tmp_path, "show=[tables]").returncode == 0
@@ -205,6 +207,7 @@ def test_folders_are_read_together_and_a_conflict_names_both_records(report, tmp
     assert f"also: no runs/ in {tmp_path}/nowhere" in absent.stderr
 
 
+@pytest.mark.slow
 def test_results_folders_below_are_sections_of_one_page(report, tmp_path):
     for name in ("first", "second", "empty"):
         keep(tmp_path / name, records() if name != "empty" else [])

@@ -2,6 +2,8 @@
 
 import io
 import json
+import shutil
+import subprocess
 
 import numpy as np
 import pandas as pd
@@ -152,4 +154,19 @@ def test_each_clip_is_heard_once_and_those_without_sound_are_named(store, tmp_pa
     assert [(each.name, each.text) for each in sounds] == [
         ("siren, long.wav", "siren; taken for bell (sb_cnn / log_eps, sb_cnn / leaf)")
     ]
-    assert notes[0].startswith("2 of the worst clips have no sound: dog/2.wav (")
+    first, *files = notes[0].splitlines()
+    assert first == "2 of the worst clips have no sound"
+    assert [each.split(":")[0].strip() for each in files] == ["dog/2.wav", "b/é.wav"]
+
+
+@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="there is no ffmpeg")
+def test_clips_that_ffmpeg_decodes_have_sound_too(tmp_path):
+    tone = np.sin(np.arange(32000) / 9).astype(np.float32)
+    soundfile.write(tmp_path / "a.wav", tone, 16000)
+    command = ["ffmpeg", "-loglevel", "error", "-i", tmp_path / "a.wav", tmp_path / "a.m4a"]
+    subprocess.run(command, check=True)
+    for name in ("a.wav", "a.m4a"):
+        samples, rate = soundfile.read(io.BytesIO(mp3(tmp_path / name, "0.5", "1.5")))
+        assert rate == 16000
+        assert abs(len(samples) - 16000) < 2400
+        assert 0.5 < np.sqrt(np.mean(samples[2000:14000] ** 2)) < 0.9

@@ -27,6 +27,7 @@ from processes import workers_of
 from stored import lines, outcomes
 
 
+@pytest.mark.slow
 def test_workers_do_what_one_process_does_and_are_no_more_than_asked(job, machine, tmp_path):
     wanted = replace(job, repeats={1: 3, 2: 2})
     execute.run(wanted, machine)

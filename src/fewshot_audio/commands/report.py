@@ -35,7 +35,7 @@ def main(cfg: DictConfig) -> bool:
     """Report every results folder at or just below results=; whether all tables could be made."""
     settings, components = config.reporting(cfg), config.reports(cfg)
     alone = cfg.report.name if TARGET in cfg.report else None
-    complete, reports = True, []
+    complete, reports, without = True, [], []
     for folder in results_folders(settings.results, settings.also):
         also = settings.also if folder == settings.results else ()
         try:
@@ -45,9 +45,11 @@ def main(cfg: DictConfig) -> bool:
             complete = complete and isinstance(error, NoRunsError)
             continue
         for failure in report.errors:
-            if alone or not isinstance(failure, NoRunsError):  # not every folder has every table
-                complain(f"error: {failure}")
-                complete = False
+            if isinstance(failure, NoRunsError):  # not every folder has every table
+                without.append(f"error: {folder}: {failure}")
+                continue
+            complain(f"error: {folder}: {failure}")
+            complete = False
         for note in report.warnings:
             complain(f"warning: {folder}: {note}")
         if not is_own(folder / "README.md"):
@@ -56,6 +58,9 @@ def main(cfg: DictConfig) -> bool:
         for file in report.stale:
             file.unlink()
         reports.append(report)
+    if alone and len(without) == len(reports):
+        complain("\n".join(without))
+        complete = False
     check_used(settings.published, [table for report in reports for table in report.study.tables])
     if reports and "page" in settings.show and not alone:
         text = page(QUESTION, [report.study for report in reports])

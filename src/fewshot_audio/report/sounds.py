@@ -8,9 +8,12 @@ import numpy as np
 import pandas as pd
 import soundfile
 
+from fewshot_audio.datasets.listing import shorten
+from fewshot_audio.features.audio import decode
 from fewshot_audio.features.resample import resample
 from fewshot_audio.report.checkpoints import CLIP
 from fewshot_audio.report.worst import place
+from fewshot_audio.types import DataError
 
 LONGEST = 10  # seconds of a clip
 MOST = 100  # clips of a results folder
@@ -51,16 +54,15 @@ def sounds_of(worst: pd.DataFrame, root: Path) -> tuple[list[Sound], list[str]]:
         ]
         try:
             content = mp3(root / path, start, end)
-        except (OSError, RuntimeError, ValueError) as error:
-            failures.append(f"{path} ({error})")
+        except DataError as error:
+            failures.append(f"{path}: {error}")
             continue
         sounds.append(Sound(place(path, start, end), "; ".join([label, *texts]), content))
     notes = []
     if failures:
-        notes.append(
-            f"{len(failures)} of the worst clips have no sound: {failures[0]}, …; "
-            "check report.audio_root"
-        )
+        missing = all(each.endswith(": missing") for each in failures)
+        hint = "; check report.audio_root" if missing else ""
+        notes.append(f"{len(failures)} of the worst clips have no sound{hint}\n{shorten(failures)}")
     if len(groups) > MOST:
         notes.append(f"sound of the first {MOST} of {len(groups)} worst clips")
     return sounds, notes
@@ -70,16 +72,11 @@ def mp3(file: Path, start: str, end: str) -> bytes:
     """Return a clip, or its first seconds, as MP3 with one channel.
 
     Raises:
-        OSError, RuntimeError, ValueError: It cannot be read.
+        DataError: It cannot be decoded.
     """
     first, last = float(start or 0), float(end or "inf")
-    with soundfile.SoundFile(file) as sound:
-        rate = sound.samplerate
-        sound.seek(round(first * rate))
-        frames = round(min(last - first, LONGEST) * rate)
-        samples = sound.read(frames, dtype="float32", always_2d=True).mean(axis=1)
-    if not len(samples) or not np.isfinite(samples).all():
-        raise ValueError(f"{file}: no samples, or not finite ones")
+    samples, rate = decode(file, first)
+    samples = samples[: round(min(last - first, LONGEST) * rate)]
     if rate not in RATES:
         samples, rate = resample(samples, rate, OTHER), OTHER
     content = io.BytesIO()

@@ -1,5 +1,7 @@
 """Datasets from folders of classes."""
 
+import os
+
 import pytest
 from own_cases import paths, touch
 
@@ -55,6 +57,33 @@ def test_other_files_are_counted(tmp_path):
     dataset = from_folder("pets", tmp_path, split=HOLDOUT)
     assert len(dataset.clips) == 4
     assert "4 files left out: hidden, or no audio by the name" in dataset.notes
+
+
+def test_folders_that_cannot_be_read(tmp_path, monkeypatch):
+    """All are named, but for hidden ones: what they hold would be missing without a word."""
+    touch(
+        tmp_path, ".x/1", *(f"{name}/{i}.wav" for name in ("cat", "cow", "dog") for i in range(4))
+    )
+    closed, scandir = {f"{tmp_path}/{name}" for name in ("cat", "dog", ".x")}, os.scandir
+
+    def refusing(path):
+        if str(path) in closed:
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    with pytest.raises(DataError, match=r"cannot be read \(2\)") as caught:
+        from_folder("pets", tmp_path)
+    assert f"  {tmp_path}/cat (Permission denied)\n  {tmp_path}/dog (Perm" in str(caught.value)
+
+
+def test_empty_folders_are_named(tmp_path):
+    touch(tmp_path, *(f"cat/{i}.wav" for i in range(4)), "emu/notes.txt", ".git/x")
+    (tmp_path / "dog/old").mkdir(parents=True)
+    dataset = from_folder("pets", tmp_path, split=HOLDOUT)
+    assert "2 folders without audio left out: dog, emu" in dataset.notes
+    touch(tmp_path / "s", "train/a/1.wav", "test/a/2.wav", "test/b/3.txt")
+    assert "1 folder without audio left out: test/b" in from_folder("s", tmp_path / "s").notes
 
 
 def test_links_are_followed_once(tmp_path):
@@ -120,7 +149,9 @@ def test_group_by(tmp_path):
     dataset = from_folder("x", tmp_path, r"/(\w+)_", split=Partition("leave_one_group_out"))
     assert [{clip.group for clip in fold.test} for fold in dataset.folds] == [{"ann"}, {"bo"}]
     touch(tmp_path, "a/other.wav")
-    with pytest.raises(DataError, match=r"finds no group in the path \(1\):\n  a/other.wav"):
+    with pytest.raises(
+        DataError, match=r"group_by=/\(\\w\+\)_ finds no group in the path \(1\):\n  a/other"
+    ):
         from_folder("x", tmp_path, r"/(\w+)_")
     with pytest.raises(ConfigError, match="put what names the group in parentheses"):
         from_folder("x", tmp_path, "x")

@@ -1,5 +1,8 @@
 """dataset=folder and dataset=csv on the command line."""
 
+import re
+from pathlib import Path
+
 import pytest
 from own_cases import pets, touch, write_table
 
@@ -23,6 +26,20 @@ def test_folder(tmp_path):
         [{"a"}, {"b"}],
         [{"b"}, {"a"}],
     )
+
+
+def test_expressions_for_groups_are_quoted_as_the_docs_quote_them(tmp_path):
+    page = (Path(__file__).parents[2] / "docs/own-data.md").read_text()
+    quoted = re.findall(r"'(dataset\.group_by=.*?)'", page)
+    assert quoted
+    names = [f"{word}/{who}_nohash_{i}.wav" for word in "ab" for who in "xyz" for i in range(2)]
+    touch(tmp_path, *names)
+    for setting in quoted:
+        made = dataset(
+            "dataset=folder", f"dataset.root={tmp_path}", setting, "dataset.split.folds=3"
+        )
+        assert {clip.group for clip in made.clips} == {"x", "y", "z"}
+        assert "3 folds were made with seed 0, stratified by class, 3 groups whole" in made.notes
 
 
 def test_csv(tmp_path):

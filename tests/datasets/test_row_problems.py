@@ -3,6 +3,7 @@
 import pytest
 from own_cases import pets, read, touch
 
+from fewshot_audio.datasets.partition import Partition
 from fewshot_audio.types import DataError
 
 HEADER = "path,label,split,start,end"
@@ -90,6 +91,21 @@ def test_class_of_one_clip_under_folds(tmp_path):
     lines = ["path,label", *(f"{i}.wav,dog" for i in range(9)), "cow.wav,cow"]
     assert "cow: 1 clip, in one group (cow.wav)" in message(tmp_path, lines)
     assert read(tmp_path, lines, min_clips=2).classes == ("dog",)
+
+
+@pytest.mark.parametrize("make", ["folds", "holdout", "leave_one_group_out", None])
+def test_parts_of_one_file_alone(tmp_path, make):
+    """One fold is never proposed, for there is no such thing."""
+    touch(tmp_path, "tape.wav")
+    rows = [f"tape.wav,{'ab'[i % 2]},,{i},{i + 1}" for i in range(8)]
+    lines = ["path,label,group,start,end", *rows]
+    text = message(tmp_path, lines, split=Partition(make))
+    cure = "name smaller groups in a column group (or dataset.group_by)"
+    assert f"cannot both train and test; {cure} (1):\n  8 clips in tape.wav" in text
+    assert "folds=" not in text
+    named = [line.replace(",,", f",g{i // 2},") for i, line in enumerate(lines)]
+    made = read(tmp_path, named, split=Partition(make, folds=2))
+    assert not {c.group for c in made.folds[0].train} & {c.group for c in made.folds[0].test}
 
 
 def test_fewer_groups_than_folds(tmp_path):

@@ -6,7 +6,7 @@ import pytest
 
 from disturbing import disturbing
 from fewshot_audio.runner import execute, status
-from fewshot_audio.runner.plan import Planner
+from fewshot_audio.runner.plan import Planner, classes_of
 from fewshot_audio.types import ConfigError
 
 
@@ -21,6 +21,18 @@ def test_a_plan_trains_nothing_and_learns_from_finished_runs(job, machine):
     later = replace(job, repeats={1: 50, 2: 1})
     expected = "(0 of them failed before), about 0 min and 1 run of unknown length"
     assert expected in status.plans([later], machine)
+
+
+def test_a_plan_says_which_classes_there_are_once(job, machine, caplog):
+    caplog.set_level("INFO")
+    dataset = Planner().dataset(job.dataset)
+    status.plans([job, replace(job, fold=2)], machine)
+    (line,) = (text for text in caplog.messages if "classes:" in text)
+    sizes = [sum(clip.label == label for clip in dataset.clips) for label in (0, 1)]
+    assert line.startswith(f"synthetic: {len(dataset.classes)} classes: ")
+    assert f": {dataset.classes[0]} {sizes[0]}, {dataset.classes[1]} {sizes[1]}" in line
+    many = replace(dataset, classes=tuple(f"c{i}" for i in range(30)))
+    assert classes_of(many).endswith("c8 0, c9 0 and 20 more")
 
 
 def test_a_plan_counts_failed_runs_as_work_unless_they_are_left(job, machine, tmp_path):

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from fewshot_audio.datasets.base import Dataset
 from fewshot_audio.datasets.listed import Listed, split_named
-from fewshot_audio.datasets.listing import Problems, Tolerable
+from fewshot_audio.datasets.listing import SHOWN, Problems, Tolerable, shorten
 from fewshot_audio.datasets.own import Choice, Label, own_dataset
 from fewshot_audio.datasets.partition import Partition
+from fewshot_audio.datasets.row_checks import counted
 from fewshot_audio.datasets.verify import Report, check_files, complaint, decoding_error
 from fewshot_audio.features.audio import SUFFIXES
 from fewshot_audio.types import DataError
@@ -44,8 +45,10 @@ def from_folder(  # noqa: D417
     rows = _rows(paths, problems)
     notes = []
     if others:
-        files = "1 file" if len(others) == 1 else f"{len(others):,} files"
-        notes.append(f"{files} left out: hidden, or no audio by the name")
+        notes.append(f"{counted(len(others), 'file')} left out: hidden, or no audio by the name")
+    if empty := _without_audio(root, paths):
+        named = ", ".join(empty[:SHOWN])
+        notes.append(f"{counted(len(empty), 'folder')} without audio left out: {named}")
     choice = Choice(group_by, classes, labels or {}, min_clips, split, tolerate)
     return own_dataset(name, root, rows, choice, problems, notes)
 
@@ -64,7 +67,7 @@ def list_audio(root: Path) -> tuple[list[str], list[str]]:
     """Return the audio files below a folder, and the others; links to folders are followed.
 
     Raises:
-        DataError: There is no such folder, or no audio in it.
+        DataError: There is no such folder, no audio in it, or a folder in it cannot be read.
     """
     if not root.is_dir():
         hint = "; for a table, dataset=csv" if root.is_file() else ""
@@ -72,7 +75,8 @@ def list_audio(root: Path) -> tuple[list[str], list[str]]:
     audio: list[str] = []
     others: list[str] = []
     seen = set()
-    for folder, below, files in os.walk(root, followlinks=True):
+    failed: list[OSError] = []
+    for folder, below, files in os.walk(root, onerror=failed.append, followlinks=True):
         real = os.path.realpath(folder)
         if real in seen:  # a link to a folder above
             below.clear()
@@ -80,12 +84,22 @@ def list_audio(root: Path) -> tuple[list[str], list[str]]:
         seen.add(real)
         below.sort()
         place = os.path.relpath(folder, root)
-        hidden = any(part.startswith(".") for part in Path(place).parts)
+        hidden = _is_hidden(place)
         for file in sorted(files):
             path = file if place == "." else f"{Path(place).as_posix()}/{file}"
             is_audio = os.path.splitext(file)[1].lower() in SUFFIXES
             known = is_audio and not hidden and not file.startswith(".")
             (audio if known else others).append(path)
+    unread = [
+        f"{error.filename} ({error.strerror})"
+        for error in failed
+        if not _is_hidden(os.path.relpath(error.filename, root))
+    ]
+    if unread:
+        raise DataError(
+            f"dataset.root={root}: folders that cannot be read ({len(unread)}); give yourself "
+            f"permission, or move them elsewhere\n{shorten(unread)}"
+        )
     if not audio:
         kinds = ", ".join(sorted(suffix[1:] for suffix in SUFFIXES))
         raise DataError(
@@ -94,10 +108,32 @@ def list_audio(root: Path) -> tuple[list[str], list[str]]:
     return audio, others
 
 
+def _is_hidden(path: str) -> bool:
+    return any(part.startswith(".") for part in Path(path).parts)
+
+
+def _in_splits(paths: list[str]) -> bool:
+    """Return whether the folders below the root are splits, and classes in them."""
+    tops = {path.split("/")[0] for path in paths if "/" in path}
+    return bool(tops) and all(split_named(top) and not top[0].isdigit() for top in tops)
+
+
+def _without_audio(root: Path, paths: list[str]) -> list[str]:
+    """Return the folders of classes, and of splits, that hold no audio at any depth."""
+    depths = (1, 2) if _in_splits(paths) else (1,)
+    found = {"/".join(path.split("/")[:depth]) for path in paths for depth in depths}
+    folders = (
+        each.relative_to(root).as_posix()
+        for depth in depths
+        for each in root.glob("/".join("*" * depth))
+        if each.is_dir()
+    )
+    return sorted(each for each in folders if each not in found and not _is_hidden(each))
+
+
 def _rows(paths: list[str], problems: Problems) -> list[Listed]:
     """Return the clips of files, their class and split from the folders that they are in."""
-    tops = {path.split("/")[0] for path in paths if "/" in path}
-    in_splits = bool(tops) and all(split_named(top) and not top[0].isdigit() for top in tops)
+    in_splits = _in_splits(paths)
     above = "SPLIT/CLASS" if in_splits else "CLASS"
     rows = []
     for path in paths:

@@ -163,7 +163,7 @@ def _grouped(rows: list[Listed], pattern: str | None, problems: Problems) -> lis
     for row in rows:
         match = found.search(row.path)
         if match is None or not match[1]:
-            problems.add("dataset.group_by finds no group in the path", row.where)
+            problems.add(f"dataset.group_by={pattern} finds no group in the path", row.where)
         else:
             row = replace(row, group=match[1])
         grouped.append(row)

@@ -61,7 +61,8 @@ def divide(rows: Sequence[Listed], how: Partition) -> Made:
     if make is None:
         return rows, "", ()
     replaced = ("the splits of the data are not used",) if any(row.split for row in rows) else ()
-    grouped = ", groups whole" if any(row.group for row in rows) else ""
+    n_groups = len({row.unit for row in rows})
+    grouped = f", {n_groups:,} groups whole" if n_groups < len(rows) else ""
     if make == "leave_one_group_out":
         return _each_group(rows), "leave-one-group-out", (*replaced, "one fold per group was made")
     shares = [1 / how.folds] * how.folds if make == "folds" else [1 - how.test, how.test]

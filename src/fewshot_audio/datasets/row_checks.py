@@ -8,6 +8,7 @@ from fewshot_audio.datasets.listing import Problems
 from fewshot_audio.datasets.partition import Partition, way
 
 DROP = "add clips, or drop them by dataset.min_clips or dataset.classes"
+SMALLER = "name smaller groups in a column group (or dataset.group_by)"
 
 
 def find_duplicates(rows: Sequence[Listed], problems: Problems) -> None:
@@ -50,7 +51,12 @@ def find_impossible_classes(rows: Sequence[Listed], how: Partition, problems: Pr
     """Find classes that cannot both train and test, and too few groups for the folds."""
     make = way(rows, how)
     words = make is None and {row.split for row in rows} <= set(SPLITS)
-    if make == "folds" and (groups := len({row.unit for row in rows})) < how.folds:
+    groups = len({row.unit for row in rows})
+    if make and groups < 2:
+        kind = f"clips of one group alone cannot both train and test; {SMALLER}"
+        problems.add(kind, f"{counted(len(rows), 'clip')} in {rows[0].unit}")
+        return
+    if make == "folds" and groups < how.folds:
         kind = f"fewer groups than folds; dataset.split.folds={groups} is possible"
         problems.add(kind, f"{groups} groups, {how.folds} folds")
     if make == "holdout":
@@ -67,7 +73,8 @@ def find_impossible_classes(rows: Sequence[Listed], how: Partition, problems: Pr
             problems.add(f"classes without a clip that trains; {DROP}", f"{clips} in {where}")
         elif not words and len(parts[label]) == 1:
             where = f"fold {only}" if make is None else f"one group ({only})"
-            problems.add(f"classes that cannot train and test; {DROP}", f"{clips}, in {where}")
+            cure = DROP if make is None else f"{SMALLER}, {DROP}"
+            problems.add(f"classes that cannot train and test; {cure}", f"{clips}, in {where}")
 
 
 def counted(number: int, word: str, plural: str = "") -> str:

@@ -1,12 +1,15 @@
 """What jobs need before they train: their data, checked, and their runs."""
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
 from fewshot_audio.components import build
 from fewshot_audio.datasets.base import Dataset
+from fewshot_audio.datasets.listing import SHOWN
+from fewshot_audio.datasets.row_checks import counted
 from fewshot_audio.datasets.split_files import write_splits
 from fewshot_audio.datasets.splits import FewShotSplits
 from fewshot_audio.features.base import Features, Transform
@@ -49,6 +52,8 @@ class Planner:
         for n_per_class, repeats in job.repeats.items():
             sizes = (n_per_class, repeats)
             self._once(splits.check, *sizes, by=(*drawn_by, *sizes))
+        line = self._once(classes_of, dataset, by=(job.dataset,))
+        self._once(log.info, "%s", line)
         return dataset, splits
 
     def dataset(self, component: Component) -> Dataset:
@@ -87,6 +92,15 @@ class Planner:
 
 def _dataset(component: Component) -> Dataset:
     return build(component, name=component.name)
+
+
+def classes_of(dataset: Dataset) -> str:
+    """Return a line of the first classes of a dataset, each with the number of its clips."""
+    counts = Counter(label for clip in dataset.clips for label in clip.labels)
+    shown = [f"{name} {counts[label]:,}" for label, name in enumerate(dataset.classes[:SHOWN])]
+    number = len(dataset.classes)
+    more = f" and {number - SHOWN:,} more" if number > SHOWN else ""
+    return f"{dataset.name}: {counted(number, 'class', 'classes')}: {', '.join(shown)}{more}"
 
 
 def _splits(dataset: Dataset, job: Job) -> FewShotSplits:

@@ -161,7 +161,7 @@ def test_own_recordings(tmp_path, capsys, monkeypatch):
     for i in range(10):
         path = tmp_path / f"{'ab'[i % 2]}/{i}.flac"
         path.parent.mkdir(exist_ok=True)
-        soundfile.write(path, [0.1] * 100, 8000)
+        soundfile.write(path, [0.1] * 800, 8000)
     rows = [f"{'ab'[i % 2]}/{i}.flac,{'ab'[i % 2]}" for i in range(10)]
     (tmp_path / "list.csv").write_text("\n".join(["path,label", *rows]))
     for dataset in ("folder", "csv"):

@@ -66,6 +66,25 @@ def test_bad_file_says_what_is_wrong(tmp_path, kind, reason):
         decode(bad_file(tmp_path, kind))
 
 
+@pytest.mark.parametrize("suffix", ["wav", "mp3", "flac", "ogg", "opus", "aif", "caf"])
+def test_files_that_are_no_sound(tmp_path, suffix):
+    """The reason is not that a file which is there does not exist."""
+    (tmp_path / f"a.{suffix}").write_text("no sound at all " * 100)
+    with pytest.raises(DataError, match="^cannot be read as sound") as caught:
+        decode(tmp_path / f"a.{suffix}")
+    assert "exist" not in str(caught.value)
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac"])
+def test_clips_that_are_too_short(tmp_path, suffix):
+    file = tmp_path / f"a.{suffix}"
+    soundfile.write(file, np.full(640, 0.1), 16000)
+    with pytest.raises(DataError, match="lasts 0.040 s; expected 0.05 s or more"):
+        decode(file)
+    soundfile.write(file, np.full(800, 0.1), 16000)
+    assert len(decode(file)[0]) == 800
+
+
 @pytest.mark.parametrize("rate", [1, 999, 1_000_001])
 def test_rates_that_no_recording_has(tmp_path, rate):
     soundfile.write(tmp_path / "a.wav", np.full(100, 0.1), rate)

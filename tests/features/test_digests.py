@@ -2,7 +2,10 @@
 
 import hashlib
 
+import pytest
+
 from fewshot_audio.features.digests import digest_files
+from fewshot_audio.types import DataError
 
 
 def test_remembered_until_a_file_changes(tmp_path, monkeypatch):
@@ -13,6 +16,29 @@ def test_remembered_until_a_file_changes(tmp_path, monkeypatch):
     assert digest_files(tmp_path, ["a"], tmp_path / "cache", 1) == expected
     (tmp_path / "a").write_text("other")
     assert digest_files(tmp_path, ["a"], tmp_path / "cache", 1) == {"a": "read again"}
+
+
+def test_all_files_that_cannot_be_read_are_named(tmp_path, monkeypatch):
+    for name in "abc":
+        (tmp_path / name).write_text(name)
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+
+    def refusing(path):
+        if path.name in "ac":
+            raise PermissionError(13, "Permission denied", str(path))
+        return "digest"
+
+    monkeypatch.setattr("fewshot_audio.features.digests.sha256", refusing)
+    with pytest.raises(DataError) as caught:
+        digest_files(tmp_path, ["a", "b", "c", "gone", "link"], tmp_path / "cache", 1)
+    assert str(caught.value).splitlines() == [
+        f"{tmp_path}: 4 bad files; mend or replace them",
+        "  a: cannot be read (Permission denied)",
+        "  c: cannot be read (Permission denied)",
+        "  gone: cannot be read (No such file or directory)",
+        "  link: is a link to nothing",
+    ]
+    assert digest_files(tmp_path, ["b"], tmp_path / "cache", 1) == {"b": "digest"}
 
 
 def test_damaged_memory_is_read_anew(tmp_path):

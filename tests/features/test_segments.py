@@ -63,9 +63,9 @@ def test_long_files_are_read_in_blocks(folder, monkeypatch):
 @pytest.mark.parametrize(
     ("bounds", "reason"),
     [
-        ((3.0, 4.2), "ends 0.20 s before its segment does"),
+        ((3.0, 4.2), "ends 0.20 s before its segment does; mend start or end in its row"),
         ((5.0, None), "ends before its segment begins"),
-        ((4.0, 4.01), "ends before its segment begins"),
+        ((4.0, 4.01), "ends before its segment begins; mend start or end in its row"),
         ((1.0, 1.00001), "has no samples"),
     ],
 )

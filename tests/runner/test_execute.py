@@ -237,6 +237,6 @@ def test_bad_audio_stops_the_job_before_training(job, machine, tmp_path):
     other = changed(job, "dataset", root=str(tmp_path / "data"))
     dataset, _ = Planner().data(other)
     (dataset.root / dataset.clips[0].path).write_bytes(b"")
-    with pytest.raises(DataError, match=f"1 bad files.*\n.*{dataset.clips[0].path}: is empty"):
+    with pytest.raises(DataError, match=f"1 bad file;.*\n.*{dataset.clips[0].path}: is empty"):
         execute.run(other, machine)
     assert lines(machine) == []

@@ -2,7 +2,7 @@
 
 import os
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -62,6 +62,20 @@ class Problems:
             parts = [f"{kind}\n{text}" for kind, text in zip(kinds, texts, strict=True)]
             count = "1 problem" if self.count == 1 else f"{self.count:,} problems"
             raise DataError("\n".join([f"{self.where}: {count}", *parts]))
+
+
+def bad_files(root: Path, reasons: Mapping[str, str], hint: str = "") -> DataError:
+    """Return the error that names bad files.
+
+    Args:
+        root: Folder that their paths are relative to.
+        reasons: What is wrong, by path or clip.
+        hint: What else to do about it.
+    """
+    lines = [f"{name}: {reason}" for name, reason in sorted(reasons.items())]
+    every = f"; `scripts/verify.py ... {root} --full --json` lists all files that cannot be read"
+    count = "1 bad file" if len(lines) == 1 else f"{len(lines):,} bad files"
+    return DataError(f"{root}: {count}; mend or replace them{hint}\n{shorten(lines, every)}")
 
 
 def shorten(lines: Sequence[str], hint: str = "") -> str:

@@ -16,6 +16,8 @@ BY_SOUNDFILE = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff
 SUFFIXES = BY_SOUNDFILE | BY_FFMPEG  # of files that are audio, in small letters
 RATES = (1_000, 1_000_000)  # Hz; what a recording can have
 TOLERANCE = 0.05  # s that a segment may reach beyond the file's end: tables are rounded
+SHORTEST = 0.05  # s, rounded as tables are
+MEND = "mend start or end in its row"
 BLOCK = 2**20  # frames read at once, so that an hour needs no memory for all its channels
 UNKNOWN_LENGTH = 0xFFFFFFFF  # in the header of a WAV file that was written as a stream
 UNKNOWN_FRAMES = 2**62  # libsndfile has no idea of the length
@@ -46,8 +48,8 @@ def decode(path: Path, start: float = 0.0, end: float | None = None) -> tuple[np
         The mean of its channels as float32 samples (samples,), and its rate in Hz.
 
     Raises:
-        DataError: The file is missing, empty, truncated, corrupt, of an impossible rate, does not
-            hold the part, or holds no, infinite or NaN samples.
+        DataError: The file is missing, empty, truncated, corrupt, of an impossible rate, too short,
+            does not hold the part, or holds no, infinite or NaN samples.
     """
     try:
         _check_complete(path)
@@ -58,13 +60,19 @@ def decode(path: Path, start: float = 0.0, end: float | None = None) -> tuple[np
             samples, rate = _read(path, start, end)
     except FileNotFoundError as error:
         raise DataError("missing") from error
-    except (OSError, MemoryError, soundfile.LibsndfileError, struct.error) as error:
+    except soundfile.LibsndfileError as error:
+        why = error.error_string  # of a wrong suffix it may say that there is no such file
+        reason = "" if "does not exist" in why else f" ({why})"
+        raise DataError(f"cannot be read as sound{reason}") from error
+    except (OSError, MemoryError, struct.error) as error:
         # MemoryError: a damaged header may claim any length
         raise DataError(f"cannot be read ({error})") from error
     if len(samples) == 0:
         raise DataError("has no samples")
     if not np.isfinite(samples).all():
         raise DataError("holds NaN or infinite samples")
+    if round(len(samples) / rate, 2) < SHORTEST:
+        raise DataError(f"lasts {len(samples) / rate:.3f} s; expected {SHORTEST} s or more")
     return samples, rate
 
 
@@ -101,10 +109,10 @@ def _frames(file: soundfile.SoundFile, start: float, end: float | None) -> tuple
     first = round(start * file.samplerate)
     last = file.frames if end is None else round(end * file.samplerate)
     if first > 0 and first >= file.frames:
-        raise DataError("ends before its segment begins")
+        raise DataError(f"ends before its segment begins; {MEND}")
     if last - file.frames > TOLERANCE * file.samplerate:
         missing = (last - file.frames) / file.samplerate
-        raise DataError(f"ends {missing:.2f} s before its segment does")
+        raise DataError(f"ends {missing:.2f} s before its segment does; {MEND}")
     return first, min(last, file.frames)
 
 

@@ -13,12 +13,11 @@ import numpy as np
 from filelock import FileLock
 
 from fewshot_audio.datasets.base import Dataset
-from fewshot_audio.datasets.listing import shorten
+from fewshot_audio.datasets.listing import bad_files
 from fewshot_audio.features.base import PCM_STEP, Transform
 from fewshot_audio.features.build import FEATURES, INDEX, PARTS, SILENT, build_cache
 from fewshot_audio.features.digests import digest_files
 from fewshot_audio.files import acquire, sha256
-from fewshot_audio.types import DataError
 
 log = logging.getLogger(__name__)
 VERSION = 2  # of how features are computed; 2: clips resampled as in 2018
@@ -132,11 +131,11 @@ def cache_key(
 
 def _check(dataset: Dataset, problems: Mapping[str, str]) -> None:
     """Raise DataError that names bad files; silent ones are bad unless the dataset allows them."""
-    bad = [
-        f"{name}: {reason}"
-        for name, reason in sorted(problems.items())
+    bad = {
+        name: reason
+        for name, reason in problems.items()
         if reason != SILENT or not dataset.allow_silent
-    ]
+    }
     if not bad:
         return
     hint = ""
@@ -145,7 +144,7 @@ def _check(dataset: Dataset, problems: Mapping[str, str]) -> None:
             "; silent ones are accepted with dataset.tolerate=[silent], or by a dataset of your "
             "own with allow_silent=True"
         )
-    raise DataError(f"{dataset.root}: {len(bad)} bad files; replace them{hint}\n{shorten(bad)}")
+    raise bad_files(dataset.root, bad, hint)
 
 
 def _is_whole(folder: Path) -> bool:

@@ -135,8 +135,12 @@ def explain(error: BaseException, overrides: Sequence[str] = ()) -> str:
         return f"{group}={name}: no such {group}{near(name, choices(group, overrides))}"
     if key := re.search(r"(?:Could not override|Key) '([\w./@]+)'", text):
         return _unknown_setting(key[1], overrides)
-    if isinstance(error, HydraException) and "LexerNoViableAlt" in text:
-        step = "write folders in full, and quote what holds other signs: 'dataset.root=\"~data\"'"
+    if isinstance(error, HydraException) and re.search("NoViableAlt|no viable alt", text):
+        step = (
+            "write folders in full, and quote what holds other signs, in both quotes: "
+            "'dataset.root=\"~data\"', 'dataset.classes=[\"Flöte\"]'; what stands before a colon "
+            "cannot be quoted, and goes into a yaml (docs/own-data.md, Classes)"
+        )
         return f"{text.splitlines()[0]}; {step}"
     if isinstance(error, MissingMandatoryValue):
         return f"{error.full_key} is not set; add {error.full_key}=... to the command"

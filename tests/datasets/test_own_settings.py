@@ -4,10 +4,12 @@ import re
 from pathlib import Path
 
 import pytest
+from hydra.errors import HydraException
 from own_cases import pets, touch, write_table
 
-from fewshot_audio import config
+from fewshot_audio import compose, config
 from fewshot_audio.components import build
+from fewshot_audio.runner.plan import Planner
 from fewshot_audio.types import ConfigError
 
 
@@ -40,6 +42,48 @@ def test_expressions_for_groups_are_quoted_as_the_docs_quote_them(tmp_path):
         )
         assert {clip.group for clip in made.clips} == {"x", "y", "z"}
         assert "3 folds were made with seed 0, stratified by class, 3 groups whole" in made.notes
+
+
+def test_the_warning_of_a_leak_names_cures(tmp_path, caplog):
+    lines = pets(tmp_path, 8, "path,label,split,group", "{path},{label},{split},{label}")
+    write_table(tmp_path, lines)
+    settings = ["dataset=csv", f"dataset.root={tmp_path}", "n_per_class=[1]", "repeats=1"]
+    Planner().data(config.job(config.composed(settings)))
+    (line,) = (text for text in caplog.messages if "8 of 8 test clips share a group" in text)
+    assert "dataset.split.make=folds" in line
+    assert "sampling.by=group" in line
+
+
+LETTERS = [
+    ("dataset.classes=[Flöte]", 'dataset.classes=["Flöte","Vögel"]'),
+    ("dataset.labels={Amsel: Vögel}", 'dataset.labels={Amsel: "Vögel"}'),
+    ("dataset.name=Töne", 'dataset.name="Töne"'),
+]
+
+
+@pytest.mark.parametrize(("plain", "quoted"), LETTERS)
+def test_letters_beyond_ascii_are_quoted_as_the_error_says(tmp_path, plain, quoted):
+    touch(tmp_path, *(f"{name}/{i}.wav" for name in ("Flöte", "Vögel", "Amsel") for i in range(5)))
+    settings = ["dataset=folder", f'dataset.root="{tmp_path}"']
+    with pytest.raises(HydraException) as caught:
+        config.composed([*settings, plain])
+    assert """'dataset.classes=["Flöte"]'""" in compose.explain(caught.value)
+    assert "Vögel" in dataset(*settings, quoted).classes
+
+
+def test_old_names_beyond_ascii_stand_in_a_yaml(tmp_path):
+    touch(tmp_path, *(f"{name}/{i}.wav" for name in ("Flöte", "Vögel") for i in range(5)))
+    with pytest.raises(HydraException) as caught:
+        config.composed(["dataset=folder", 'dataset.labels={"Flöte": flute}'])
+    assert "docs/own-data.md, Classes" in compose.explain(caught.value)
+    page = (Path(__file__).parents[2] / "docs/own-data.md").read_text()
+    text = page.split("```yaml\n")[1].split("```")[0]
+    (tmp_path / "conf/dataset").mkdir(parents=True)
+    (tmp_path / "conf/dataset/sounds.yaml").write_text(text)
+    search = f"hydra.searchpath=[file://{tmp_path}/conf]"
+    made = dataset(search, "dataset=sounds", f"dataset.root={tmp_path}")
+    assert made.classes == ("Vögel", "flute")
+    assert made.name == "sounds"
 
 
 def test_csv(tmp_path):

@@ -66,6 +66,22 @@ def test_labels_that_differ_by_blanks(tmp_path):
     assert read(tmp_path, lines, labels={"cat": "cat"}).classes == ("cat", "dog")
 
 
+@pytest.mark.parametrize(("table", "disk"), [("é", "e\u0301"), ("e\u0301", "é")])
+def test_files_whose_letters_are_composed_otherwise(tmp_path, table, disk):
+    assert table != disk
+    touch(tmp_path, f"caf{disk}/1.wav")
+    lines = [*pets(tmp_path), f"caf{table}/1.wav,cat,train", "gone.wav,cat,train"]
+    text = message(tmp_path, lines)
+    assert "same form (1):\n  row 10: caf" in text
+    assert "leaves them out (1):\n  row 11: gone.wav" in text
+
+
+def test_labels_beyond_ascii_that_differ_by_case(tmp_path):
+    lines = [line.replace("cat,", "Vögel,") for line in pets(tmp_path)]
+    lines[1] = lines[1].replace("Vögel", "vögel")
+    assert "joins them, in a yaml: see docs/own-data.md, Classes" in message(tmp_path, lines)
+
+
 def test_missing_files_may_be_left_out(tmp_path):
     lines = [*pets(tmp_path), "gone.wav,cat,train"]
     dataset = read(tmp_path, lines, tolerate=("missing",))

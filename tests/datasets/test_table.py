@@ -3,8 +3,9 @@
 import pytest
 from own_cases import paths, pets, read, touch, write_table
 
+from fewshot_audio.datasets.columns import Columns
 from fewshot_audio.datasets.partition import Partition
-from fewshot_audio.datasets.table import Columns, from_table
+from fewshot_audio.datasets.table import from_table
 from fewshot_audio.types import ConfigError, DataError
 
 
@@ -15,6 +16,7 @@ def test_splits_of_a_table(tmp_path):
     assert paths(fold.train) == ["cat0.wav", "cat2.wav", "dog0.wav", "dog2.wav"]
     assert [clip.label for clip in fold.test] == [0, 0, 1, 1]
     assert (dataset.multi_label, dataset.made, fold.valid) == (False, "", ())
+    assert dataset.notes == ()
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
@@ -102,11 +104,15 @@ def test_columns_by_other_names(tmp_path):
     assert dataset.leak_unit == "group"
     assert len(dataset.folds) == 4  # its splits are not used
     with pytest.raises(
-        DataError, match=r"no column path; found speaker, file, animal, split; name"
+        DataError, match=r"no column path; found speaker, file, animal, split; name what"
     ):
-        read(tmp_path, lines)
+        read(tmp_path, lines, columns=Columns(label="animal"))
     with pytest.raises(DataError, match=r"no column who; .*dataset.columns.group="):
         read(tmp_path, lines, columns=Columns(path="file", label="animal", group="who"))
+    assert "columns not used: split" in dataset.notes
+    missing = r"no column path and no column who; .*columns.path=... dataset.columns.group=..."
+    with pytest.raises(DataError, match=missing):
+        read(tmp_path, lines, columns=Columns(label="animal", group="who"))
     both = ["path,label,split,fold", "cat0.wav,cat,train,1"]
     with pytest.raises(ConfigError, match="choose one by dataset.columns.split=null"):
         read(tmp_path, both)
@@ -149,7 +155,7 @@ def test_text_that_is_no_utf_8(tmp_path):
 
 
 def test_tables_without_rows(tmp_path):
-    with pytest.raises(DataError, match="no column path; found nothing"):
+    with pytest.raises(DataError, match="no column path and no column label; found nothing"):
         read(tmp_path, [""])
     with pytest.raises(DataError, match="no clips in it"):
         read(tmp_path, ["path,label"])

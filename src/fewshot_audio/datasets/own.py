@@ -3,10 +3,12 @@
 import difflib
 import os
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 from fewshot_audio.datasets.base import Dataset
 from fewshot_audio.datasets.listed import Listed, from_list
@@ -22,6 +24,7 @@ from fewshot_audio.datasets.row_checks import (
 from fewshot_audio.files import list_files
 from fewshot_audio.types import ConfigError, DataError
 
+FORMS: tuple[Literal["NFC", "NFD"], ...] = ("NFC", "NFD")  # of Unicode
 Label = str | int  # 3 on the command line is a number
 
 
@@ -181,6 +184,11 @@ def _on_disk(
         return [row for row in rows if row.path in present], (note,) if missing else ()
     for row in missing:
         kind = f"files not in {root} (dataset.root); dataset.tolerate=[missing] leaves them out"
+        if any((root / unicodedata.normalize(form, row.path)).exists() for form in FORMS):
+            kind = (
+                f"files that {root} (dataset.root) has with letters composed otherwise (Unicode "
+                "NFC, NFD); write the table, or name the files, in the same form"
+            )
         problems.add(kind, row.where)
     return rows, ()
 

@@ -41,10 +41,10 @@ def find_variants(rows: Sequence[Listed], problems: Problems) -> None:
             for label in variants:
                 since = f" from row {first[label]}" if first[label] else ""
                 texts.append(f"'{label}' ({counted(counts[label], 'clip')}{since})")
-            kind = (
-                "labels that differ by case or blanks alone; dataset.labels={old: new} joins them"
-            )
-            problems.add(kind, " and ".join(texts))
+            cure = "dataset.labels={old: new} joins them"
+            if not all(label.isascii() for label in variants):
+                cure += ", in a yaml: see docs/own-data.md, Classes"
+            problems.add(f"labels that differ by case or blanks alone; {cure}", " and ".join(texts))
 
 
 def find_impossible_classes(rows: Sequence[Listed], how: Partition, problems: Problems) -> None:

@@ -1,55 +1,29 @@
 """Recordings that a CSV lists: path, label and, where there are any, split, group and segment."""
 
-import csv
-import io
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from fewshot_audio.datasets.base import Dataset
+from fewshot_audio.datasets.columns import Columns, read_cells
 from fewshot_audio.datasets.listed import Listed, split_named
 from fewshot_audio.datasets.listing import Problems, Tolerable
 from fewshot_audio.datasets.own import Choice, Label, own_dataset
 from fewshot_audio.datasets.partition import Partition
 from fewshot_audio.datasets.verify import Report, check_files, complaint, decoding_error
-from fewshot_audio.types import ConfigError, DataError
+from fewshot_audio.types import DataError
 
-DELIMITERS = ",;\t"
 TABLES = (".csv", ".tsv")
 KNOWN = "expected train, valid, test (or training, val, dev, eval ...) or whole numbers"
 ROOT = "dataset.root is the folder above all clips, dataset.table the table"
-
-
-@dataclass(frozen=True)
-class Columns:
-    """Names of a table's columns; all but the first two may be absent, or None: not used.
-
-    Args:
-        path: The file, relative to the root, or absolute and below it.
-        label: Its class, or several.
-        split: train, valid, test or other words for them, or as `fold`.
-        fold: Number of the fold in which it tests, while the others train.
-        group: Recording, speaker or location: clips of one group are alike.
-        start: Where the clip begins in the file, in seconds; empty: at the start.
-        end: Where it ends, in seconds; empty: where the file ends.
-    """
-
-    path: str = "path"
-    label: str = "label"
-    split: str | None = "split"
-    fold: str | None = "fold"
-    group: str | None = "group"
-    start: str | None = "start"
-    end: str | None = "end"
 
 
 def from_table(  # noqa: D417
     name: str,
     root: Path,
     table: Path | None = None,
-    columns: Columns = Columns(),  # frozen
+    columns: Columns = Columns(),  # noqa: B008  # frozen
     separator: str | None = ";",
     multi_label: bool | None = None,
     group_by: str | None = None,
@@ -77,7 +51,7 @@ def from_table(  # noqa: D417
         DataError: There is no such table or column, or rows have problems; all of them are named.
     """
     root, file = find_table(root.expanduser(), table)
-    header, cells = read_cells(file, columns)
+    header, cells, unused = read_cells(file, columns)
     problems = Problems(file)
     reader = RowReader(root, header, separator, problems)
     rows = reader.rows(cells, bool(multi_label))
@@ -86,13 +60,14 @@ def from_table(  # noqa: D417
         for row in several:
             problems.add("several labels; set dataset.multi_label=true", row.where)
     choice = Choice(group_by, classes, labels or {}, min_clips, split, tolerate)
-    return own_dataset(name, root, rows, choice, problems, (), bool(multi_label or several))
+    notes = [f"columns not used: {', '.join(unused)}"] if unused else []
+    return own_dataset(name, root, rows, choice, problems, notes, bool(multi_label or several))
 
 
 def verify(root: Path, full: bool, workers: int) -> Report:
     """Check a table, in its usual columns, and its files; in full, decode every one."""
     root, file = find_table(root.expanduser(), None)
-    header, cells = read_cells(file, Columns())
+    header, cells, _ = read_cells(file, Columns())
     rows = RowReader(root, header, ";", Problems(file)).rows(cells, True)
     paths = sorted({row.path for row in rows})
     missing = [path for path in paths if not (root / path).is_file()]
@@ -126,44 +101,6 @@ def find_table(root: Path, table: Path | None) -> tuple[Path, Path]:
         f"dataset.root={root}: expected one table ({kinds}), found "
         f"{', '.join(found[:5]) or 'none'}; name it by dataset.table=..."
     )
-
-
-def read_cells(file: Path, columns: Columns) -> tuple[dict[str, int], list[list[str]]]:
-    """Return where the columns of a table are, and the cells of its rows, without the header.
-
-    Raises:
-        DataError: A column is missing, the text is not UTF-8, or no CSV.
-    """
-    data = file.read_bytes()
-    encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-    try:
-        text = data.decode(encoding)
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise DataError(f"{file}: row {line} is no text in UTF-8; save it as CSV UTF-8") from error
-    first = text.partition("\n")[0]
-    delimiter = max(DELIMITERS, key=first.count)
-    try:
-        source = io.StringIO(text, newline="")
-        cells = list(csv.reader(source, delimiter=delimiter, skipinitialspace=True))
-    except csv.Error as error:
-        raise DataError(f"{file}: no CSV ({error})") from error
-    titles = [title.strip() for title in cells[0]] if cells else []
-    usual, header = asdict(Columns()), {}
-    for column, title in asdict(columns).items():
-        if title in titles:
-            header[column] = titles.index(title)
-        elif title is not None and (column in ("path", "label") or title != usual[column]):
-            raise DataError(
-                f"{file}: no column {title}; found {', '.join(titles) or 'nothing'}; name the one "
-                f"to use by dataset.columns.{column}=..."
-            )
-    if "split" in header and "fold" in header:
-        raise ConfigError(
-            f"{file} has the columns split and fold; choose one by dataset.columns.split=null or "
-            "dataset.columns.fold=null"
-        )
-    return header, cells[1:]
 
 
 class RowReader:

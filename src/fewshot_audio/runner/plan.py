@@ -21,6 +21,7 @@ from fewshot_audio.training.methods.crops import trains_on_crops
 from fewshot_audio.training.waveform_network import crop_rate
 from fewshot_audio.types import Component, ConfigError, Job, Machine, Recipe, RunSpec
 
+CURES = "dataset.split.make=folds of own data keeps groups whole, sampling.by=group draws n of them"
 log = logging.getLogger(__name__)
 
 
@@ -48,7 +49,7 @@ class Planner:
         drawn_by = (job.dataset, job.fold, job.seed, job.sampling, job.splits, job.method)
         splits = self._once(_splits, dataset, job, by=drawn_by)
         for note in splits.notes:
-            self._once(log.warning, "%s fold %d: %s", dataset.name, job.fold, note)
+            self._once(log.warning, "%s fold %d: %s; %s", dataset.name, job.fold, note, CURES)
         for n_per_class, repeats in job.repeats.items():
             sizes = (n_per_class, repeats)
             self._once(splits.check, *sizes, by=(*drawn_by, *sizes))

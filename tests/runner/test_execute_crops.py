@@ -11,7 +11,8 @@ import pytest
 from fewshot_audio import config
 from fewshot_audio.features.torchaudio_transforms import TorchaudioWaveform
 from fewshot_audio.runner import execute
-from fewshot_audio.runner.plan import transform_of
+from fewshot_audio.runner.plan import Planner, transform_of
+from fewshot_audio.types import ConfigError
 from stored import lines, outcomes
 
 SIZES = ["model=vgg", "sample_rate=16000", "n_fft=512", "hop=160", "n_bands=32"]
@@ -51,6 +52,18 @@ def test_a_record_of_a_run_on_crops(crops, machine):
 def test_every_frontend_reads_waveforms(crops, frontend):
     job = crops(f"frontend={frontend}", "features=torchaudio")
     assert transform_of(job) == TorchaudioWaveform(16000)
+
+
+def test_workers_do_not_share_devices(crops, machine):
+    with pytest.raises(ConfigError, match="workers=2: each would .* set workers=1"):
+        execute.run(crops("method.devices=2"), replace(machine, workers=2))
+
+
+def test_augmentations_are_checked_of_each_job(crops, machine):
+    planner = Planner()
+    planner.specs(crops(), machine)
+    with pytest.raises(ConfigError, match="gain from low=9.0 to high=6.0"):
+        planner.specs(crops("augmentation=gain", "augmentation.gain.low=9"), machine)
 
 
 @pytest.mark.slow

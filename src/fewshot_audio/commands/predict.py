@@ -106,7 +106,7 @@ def _predict(arguments: argparse.Namespace) -> int:
         files = [*listed(arguments.csv, arguments.root or arguments.csv.parent), *files]
     model = load(arguments.checkpoint, trust=arguments.trust).to(_device(arguments.device))
     windows = arguments.window and Windows(arguments.window, arguments.hop or arguments.window)
-    check_labels(files, model.class_names)
+    check_labels(files, model.class_names, model.multi_label)
     with tqdm(files, unit="file", leave=False, disable=None) as bar, torch.inference_mode():
         found = list(predictions(model, bar, windows, failed))
     choose = Chooser(model.class_names, model.multi_label, arguments.top, arguments.threshold)

@@ -58,8 +58,8 @@ def decode(path: Path, start: float = 0.0, end: float | None = None) -> tuple[np
             samples, rate = _read(path, start, end)
     except FileNotFoundError as error:
         raise DataError("missing") from error
-    except (OSError, MemoryError, soundfile.LibsndfileError, struct.error) as error:
-        # MemoryError: a damaged header may claim any length
+    except (OSError, ValueError, MemoryError, soundfile.LibsndfileError, struct.error) as error:
+        # ValueError: of the name; MemoryError: a damaged header may claim any length
         raise DataError(f"cannot be read ({error})") from error
     if len(samples) == 0:
         raise DataError("has no samples")

@@ -26,7 +26,7 @@ class Windows:
     def of(self, samples: int, rate: int) -> Iterator[tuple[int, int]]:
         """Yield the first sample of each window, and the one after its last."""
         size, hop = max(1, round(self.seconds * rate)), max(1, round(self.hop * rate))
-        for start in range(0, max(1, samples - size + hop), hop):
+        for start in range(0, max(1, min(samples, samples - size + hop)), hop):
             yield start, min(start + size, samples)
 
 

@@ -143,6 +143,15 @@ def test_a_class_with_a_semicolon_in_its_name():
         inputs.check_labels(files, ["cats; dogs", "rain"], multi_label=True)
 
 
+def test_parts_that_begin_together_all_count(call, sounds, checkpoint, tmp_path):
+    first, names = sorted(sounds.iterdir())[0], kept.about(checkpoint)["class_names"]
+    rows = [f"{first.name},{name},0,{end}" for name in names for end in (0.5, 1)]
+    (tmp_path / "a.csv").write_text("\n".join(["path,label,start,end", *rows]))
+    _, _, err = call("--csv", tmp_path / "a.csv", "--root", sounds)
+    share = 1 / len(names)  # each answer is right once
+    assert err == f"accuracy {share:.7g}: 2 of {len(rows)} clips\n"
+
+
 def test_only_sure_answers(call, sounds):
     _, out, _ = call(sounds, "--json", "--threshold", "2")
     assert {line["class"] for line in lines(out)} == {None}

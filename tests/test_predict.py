@@ -12,7 +12,9 @@ import pytest
 import kept
 from fewshot_audio.commands import predict
 from fewshot_audio.features import audio
+from fewshot_audio.runner import inputs
 from fewshot_audio.runner import predict as predicting
+from fewshot_audio.types import DataError
 
 
 @pytest.fixture
@@ -103,6 +105,51 @@ def test_windows_over_time(call, sounds):
     assert starts == [0.25 * number for number in range(len(starts))]
     samples, rate = audio.decode(first)
     assert lines(out)[-1]["end"] == pytest.approx(len(samples) / rate, abs=1e-4)
+
+
+def test_windows_far_apart_end_with_the_file(call, sounds):
+    first = sorted(sounds.iterdir())[0]
+    samples, rate = audio.decode(first)
+    seconds = len(samples) / rate
+    code, out, _ = call(first, "--window", seconds / 20, "--hop", seconds / 2.1, "--json")
+    assert code == 0
+    starts = [line["start"] for line in lines(out)]
+    assert starts == pytest.approx([0, seconds / 2.1, seconds / 1.05], abs=1e-4)
+    assert (
+        len(lines(call(first, "--window", seconds / 20, "--hop", 1.1 * seconds, "--json")[1])) == 1
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("a.txt", "é.wav\n".encode("latin-1"), "expected text in UTF-8"),
+        ("a.csv", "path\né.wav\n".encode("latin-1"), "expected text in UTF-8"),
+        ("a.csv", b"label,path\ndog\n", "expected rows with a column path, found"),
+    ],
+)
+def test_lists_that_cannot_be_read(call, tmp_path, name, content, reason):
+    file = tmp_path / name
+    file.write_bytes(content)
+    code, out, err = call(*([f"@{file}"] if name == "a.txt" else ["--csv", file]))
+    assert (code, out) == (1, "")
+    assert err.startswith(f"error: {file}: {reason}")
+
+
+def test_a_class_with_a_semicolon_in_its_name():
+    files = [inputs.Given("a.wav", Path("a.wav"), "cats; dogs")]
+    inputs.check_labels(files, ["cats; dogs", "rain"])
+    with pytest.raises(DataError, match="does not know:  dogs, cats"):
+        inputs.check_labels(files, ["cats; dogs", "rain"], multi_label=True)
+
+
+def test_parts_that_begin_together_all_count(call, sounds, checkpoint, tmp_path):
+    first, names = sorted(sounds.iterdir())[0], kept.about(checkpoint)["class_names"]
+    rows = [f"{first.name},{name},0,{end}" for name in names for end in (0.5, 1)]
+    (tmp_path / "a.csv").write_text("\n".join(["path,label,start,end", *rows]))
+    _, _, err = call("--csv", tmp_path / "a.csv", "--root", sounds)
+    share = 1 / len(names)  # each answer is right once
+    assert err == f"accuracy {share:.7g}: 2 of {len(rows)} clips\n"
 
 
 def test_only_sure_answers(call, sounds):

@@ -1,5 +1,7 @@
 """Decoding: every format, bad files, real originals."""
 
+import os
+
 import numpy as np
 import pytest
 import scipy.io.wavfile
@@ -122,3 +124,12 @@ def test_official_originals(shared):
         expected = expected.mean(1) if expected.ndim == 2 else expected
         np.testing.assert_allclose(load(path, rate), expected, atol=1e-4, err_msg=path.name)
         assert len(load(path, 44100)) == -(-len(samples) * 44100 // rate), path.name
+
+
+@pytest.mark.parametrize("name", [os.fsdecode(b"\xff.wav"), "a\0.wav"])
+def test_names_that_are_no_text(tmp_path, name):
+    if "\0" not in name:
+        soundfile.write(tmp_path / "a.wav", np.ones(8000), 16000)
+        (tmp_path / "a.wav").rename(tmp_path / name)
+    with pytest.raises(DataError, match="cannot be read"):
+        decode(tmp_path / name)

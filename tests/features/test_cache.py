@@ -1,6 +1,7 @@
 """Feature caches: what they hold, when they are built anew, what a killed or damaged one costs."""
 
 import hashlib
+import itertools
 import json
 import logging
 import multiprocessing
@@ -118,6 +119,22 @@ def test_interrupted_build_goes_on_where_it_stopped(data, tmp_path, monkeypatch)
     np.testing.assert_array_equal(cache[data.clips[-1].path], computed(data, data.clips[-1]))
     names = sorted(path.name for path in folder.iterdir())
     assert names == ["features.npy", "index.json", "lock"]
+
+
+def test_large_files_are_not_decoded_together(data, tmp_path, monkeypatch):
+    sizes = {clip: (data.root / clip.path).stat().st_size for clip in data.clips}
+    most = 2 * max(sizes.values())
+    monkeypatch.setattr(build, "BYTES_PER_PART", most)
+    parts = list(build._divided(data))
+    assert [clip for part in parts for clip in part] == list(data.clips)
+    assert all(sum(map(sizes.get, part)) <= most for part in parts)
+    for part, after in itertools.pairwise(parts):  # none is smaller than it need be
+        assert sum(map(sizes.get, [*part, after[0]])) > most
+    seconds = 0.1  # parts of large files are small
+    pieces = [replace(clip, end=seconds) for clip in data.clips]
+    short = replace(data, folds=(Fold(1, tuple(pieces[:-1]), tuple(pieces[-1:])),))
+    monkeypatch.setattr(build, "BYTES_PER_PART", 5 * int(seconds * build.BYTES_PER_SECOND))
+    assert {len(part) for part in list(build._divided(short))[:-1]} >= {5}
 
 
 def test_build_killed_at_any_moment_leaves_nothing_half_read(synthetic_root, tmp_path, monkeypatch):

@@ -15,10 +15,12 @@ import kept
 from execute_cases import SMALL, VGG, changed, with_frontend
 from fewshot_audio import config
 from fewshot_audio.report.checkpoints import answered_clips, embeddings
-from fewshot_audio.runner import attempt, execute, status
+from fewshot_audio.runner import attempt, checkpoints, execute, status
 from fewshot_audio.runner.inputs import Given
+from fewshot_audio.runner.plan import Planner
 from fewshot_audio.runner.predict import Windows, predictions
 from fewshot_audio.training.loading import load
+from fewshot_audio.types import StoreError
 from stored import lines
 
 
@@ -136,6 +138,19 @@ def test_other_numbers_than_the_record_has_are_not_kept(job, machine):
     assert f"remove the line of key {record['key']}" in failed["error"]
     assert [each["metrics"]["accuracy"] for each in lines(machine)] == [0.987]
     assert kept.folders(machine) == []
+
+
+def test_the_state_of_other_numbers_is_not_gone_on_from(job, machine):
+    (spec, *_) = Planner().specs(kept.one_run(job), machine)
+    state = checkpoints.state_file(machine, spec)
+    state.parent.mkdir(parents=True)
+    state.touch()
+    checkpoints.check_same(machine, spec, {"metrics": {"accuracy": 0.5}}, {"accuracy": 0.5})
+    assert state.exists()
+    with pytest.raises(StoreError, match="trained again"):
+        record = {"metrics": {"accuracy": 0.25}, "key": spec.key}
+        checkpoints.check_same(machine, spec, record, {"accuracy": 0.5})
+    assert not state.exists()
 
 
 def contents(folder):

@@ -8,10 +8,13 @@ from multiprocessing import get_context
 import numpy as np
 import pytest
 
+import kept
 from fewshot_audio import config
 from fewshot_audio.features.torchaudio_transforms import TorchaudioWaveform
 from fewshot_audio.runner import execute
-from fewshot_audio.runner.plan import transform_of
+from fewshot_audio.runner.plan import Planner, transform_of
+from fewshot_audio.training.loading import load
+from fewshot_audio.types import ConfigError
 from stored import lines, outcomes
 
 SIZES = ["model=vgg", "sample_rate=16000", "n_fft=512", "hop=160", "n_bands=32"]
@@ -51,6 +54,30 @@ def test_a_record_of_a_run_on_crops(crops, machine):
 def test_every_frontend_reads_waveforms(crops, frontend):
     job = crops(f"frontend={frontend}", "features=torchaudio")
     assert transform_of(job) == TorchaudioWaveform(16000)
+
+
+@pytest.mark.parametrize("name", ["crops", "supervised"])
+def test_checkpoints_hold_no_tensors_of_augmentations(crops, machine, name):
+    normed = "{_target_: torch.nn.InstanceNorm1d, num_features: 32, track_running_stats: true}"
+    job = crops(f"+augmentation.normed={normed}")
+    if name == "supervised":
+        words = ["dataset=synthetic", "method.max_epochs=1"]
+        job = replace(job, method=config.job(config.composed(words)).method)
+    assert execute.run(job, kept.keeping(machine)).trained == 1
+    (folder,) = kept.folders(machine)
+    assert load(folder).sample_rate == 16000
+
+
+def test_workers_do_not_share_devices(crops, machine):
+    with pytest.raises(ConfigError, match="workers=2: each would .* set workers=1"):
+        execute.run(crops("method.devices=2"), replace(machine, workers=2))
+
+
+def test_augmentations_are_checked_of_each_job(crops, machine):
+    planner = Planner()
+    planner.specs(crops(), machine)
+    with pytest.raises(ConfigError, match="gain from low=9.0 to high=6.0"):
+        planner.specs(crops("augmentation=gain", "augmentation.gain.low=9"), machine)
 
 
 @pytest.mark.slow

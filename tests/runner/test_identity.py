@@ -39,6 +39,16 @@ def test_a_plan_has_every_repeat_of_every_n_once(job):
     assert missing(specs, {specs[0].key, specs[3].key}) == [specs[1], specs[2], specs[4]]
 
 
+def test_a_key_changes_with_the_order_of_augmentations():
+    def made(names):
+        words = ["dataset=synthetic", "protocol=full", f"augmentation=[{names}]"]
+        return config.job(config.composed(words))
+
+    assert keys(made("gain,mixup")) != keys(made("mixup,gain"))
+    (spec, *_) = run_specs(made("gain,mixup"), FOLD, "b", None)
+    assert "augmentation_order" not in spec.identity  # as in records of version 1
+
+
 def test_a_key_changes_with_all_that_can_change_a_result(job):
     def changed(part, **arguments):
         component = getattr(job, part)

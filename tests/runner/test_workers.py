@@ -1,5 +1,6 @@
 """Worker processes: when they begin and end, and what they say."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -94,3 +95,14 @@ def test_a_bar_counts_shares_until_their_stack_is_finished():
         assert (bar.position, bar.bar.total) == (2, 6)
         bar.finish("two", 3)
         assert bar.position == 3.5
+
+
+def positive_by_another(number):
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.map(abs, [number])
+
+
+def test_a_worker_may_have_processes_of_its_own():
+    with closing(Worker()) as worker:
+        worker.start(positive_by_another, -3)
+        assert worker.receive() == Outcome([3])

@@ -11,73 +11,24 @@ import pytest
 import torch
 from picture_logger import Pictures
 from torch.nn.functional import cross_entropy
+from whole_cases import RATE, job, tones, trained
 
-from fewshot_audio import config
-from fewshot_audio.datasets.base import Clip, Dataset, Fold
-from fewshot_audio.datasets.splits import FewShotSplits
-from fewshot_audio.features.cache import FeatureCache
 from fewshot_audio.frontends import LogMel
 from fewshot_audio.frontends.mel import PowerMel
 from fewshot_audio.training import whole
 from fewshot_audio.training.crops import RandomCrops, window_starts
 from fewshot_audio.training.methods.crops import LEVELS
-from fewshot_audio.training.prepare import JobData, prepare_on_crops, waveforms_of
+from fewshot_audio.training.prepare import prepare_on_crops, waveforms_of
 from fewshot_audio.training.run import train
 from fewshot_audio.training.score import scored
 from fewshot_audio.training.watch import Watch
 from fewshot_audio.training.waveform_network import build_waveform_network, score_windows
-from fewshot_audio.types import Component, ConfigError, Sampling
-
-RATE = 2000
-TONES = (200.0, 400.0, 700.0)
-WORDS = ["dataset=synthetic", f"sample_rate={RATE}", "n_fft=128", "hop=40", "n_bands=16"]
-
-
-class Small(torch.nn.Module):
-    """A mean over frames, then a dense layer; without batch norm and dropout."""
-
-    def __init__(self, n_classes, n_bands):
-        super().__init__()
-        self.dense = torch.nn.Linear(n_bands, n_classes)
-
-    def forward(self, patches):
-        return self.dense(patches.mean(1) / 10)
-
-
-class Noisy(Small):
-    """With dropout and batch norm."""
-
-    def forward(self, patches):
-        return torch.nn.functional.dropout(super().forward(patches), 0.2, self.training)
-
-
-def job(*words, model="Small", frontend="log_eps"):
-    quick = ["protocol=full", f"frontend={frontend}", "method.max_epochs=4", "method.batch_size=4"]
-    made = config.job(config.composed([*WORDS, *quick, "optimizer.lr=0.03", *words]))
-    return replace(made, model=Component("model", "small", f"{__name__}.{model}", {}))
+from fewshot_audio.types import ConfigError
 
 
 @pytest.fixture(scope="module")
 def data():
-    """Tones of three pitches in noise, from 0.3 to 3 s."""
-    random, clips, rows, spans, first = np.random.default_rng(0), [], [], {}, 0
-    for number in range(30):
-        seconds = np.arange(int(RATE * random.uniform(0.3, 3))) / RATE
-        tone = np.sin(2 * np.pi * TONES[number % 3] * seconds + random.uniform(0, 6))
-        rows.append((0.1 * tone + 0.1 * random.normal(size=len(seconds))).astype(np.float32))
-        clips.append(Clip(f"{number:02}.wav", (number % 3,), 1, str(number)))
-        spans[clips[-1].path] = (first, first + len(seconds))
-        first += len(seconds)
-    fold = Fold(1, tuple(clips[:15]), tuple(clips[15:24]), tuple(clips[24:]))
-    dataset = Dataset("tones", "", ("low", "middle", "high"), (fold,))
-    features = FeatureCache("tones", np.concatenate(rows)[:, None], spans)
-    splits = FewShotSplits(dataset, fold, 0, Sampling("clip"), None)
-    return JobData(dataset, splits, features)
-
-
-def trained(made, data, state):
-    (one,) = train(made, data, None, [1], "cpu", states=[state])
-    return one
+    return tones()
 
 
 def test_a_watched_training_has_the_same_weights(data, tmp_path):
@@ -196,20 +147,6 @@ def test_a_run_that_goes_on_gives_the_same_numbers(data, tmp_path, monkeypatch, 
     for name, weight in again.run.network.state_dict().items():
         assert torch.equal(weight, expected[name]), name
     assert scored(again, data)["metrics"] == scored(undisturbed, data)["metrics"]
-
-
-@pytest.mark.parametrize("damage", ["truncated", "empty", "other"])
-def test_a_state_that_cannot_be_taken_up_is_left(data, tmp_path, damage, caplog):
-    state = tmp_path / "state.ckpt"
-    undisturbed = trained(job(), data, state)
-    content = state.read_bytes()
-    if damage == "other":
-        trained(job("n_bands=20"), data, tmp_path / "other.ckpt")
-        content = (tmp_path / "other.ckpt").read_bytes()
-    state.write_bytes({"truncated": content[:-100], "empty": b"", "other": content}[damage])
-    again = trained(job(), data, state)
-    assert "the run starts anew" in caplog.text
-    assert again.history == undisturbed.history
 
 
 def test_the_best_epoch_is_kept_and_patience_ends_training(data, tmp_path):

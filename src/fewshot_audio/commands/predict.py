@@ -20,7 +20,7 @@ from tqdm import tqdm
 from fewshot_audio import cli
 from fewshot_audio.files import atomic_write
 from fewshot_audio.progress import counted
-from fewshot_audio.runner.inputs import Given, check_labels, files_of, listed
+from fewshot_audio.runner.inputs import check_labels, files_of, listed
 from fewshot_audio.types import ConfigError, DataError, FewshotAudioError
 
 if TYPE_CHECKING:
@@ -106,13 +106,13 @@ def _predict(arguments: argparse.Namespace) -> int:
         files = [*listed(arguments.csv, arguments.root or arguments.csv.parent), *files]
     model = load(arguments.checkpoint, trust=arguments.trust).to(_device(arguments.device))
     windows = arguments.window and Windows(arguments.window, arguments.hop or arguments.window)
-    check_labels(files, model.class_names)
+    check_labels(files, model.class_names, model.multi_label)
     with tqdm(files, unit="file", leave=False, disable=None) as bar, torch.inference_mode():
         found = list(predictions(model, bar, windows, failed))
     choose = Chooser(model.class_names, model.multi_label, arguments.top, arguments.threshold)
     write_rows([row for each in found for row in choose.rows(each)], arguments)
     if windows is None and not model.multi_label:
-        say_accuracy(files, found, model.class_names)
+        say_accuracy(found, model.class_names)
     if problems:
         print(f"{counted(len(problems), 'file')} could not be read", file=sys.stderr)
     return int(bool(problems))
@@ -184,13 +184,9 @@ def _table(rows: Sequence[dict[str, Any]]) -> str:
     return tabulate(cells, COLUMNS, "plain", disable_numparse=True) + "\n"
 
 
-def say_accuracy(
-    files: Sequence[Given], found: Sequence["Prediction"], class_names: Sequence[str]
-) -> None:
+def say_accuracy(found: Sequence["Prediction"], class_names: Sequence[str]) -> None:
     """Print the accuracy where labels are known; a file that could not be read has no part."""
-    labels = {(each.name, each.start): each.label for each in files if each.label}
-    answers = {(each.path, each.start): each.answer for each in found}
-    pairs = [(labels[place], answer) for place, answer in answers.items() if place in labels]
+    pairs = [(each.label, each.answer) for each in found if each.label]
     if pairs:
         right = sum(answer >= 0 and class_names[answer] == label for label, answer in pairs)
         print(f"accuracy {right / len(pairs):.7g}: {right} of {len(pairs)} clips", file=sys.stderr)

@@ -64,8 +64,8 @@ def decode(path: Path, start: float = 0.0, end: float | None = None) -> tuple[np
         why = error.error_string  # of a wrong suffix it may say that there is no such file
         reason = "" if "does not exist" in why else f" ({why})"
         raise DataError(f"cannot be read as sound{reason}") from error
-    except (OSError, MemoryError, struct.error) as error:
-        # MemoryError: a damaged header may claim any length
+    except (OSError, ValueError, MemoryError, struct.error) as error:
+        # ValueError: of the name; MemoryError: a damaged header may claim any length
         raise DataError(f"cannot be read ({error})") from error
     if len(samples) == 0:
         raise DataError("has no samples")

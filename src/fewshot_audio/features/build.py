@@ -25,6 +25,8 @@ from fewshot_audio.types import DataError
 
 INDEX, FEATURES, PARTS = "index.json", "features.npy", "part-*.npz"
 CLIPS_PER_PART = 32  # what a killed build loses at most, per process
+BYTES_PER_PART = 2**26  # of audio files, so that hours of sound need no memory at the same time
+BYTES_PER_SECOND = 2**18  # of a part of a file, at most
 SILENT = "is silent (every sample is zero)"
 Problems = dict[str, str]  # what is wrong, by the id of a clip
 
@@ -63,15 +65,32 @@ def build_cache(
     """
     for draft in folder.glob(".*"):  # left by a killed process
         draft.unlink()
-    parts: list[Part] = []
-    for start in range(0, len(dataset.clips), CLIPS_PER_PART):
-        file = folder / f"part-{len(parts):05d}.npz"
-        parts.append(Part(dataset.root, dataset.clips[start : start + CLIPS_PER_PART], file))
+    parts = [
+        Part(dataset.root, clips, folder / f"part-{number:05d}.npz")
+        for number, clips in enumerate(_divided(dataset))
+    ]
     problems = _build_parts(parts, transform, workers, f"features of {dataset.name}")
     accepted = {SILENT} if dataset.allow_silent else set()
     if accepted.issuperset(problems.values()):
         _join(parts, transform.n_columns, folder, settings)
     return problems
+
+
+def _divided(dataset: Dataset) -> Iterator[tuple[Clip, ...]]:
+    """Yield the clips of each part: so many, or fewer where their files are large."""
+    clips: list[Clip] = []
+    size = 0
+    for clip in dataset.clips:
+        file = dataset.root / clip.path
+        of_clip = file.stat().st_size if file.exists() else 0
+        if clip.end is not None:
+            of_clip = min(of_clip, int((clip.end - clip.start) * BYTES_PER_SECOND))
+        if clips and (len(clips) == CLIPS_PER_PART or size + of_clip > BYTES_PER_PART):
+            yield tuple(clips)
+            clips, size = [], 0
+        clips.append(clip)
+        size += of_clip
+    yield tuple(clips)
 
 
 def _build_parts(parts: Sequence[Part], transform: Transform, workers: int, title: str) -> Problems:

@@ -143,7 +143,7 @@ def _scored(
     """Return the fields of a run's result, once they can be stored and its checkpoint is kept."""
     fields, tested = score(trained, opened.data)
     encoded([fields])  # a frontend may report what cannot be stored
-    check_same(opened.machine, earlier.get(spec.key), fields["metrics"])
+    check_same(opened.machine, spec, earlier.get(spec.key), fields["metrics"])
     if opened.machine.checkpoint:
         about = {"metrics": fields["metrics"], "started": started}
         write_checkpoint(opened.machine, spec, about, *kept(trained, opened.data, tested))

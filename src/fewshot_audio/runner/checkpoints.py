@@ -47,10 +47,14 @@ def write_checkpoint(
         raise OSError(error.errno, text) from None
 
 
-def check_same(machine: Machine, earlier: Record | None, metrics: Record) -> None:
-    """Raise StoreError where a run that trained again has other metrics than its record."""
+def check_same(machine: Machine, spec: RunSpec, earlier: Record | None, metrics: Record) -> None:
+    """Raise StoreError where a run that trained again has other metrics than its record.
+
+    Its state goes, which the next call would go on from with these metrics.
+    """
     if earlier is None or earlier["metrics"] == metrics:
         return
+    state_file(machine, spec).unlink(missing_ok=True)
     raise StoreError(
         f"trained again for its checkpoint, it has the metrics {metrics}, its record has "
         f"{earlier['metrics']}: the code, versions, device or threads are others; remove the line "

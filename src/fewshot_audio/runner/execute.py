@@ -72,8 +72,7 @@ def run(job: Job, machine: Machine, bar: RunBar | None = None) -> JobResult:
     """
     set_up(machine.threads, machine.keep_memory)
     processes.catch_interrupts()
-    if machine.accelerator == "gpu" and not torch.accelerator.is_available():
-        raise ConfigError("accelerator=gpu: torch finds none; choose auto or cpu")
+    _check_devices(job, machine)
     check_logger(job, machine)
     planner = Planner()
     if not planner.present([job], machine):
@@ -103,6 +102,17 @@ def run(job: Job, machine: Machine, bar: RunBar | None = None) -> JobResult:
         log.info(message, title(job), len(trained), store.folder, means(trained))
     finished_before = len(opened.specs) - len(unfinished)
     return JobResult(len(opened.specs), finished_before, len(trained), failed, left)
+
+
+def _check_devices(job: Job, machine: Machine) -> None:
+    if machine.accelerator == "gpu" and not torch.accelerator.is_available():
+        raise ConfigError("accelerator=gpu: torch finds none; choose auto or cpu")
+    devices = job.method.arguments.get("devices", 1)
+    if devices != 1 and machine.workers > 1:
+        raise ConfigError(
+            f"workers={machine.workers}: each would train on the same method.devices={devices}; "
+            "set workers=1"
+        )
 
 
 def _train(

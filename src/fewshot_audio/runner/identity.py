@@ -56,6 +56,8 @@ def run_specs(job: Job, fold: Fold, features: str, splits: str | None) -> list[R
         shared["augmentation"] = canonical(
             {name: component_identity(each) for name, each in job.augmentations.items()}
         )
+        if list(job.augmentations) != sorted(job.augmentations):  # JSON is sorted below
+            shared["augmentation_order"] = list(job.augmentations)
     specs = []
     for n_per_class, repeats in sorted(job.repeats.items(), key=lambda pair: pair[0] or math.inf):
         for repeat in range(1, repeats + 1):

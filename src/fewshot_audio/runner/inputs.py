@@ -1,6 +1,7 @@
 """Audio files that a user names: by word, folder, pattern or table."""
 
 import csv
+import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from glob import glob
@@ -39,7 +40,7 @@ def files_of(words: Sequence[str], failed: Callable[[str, str], None]) -> Iterat
     for word in words:
         lines = [word]
         if word.startswith("@"):
-            lines = [line for line in Path(word[1:]).read_text("utf-8").splitlines() if line]
+            lines = [line for line in _text(Path(word[1:])).splitlines() if line]
         for each in lines:
             found = _named(each)
             if not found:
@@ -59,12 +60,19 @@ def _named(word: str) -> list[Given]:
     return [Given(str(each), each) for each in found if each.is_file()]
 
 
+def _text(file: Path) -> str:
+    try:
+        return file.read_text("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{file}: expected text in UTF-8 ({error})") from error
+
+
 def listed(table: Path, root: Path) -> list[Given]:
     """Return the files of a table with a column path; label, start and end if it has them."""
-    with table.open(newline="", encoding="utf-8-sig") as file:
-        rows = list(csv.DictReader(file))
-    if not rows or "path" not in rows[0]:
-        raise DataError(f"{table}: expected rows with a column path, found {list(rows[:1])}")
+    rows = list(csv.DictReader(io.StringIO(_text(table), newline="")))
+    if not rows or not all(row.get("path") for row in rows):
+        first = next((row for row in rows if not row.get("path")), "no rows")
+        raise DataError(f"{table}: expected rows with a column path, found {first}")
     try:
         return [
             Given(
@@ -80,9 +88,12 @@ def listed(table: Path, root: Path) -> list[Given]:
         raise DataError(f"{table}: start, end: {error}; expected seconds") from error
 
 
-def check_labels(files: Sequence[Given], class_names: Sequence[str]) -> None:
+def check_labels(
+    files: Sequence[Given], class_names: Sequence[str], multi_label: bool = False
+) -> None:
     """Raise DataError where labels are given that the network does not know."""
-    labels = {part for each in files if each.label for part in each.label.split(";")}
+    given = [each.label for each in files if each.label]
+    labels = {part for each in given for part in (each.split(";") if multi_label else [each])}
     if unknown := sorted(labels - set(class_names)):
         raise DataError(
             f"--csv: labels that the network does not know: {', '.join(unknown[:5])}; it was "

@@ -40,7 +40,7 @@ class Planner:
         """
         dataset = self.dataset(job.dataset)
         choices = (job.dataset, job.fold, job.model, job.frontend, job.method)
-        others = (job.optimizer, job.metrics, job.mel, job.patch_frames)
+        others = (job.optimizer, job.metrics, job.mel, job.patch_frames, job.augmentations)
         notes = self._once(check_job, job, dataset, by=(*choices, *others))
         for note in dataset.notes:
             self._once(log.warning, "%s: %s", dataset.name, note)

@@ -26,7 +26,7 @@ class Windows:
     def of(self, samples: int, rate: int) -> Iterator[tuple[int, int]]:
         """Yield the first sample of each window, and the one after its last."""
         size, hop = max(1, round(self.seconds * rate)), max(1, round(self.hop * rate))
-        for start in range(0, max(1, samples - size + hop), hop):
+        for start in range(0, max(1, min(samples, samples - size + hop)), hop):
             yield start, min(start + size, samples)
 
 
@@ -40,6 +40,7 @@ class Prediction:
         end: Seconds.
         probabilities: Of each class (n_classes,).
         answer: The number of the most likely class, -1 where scores are not finite.
+        label: That of the file, if one was given.
     """
 
     path: str
@@ -47,11 +48,12 @@ class Prediction:
     end: float
     probabilities: np.ndarray
     answer: int
+    label: str | None = None
 
 
 @dataclass(frozen=True)
 class _Part:
-    path: str
+    file: Given
     start: float
     end: float
     features: np.ndarray
@@ -91,12 +93,12 @@ def predictions(
 
 def _parts(transform: Transform, file: Given, windows: Windows | None) -> list[_Part]:
     samples, rate = decode(file.path, file.start, file.end)
-    name, first, seconds = file.name, file.start, len(samples) / rate
+    first, seconds = file.start, len(samples) / rate
     samples, rate = transform.resample(samples, rate, transform.sample_rate), transform.sample_rate
     if windows is None:
-        return [_Part(name, first, first + seconds, transform(samples))]
+        return [_Part(file, first, first + seconds, transform(samples))]
     return [
-        _Part(name, first + start / rate, first + end / rate, transform(samples[start:end]))
+        _Part(file, first + start / rate, first + end / rate, transform(samples[start:end]))
         for start, end in windows.of(len(samples), rate)
     ]
 
@@ -108,4 +110,5 @@ def _predicted(model: ClipModel, parts: Sequence[_Part]) -> Iterator[Prediction]
     answers = torch.where(scores.isfinite().all(1), scores.argmax(1), -1).tolist()
     probabilities = model.probabilities(scores).numpy()
     for part, answer, row in zip(parts, answers, probabilities, strict=True):
-        yield Prediction(part.path, part.start, part.end, row, answer)
+        place = part.file.name, part.start, part.end
+        yield Prediction(*place, row, answer, part.file.label)

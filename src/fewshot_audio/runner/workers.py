@@ -73,7 +73,8 @@ class Worker:
         self.close()
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
-        self.process = context.Process(target=_serve, args=(theirs,), daemon=True)
+        # not a daemon, which may not start loaders; `_serve` ends with this process
+        self.process = context.Process(target=_serve, args=(theirs,))
         self.process.start()
         theirs.close()  # so that its end closes when the worker ends
 

@@ -104,6 +104,7 @@ class PatchModel(ClipModel):
         frontend = network.frontend
         rate = recipe.mel.sample_rate if frontend.sample_rate is None else frontend.sample_rate
         super().__init__(recipe, class_names, rate, method.multi_label)
+        network.augmentation = None  # of training
         self.network, self.method, self.hop = network, method, method.test_hop
         self.scoring = nn.Module()
         for name, tensor in state.items():

@@ -31,6 +31,7 @@ class CropModel(ClipModel):
 
     def __init__(self, recipe: Recipe, class_names: Sequence[str], network: WaveformNetwork):
         super().__init__(recipe, class_names, network.sample_rate, network.method.multi_label)
+        network.augmentations, network.network.augmentation = nn.ModuleList(), None  # of training
         self.network = network
         self.eval()
 

@@ -1,11 +1,8 @@
 """Training on random crops by Lightning, which goes on where a killed process was."""
 
-import logging
 import time
 from collections.abc import Sequence
-from copy import deepcopy
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import pytorch_lightning as lightning
@@ -22,12 +19,12 @@ from fewshot_audio.training.loop import CALIBRATED_EVERY, interruptible
 from fewshot_audio.training.metrics import ClipScores
 from fewshot_audio.training.optimizers import make_optimizer, make_scheduler
 from fewshot_audio.training.randomness import isolated
+from fewshot_audio.training.state import drop_unusable, network_weights
 from fewshot_audio.training.watch import Watch
 from fewshot_audio.training.waveform_network import WaveformNetwork, score_windows
 from fewshot_audio.types import Job
 
 SAVING_SHARE = 0.05  # of the time, at most, that saving may take
-log = logging.getLogger(__name__)
 Names = Sequence[str | int | None]
 
 
@@ -144,6 +141,8 @@ class CropTraining(lightning.LightningModule):
             self.network.calibrate(self.train_clips)
         if method.keep_best is not None:
             self._validate(method.keep_best)
+        # batch norm's statistics, and so the metrics, are each device's own: the first one decides
+        progress.stop_reason = self.trainer.strategy.broadcast(progress.stop_reason)
         if self.watch is not None:
             self.watch.epoch(progress.latest(), progress.epochs)
         self.trainer.should_stop = progress.stop_reason is not None
@@ -167,7 +166,11 @@ class CropTraining(lightning.LightningModule):
             return
         draft = self.state.with_suffix(".draft")
         self.state.parent.mkdir(parents=True, exist_ok=True)
-        self.trainer.save_checkpoint(draft)
+        try:
+            self.trainer.save_checkpoint(draft)
+        except (OSError, RuntimeError):  # torch's word for a full disk
+            draft.unlink(missing_ok=True)
+            raise
         if self.trainer.is_global_zero:
             draft.replace(self.state)  # the old state stays where the disk is full
         self.saved = time.monotonic()
@@ -184,38 +187,20 @@ class CropTraining(lightning.LightningModule):
         self.schedule = checkpoint["schedule"]
 
 
-def _drop_unusable(training: CropTraining) -> None:
-    """Remove a state that cannot be taken up: damaged, or of other code."""
-    if not training.state.exists():
-        return
-    try:
-        saved = torch.load(training.state, map_location="cpu", weights_only=True)
-        deepcopy(training.network).load_state_dict(_of_network(saved))
-    except (RuntimeError, UnpicklingError, EOFError, KeyError, OSError) as error:
-        reason = str(error).partition("\n")[0]
-        log.warning("%s cannot be taken up (%s); the run starts anew", training.state, reason)
-        training.state.unlink()
-
-
-def _of_network(saved: dict[str, Any]) -> dict[str, Tensor]:
-    weights: dict[str, Tensor] = saved["state_dict"]
-    return {name.removeprefix("network."): each for name, each in weights.items()}
-
-
 def fit_on_crops(training: CropTraining, accelerator: str) -> TrainingHistory:
     """Train a network in place; return how it went.
 
     The state of an earlier process that was killed is taken up where there is one.
     """
     method, state = training.method, training.state
-    _drop_unusable(training)
+    drop_unusable(state, training.network, training.job.optimizer)
     several = "ddp_spawn" if method.strategy == "auto" else method.strategy
     trainer = lightning.Trainer(
         max_epochs=method.max_epochs,
         accelerator=accelerator,
         devices=method.devices,
         strategy="auto" if method.devices == 1 else several,
-        precision=method.precision,  # type: ignore[arg-type]  # checked by Lightning
+        precision=method.precision,
         accumulate_grad_batches=method.accumulate,
         gradient_clip_val=training.job.optimizer.max_grad_norm,
         logger=False,
@@ -228,7 +213,7 @@ def fit_on_crops(training: CropTraining, accelerator: str) -> TrainingHistory:
         trainer.fit(training, ckpt_path=state if state.exists() else None, weights_only=True)
     saved = torch.load(state, map_location="cpu", weights_only=True)  # of whichever process trained
     progress = Progress(**saved["progress"])
-    weights = _of_network(saved) if progress.best is None else progress.best[1]
+    weights = network_weights(saved) if progress.best is None else progress.best[1]
     training.network.load_state_dict(weights)
     training.network.to(trainer.strategy.root_device)
     training.network.calibrate(training.train_clips)

@@ -15,6 +15,7 @@ from fewshot_audio.training.network import Network
 from fewshot_audio.types import ConfigError, Job, Recipe
 
 Level = Literal["none", "peak", "loudness"]
+Precision = Literal["32-true", "16-mixed", "bf16-mixed"]  # whose weights are in float32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +34,7 @@ class CropMethod(ABC):
             are kept. None: those of the last epoch.
         patience: Epochs without a better metric after which training ends; None: goes on.
         accumulate: Batches whose gradients make one update.
-        precision: Lightning's: "32-true", "16-mixed", "bf16-mixed" …; scores are always in float32.
+        precision: Lightning's: "32-true", "16-mixed", "bf16-mixed"; scores are always in float32.
         devices: Number of devices that train together.
         strategy: Lightning's, for several devices: "ddp_spawn" or "ddp_fork"; "auto": the first.
     """
@@ -49,7 +50,7 @@ class CropMethod(ABC):
     keep_best: str | None = None
     patience: PositiveInt | None = None
     accumulate: PositiveInt = 1
-    precision: str = "32-true"
+    precision: Precision = "32-true"
     devices: PositiveInt = 1
     strategy: Literal["auto", "ddp_spawn", "ddp_fork"] = "auto"
 

@@ -204,7 +204,7 @@ def test_a_run_that_diverges_is_a_result_and_the_next_goes_on(job, machine, capl
 @pytest.mark.slow
 def test_tut_asc_at_its_full_size_runs_from_verification_to_a_result(machine, tmp_path):
     """All 6,300 official names with short noises for sounds."""
-    write_tut_asc_names(tmp_path / "data", 0.02)
+    write_tut_asc_names(tmp_path / "data", 0.05)
     report = verify_tut_asc(tmp_path / "data", False, 2)
     assert (report.ok, report.expected, report.missing, report.extra) == (True, 6300, (), ())
     settings = [

@@ -22,7 +22,9 @@ ROOT = Path(__file__).parents[1]
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")]
 PACKAGE = ROOT / "examples/my_package"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMAND = re.compile(r"python scripts/(?:run|status|prepare|splits|report|maps)\.py(?: -m)? (?!--)(.+)")
+COMMAND = re.compile(
+    r"python scripts/(?:run|status|prepare|splits|report|maps)\.py(?: -m)? (?!--)(.+)"
+)
 
 
 def commands(page: Path) -> list[str]:

@@ -5,15 +5,13 @@ from math import sqrt
 import numpy as np
 import pytest
 import torch
+from random_wavegram import RATE, wavegram
 from torch import nn
 
-from fewshot_audio.components import build
 from fewshot_audio.features.transforms import MelTransform
 from fewshot_audio.frontends.wavegram import FRAMES_AT_ONCE
 from fewshot_audio.types import ConfigError
-from small_leaf import component
 
-RATE = 8000
 CLOSE = {"rtol": 1e-9, "atol": 1e-9}
 LENGTHS = [
     40,
@@ -27,19 +25,6 @@ LENGTHS = [
     4319,
     4320,
 ]  # at hop 320; the first is shorter than a hop
-
-
-def wavegram(hop=320, rate=RATE, seed=0):
-    """The configured Wavegram in float64, for evaluation, with random weights and statistics."""
-    made = build(component("frontend=wavegram", f"sample_rate={rate}", f"hop={hop}"))
-    random = torch.Generator().manual_seed(seed)
-    made.initialise(random)
-    for norm in made.norms:
-        norm.running_mean.uniform_(-0.2, 0.2, generator=random)
-        norm.running_var.uniform_(0.1, 1, generator=random)
-        nn.init.uniform_(norm.weight, 0.5, 2, generator=random)
-        nn.init.uniform_(norm.bias, -0.5, 0.5, generator=random)
-    return made.double().eval()
 
 
 def clips(*lengths):

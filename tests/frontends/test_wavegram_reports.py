@@ -6,11 +6,10 @@ from math import pi, sqrt
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from random_wavegram import RATE, wavegram
 
 from defaults import SGD
 from fewshot_audio import config
-from fewshot_audio.components import build
 from fewshot_audio.frontends.wavegram import spectra
 from fewshot_audio.runner import execute as work
 from fewshot_audio.runner.store import Store
@@ -18,22 +17,6 @@ from fewshot_audio.training.batchnorm import PASSES, reestimate
 from fewshot_audio.training.loop import fit
 from fewshot_audio.training.methods.base import Generators
 from fewshot_audio.training.prepare import prepared
-from small_leaf import component
-
-RATE = 8000
-
-
-def wavegram(hop=320, rate=RATE, seed=0):
-    """The configured Wavegram in float64, for evaluation, with random weights and statistics."""
-    made = build(component("frontend=wavegram", f"sample_rate={rate}", f"hop={hop}"))
-    random = torch.Generator().manual_seed(seed)
-    made.initialise(random)
-    for norm in made.norms:
-        norm.running_mean.uniform_(-0.2, 0.2, generator=random)
-        norm.running_var.uniform_(0.1, 1, generator=random)
-        nn.init.uniform_(norm.weight, 0.5, 2, generator=random)
-        nn.init.uniform_(norm.bias, -0.5, 0.5, generator=random)
-    return made.double().eval()
 
 
 def test_spectra_in_hz():

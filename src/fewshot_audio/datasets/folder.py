@@ -72,24 +72,7 @@ def list_audio(root: Path) -> tuple[list[str], list[str]]:
     if not root.is_dir():
         hint = "; for a table, dataset=csv" if root.is_file() else ""
         raise DataError(f"dataset.root={root}: expected a folder{hint}")
-    audio: list[str] = []
-    others: list[str] = []
-    seen = set()
-    failed: list[OSError] = []
-    for folder, below, files in os.walk(root, onerror=failed.append, followlinks=True):
-        real = os.path.realpath(folder)
-        if real in seen:  # a link to a folder above
-            below.clear()
-            continue
-        seen.add(real)
-        below.sort()
-        place = os.path.relpath(folder, root)
-        hidden = _is_hidden(place)
-        for file in sorted(files):
-            path = file if place == "." else f"{Path(place).as_posix()}/{file}"
-            is_audio = os.path.splitext(file)[1].lower() in SUFFIXES
-            known = is_audio and not hidden and not file.startswith(".")
-            (audio if known else others).append(path)
+    audio, others, failed = _walk(root)
     unread = [
         f"{error.filename} ({error.strerror})"
         for error in failed
@@ -106,6 +89,29 @@ def list_audio(root: Path) -> tuple[list[str], list[str]]:
             f"dataset.root={root}: found no audio in {len(others)} files; expected {kinds}"
         )
     return audio, others
+
+
+def _walk(root: Path) -> tuple[list[str], list[str], list[OSError]]:
+    """Return the audio files below a folder, the others, and why folders cannot be read."""
+    audio: list[str] = []
+    others: list[str] = []
+    failed: list[OSError] = []
+    seen = set()
+    for folder, below, files in os.walk(root, onerror=failed.append, followlinks=True):
+        real = os.path.realpath(folder)
+        if real in seen:  # a link to a folder above
+            below.clear()
+            continue
+        seen.add(real)
+        below.sort()
+        place = os.path.relpath(folder, root)
+        hidden = _is_hidden(place)
+        for file in sorted(files):
+            path = file if place == "." else f"{Path(place).as_posix()}/{file}"
+            is_audio = os.path.splitext(file)[1].lower() in SUFFIXES
+            known = is_audio and not hidden and not file.startswith(".")
+            (audio if known else others).append(path)
+    return audio, others, failed
 
 
 def _is_hidden(path: str) -> bool:

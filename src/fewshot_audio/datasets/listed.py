@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,29 +94,29 @@ def from_list(
     Raises:
         DataError: Files are missing, no clip trains or tests, or a class is not among `classes`.
     """
-    names = sorted({label for row in rows for label in row.labels}) if classes is None else classes
-    index = {label: number for number, label in enumerate(names)}
-    if unknown := sorted({label for row in rows for label in row.labels} - index.keys()):
+    used = {label for row in rows for label in row.labels}
+    names = sorted(used) if classes is None else classes
+    if unknown := sorted(used.difference(names)):
         raise DataError(f"{name}: no such class: {', '.join(unknown[:5])}; there are {len(names)}")
-    clips = {}
-    for row in rows:
-        labels = tuple(sorted({index[label] for label in row.labels}))
-        fold = int(row.split) if row.split.isdecimal() else 0
-        clips[Clip(row.path, labels, fold, row.unit, row.start, row.end)] = row.split
+    index = {label: number for number, label in enumerate(names)}
+    clips = {_clip(row, index): row.split for row in rows}
     present, absent = clips_on_disk(root, list(clips), tolerate)
+    parts = tuple(names), folds_of(name, _by_split(present, clips)), (*notes, *absent)
+    silent = "silent" in tolerate
+    return Dataset(name, root, *parts, leak_unit, multi_label, allow_silent=silent)
+
+
+def _by_split(present: Sequence[Clip], splits: Mapping[Clip, str]) -> dict[str, list[Clip]]:
     by_split = defaultdict(list)
     for clip in sorted(present, key=lambda clip: clip.id):
-        by_split[clips[clip]].append(clip)
-    return Dataset(
-        name,
-        root,
-        tuple(names),
-        folds_of(name, by_split),
-        (*notes, *absent),
-        leak_unit,
-        multi_label,
-        allow_silent="silent" in tolerate,
-    )
+        by_split[splits[clip]].append(clip)
+    return by_split
+
+
+def _clip(row: Listed, index: Mapping[str, int]) -> Clip:
+    labels = tuple(sorted({index[label] for label in row.labels}))
+    fold = int(row.split) if row.split.isdecimal() else 0
+    return Clip(row.path, labels, fold, row.unit, row.start, row.end)
 
 
 def folds_of(name: str, by_split: dict[str, list[Clip]]) -> tuple[Fold, ...]:

@@ -77,6 +77,19 @@ def own_dataset(
     if not rows:
         problems.raise_any()
         raise DataError(f"{problems.where}: no clips in it")
+    rows, left_out = _checked_rows(root, rows, choice, problems)
+    unit = "group" if any(row.group for row in rows) else "recording"
+    rows, made, said = divide(rows, choice.split)
+    notes = (*notes, *left_out, *said)
+    silent: list[Tolerable] = ["silent"] if "silent" in choice.tolerate else []
+    dataset = from_list(name, root, rows, None, unit, multi_label, silent, notes)
+    return _checked(with_valid(replace(dataset, made=made), choice.split))
+
+
+def _checked_rows(
+    root: Path, rows: Sequence[Listed], choice: Choice, problems: Problems
+) -> tuple[list[Listed], tuple[str, ...]]:
+    """Return the chosen rows, and what to say about the others. DataError names all problems."""
     whole = not problems.found  # else classes may seem to lack what bad rows have
     rows, dropped = choose(rows, choice)
     rows = _grouped(rows, choice.group_by, problems)
@@ -87,12 +100,7 @@ def own_dataset(
         find_impossible_classes(rows, choice.split, problems)
     problems.raise_any()
     rows = [_with_labels(row, (label.strip() for label in row.labels)) for row in rows]
-    unit = "group" if any(row.group for row in rows) else "recording"
-    rows, made, said = divide(rows, choice.split)
-    notes = (*notes, *dropped, *absent, *said)
-    silent: list[Tolerable] = ["silent"] if "silent" in choice.tolerate else []
-    dataset = from_list(name, root, rows, None, unit, multi_label, silent, notes)
-    return _checked(with_valid(replace(dataset, made=made), choice.split))
+    return rows, (*dropped, *absent)
 
 
 def choose(rows: Sequence[Listed], choice: Choice) -> tuple[list[Listed], tuple[str, ...]]:

@@ -147,30 +147,53 @@ def stratified(
     """
     sizes = Counter(groups)
     total = Counter(label for each in labels for label in each)
-    classes: dict[str, dict] = {group: {} for group in sorted(sizes)}
-    for each, group in zip(labels, groups, strict=True):
-        counts = classes[group]
-        for label in each:
-            counts[label] = counts.get(label, 0) + 1
+    classes = _classes_of_groups(labels, groups)
     names = list(classes)
     order = [names[i] for i in random.permutation(len(names))]
     lacking = [{label: share * n for label, n in total.items()} for share in shares]
     room = [share * len(labels) for share in shares]
     part_of: dict[str, int] = {}
     for group in sorted(order, key=lambda group: _urgency(classes[group], total)):
-        part, most = 0, (-math.inf, -math.inf)
-        for each_part, found in enumerate(lacking):
-            need = 0.0
-            for label, n in classes[group].items():
-                need += n * found[label] / total[label]
-            if (need, room[each_part]) > most:
-                part, most = each_part, (need, room[each_part])
+        part = _neediest(classes[group], lacking, room, total)
         part_of[group] = part
         room[part] -= sizes[group]
         for label, n in classes[group].items():
             lacking[part][label] -= n
     _fill_empty(part_of, sizes, len(shares))
     return [part_of[group] for group in groups]
+
+
+def _classes_of_groups(
+    labels: Sequence[Sequence[str | int]], groups: Sequence[str]
+) -> dict[str, dict]:
+    """Return how many clips of each class each group has, groups in the order of their names."""
+    classes: dict[str, dict] = {group: {} for group in sorted(set(groups))}
+    for each, group in zip(labels, groups, strict=True):
+        counts = classes[group]
+        for label in each:
+            counts[label] = counts.get(label, 0) + 1
+    return classes
+
+
+def _neediest(
+    counts: Mapping, lacking: Sequence[Mapping], room: Sequence[float], total: Counter
+) -> int:
+    """Return the first part that lacks most of a group's classes, of these the one with most room.
+
+    Args:
+        counts: Clips of the group in each class.
+        lacking: Clips that each part lacks in each class.
+        room: Clips that each part lacks in all.
+        total: Clips in each class.
+    """
+    part, most = 0, (-math.inf, -math.inf)
+    for each_part, found in enumerate(lacking):
+        need = 0.0
+        for label, n in counts.items():
+            need += n * found[label] / total[label]
+        if (need, room[each_part]) > most:
+            part, most = each_part, (need, room[each_part])
+    return part
 
 
 def _urgency(counts: Mapping, total: Counter) -> tuple[int, str, int]:

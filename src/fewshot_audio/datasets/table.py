@@ -55,13 +55,21 @@ def from_table(  # noqa: D417
     problems = Problems(file)
     reader = RowReader(root, header, separator, problems)
     rows = reader.rows(cells, bool(multi_label))
+    several = _several_labels(rows, multi_label, problems)
+    choice = Choice(group_by, classes, labels or {}, min_clips, split, tolerate)
+    notes = [f"columns not used: {', '.join(unused)}"] if unused else []
+    return own_dataset(name, root, rows, choice, problems, notes, bool(multi_label or several))
+
+
+def _several_labels(
+    rows: Sequence[Listed], multi_label: bool | None, problems: Problems
+) -> list[Listed]:
+    """Return the rows with several labels, which are problems where none may have them."""
     several = [row for row in rows if len(row.labels) > 1]
     if multi_label is False:
         for row in several:
             problems.add("several labels; set dataset.multi_label=true", row.where)
-    choice = Choice(group_by, classes, labels or {}, min_clips, split, tolerate)
-    notes = [f"columns not used: {', '.join(unused)}"] if unused else []
-    return own_dataset(name, root, rows, choice, problems, notes, bool(multi_label or several))
+    return several
 
 
 def verify(root: Path, full: bool, workers: int) -> Report:

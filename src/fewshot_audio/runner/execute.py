@@ -24,7 +24,7 @@ from fewshot_audio.runner.attempt import (
 from fewshot_audio.runner.checkpoints import is_kept, state_file
 from fewshot_audio.runner.environment import set_up
 from fewshot_audio.runner.identity import missing
-from fewshot_audio.runner.messages import log_plan, log_problems, means
+from fewshot_audio.runner.messages import log_plan, log_problems, log_trained
 from fewshot_audio.runner.plan import Planner, title
 from fewshot_audio.runner.queue import Queue, Stack
 from fewshot_audio.runner.store import Store
@@ -79,29 +79,43 @@ def run(job: Job, machine: Machine, bar: RunBar | None = None) -> JobResult:
         log.info("%s: no such fold, nothing to do", title(job))
         return JobResult()
     store, opened = Store(machine.results), open_job(job, machine, planner)
-    if made := write_made_splits(opened.data.dataset, machine.results / "splits"):
-        log.info("%s: the splits that were made are in %s", opened.data.dataset.name, made)
+    _keep_splits(opened)
     finished, failed_before = _stored(store)
     unfinished = missing(opened.specs, finished)
     todo = unfinished if machine.retry_failed else missing(unfinished, failed_before)
     log_plan(opened, unfinished, todo, finished)
-    unkept = [spec for spec in opened.specs if spec.key in finished and not is_kept(machine, spec)]
-    if unkept:
-        message = "%s: %s without a checkpoint, trained again for it"
-        log.info(message, title(job), counted(len(unkept), "finished run"))
-    todo = [*todo, *unkept]
+    todo = [*todo, *_without_checkpoint(opened, finished)]
     if bar is not None:
         bar.leave_out(len(opened.specs) - len(todo))
     records = _train(store, opened, todo, bar) if todo else []
     left = () if machine.retry_failed else _left(store, unfinished, records)
     failed = tuple(each for each in records if each["status"] == FAILED)
+    trained = _new(records, finished)
+    log_trained(job, trained, store.folder)
+    asked = len(opened.specs)
+    return JobResult(asked, asked - len(unfinished), len(trained), failed, left)
+
+
+def _keep_splits(opened: OpenJob) -> None:
+    dataset = opened.data.dataset
+    if made := write_made_splits(dataset, opened.machine.results / "splits"):
+        log.info("%s: the splits that were made are in %s", dataset.name, made)
+
+
+def _new(records: Sequence[Record], finished: Collection[str]) -> list[Record]:
+    """Return records of runs that finished now for the first time."""
     ended = [each for each in records if each["status"] == FINISHED]
-    trained = [each for each in ended if each["key"] not in finished]
-    if trained:
-        message = "%s: %d trained, in %s; mean %s"
-        log.info(message, title(job), len(trained), store.folder, means(trained))
-    finished_before = len(opened.specs) - len(unfinished)
-    return JobResult(len(opened.specs), finished_before, len(trained), failed, left)
+    return [each for each in ended if each["key"] not in finished]
+
+
+def _without_checkpoint(opened: OpenJob, finished: Collection[str]) -> list[RunSpec]:
+    """Return the finished runs whose checkpoint is asked for and missing."""
+    job, machine = opened.job, opened.machine
+    unkept = [spec for spec in opened.specs if spec.key in finished and not is_kept(machine, spec)]
+    if unkept:
+        message = "%s: %s without a checkpoint, trained again for it"
+        log.info(message, title(job), counted(len(unkept), "finished run"))
+    return unkept
 
 
 def _check_devices(job: Job, machine: Machine) -> None:

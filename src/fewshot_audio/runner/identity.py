@@ -30,6 +30,17 @@ def run_specs(job: Job, fold: Fold, features: str, splits: str | None) -> list[R
         features: Digest of the feature cache: of the audio files and of the transform.
         splits: Digest of a file of few-shot splits, "group" for splits by group, else None.
     """
+    shared = _of_all_runs(job, fold, features, splits)
+    specs = []
+    for n_per_class, repeats in sorted(job.repeats.items(), key=lambda pair: pair[0] or math.inf):
+        for repeat in range(1, repeats + 1):
+            identity = {**shared, "n_per_class": n_per_class, "repeat": repeat}
+            specs.append(RunSpec(n_per_class, repeat, identity, digest_of(identity)))
+    return specs
+
+
+def _of_all_runs(job: Job, fold: Fold, features: str, splits: str | None) -> dict[str, Any]:
+    """Return what the runs of a job have in common in their identities."""
     validates = job.method.arguments.get("keep_best") is not None
     method = {**component_identity(job.method), **_metric_that_chooses(job)}
     sizes: dict[str, Any] = {"mel": asdict(job.mel), "patch_frames": job.patch_frames}
@@ -37,7 +48,7 @@ def run_specs(job: Job, fold: Fold, features: str, splits: str | None) -> list[R
         del sizes["mel"]["n_bands"]
     if job.patch_frames == STUDY_SIZE:
         del sizes["patch_frames"]
-    shared = canonical(
+    shared: dict[str, Any] = canonical(
         {
             "dataset": {"name": job.dataset.name},
             "fold": job.fold,
@@ -58,12 +69,7 @@ def run_specs(job: Job, fold: Fold, features: str, splits: str | None) -> list[R
         )
         if list(job.augmentations) != sorted(job.augmentations):  # JSON is sorted below
             shared["augmentation_order"] = list(job.augmentations)
-    specs = []
-    for n_per_class, repeats in sorted(job.repeats.items(), key=lambda pair: pair[0] or math.inf):
-        for repeat in range(1, repeats + 1):
-            identity = {**shared, "n_per_class": n_per_class, "repeat": repeat}
-            specs.append(RunSpec(n_per_class, repeat, identity, digest_of(identity)))
-    return specs
+    return shared
 
 
 def missing(specs: Iterable[RunSpec], finished: Container[str]) -> list[RunSpec]:

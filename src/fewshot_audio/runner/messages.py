@@ -3,6 +3,7 @@
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from statistics import fmean
 
 from fewshot_audio.progress import counted
@@ -57,6 +58,12 @@ def run_title(job: Job, record: Record) -> str:
     """Return a run in a few words."""
     identity = record["identity"]
     return f"{title(job)}, n {identity['n_per_class'] or 'all'}, repeat {identity['repeat']}"
+
+
+def log_trained(job: Job, records: Sequence[Record], folder: Path) -> None:
+    """Log how many runs have finished, where they are stored, and how good they are."""
+    if records:
+        log.info("%s: %d trained, in %s; mean %s", title(job), len(records), folder, means(records))
 
 
 def means(records: Sequence[Record]) -> str:

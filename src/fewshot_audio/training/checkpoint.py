@@ -97,7 +97,17 @@ def write(
         TEST: _table(tested, model.class_names).encode(),
         EMBEDDINGS: embeddings.getvalue(),
     }
-    about = {
+    of_run = {"metrics": dict(metrics), "provenance": dict(provenance)}
+    about = {**_of_model(model, run), **of_run, "files": _digests(contents)}
+    text = json.dumps(about, indent=1, ensure_ascii=False)
+    with atomic_folder(folder) as draft:
+        for name, data in contents.items():
+            (draft / name).write_bytes(data)
+        (draft / ABOUT).write_text(text, encoding="utf-8")
+
+
+def _of_model(model: ClipModel, run: Mapping[str, Any]) -> dict[str, Any]:
+    return {
         "schema": SCHEMA,
         "kind": model.kind,
         "key": run["key"],
@@ -106,18 +116,14 @@ def write(
         "sample_rate": model.sample_rate,
         "multi_label": model.multi_label,
         "settings": as_settings(model.recipe),
-        "metrics": dict(metrics),
-        "provenance": dict(provenance),
-        "files": {
-            name: {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-            for name, data in contents.items()
-        },
     }
-    text = json.dumps(about, indent=1, ensure_ascii=False)
-    with atomic_folder(folder) as draft:
-        for name, data in contents.items():
-            (draft / name).write_bytes(data)
-        (draft / ABOUT).write_text(text, encoding="utf-8")
+
+
+def _digests(contents: Mapping[str, bytes]) -> dict[str, dict[str, Any]]:
+    return {
+        name: {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        for name, data in contents.items()
+    }
 
 
 def _table(tested: TestedClips, names: Sequence[str]) -> str:

@@ -64,16 +64,16 @@ def fit(
         trainer.fit(fitting, Epochs(stack, fitting.progress))
     stack.release()
     for network, data, progress in zip(networks, stack.data, fitting.progress, strict=True):
-        network.to(device)  # Lightning brings it back to the CPU
-        if progress.best is not None:
-            network.load_state_dict(progress.best[1])
-        calibrate(network, data)
+        _keep(network.to(device), data, progress)  # Lightning brings it back to the CPU
     _show_frontends(stack, watches)
-    for watch in watches:
-        watch.finished = True
-    for run, progress in enumerate(fitting.progress):
-        progress.losses = fitting.losses.means(run, progress.epochs)
-    return [progress.history() for progress in fitting.progress]
+    return fitting.histories()
+
+
+def _keep(network: Network, data: TrainingSet, progress: Progress) -> None:
+    """Leave the network with the weights that are kept."""
+    if progress.best is not None:
+        network.load_state_dict(progress.best[1])
+    calibrate(network, data)
 
 
 def _show_frontends(stack: Stack, watches: Sequence[Watch]) -> None:
@@ -137,6 +137,14 @@ class Fitting(lightning.LightningModule):
             if self.watches:
                 for run, loss in zip(update.runs, of_runs.tolist(), strict=True):
                     self.watches[run].step({"loss": loss}, self.progress[run].updates)
+
+    def histories(self) -> list[TrainingHistory]:
+        """Return how each training went, which ends what is shown of it."""
+        for watch in self.watches:
+            watch.finished = True
+        for run, progress in enumerate(self.progress):
+            progress.losses = self.losses.means(run, progress.epochs)
+        return [progress.history() for progress in self.progress]
 
     def on_train_epoch_end(self) -> None:
         """Note what each run has learned, and stop it where its method says so."""

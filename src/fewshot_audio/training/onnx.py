@@ -14,6 +14,7 @@ from fewshot_audio.training.loading import load
 from fewshot_audio.types import ConfigError
 
 SECONDS = 3  # of the clip that is traced
+OF_EXPORT = (RuntimeError, ValueError, TypeError, AttributeError, LookupError, AssertionError)
 
 
 def export_onnx(checkpoint: str | Path, path: str | Path, trust: Collection[str] = ()) -> None:
@@ -41,7 +42,7 @@ def export_onnx(checkpoint: str | Path, path: str | Path, trust: Collection[str]
             written = torch.onnx.export(program, dynamo=True, verbose=False, optimize=False)
     except ImportError as error:
         raise ConfigError(f"ONNX: {error}; pip install onnxscript") from error
-    except Exception as error:  # of any kind, by the exporter
+    except OF_EXPORT as error:
         part, reason = _part_at_fault(model, clips), str(error).partition("\n")[0]
         raise ConfigError(f"{part} cannot be exported as ONNX ({reason})") from error
     assert written is not None
@@ -54,6 +55,6 @@ def _part_at_fault(model: ClipModel, clips: Tensor) -> str:
     frontend = next(each for each in model.modules() if isinstance(each, Frontend))
     try:
         torch.export.export(frontend.for_export(), (clips,))
-    except Exception:  # as above
+    except OF_EXPORT:
         return f"frontend={model.recipe.frontend.name}"
     return f"model={model.recipe.model.name}"

@@ -131,7 +131,12 @@ class EpochLosses:
         """Return a run's means of its epochs, to five digits."""
         sums = [] if not epochs else torch.stack(self.sums[:epochs])[:, run].tolist()
         counts = [each[run] for each in self.counts[:epochs]]
-        return [float(f"{total / n:.5g}") for total, n in zip(sums, counts, strict=True)]
+        return [five_digits(total / n) for total, n in zip(sums, counts, strict=True)]
+
+
+def five_digits(number: float) -> float:
+    """Return a loss as histories hold it."""
+    return float(f"{number:.5g}")
 
 
 @dataclass(frozen=True)

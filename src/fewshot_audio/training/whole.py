@@ -14,7 +14,7 @@ from fewshot_audio import processes
 from fewshot_audio.progress import epoch_finished
 from fewshot_audio.seeding import seed_for
 from fewshot_audio.training.crops import RandomCrops, Waveforms, loader
-from fewshot_audio.training.history import Progress, TrainingHistory
+from fewshot_audio.training.history import Progress, TrainingHistory, five_digits
 from fewshot_audio.training.loop import CALIBRATED_EVERY, interruptible
 from fewshot_audio.training.metrics import ClipScores
 from fewshot_audio.training.optimizers import make_optimizer, make_scheduler
@@ -135,8 +135,7 @@ class CropTraining(lightning.LightningModule):
             self.scheduler.step()
         progress.updates = self.trainer.global_step
         progress.learned.append(self.network.network.learned_scalars())
-        losses = progress.validation.setdefault("train loss", [])
-        losses.append(torch.stack(self.losses).float().mean().item())
+        progress.losses.append(five_digits(torch.stack(self.losses).float().mean().item()))
         if progress.epochs % CALIBRATED_EVERY == 0:
             self.network.calibrate(self.train_clips)
         if method.keep_best is not None:
@@ -144,7 +143,8 @@ class CropTraining(lightning.LightningModule):
         # batch norm's statistics, and so the metrics, are each device's own: the first one decides
         progress.stop_reason = self.trainer.strategy.broadcast(progress.stop_reason)
         if self.watch is not None:
-            self.watch.epoch(progress.latest(), progress.epochs)
+            metrics = {"train loss": progress.losses[-1], **progress.latest()}
+            self.watch.epoch(metrics, progress.epochs)
         self.trainer.should_stop = progress.stop_reason is not None
         self._save(progress.stop_reason is not None or progress.epochs == method.max_epochs)
 

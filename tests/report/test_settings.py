@@ -40,6 +40,22 @@ def test_runs_with_other_settings_are_left_out_and_named():
     )
 
 
+def test_runs_on_all_clips_may_be_trained_otherwise_than_those_on_a_few():
+    changed = {"method": {"name": "crops"}, "optimizer": {"lr": 0.001}}
+    on_all = [
+        record(1, None, repeat, frontend, 0.9, changed)
+        for frontend in ("log_eps", "log_learn")
+        for repeat in (1, 2)
+    ]
+    other = record(1, None, 3, "log_eps", 0.1, changed | {"seed": 1})
+    selection = chosen([*records(), *on_all, other])
+    assert len(selection.runs) == len(records()) + len(on_all)
+    assert "because seed is 1 instead of 0 in the 4 others" in selection.notes[0]
+    assert selection.notes[1:] == (
+        "n = all is trained otherwise than the other n: method, optimizer differ",
+    )
+
+
 def test_frontends_that_were_trained_differently_are_not_compared():
     made = records()
     made += [record(1, 1, 9, "leaf", 0.5, {"seed": 1})]

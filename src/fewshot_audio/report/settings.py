@@ -84,7 +84,8 @@ def trained_alike(
 ) -> tuple[pd.DataFrame, list[str]]:
     """Leave out runs whose other settings are not those of most runs that they are compared with.
 
-    Where two groups are equally many, those with more of the usual settings are kept.
+    Where two groups are equally many, those with more of the usual settings are kept. Runs on all
+    clips are compared with each other alone: they may be trained otherwise than those on a few.
 
     Args:
         runs: With the settings that their keys hold, which decide.
@@ -99,21 +100,38 @@ def trained_alike(
     flat = {text: flat_settings(text) for text in runs["settings"].unique()}
     ordinary = {(name, label(value)) for name, value in usual.items()}
     notes: list[str] = []
+    runs = runs.assign(on_all=runs["n_per_class"] == ALL_CLIPS)
     for columns, groups in _checks(compare):
         signatures = {text: _signature(each, free, groups) for text, each in flat.items()}
         known = {signature: full[text] for text, signature in signatures.items()}
         kept = []
-        for name, group in runs.groupby(columns, sort=False, observed=True):
+        for name, group in runs.groupby([*columns, "on_all"], sort=False, observed=True):
             of_runs = group["settings"].map(signatures)
             counts = of_runs.value_counts()
             most = _most(counts, ordinary)
             for other in sorted(set(counts.index) - {most}):
                 values = _differing(most, other, known)
-                notes.append(_left_out(name, values, counts[other], counts[most]))
+                notes.append(_left_out(name[:-1], values, counts[other], counts[most]))
             kept.append(group[of_runs == most])
         runs = pd.concat(kept).sort_index()
     frontends = runs["frontend"].cat.remove_unused_categories()
-    return runs.assign(frontend=frontends).reset_index(drop=True), notes
+    notes += _on_all(runs, flat, free)
+    runs = runs.drop(columns="on_all").assign(frontend=frontends)
+    return runs.reset_index(drop=True), notes
+
+
+def _on_all(runs: pd.DataFrame, flat: Mapping[bytes, Flat], free: set[str]) -> list[str]:
+    """Say what differs between the training on all clips and on a few."""
+    groups: set[str] = set()
+    for _, runs_alike in runs.groupby(["dataset", "model", "frontend"], sort=False, observed=True):
+        used: dict[bool, set[tuple[str, str]]] = {True: set(), False: set()}
+        for text, on_all in set(zip(runs_alike["settings"], runs_alike["on_all"], strict=True)):
+            used[on_all].update(_signature(flat[text], free, ()))
+        if all(used.values()):
+            groups |= {name.partition(".")[0] for name, _ in used[True] ^ used[False]}
+    if not groups:
+        return []
+    return [f"n = all is trained otherwise than the other n: {', '.join(sorted(groups))} differ"]
 
 
 def _checks(compare: str) -> list[tuple[list[str], tuple[str, ...]]]:

@@ -39,7 +39,7 @@ class CropModel(ClipModel):
     def restored(
         cls, recipe: Recipe, class_names: Sequence[str], tensors: Mapping[str, Tensor]
     ) -> "CropModel":
-        network = build_waveform_network(recipe, len(class_names))
+        network = build_waveform_network(recipe, class_names)
         network.load_state_dict(below(NETWORK, tensors))
         let_come_back(network.network.frontend)
         return cls(recipe, class_names, network)

@@ -49,6 +49,6 @@ def _spectrogram(job: Job, dataset: Dataset, clip: Clip) -> np.ndarray:
     samples, rate = decode(dataset.file(clip.path), clip.start, clip.end)
     features = transform(transform.resample(samples, rate, transform.sample_rate))
     frontend = build(job.frontend)
-    frontend.initialise(torch.Generator().manual_seed(job.seed))
+    frontend.begin(torch.Generator().manual_seed(job.seed))
     with torch.no_grad():
         return frontend.spectrogram(torch.from_numpy(features)[None])[0].numpy()

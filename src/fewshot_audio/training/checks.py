@@ -74,7 +74,7 @@ def check_spectrograms(frontend: Frontend, name: str, n_bands: int = 128) -> Non
     if frontend.reads != "mel":
         return
     frontend = deepcopy(frontend).eval()
-    frontend.initialise(torch.Generator().manual_seed(0))
+    frontend.begin(torch.Generator().manual_seed(0))
     rows = torch.rand(1, 8, n_bands, generator=torch.Generator().manual_seed(0))
     try:
         output, frames = frontend.spectrogram(rows), frontend.frames(rows.shape[1])

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from fewshot_audio.frontends.base import Frontend
 from fewshot_audio.training.clip_model import NETWORK, ClipModel, below, let_come_back
 from fewshot_audio.training.crops import window_starts
 from fewshot_audio.training.waveform_network import (
@@ -43,6 +44,10 @@ class CropModel(ClipModel):
         network.load_state_dict(below(NETWORK, tensors))
         let_come_back(network.network.frontend)
         return cls(recipe, class_names, network)
+
+    @property
+    def frontend(self) -> Frontend:
+        return self.network.network.frontend
 
     def forward(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
         method, clips = self.network.method, waveform.reshape(-1, waveform.shape[-1])

@@ -4,7 +4,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from inspect import signature
-from statistics import fmean
 from typing import Any
 
 import torch
@@ -87,51 +86,6 @@ class ClipScores:
             if name not in metrics:
                 metrics[name] = compute(name, component, scores, targets, usable)
         return metrics
-
-
-@dataclass(frozen=True)
-class TaskScores(ClipScores):
-    """Scores of clips of several tasks, 0 for the classes of others than the clip's own task."""
-
-    tasks: Mapping[str, slice]  # the places of a task's classes
-
-    def names_of(self, metric: str) -> list[str]:
-        return [metric, *(f"{task} {metric}" for task in self.tasks)]
-
-    def metrics(self, components: Mapping[str, Component]) -> Metrics:
-        """Return the metrics of each task, as "digits accuracy", and as "accuracy" their mean.
-
-        The numbers for each class are one list over the classes of all tasks. A task without clips
-        has no metrics, and no part in the mean.
-        """
-        of_tasks = {task: self._of(place).metrics(components) for task, place in self._present()}
-        metrics: Metrics = {}
-        for name in next(iter(of_tasks.values())):
-            values = {task: each[name] for task, each in of_tasks.items()}
-            numbers = [each for each in values.values() if isinstance(each, float)]
-            if any(isinstance(each, list) for each in values.values()):
-                metrics[name] = self._every_class(values)
-                continue
-            metrics[name] = fmean(numbers) if len(numbers) == len(values) else None
-            metrics |= {f"{task} {name}": each for task, each in values.items()}
-        return metrics
-
-    def _present(self) -> list[tuple[str, slice]]:
-        return [(task, place) for task, place in self.tasks.items() if self._clips(place).any()]
-
-    def _clips(self, place: slice) -> Tensor:
-        return (self.targets >= place.start) & (self.targets < place.stop)
-
-    def _of(self, place: slice) -> ClipScores:
-        clips = self._clips(place)
-        return ClipScores(self.scores[clips][:, place], self.targets[clips] - place.start)
-
-    def _every_class(self, values: Mapping[str, Value]) -> list[float | None]:
-        every: list[float | None] = []
-        for task, place in self.tasks.items():
-            own = values.get(task)
-            every += own if isinstance(own, list) else [None] * (place.stop - place.start)
-        return every
 
 
 def compute(

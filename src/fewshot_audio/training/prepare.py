@@ -105,7 +105,7 @@ def prepare_on_crops(
         seed = generators.init.initial_seed()
         network = build_waveform_network(job, data.dataset.classes, seed=seed)
         network.network.classifier.initialise(generators.init)
-        network.network.frontend.initialise(generators.init)
+        network.network.frontend.begin(generators.init)
     return PreparedOnCrops(job, split, network, watch, names)
 
 

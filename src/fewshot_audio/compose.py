@@ -59,7 +59,7 @@ def choices(group: str, overrides: Sequence[str] = ()) -> list[str]:
 def complete(group: str, overrides: Sequence[str] = ()) -> list[str]:
     """Return the choices of a group whose files leave no setting to the user."""
     files = files_of(group, overrides)
-    return [name for name, file in files.items() if not OmegaConf.missing_keys(file)]
+    return [name for name, file in files.items() if "???" not in OmegaConf.to_yaml(file)]
 
 
 def groups(overrides: Sequence[str] = ()) -> list[str]:

@@ -22,6 +22,7 @@ GROUPS = {
     for group in config.CONF.iterdir()
     if group.is_dir()
 }
+OWN_ROOT = ("synthetic", "tasks")
 CHOICES = [
     (group, name)
     for group in ("dataset", "model", "frontend", "method", "protocol")
@@ -47,7 +48,8 @@ def test_every_choice_makes_a_job(group, name):
     job = config.job(
         composed(
             f"{group}={name}",
-            *(["dataset.root=/data"] if group == "dataset" and name != "synthetic" else []),
+            *(["dataset.root=/data"] if group == "dataset" and name not in OWN_ROOT else []),
+            *(["frontend.checkpoint=/data"] if name == "learned" else []),
         )
     )
     part = getattr(job, group, None)
@@ -55,7 +57,7 @@ def test_every_choice_makes_a_job(group, name):
     assert job.repeats
 
 
-@pytest.mark.parametrize("name", GROUPS["frontend"])
+@pytest.mark.parametrize("name", config.complete("frontend"))
 def test_every_frontend_can_be_built(name):
     assert isinstance(build(config.job(composed(f"frontend={name}")).frontend), Frontend)
 

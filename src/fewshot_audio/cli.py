@@ -151,14 +151,15 @@ def sweep_command(task: Callable[[SweepOfJobs], None], every: str | None = None)
 
     Args:
         task: Is called with what gives it the jobs.
-        every: A group of which every choice is taken where the command line makes none.
+        every: A group of which each choice that needs no setting is taken where the command line
+            makes none.
     """
     arguments, overrides = _arguments()
     if _asks_hydra(arguments):
         _hydra_main(lambda cfg: None, task)
         return
     if every is not None and not any(text.startswith(f"{every}=") for text in overrides):
-        overrides.append(f"{every}={','.join(compose.choices(every, overrides))}")
+        overrides.append(f"{every}={','.join(compose.complete(every, overrides))}")
     gc.disable()  # it takes a fifth of the time of so short a command and finds nothing
     start = "fork" if "fork" in get_all_start_methods() else None
     with _exit_codes(overrides, "interrupted"):

@@ -56,6 +56,12 @@ def choices(group: str, overrides: Sequence[str] = ()) -> list[str]:
     return sorted(name for name in names if name not in ("hydra", "_internal_logging"))
 
 
+def complete(group: str, overrides: Sequence[str] = ()) -> list[str]:
+    """Return the choices of a group whose files leave no setting to the user."""
+    files = files_of(group, overrides)
+    return [name for name, file in files.items() if "???" not in OmegaConf.to_yaml(file)]
+
+
 def groups(overrides: Sequence[str] = ()) -> list[str]:
     """Return the groups of conf/ and of the folders of hydra.searchpath."""
     return choices("", overrides)

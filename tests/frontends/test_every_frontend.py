@@ -15,7 +15,7 @@ from fewshot_audio.training.prepare import prepared
 
 RATE, HOP = 8000, 192
 SAMPLES = (100, 191, 192, 5 * HOP, 40 * HOP + 7)
-FRONTENDS = config.choices("frontend")
+FRONTENDS = config.complete("frontend")
 FAST = ("leaf", "leaf_widths", "efficient_leaf")
 QUICK = ("log_learn", "log1p_per_band", "sincnet")  # to train
 every_frontend = pytest.mark.parametrize("name", FRONTENDS)

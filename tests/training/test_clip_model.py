@@ -20,7 +20,7 @@ from fewshot_audio.types import ConfigError
 QUICK = ("log_eps", "log_learn", "mel_pcen", "log1p_per_band")
 FRONTENDS = [
     name if name in QUICK else pytest.param(name, marks=pytest.mark.slow)
-    for name in config.choices("frontend")
+    for name in config.complete("frontend")
 ]
 
 

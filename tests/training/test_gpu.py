@@ -29,7 +29,7 @@ pytestmark = [
     pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU"),
     pytest.mark.filterwarnings("default"),  # of libraries about the machine
 ]
-FRONTENDS = config.choices("frontend")
+FRONTENDS = config.complete("frontend")
 
 
 @pytest.fixture(autouse=True)

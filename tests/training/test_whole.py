@@ -85,7 +85,7 @@ def test_the_weights_are_those_of_plain_pytorch(data, tmp_path):
 
 def test_a_clip_is_scored_by_the_mean_logits_of_its_windows(data):
     made = job("method.window_hop=0.4", "method.level=loudness")
-    network = build_waveform_network(made, 3, seed=5).eval()
+    network = build_waveform_network(made, data.dataset.classes, seed=5).eval()
     clips = [clip.path for clip in data.dataset.clips]
     found = score_windows(network, data.features.of(clips))
     for clip, scores in zip(clips, found, strict=True):
@@ -204,7 +204,7 @@ def test_two_processes_train_as_one_with_batches_of_both(data, tmp_path):
 
 def test_impossible_settings():
     with pytest.raises(ConfigError, match="set method.keep_best"):
-        build_waveform_network(job("method.keep_best=null", "method.patience=3"), 3)
+        build_waveform_network(job("method.keep_best=null", "method.patience=3"), "abc")
 
 
 def test_targets_of_several_labels(data):
@@ -213,13 +213,13 @@ def test_targets_of_several_labels(data):
     dataset = replace(
         data.dataset, folds=(replace(fold, train=(several, *fold.train[1:])),), multi_label=True
     )
-    network = build_waveform_network(job(), 3)
+    network = build_waveform_network(job(), "abc")
     made = waveforms_of(network, [several, fold.train[1]], replace(data, dataset=dataset))
     assert made.targets.tolist() == [[1, 0, 1], [0, 1, 0]]
 
 
 def test_the_network_that_is_built_twice_is_the_same():
-    first, second = (build_waveform_network(job(), 3, seed=7) for _ in range(2))
+    first, second = (build_waveform_network(job(), "abc", seed=7) for _ in range(2))
     for one, other in zip(first.parameters(), second.parameters(), strict=True):
         assert torch.equal(one, other)
     assert copy.deepcopy(first).method == second.method

@@ -81,4 +81,4 @@ def test_devices_with_other_metrics_stop_together(data, tmp_path, monkeypatch):
 @pytest.mark.parametrize("precision", ["16-true", "bf16-true", "64-true", "half"])
 def test_impossible_precision(precision):
     with pytest.raises(ConfigError, match=r"method\.precision.*32-true"):
-        build_waveform_network(job(f"method.precision={precision}"), 3)
+        build_waveform_network(job(f"method.precision={precision}"), "abc")

@@ -9,9 +9,9 @@ def main(cfg: DictConfig) -> bool:
     """Build the cache where it is not there yet."""
     from fewshot_audio.runner.plan import prepare  # imports torch; builders import this file too
 
-    cache = prepare(config.job(cfg), config.machine(cfg))
-    size = cache.features.nbytes / 2**20
-    print(f"feature cache {cache.key}: {len(cache.spans)} clips, {size:.0f} MiB")
+    for cache in prepare(config.job(cfg), config.machine(cfg)).files:
+        size = cache.features.nbytes / 2**20
+        print(f"feature cache {cache.key}: {len(cache.spans)} clips, {size:.0f} MiB")
     return True
 
 

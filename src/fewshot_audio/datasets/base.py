@@ -2,11 +2,14 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from fewshot_audio.types import ConfigError, DataError
+
+TASK = "/"  # between a task and what belongs to it: "digits/zero"
 
 
 @dataclass(frozen=True, slots=True)  # there may be many
@@ -100,6 +103,8 @@ class Dataset:
         multi_label: Whether a clip may have several labels, or none.
         allow_silent: Whether clips whose samples are all zero are accepted.
         made: How its splits were made, as "5-folds-seed-0"; empty: they are the data's own.
+        tasks: The datasets that it joins, by task, of which paths and groups, and names of classes,
+            begin with the task and a slash; empty: none.
 
     Raises:
         DataError: There is no fold, or a clip has labels that the dataset does not allow.
@@ -114,6 +119,7 @@ class Dataset:
     multi_label: bool = False
     allow_silent: bool = False
     made: str = ""
+    tasks: Mapping[str, "Dataset"] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.folds:
@@ -136,6 +142,18 @@ class Dataset:
         """Every clip of every fold once, sorted by id."""
         clips = {clip for fold in self.folds for clip in fold.train + fold.valid + fold.test}
         return tuple(sorted(clips, key=lambda clip: clip.id))
+
+    @property
+    def parts(self) -> Mapping[str, "Dataset"]:
+        """The datasets that it joins, by task; itself by its name if it joins none."""
+        return self.tasks or {self.name: self}
+
+    def file(self, path: str) -> Path:
+        """Return where the file of a clip lies."""
+        if not self.tasks:
+            return self.root / path
+        task, _, rest = path.partition(TASK)
+        return self.tasks[task].file(rest)
 
     def fold(self, number: int) -> Fold:
         """Return the fold with a number.

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 from filelock import FileLock
 
-from fewshot_audio.datasets.base import Dataset
+from fewshot_audio.datasets.base import TASK, Dataset
 from fewshot_audio.datasets.listing import bad_files
 from fewshot_audio.features.base import PCM_STEP, Transform
 from fewshot_audio.features.build import FEATURES, INDEX, PARTS, SILENT, build_cache
@@ -23,12 +24,43 @@ log = logging.getLogger(__name__)
 VERSION = 2  # of how features are computed; 2: clips resampled as in 2018
 
 
+class Cache(ABC):
+    """Features of clips, by the clips' ids.
+
+    Attributes:
+        key: Digest of what they were computed from: transform, clips and the bytes of their files.
+    """
+
+    key: str
+
+    @property
+    @abstractmethod
+    def files(self) -> Sequence["FeatureCache"]:
+        """The caches of one file that it is made of."""
+
+    @abstractmethod
+    def length(self, clip_id: str) -> int:
+        """Return the number of rows of a clip's features."""
+
+    @abstractmethod
+    def rows(self, clip_id: str, start: int, stop: int | None) -> np.ndarray:
+        """Return a part of a clip's features, float32 (at most stop - start, columns)."""
+
+    def __getitem__(self, clip_id: str) -> np.ndarray:
+        """Return the features, float32 (frames, columns), of the clip with an id."""
+        return self.rows(clip_id, 0, None)
+
+    def of(self, clip_ids: Sequence[str]) -> Sequence[np.ndarray]:
+        """Return the features of clips, each read when it is asked for."""
+        return _Rows(self, clip_ids)
+
+
 @dataclass(frozen=True)
-class FeatureCache:
-    """Features of every clip.
+class FeatureCache(Cache):
+    """Features of every clip, in one file.
 
     Args:
-        key: Digest of what they were computed from: transform, clips and the bytes of their files.
+        key: As of every cache.
         features: float32 (all frames, columns), or 16-bit samples (all, 1); memory-mapped.
         spans: First and last frame, exclusive, of each clip by its id.
         folder: Where the cache lies; it is opened there anew, unchecked, in another process.
@@ -46,24 +78,48 @@ class FeatureCache:
             return FeatureCache, (self.key, self.features, self.spans)
         return _load, (self.key, self.folder)
 
-    def __getitem__(self, clip_id: str) -> np.ndarray:
-        """Return the features, float32 (frames, columns), of the clip with an id."""
-        return self.rows(clip_id, 0, None)
+    @property
+    def files(self) -> Sequence["FeatureCache"]:
+        return (self,)
+
+    def length(self, clip_id: str) -> int:
+        first, end = self.spans[clip_id]
+        return end - first
 
     def rows(self, clip_id: str, start: int, stop: int | None) -> np.ndarray:
-        """Return a part of a clip's features, float32 (at most stop - start, columns)."""
         first, end = self.spans[clip_id]
         rows = self.features[first + start : end if stop is None else min(first + stop, end)]
         return rows if rows.dtype == np.float32 else rows * PCM_STEP
 
-    def of(self, clip_ids: Sequence[str]) -> Sequence[np.ndarray]:
-        """Return the features of clips, each read when it is asked for."""
-        return _Rows(self, clip_ids)
+
+@dataclass(frozen=True)
+class JointCache(Cache):
+    """The caches of several tasks, which training on one of them uses too.
+
+    Args:
+        key: As of every cache.
+        tasks: The caches by task; ids of clips begin with the task and a slash.
+    """
+
+    key: str
+    tasks: Mapping[str, Cache]
+
+    @property
+    def files(self) -> Sequence[FeatureCache]:
+        return [file for cache in self.tasks.values() for file in cache.files]
+
+    def length(self, clip_id: str) -> int:
+        task, _, rest = clip_id.partition(TASK)
+        return self.tasks[task].length(rest)
+
+    def rows(self, clip_id: str, start: int, stop: int | None) -> np.ndarray:
+        task, _, rest = clip_id.partition(TASK)
+        return self.tasks[task].rows(rest, start, stop)
 
 
 @dataclass(frozen=True)
 class _Rows(Sequence[np.ndarray]):
-    cache: FeatureCache
+    cache: Cache
     clip_ids: Sequence[str]
 
     def __len__(self) -> int:
@@ -73,7 +129,7 @@ class _Rows(Sequence[np.ndarray]):
         return self.cache[self.clip_ids[number]]
 
 
-def open_cache(dataset: Dataset, transform: Transform, folder: Path, workers: int) -> FeatureCache:
+def open_cache(dataset: Dataset, transform: Transform, folder: Path, workers: int) -> Cache:
     """Open the cache of a dataset's features; build it where it is not there.
 
     A build that was killed is continued, a cache that does not match its hash is built anew.
@@ -88,6 +144,12 @@ def open_cache(dataset: Dataset, transform: Transform, folder: Path, workers: in
         DataError: Files cannot be decoded, or are silent and the dataset does not allow that.
     """
     key, settings = cache_key(dataset, transform, file_digests(dataset, folder, workers))
+    if dataset.tasks:
+        of_tasks = {
+            name: open_cache(each, transform, folder, workers)
+            for name, each in dataset.tasks.items()
+        }
+        return JointCache(key, of_tasks)
     own = folder / f"{dataset.name}-{key}-v{VERSION}"
     own.mkdir(parents=True, exist_ok=True)
     lock = FileLock(own / "lock")
@@ -104,6 +166,12 @@ def open_cache(dataset: Dataset, transform: Transform, folder: Path, workers: in
 
 def file_digests(dataset: Dataset, folder: Path, workers: int) -> dict[str, str]:
     """Return the SHA-256 of each clip's file by its path; hashes are remembered in the folder."""
+    if dataset.tasks:
+        return {
+            f"{name}{TASK}{path}": digest
+            for name, each in dataset.tasks.items()
+            for path, digest in file_digests(each, folder, workers).items()
+        }
     paths = dict.fromkeys(clip.path for clip in dataset.clips)  # a file may hold several clips
     return digest_files(dataset.root, paths, folder, workers)
 

@@ -16,6 +16,7 @@ from fewshot_audio.frontends.layer import call, fixed, wide_dtype
 from fewshot_audio.frontends.loudness import MOST_GAIN, STANDARD_DEVIATION, Normalize, loud
 from fewshot_audio.frontends.mel import PowerMel
 from fewshot_audio.frontends.rates import Rated
+from fewshot_audio.frontends.reuse import Reusable
 from fewshot_audio.frontends.stream import Stream
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 Cropped = tuple[tuple[Tensor, ...], Tensor]  # inputs, and the place of the first frame in each
 
 
-class Frontend(Rated, ABC):
+class Frontend(Reusable, Rated, ABC):
     """Turn waveforms into spectrograms.
 
     A frontend is a layer: `frontend(waveform)`. Training on few clips calls it in parts, `prepare`

@@ -132,6 +132,9 @@ class Wavegram(Frontend):
     def initialise(self, generator: torch.Generator) -> None:
         for kernel in self.convs.parameters():
             nn.init.xavier_uniform_(kernel, generator=generator)
+        self.remember_start()
+
+    def remember_start(self) -> None:
         self.start = self.kernels()
 
     def kernels(self) -> list[Tensor]:

@@ -97,9 +97,9 @@ def run(job: Job, machine: Machine, bar: RunBar | None = None) -> JobResult:
 
 
 def _keep_splits(opened: OpenJob) -> None:
-    dataset = opened.data.dataset
-    if made := write_made_splits(dataset, opened.machine.results / "splits"):
-        log.info("%s: the splits that were made are in %s", dataset.name, made)
+    for dataset in opened.data.dataset.parts.values():
+        if made := write_made_splits(dataset, opened.machine.results / "splits"):
+            log.info("%s: the splits that were made are in %s", dataset.name, made)
 
 
 def _new(records: Sequence[Record], finished: Collection[str]) -> list[Record]:

@@ -82,7 +82,8 @@ def component_identity(component: Component) -> dict[str, Any]:
 
     Modules are left out, so that code can move; an argument at its default is left out, so that a
     new argument changes no key of earlier runs. Those that a class names in `always_in_key` had no
-    default in earlier versions.
+    default in earlier versions. What has a function `in_key` gives by it other arguments than those
+    that are set, as a digest in place of a path.
     """
     settings = {TARGET: component.target, **component.arguments}
     return {"name": component.name, **_without_defaults(settings)}
@@ -126,6 +127,8 @@ def digest_of(identity: Mapping[str, Any]) -> str:
 def _without_defaults(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return the class name and the other arguments of a mapping with a `_target_`."""
     target = str(settings[TARGET])
+    if in_key := getattr(locate(target), "in_key", None):
+        settings = {TARGET: target, **in_key(settings)}
     always = getattr(locate(target), "always_in_key", ())
     defaults = {name: each for name, each in defaults_of(target).items() if name not in always}
     identity: dict[str, Any] = {"type": target.rpartition(".")[2]}

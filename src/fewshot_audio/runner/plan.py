@@ -13,7 +13,7 @@ from fewshot_audio.datasets.row_checks import counted
 from fewshot_audio.datasets.split_files import write_splits
 from fewshot_audio.datasets.splits import FewShotSplits
 from fewshot_audio.features.base import Features, Transform
-from fewshot_audio.features.cache import FeatureCache, cache_key, file_digests, open_cache
+from fewshot_audio.features.cache import Cache, cache_key, file_digests, open_cache
 from fewshot_audio.frontends.base import Frontend
 from fewshot_audio.runner.identity import run_specs
 from fewshot_audio.training.checks import check_job
@@ -118,7 +118,7 @@ def transform_of(job: Job | Recipe) -> Transform:
     return features.mel(job.mel)
 
 
-def prepare(job: Job, machine: Machine) -> FeatureCache:
+def prepare(job: Job, machine: Machine) -> Cache:
     """Return the feature cache that a job reads, built where it is not there."""
     return open_cache(_dataset(job.dataset), transform_of(job), machine.cache, machine.builders)
 

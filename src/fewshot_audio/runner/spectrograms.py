@@ -46,9 +46,9 @@ def _long_clip(job: Job, dataset: Dataset) -> Clip:
 def _spectrogram(job: Job, dataset: Dataset, clip: Clip) -> np.ndarray:
     """Return a clip's spectrogram (frames, bands) by a job's untrained frontend."""
     transform = transform_of(job)
-    samples, rate = decode(dataset.root / clip.path, clip.start, clip.end)
+    samples, rate = decode(dataset.file(clip.path), clip.start, clip.end)
     features = transform(transform.resample(samples, rate, transform.sample_rate))
     frontend = build(job.frontend)
-    frontend.initialise(torch.Generator().manual_seed(job.seed))
+    frontend.begin(torch.Generator().manual_seed(job.seed))
     with torch.no_grad():
         return frontend.spectrogram(torch.from_numpy(features)[None])[0].numpy()

@@ -4,6 +4,7 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from fewshot_audio.frontends.base import Frontend
 from fewshot_audio.frontends.norm import MaskedNorm
 from fewshot_audio.training.methods.base import Method, TrainingSet
 from fewshot_audio.training.network import Network
@@ -13,8 +14,11 @@ PASSES = 10  # over the training patches
 
 
 def batch_norms(module: nn.Module) -> list[_BatchNorm | MaskedNorm]:
-    """Return the batch norms of a module."""
-    return [each for each in module.modules() if isinstance(each, (_BatchNorm, MaskedNorm))]
+    """Return the batch norms of a module, but for those of a frozen frontend."""
+    frontends = (each for each in module.modules() if isinstance(each, Frontend) and each.frozen)
+    frozen = {norm for frontend in frontends for norm in frontend.modules()}
+    norms = (each for each in module.modules() if isinstance(each, (_BatchNorm, MaskedNorm)))
+    return [norm for norm in norms if norm not in frozen]
 
 
 def reestimate(network: Network, method: Method, data: TrainingSet) -> None:

@@ -24,7 +24,7 @@ def check_job(job: Job, dataset: Dataset) -> tuple[str, ...]:
     """
     method: Method | CropMethod
     if trains_on_crops(job):
-        whole = build_waveform_network(job, len(dataset.classes), "meta")
+        whole = build_waveform_network(job, dataset.classes, "meta")
         network, method = whole.network, whole.method
     else:
         network = build_network(job, len(dataset.classes), "meta")
@@ -32,15 +32,25 @@ def check_job(job: Job, dataset: Dataset) -> tuple[str, ...]:
     check_spectrograms(network.frontend, job.frontend.name, job.mel.n_bands)
     method.adapt(network)
     check_labels(job, method, dataset)
-    check_metrics(job.metrics, len(dataset.classes), method.keep_best, method.multi_label)
-    if method.keep_best is not None and not dataset.fold(job.fold).valid:
-        raise ConfigError(
-            f"method.keep_best={method.keep_best}: {dataset.name}, fold {job.fold}, has no clips "
-            "that validate; choose a dataset with a valid split (folder and csv make one by "
-            "dataset.split.valid=0.1), or method.keep_best=null for the weights of the last epoch"
-        )
+    fewest = min(len(part.classes) for part in dataset.parts.values())
+    check_metrics(job.metrics, fewest, method.keep_best, method.multi_label)
+    if method.keep_best is not None:
+        _check_validation(method.keep_best, dataset, job.fold)
     make_scheduler(make_optimizer(network, job.optimizer), job.optimizer)
     return network.frontend.notes
+
+
+def _check_validation(metric: str, dataset: Dataset, fold: int) -> None:
+    """Raise ConfigError where clips of a fold do not validate, or none of one of its tasks."""
+    for name, part in dataset.parts.items():
+        if not part.fold(fold).valid:
+            setting = f"dataset.tasks.{name}" if dataset.tasks else "dataset"
+            raise ConfigError(
+                f"method.keep_best={metric}: {name}, fold {fold}, has no clips that validate; "
+                "choose a dataset with a valid split (folder and csv make one by "
+                f"{setting}.split.valid=0.1), or method.keep_best=null for the weights of the last "
+                "epoch"
+            )
 
 
 def check_labels(job: Job, method: Method | CropMethod, dataset: Dataset) -> None:
@@ -64,7 +74,7 @@ def check_spectrograms(frontend: Frontend, name: str, n_bands: int = 128) -> Non
     if frontend.reads != "mel":
         return
     frontend = deepcopy(frontend).eval()
-    frontend.initialise(torch.Generator().manual_seed(0))
+    frontend.begin(torch.Generator().manual_seed(0))
     rows = torch.rand(1, 8, n_bands, generator=torch.Generator().manual_seed(0))
     try:
         output, frames = frontend.spectrogram(rows), frontend.frames(rows.shape[1])

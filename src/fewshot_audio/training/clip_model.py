@@ -55,6 +55,11 @@ class ClipModel(nn.Module, ABC):
     ) -> "ClipModel":
         """Build a model of a checkpoint, with the tensors of `state_dict` of the one it was."""
 
+    @property
+    @abstractmethod
+    def frontend(self) -> Frontend:
+        """The network's frontend."""
+
     @abstractmethod
     def forward(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Return the logits (..., n_classes) of waveforms (..., time).
@@ -124,6 +129,10 @@ class PatchModel(ClipModel):
             frontend.mel, frontend.normalize = mel_of(recipe), None
             let_come_back(frontend)
         return model
+
+    @property
+    def frontend(self) -> Frontend:
+        return self.network.frontend
 
     def forward(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
         n_frames, classifier = self.network.classifier.n_frames, self.network.classifier

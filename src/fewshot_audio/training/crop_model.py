@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from fewshot_audio.frontends.base import Frontend
 from fewshot_audio.training.clip_model import NETWORK, ClipModel, below, let_come_back
 from fewshot_audio.training.crops import window_starts
 from fewshot_audio.training.waveform_network import (
@@ -39,10 +40,14 @@ class CropModel(ClipModel):
     def restored(
         cls, recipe: Recipe, class_names: Sequence[str], tensors: Mapping[str, Tensor]
     ) -> "CropModel":
-        network = build_waveform_network(recipe, len(class_names))
+        network = build_waveform_network(recipe, class_names)
         network.load_state_dict(below(NETWORK, tensors))
         let_come_back(network.network.frontend)
         return cls(recipe, class_names, network)
+
+    @property
+    def frontend(self) -> Frontend:
+        return self.network.network.frontend
 
     def forward(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
         method, clips = self.network.method, waveform.reshape(-1, waveform.shape[-1])

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from fewshot_audio.features.cache import FeatureCache
+from fewshot_audio.features.cache import Cache
 from fewshot_audio.seeding import seed_for
 
 Place = tuple[int, int]  # number of a clip, first sample
@@ -26,15 +26,14 @@ class Waveforms(Dataset):
         size: Samples of a crop.
     """
 
-    cache: FeatureCache
+    cache: Cache
     clips: Sequence[str]
     targets: Tensor
     size: int
 
     def lengths(self) -> np.ndarray:
         """Return the samples of each clip."""
-        spans = [self.cache.spans[clip] for clip in self.clips]
-        return np.array([stop - start for start, stop in spans])
+        return np.array([self.cache.length(clip) for clip in self.clips])
 
     def crops(self, places: Sequence[Place]) -> Tensor:
         """Return crops (places, size) that start at places; zeros lie behind the end of a clip."""
@@ -60,6 +59,8 @@ class RandomCrops:
         names: What the run's random numbers depend on.
         epoch: Returns the number of the epoch.
         rank: Number of this device, and of all: each has every so-many-th place.
+        groups: Numbers of clips (clips,), of each of which an epoch holds as many crops; empty: all
+            clips are one group.
     """
 
     def __init__(
@@ -71,9 +72,11 @@ class RandomCrops:
         names: Sequence[str | int | None],
         epoch: Callable[[], int],
         rank: tuple[int, int] = (0, 1),
+        groups: Sequence[np.ndarray] = (),
     ):
         self.lengths, self.size, self.batch_size = lengths, size, batch_size
         self.per_clip, self.names, self.epoch, self.rank = per_clip, names, epoch, rank
+        self.groups = groups or [np.arange(len(lengths))]
 
     def __len__(self) -> int:
         own = -(-len(self.lengths) * self.per_clip // self.rank[1])
@@ -81,7 +84,7 @@ class RandomCrops:
 
     def __iter__(self) -> Iterator[list[Place]]:
         random = np.random.default_rng(seed_for("crops", *self.names, self.epoch()))
-        numbers = random.permutation(np.repeat(np.arange(len(self.lengths)), self.per_clip))
+        numbers = random.permutation(self._chosen(random))
         starts = random.integers(np.maximum(self.lengths[numbers] - self.size, 0) + 1)
         places = list(zip(numbers.tolist(), starts.tolist(), strict=True))
         number, world = self.rank
@@ -89,6 +92,19 @@ class RandomCrops:
         own = places[number::world]
         for first in range(0, len(own), self.batch_size):
             yield own[first : first + self.batch_size]
+
+    def _chosen(self, random: np.random.Generator) -> np.ndarray:
+        """Return the clips of an epoch's crops: each as often as others of its group, or once more.
+
+        There are as many crops as if all clips were one group.
+        """
+        total, chosen = len(self.lengths) * self.per_clip, []
+        for number, group in enumerate(self.groups):
+            times, rest = divmod((total + number) // len(self.groups), len(group))
+            chosen.append(np.repeat(group, times))
+            if rest:
+                chosen.append(random.choice(group, rest, replace=False))
+        return np.concatenate(chosen)
 
 
 def loader(waveforms: Waveforms, sampler: RandomCrops, workers: int, pin: bool) -> DataLoader:

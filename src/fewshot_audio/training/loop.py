@@ -1,6 +1,7 @@
 """One Lightning fit, of one run or of a stack of them."""
 
 import signal
+import warnings
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -89,9 +90,11 @@ def _first_spectrogram(frontend: Frontend, data: TrainingSet) -> Tensor:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Let Ctrl-C be a KeyboardInterrupt while Lightning trains."""
+    """Let Ctrl-C be a KeyboardInterrupt while Lightning trains, and frozen modules be no news."""
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", r"Found \d+ module\(s\) in eval mode")
+            yield
     except SystemExit as error:  # Lightning turns Ctrl-C into exit code 1 and ignores the signal
         signal.signal(signal.SIGINT, signal.default_int_handler)
         raise KeyboardInterrupt from error
@@ -207,7 +210,7 @@ def updates_of(batches: Mapping[int, Batch]) -> list[Update]:
 def initialise(network: Network, method: Method) -> None:
     """Give a network its new weights, drawn by the run's own generator."""
     network.classifier.initialise(method.generators.init)
-    network.frontend.initialise(method.generators.init)
+    network.frontend.begin(method.generators.init)
     if network.support_frontend is not None:  # starts where the other one does
         network.support_frontend = deepcopy(network.frontend)
 

@@ -61,6 +61,10 @@ class ClipScores:
         counts = torch.bincount(pairs, minlength=n_classes**2)
         return counts.reshape(n_classes, n_classes).tolist()
 
+    def names_of(self, metric: str) -> list[str]:
+        """Return the names under which `metrics` gives a metric."""
+        return [metric]
+
     def metrics(self, components: Mapping[str, Component]) -> Metrics:
         """Return the metrics by name: a number, or a list with one for each class.
 

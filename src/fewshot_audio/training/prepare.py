@@ -12,7 +12,7 @@ from torch.nn.functional import one_hot
 from fewshot_audio.components import build
 from fewshot_audio.datasets.base import Clip, Dataset, FewShotSplit
 from fewshot_audio.datasets.splits import FewShotSplits
-from fewshot_audio.features.cache import FeatureCache
+from fewshot_audio.features.cache import Cache
 from fewshot_audio.training.checks import check_labels
 from fewshot_audio.training.crops import Waveforms
 from fewshot_audio.training.loop import training_set
@@ -29,7 +29,7 @@ class JobData:
 
     dataset: Dataset
     splits: FewShotSplits
-    features: FeatureCache
+    features: Cache
 
 
 class Stopwatch:
@@ -102,10 +102,10 @@ def prepare_on_crops(
     watch, names = Stopwatch(), names_of(job, data, n_per_class, repeat)
     with watch.part("prepare"):
         split, generators = data.splits.split(n_per_class, repeat), Generators.named(*names)
-        seed, n_classes = generators.init.initial_seed(), len(data.dataset.classes)
-        network = build_waveform_network(job, n_classes, seed=seed)
+        seed = generators.init.initial_seed()
+        network = build_waveform_network(job, data.dataset.classes, seed=seed)
         network.network.classifier.initialise(generators.init)
-        network.network.frontend.initialise(generators.init)
+        network.network.frontend.begin(generators.init)
     return PreparedOnCrops(job, split, network, watch, names)
 
 

@@ -20,8 +20,13 @@ SAFE = (  # packages whose classes and functions do nothing but compute
 
 
 def recipe_of(job: Job) -> Recipe:
-    """Return what of a job's settings its network is built from again."""
+    """Return what of a job's settings its network is built from again.
+
+    A component from a checkpoint, which has a function `source`, is there as it was in that one.
+    """
     parts = {part: getattr(job, part) for part in PARTS}
+    if source := getattr(locate(job.frontend.target), "source", None):
+        parts["frontend"] = source(job.frontend.arguments)
     return Recipe(**parts, mel=job.mel, patch_frames=job.patch_frames)
 
 

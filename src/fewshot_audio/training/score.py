@@ -66,7 +66,11 @@ def score(trained: Trained, data: JobData) -> tuple[dict[str, Any], Tested]:
     device, cuda = network.device, network.device.type == "cuda"
     fields = {
         **result,
-        "lower_is_better": lower_is_better(run.job.metrics, len(dataset.classes)),
+        "lower_is_better": [
+            name
+            for metric in lower_is_better(run.job.metrics, len(dataset.classes))
+            for name in tested.scores.names_of(metric)
+        ],
         "class_names": dataset.classes,
         **asdict(trained.history),
         "learned": json_ready(network.learned_scalars()),
@@ -135,7 +139,8 @@ def _results_by_windows(run: PreparedOnCrops, data: JobData) -> tuple[dict[str, 
     with run.watch.part("score"):
         run.network.check(waveforms_of(run.network, clips, data))
         rows = data.features.of([clip.id for clip in clips])
-        scores = ClipScores(score_windows(run.network, rows), targets_of(clips, data.dataset))
+        found, targets = score_windows(run.network, rows), targets_of(clips, data.dataset)
+        scores = run.network.method.clip_scores(found, targets)
         return _fields_of(scores, run.job), Tested(rows, scores)
 
 

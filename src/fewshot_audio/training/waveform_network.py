@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fewshot_audio.components import build
+from fewshot_audio.components import build, build_for
 from fewshot_audio.frontends.base import Frontend
 from fewshot_audio.frontends.mel import PowerMel
 from fewshot_audio.training.augmentation import WaveformAugmentation
@@ -91,10 +91,10 @@ def mel_of(job: Job | Recipe) -> PowerMel:
 
 
 def build_waveform_network(
-    job: Job | Recipe, n_classes: int, device: str = "cpu", seed: int = 0
+    job: Job | Recipe, class_names: Sequence[str], device: str = "cpu", seed: int = 0
 ) -> WaveformNetwork:
     """Build a job's untrained network of crops; arguments and errors as for `build_network`."""
-    method: CropMethod = build(job.method)
+    method: CropMethod = build_for(job.method, class_names=tuple(class_names))
     frontend: Frontend = build(job.frontend)
     mel = mel_of(job)
     rate = crop_rate(frontend, job)
@@ -108,7 +108,7 @@ def build_waveform_network(
         if not isinstance(modules[name], WaveformAugmentation)
     }
     shaped = replace(job, patch_frames=frames, augmentations=of_spectrograms)
-    network = build_network(shaped, n_classes, device, seed)
+    network = build_network(shaped, len(class_names), device, seed)
     network.frontend.mel = mel
     return WaveformNetwork(network, method, of_waveforms, rate)
 

@@ -16,7 +16,6 @@ from fewshot_audio.seeding import seed_for
 from fewshot_audio.training.crops import RandomCrops, Waveforms, loader
 from fewshot_audio.training.history import Progress, TrainingHistory, five_digits
 from fewshot_audio.training.loop import CALIBRATED_EVERY, interruptible
-from fewshot_audio.training.metrics import ClipScores
 from fewshot_audio.training.optimizers import make_optimizer, make_scheduler
 from fewshot_audio.training.randomness import isolated
 from fewshot_audio.training.state import drop_unusable, network_weights
@@ -81,6 +80,7 @@ class CropTraining(lightning.LightningModule):
             self.names,
             lambda: trainer.current_epoch,
             (trainer.global_rank, trainer.world_size),
+            method.groups(self.train_clips.targets),
         )
         return loader(self.train_clips, crops, self.loaders, self.device.type == "cuda")
 
@@ -152,7 +152,9 @@ class CropTraining(lightning.LightningModule):
         clips, targets = self.valid_clips
         scores = score_windows(self.network, self.train_clips.cache.of(clips))
         self.network.train()
-        self.progress.note(metric, self.job.metrics, ClipScores(scores, targets), self.network)
+        self.progress.note(
+            metric, self.job.metrics, self.method.clip_scores(scores, targets), self.network
+        )
         assert self.progress.best is not None
         without = self.progress.epochs - self.progress.best[0]
         if self.method.patience is not None and without >= self.method.patience:

@@ -74,7 +74,7 @@ class Filterbank(Frontend):
         for part in PARTS:
             if part not in learn:
                 getattr(self, part).requires_grad_(False)
-        self._remember_start()
+        self.remember_start()
         self.notes = () if filters.random else self._notes()
 
     def _check_parts(self) -> None:
@@ -154,7 +154,7 @@ class Filterbank(Frontend):
 
     def initialise(self, generator: torch.Generator) -> None:
         self.filters.initialise(generator)
-        self._remember_start()
+        self.remember_start()
 
     def project(self) -> None:
         self.filters.project()
@@ -225,7 +225,7 @@ class Filterbank(Frontend):
         return {"engine": self.engine.report(), "summary": summary, "filters": moved["filters"]}
 
     @torch.no_grad()
-    def _remember_start(self) -> None:
+    def remember_start(self) -> None:
         self.before, self.start = self.physical_parameters(), self.filters.impulse_responses().cpu()
         self.bounds_before = self._at_bounds("at a bound at the start")
 

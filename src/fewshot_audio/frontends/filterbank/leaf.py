@@ -122,7 +122,7 @@ class Leaf(Named):
             warnings.simplefilter("ignore")  # trained filters may lie at bounds
             made = Leaf(**{"compression": "none"} | settings | others.settings_of(ours))
         others.load(made, ours)
-        made._remember_start()
+        made.remember_start()
         return made
 
     def to_leaf_audio(self) -> dict[str, np.ndarray]:

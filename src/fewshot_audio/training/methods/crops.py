@@ -1,9 +1,11 @@
 """Training on random crops of waveforms, of clips with one label or several."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+import numpy as np
 import torch
 from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor
@@ -11,6 +13,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from fewshot_audio.components import locate
 from fewshot_audio.frontends.loudness import loud
+from fewshot_audio.training.metrics import ClipScores
 from fewshot_audio.training.network import Network
 from fewshot_audio.types import ConfigError, Job, Recipe
 
@@ -68,6 +71,18 @@ class CropMethod(ABC):
     @abstractmethod
     def scores(self, logits: Tensor) -> Tensor:
         """Return the probabilities (..., n_classes) of a clip's mean logits."""
+
+    def clip_scores(self, scores: Tensor, targets: Tensor) -> ClipScores:
+        """Return scores (clips, n_classes) and targets of clips as metrics take them."""
+        return ClipScores(scores, targets)
+
+    def groups(self, targets: Tensor) -> Sequence[np.ndarray]:
+        """Return the numbers of clips of each of which an epoch holds as many crops; none: of all.
+
+        Args:
+            targets: Of the clips that train, 0 and 1 (clips, n_classes).
+        """
+        return ()
 
     def adapt(self, network: Network) -> None:
         """Check that this method can train a network.

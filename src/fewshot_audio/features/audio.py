@@ -141,5 +141,6 @@ def _frames(file: soundfile.SoundFile, start: float, end: float | None) -> tuple
 
 def _mean(block: np.ndarray, scale: float) -> np.ndarray:
     """Return the mean over channels of a block (frames, channels), times a scale, as float32."""
-    channels = [np.multiply(channel, scale, dtype=np.float32) for channel in block.T]
-    return reduce(np.add, channels) / np.float32(len(channels))  # faster than .mean(1)
+    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is named
+        channels = [np.multiply(channel, scale, dtype=np.float32) for channel in block.T]
+        return reduce(np.add, channels) / np.float32(len(channels))  # faster than .mean(1)

@@ -189,22 +189,31 @@ def _of_mp3(data: bytes, first: int) -> Patch | None:
         return None
     if place > len(data):
         raise DataError("is truncated (its last frame is not whole)")
-    rest = data[place:]
-    if rest.strip(b"\0") and not rest.startswith(TAGS):
-        return None  # something is between the frames, or they are not as usual
-    mono = data[3] >> 6 == 3
+    mono, rest = data[3] >> 6 == 3, data[place:]
+    goes_on = bool(rest.strip(b"\0")) and not rest.startswith(TAGS)
+    if goes_on and count == 1:
+        raise DataError("is damaged (no frame follows the first one)")
     side = 4 + ((9 if mono else 17) if halved else (17 if mono else 32))
     if data[side : side + 4] in (b"Xing", b"Info") and data[side + 7] & 1:
-        (told,) = struct.unpack_from(">I", data, side + 8)
-        if told > count - 1:
-            raise DataError(f"is truncated ({count - 1} of {told} frames)")
-        if told < count - 1:
-            raise DataError(f"contradicts itself: {count - 1} frames, its header says {told}")
+        _check_count(data, side, count - 1)
         return None
-    if len(rates) == 1 or version & 6 != 2 or data[36:40] == b"VBRI":
-        return None
-    head = bytes([0xFF, data[1] | 1, 0x90 | data[2] & 0x0C, data[3]])
-    if not (frame := _mp3_frame(head, 0)):
-        return None
-    length, content = frame[1], head + bytes(side - 4) + b"Xing" + struct.pack(">II", 1, count)
-    return Patch(first, content.ljust(length, b"\0"), inserted=True)
+    is_vbr = len(rates) > 1 and version & 6 == 2 and data[36:40] != b"VBRI"
+    return Patch(first, _info(data, side, count), True) if is_vbr and not goes_on else None
+
+
+def _check_count(data: bytes, side: int, count: int) -> None:
+    """Raise DataError where the first frame of MP3 says another number of frames."""
+    if data[6:side].strip(b"\0"):
+        raise DataError("is damaged (in its first frame)")
+    (told,) = struct.unpack_from(">I", data, side + 8)
+    if told != count:
+        raise DataError(f"is truncated or damaged ({count} of {told} frames)")
+
+
+def _info(data: bytes, side: int, count: int) -> bytes:
+    """Return a frame of MP3 that says how many frames follow, of the kind of the first."""
+    head = bytes([0xFF, data[1] | 1, 0x90 | data[2] & 0x0C, data[3]])  # of a usual bit rate
+    frame = _mp3_frame(head, 0)
+    assert frame is not None  # the first frame has the same version, layer and rate
+    content = head + bytes(side - 4) + b"Xing" + struct.pack(">II", 1, count)
+    return content.ljust(frame[1], b"\0")

@@ -5,17 +5,17 @@ all. Here the first are named, and the others get the header that they lack.
 """
 
 import io
-import mmap
 import re
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
 from fewshot_audio.features import compressed
 from fewshot_audio.features.compressed import Patch, at
+from fewshot_audio.features.headers import CURE, check_aiff, check_alac, check_frames
 from fewshot_audio.types import DataError
 
 STREAM_SIZES = (  # of a chunk of samples, by programs that could not know: sox, arecord, ffmpeg ...
@@ -25,9 +25,8 @@ STREAM_SIZES = (  # of a chunk of samples, by programs that could not know: sox,
     range(0xFFFE0000, 0x100000000),
     range(0x7FFFFFFFFFFE0000, 0x8000000000000000),
 )
-CURE = "write it anew, as by ffmpeg -i OLD NEW.wav"
-PLAIN = {1, 3, 6, 7, 0xFFFE}  # formats of WAV whose frames have one size: PCM, float, A-law, u-law
-PLAIN_AIFF = "none sowt twos raw  fl32 fl64 in24 in32 42ni 23ni ulaw alaw"
+LONGEST = 2**20  # bytes of another chunk that are looked at
+MOST = 1000  # chunks before the samples
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,9 @@ class Layout:
     def chunks(self, file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
         """Yield the name of each chunk, where its content begins, and how long it says it is."""
         head, place = struct.Struct(f"{self.order}{self.name}s{self.size}"), self.first
-        while len(found := at(file, place, head.size)) == head.size:
+        for _ in range(MOST):
+            if len(found := at(file, place, head.size)) < head.size:
+                return
             name, length = head.unpack(found)
             start, length = place + head.size, length - self.own
             yield name[:4], start, length
@@ -73,7 +74,19 @@ LAYOUTS = {
 }
 
 
-def source(path: Path) -> Path | mmap.mmap | io.BytesIO:
+class Copy(io.BytesIO):
+    """A file in memory, in which a seek to before its begin leads to its begin.
+
+    An error would be lost in libsndfile, which asks for such places in damaged files.
+    """
+
+    def seek(self, place: int, whence: int = 0) -> int:
+        """Go to a place in bytes; return it."""
+        start = (0, self.tell(), self.getbuffer().nbytes)[whence]
+        return super().seek(max(start + place, 0))
+
+
+def source(path: Path) -> Path | Copy:
     """Return what libsndfile shall read: a file, or a copy whose header tells its length.
 
     Raises:
@@ -84,12 +97,9 @@ def source(path: Path) -> Path | mmap.mmap | io.BytesIO:
     patch = _patch(path, status.st_size, status.st_mtime_ns)
     if patch is None:
         return path
-    with path.open("rb") as file:
-        if patch.inserted:
-            return io.BytesIO(file.read(patch.place) + patch.content + file.read())
-        copy = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
-    copy[patch.place : patch.place + len(patch.content)] = patch.content
-    return copy
+    data = path.read_bytes()
+    behind = patch.place + (0 if patch.inserted else len(patch.content))
+    return Copy(data[: patch.place] + patch.content + data[behind:])
 
 
 @lru_cache(maxsize=64)  # parts of a file come one after the other
@@ -114,35 +124,47 @@ def _of_chunks(file: BinaryIO, size: int, magic: bytes) -> Patch | None:
     for name, start, length in layout.chunks(file):
         if name == layout.samples:
             break
-        held.setdefault(name, at(file, start, min(max(length, 0), 40)))
+        held.setdefault(name, at(file, start, min(max(length, 0), LONGEST)))
     else:
         return None  # libsndfile says so
-    _check_frames(held, layout)
+    check_frames(held, layout.order)
     place = start - struct.calcsize(layout.size)
     code, counted = layout.order + layout.size, layout.own
     if magic == b"RF64" and length == 0xFFFFFFFF and b"ds64" in held:
         (length,) = struct.unpack_from("<q", held[b"ds64"].ljust(16, b"\0"), 8)
         place, code = layout.first + 16, "<q"
     present = size - start
-    if any(length in sizes for sizes in STREAM_SIZES) and not _is_empty(file, start, length):
+    if any(length in sizes for sizes in STREAM_SIZES) and not (
+        length == 0 and (present == 0 or _is_chunk(file, layout, start))
+    ):
         if length > present and magic != b"RF64":
             return None  # libsndfile reads to the end
         return Patch(place, struct.pack(code, present + counted))
     check_length(present, length)
-    if magic == b"FORM":
-        _check_aiff(held.get(b"COMM", b""), length)
-    _check_behind(at(file, start + length, 24), present - length)
+    if magic == b"FORM" and b"COMM" in held:
+        offset = int.from_bytes(at(file, start, 4))
+        check_aiff(held[b"COMM"], length - 8 - offset)
+    end = start + length
+    places = (end, end + -end % layout.multiple)
+    # libsndfile takes what follows in Wave64 for samples
+    is_chunk = magic != b"riff" and any(_is_chunk(file, layout, place) for place in places)
+    check_behind(at(file, end, layout.multiple + 1), present - length, is_chunk)
+    if held.get(b"desc", b"")[8:12] == b"alac":
+        behind = replace(layout, first=end).chunks(file)
+        check_alac(held | {name: at(file, *where) for name, *where in behind}, length - 4)
     return None
 
 
-def _is_empty(file: BinaryIO, start: int, length: int) -> bool:
-    """Return whether a size of zero is meant: another chunk follows, or nothing."""
-    behind = at(file, start, 4)
-    return length == 0 and (not behind or _is_name(behind))
-
-
-def _is_name(text: bytes) -> bool:
-    return len(text) == 4 and text.isascii() and text.decode().isprintable()
+def _is_chunk(file: BinaryIO, layout: Layout, place: int) -> bool:
+    """Return whether a chunk begins at a place and does not reach beyond the file by much."""
+    for name, start, length in replace(layout, first=place).chunks(file):
+        return (
+            name.isascii()
+            and name.decode().isprintable()
+            and length >= 0
+            and (length < 2 or len(at(file, start + length - 2, 1)) == 1)
+        )
+    return False
 
 
 def check_length(present: int, length: int) -> None:
@@ -151,59 +173,28 @@ def check_length(present: int, length: int) -> None:
         raise DataError(f"is truncated ({present} of {length} bytes of samples)")
 
 
-def _check_behind(behind: bytes, length: int) -> None:
+def check_behind(behind: bytes, length: int, named: bool = False) -> None:
     """Raise DataError where neither a chunk nor padding follows the samples: their size is wrong.
 
     Args:
         behind: The first bytes.
         length: How many there are.
+        named: Whether they are a chunk.
     """
-    if behind.strip(b"\0") and not any(_is_name(behind[pad : pad + 4]) for pad in range(8)):
+    if behind.strip(b"\0") and not named:
         raise DataError(f"holds {length} bytes behind the samples that its header tells of; {CURE}")
-
-
-def _check_frames(held: dict[bytes, bytes], layout: Layout) -> None:
-    """Raise DataError where rate, channels and bits of WAV or CAF do not agree with each other."""
-    if len(held.get(b"fmt ", b"")) >= 16:
-        values = struct.unpack_from(f"{layout.order}HHIIHH", held[b"fmt "])
-        kind, channels, rate, per_second, frame, bits = values
-        if kind not in PLAIN:
-            return
-        if frame != channels * -(-bits // 8) or per_second != rate * frame:
-            raise DataError(
-                f"contradicts itself: {channels} channels of {bits} bits at {rate} Hz, but frames "
-                f"of {frame} bytes and {per_second} bytes a second; {CURE}"
-            )
-    elif len(held.get(b"desc", b"")) >= 32:
-        kind, _, frame, count, channels, bits = struct.unpack_from(">4sIIIII", held[b"desc"], 8)
-        if kind == b"lpcm" and (count != 1 or frame != channels * -(-bits // 8)):
-            raise DataError(
-                f"contradicts itself: {channels} channels of {bits} bits, but frames of {frame} "
-                f"bytes; {CURE}"
-            )
-
-
-def _check_aiff(common: bytes, length: int) -> None:
-    """Raise DataError where the number of frames and the size (bytes) of AIFF do not agree."""
-    if len(common) < 18:
-        return
-    channels, frames, bits = struct.unpack_from(">HIH", common)
-    kind = common[18:22].decode("latin-1").lower() or "none"
-    if kind not in PLAIN_AIFF:
-        return
-    size = frames * channels * (1 if "law" in kind else -(-bits // 8))
-    if size != length - 8:
-        raise DataError(f"contradicts itself: {size} bytes of samples, and {length - 8}; {CURE}")
 
 
 def _of_au(file: BinaryIO, size: int, order: str) -> Patch | None:
     """Check an AU file."""
-    start, length = struct.unpack(f"{order}II", at(file, 4, 8).ljust(8, b"\0"))
+    if size < 24:
+        return None  # libsndfile says so
+    start, length = struct.unpack(f"{order}II", at(file, 4, 8))
     present = size - start
     if any(length in sizes for sizes in STREAM_SIZES) and present > 0:
         return Patch(8, struct.pack(f"{order}I", min(present, 0xFFFFFFFF)))
     check_length(present, length)
-    _check_behind(at(file, start + length, 24), present - length)
+    check_behind(at(file, start + length, 24), present - length)
     return None
 
 
@@ -211,7 +202,7 @@ def _check_nist(header: bytes, size: int) -> None:
     """Check a NIST Sphere file."""
     named = dict(re.findall(rb"(sample_count|channel_count|sample_n_bytes) -i (\d+)", header))
     frame = int(named.get(b"channel_count", 1)) * int(named.get(b"sample_n_bytes", 1))
-    length, present = int(named.get(b"sample_count", 0)) * frame, size - 1024
+    length, first = int(named.get(b"sample_count", 0)) * frame, header[8:16].strip()
+    present = size - int(first) if first.isdigit() else 0
     check_length(present, length)
-    if present > length:
-        raise DataError(f"holds {present} bytes of samples, its header says {length}; {CURE}")
+    check_behind(b"?" if present > length else b"", present - length)

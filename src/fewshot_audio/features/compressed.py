@@ -1,5 +1,6 @@
 """Lengths of FLAC, Ogg and MP3, whose frames and pages are looked at one by one."""
 
+import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -60,9 +61,8 @@ def patch(file: BinaryIO, size: int) -> Patch | None:
     if head[:4] == b"OggS":
         _check_ogg(at(file, first, size))
         return None
-    if len(head) == 10 and head[0] == 0xFF and head[1] >= 0xE0:
-        return _of_mp3(at(file, first, size), first)
-    return None
+    start = _first_frame(at(file, first, TAIL))
+    return None if start is None else _of_mp3(at(file, first + start, size), first + start)
 
 
 def _of_flac(file: BinaryIO, size: int, first: int) -> Patch | None:
@@ -176,6 +176,18 @@ def _mp3_frame(data: bytes, place: int) -> tuple[int, int, int] | None:
     if layer == 1:
         return halved, (12000 * bits // rate + padding) * 4, bits
     return halved, (72000 if halved and layer == 3 else 144000) * bits // rate + padding, bits
+
+
+def _first_frame(data: bytes) -> int | None:
+    """Return where the first frame of MP3 begins, after which another one follows, if any does."""
+    for match in re.finditer(rb"\xff[\xe2-\xff]", data):
+        start = match.start()
+        frame = _mp3_frame(data, start)
+        if frame and start + frame[1] == len(data):
+            return start
+        if frame and data[start + frame[1] :][:2] == data[start : start + 2]:
+            return start
+    return None
 
 
 def _of_mp3(data: bytes, first: int) -> Patch | None:

@@ -52,8 +52,9 @@ def decode(path: Path, start: float = 0.0, end: float | None = None) -> tuple[np
         The mean of its channels as float32 samples (samples,), and its rate in Hz.
 
     Raises:
-        DataError: The file is missing, empty, truncated, corrupt, of an impossible rate, too short,
-            does not hold the part, or holds no, infinite or NaN samples.
+        DataError: The file is missing, empty, truncated, corrupt, of an impossible rate or level,
+            too short, contradicts itself, does not hold the part, or holds no, infinite or NaN
+            samples.
     """
     try:
         if path.stat().st_size == 0:
@@ -72,6 +73,12 @@ def decode(path: Path, start: float = 0.0, end: float | None = None) -> tuple[np
     except (OSError, ValueError, TypeError, MemoryError, struct.error) as error:
         # ValueError: of the name; TypeError: it ends in .raw; MemoryError: of a damaged header
         raise DataError(f"cannot be read ({error})") from error
+    _check(samples, rate)
+    return samples, rate
+
+
+def _check(samples: np.ndarray, rate: int) -> None:
+    """Raise DataError where samples (samples,) at a rate in Hz are not those of a recording."""
     if len(samples) == 0:
         raise DataError("has no samples")
     loudest = max(samples.max(), -samples.min())
@@ -84,7 +91,6 @@ def decode(path: Path, start: float = 0.0, end: float | None = None) -> tuple[np
         )
     if round(len(samples) / rate, 2) < SHORTEST:
         raise DataError(f"lasts {len(samples) / rate:.3f} s; expected {SHORTEST} s or more")
-    return samples, rate
 
 
 def _read(path: Path, start: float, end: float | None) -> tuple[np.ndarray, int]:

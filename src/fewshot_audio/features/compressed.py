@@ -61,7 +61,10 @@ def patch(file: BinaryIO, size: int) -> Patch | None:
     if head[:4] == b"OggS":
         _check_ogg(at(file, first, size))
         return None
-    start = _first_frame(at(file, first, TAIL))
+    head = at(file, first, TAIL)
+    start = _first_frame(head)
+    if start and _mp3_frame(head, 0) and re.search(rb"Xing|Info", head[:start]):
+        raise DataError("is damaged (in its first frame)")
     return None if start is None else _of_mp3(at(file, first + start, size), first + start)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import soundfile
 
 import kept
 from fewshot_audio.commands import predict
@@ -95,6 +96,21 @@ def test_bad_files_are_named_and_the_others_are_done(call, sounds, tmp_path):
     assert "gone.wav: missing" in err
     assert "gone/*.wav: no audio file there" in err
     assert err.endswith("3 files could not be read\n")
+
+
+def test_truncated_and_impossible_files_are_skipped(call, sounds, tmp_path):
+    samples, rate = soundfile.read(next(iter(sorted(sounds.glob("*.wav")))))
+    soundfile.write(tmp_path / "loud.wav", 1e30 * samples, rate, subtype="FLOAT")
+    soundfile.write(tmp_path / "half.aiff", samples, rate)
+    soundfile.write(tmp_path / "well.aiff", samples, rate)
+    content = (tmp_path / "half.aiff").read_bytes()
+    (tmp_path / "half.aiff").write_bytes(content[: len(content) // 2])
+    code, out, err = call(tmp_path, "--json")
+    assert code == 1
+    assert [line["path"] for line in lines(out)] == [str(tmp_path / "well.aiff")]
+    assert "half.aiff: is truncated" in err
+    assert "loud.wav: has a peak of" in err
+    assert err.endswith("2 files could not be read\n")
 
 
 def test_windows_over_time(call, sounds):

@@ -77,16 +77,26 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def list_files(root: Path, folders: Iterable[str]) -> set[str]:
+def list_files(root: Path, folders: Iterable[str], links_to_nothing: bool = True) -> set[str]:
     """Return what lies in some folders below a root, as paths relative to it.
 
     One listing per folder is much faster than a look at every file on a network drive.
+
+    Args:
+        root: The root.
+        folders: The folders.
+        links_to_nothing: Whether links whose target is gone are among them.
     """
     paths = set()
     for folder in folders:
         prefix = f"{folder}/" if folder else ""
         if (root / folder).is_dir():
-            paths |= {prefix + name for name in os.listdir(root / folder)}
+            with os.scandir(root / folder) as entries:
+                paths |= {
+                    prefix + entry.name
+                    for entry in entries
+                    if links_to_nothing or not entry.is_symlink() or os.path.exists(entry.path)
+                }
     return paths
 
 

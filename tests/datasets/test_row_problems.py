@@ -82,6 +82,13 @@ def test_labels_beyond_ascii_that_differ_by_case(tmp_path):
     assert "joins them, in a yaml: see docs/own-data.md, Classes" in message(tmp_path, lines)
 
 
+def test_links_to_nothing_are_named_with_missing_files(tmp_path):
+    lines = [*pets(tmp_path), "gone.wav,cat,train", "link.wav,cat,train"]
+    (tmp_path / "link.wav").symlink_to(tmp_path / "elsewhere")
+    text = message(tmp_path, lines)
+    assert "leaves them out (2):\n  row 10: gone.wav\n  row 11: link.wav" in text
+
+
 def test_missing_files_may_be_left_out(tmp_path):
     lines = [*pets(tmp_path), "gone.wav,cat,train"]
     dataset = read(tmp_path, lines, tolerate=("missing",))

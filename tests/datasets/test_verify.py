@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 import sys
 
@@ -12,6 +13,8 @@ from fewshot_audio.commands.verify import main
 from fewshot_audio.datasets import folder, table, tut2017, urbansound8k
 from fewshot_audio.datasets.synthetic import synthetic, verify
 from fewshot_audio.datasets.verify import find_verifier, shipped_text
+from fewshot_audio.features.cache import open_cache
+from fewshot_audio.features.transforms import Waveform
 from fewshot_audio.types import ConfigError
 
 
@@ -178,3 +181,34 @@ def test_own_recordings(tmp_path, capsys, monkeypatch):
     assert [text.split(":")[0] for text in report.changed] == ["a/0.flac"]
     assert "rows 4, 12: a/2.flac is a and b" in report.labels
     assert report.text().endswith("mend what is named")
+
+
+def test_a_folder_against_its_cache(tree, run, tmp_path):
+    """By the command that builds it: what changed in silence is named."""
+    transform, cache = Waveform(22050), tmp_path / "cache"
+    open_cache(tree, transform, cache, 1)
+    words = ("synthetic", tree.root, "--cache", cache)
+    code, output, _ = run(*words)
+    assert code == 0
+    assert "files other than in the cache: 0" in output
+    file = tree.root / tree.clips[3].path
+    stamp, content = file.stat(), bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    os.utime(file, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    assert verify(tree.root, False, 1).ok
+    code, output, _ = run(*words)
+    assert code == 1
+    said = "other content of the same size and time than the cache was built from"
+    assert f"  {tree.clips[3].path}: {said}\nextra" in output
+    assert "the next run then builds the cache anew" in output
+    code, _, errors = run("synthetic", tree.root, "--cache", tmp_path / "none")
+    assert (code, "none: no feature cache of files in" in errors) == (1, True)
+
+
+def test_links_to_nothing_are_missing(tree):
+    for clip in tree.clips[:2]:
+        (tree.root / clip.path).unlink()
+        (tree.root / clip.path).symlink_to(tree.root / "gone")
+    (tree.root / tree.clips[2].path).unlink()
+    assert verify(tree.root, False, 1).missing == tuple(clip.path for clip in tree.clips[:3])

@@ -1,10 +1,11 @@
 """Hashes of files."""
 
 import hashlib
+import os
 
 import pytest
 
-from fewshot_audio.features.digests import digest_files
+from fewshot_audio.features.digests import differing, digest_files
 from fewshot_audio.types import DataError
 
 
@@ -46,3 +47,24 @@ def test_damaged_memory_is_read_anew(tmp_path):
     expected = digest_files(tmp_path, ["a"], tmp_path / "cache", 1)
     next((tmp_path / "cache").iterdir()).write_text("{broken")
     assert digest_files(tmp_path, ["a"], tmp_path / "cache", 1) == expected
+
+
+def test_other_content_of_the_same_size_and_time(tmp_path):
+    for name in "abcd":
+        (tmp_path / name).write_text(name)
+    before = digest_files(tmp_path, "abcd", tmp_path / "cache", 1)
+    assert differing(tmp_path, tmp_path / "cache", 1) == []
+    stamp = (tmp_path / "b").stat()
+    (tmp_path / "b").write_text("x")
+    os.utime(tmp_path / "b", ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    (tmp_path / "c").write_text("longer")
+    (tmp_path / "d").unlink()
+    assert digest_files(tmp_path, "ab", tmp_path / "cache", 1)["b"] == before["b"]
+    assert differing(tmp_path, tmp_path / "cache", 1) == [
+        "b: other content of the same size and time than the cache was built from",
+        "c: other content than the cache was built from",
+    ]
+    (tmp_path / "b").touch()
+    assert digest_files(tmp_path, "b", tmp_path / "cache", 1)["b"] != before["b"]
+    with pytest.raises(DataError, match=r"no feature cache of files in .*; expected what cache="):
+        differing(tmp_path / "cache", tmp_path / "cache", 1)

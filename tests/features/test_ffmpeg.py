@@ -71,6 +71,24 @@ def test_bad_files_say_what_is_wrong(folder, tmp_path):
         decode(folder / "-a b.m4a", 9.0, 10.0)
 
 
+@needs_ffmpeg
+@pytest.mark.parametrize("kind", ["m4a", "aac", "wma", "webm", "mka"])
+def test_truncated_files(folder, tmp_path, kind):
+    encoded(folder / "a.wav", tmp_path / f"a.{kind}")
+    content = (tmp_path / f"a.{kind}").read_bytes()
+    (tmp_path / f"a.{kind}").write_bytes(content[: len(content) * 6 // 10])
+    with pytest.raises(DataError, match="truncated|cannot be decoded by ffmpeg"):
+        decode(tmp_path / f"a.{kind}")
+
+
+@needs_ffmpeg
+def test_webm_that_a_stream_wrote(folder, tmp_path):
+    with (tmp_path / "a.webm").open("wb") as file:
+        command = ["ffmpeg", "-v", "error", "-i", f"file:{folder / 'a.wav'}", "-f", "webm", "-"]
+        subprocess.run(command, check=True, stdout=file)
+    assert len(decode(tmp_path / "a.webm")[0]) == len(decode(folder / "-a b.webm")[0])
+
+
 def test_without_ffmpeg(tmp_path, monkeypatch):
     (tmp_path / "a.m4a").write_bytes(b"x")
     monkeypatch.setattr(ffmpeg.shutil, "which", lambda _: None)

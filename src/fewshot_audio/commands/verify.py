@@ -10,12 +10,13 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from fewshot_audio import cli, compose
 from fewshot_audio.components import TARGET
-from fewshot_audio.datasets.verify import find_verifier
+from fewshot_audio.datasets.verify import Report, find_verifier
+from fewshot_audio.features.digests import differing
 from fewshot_audio.types import ConfigError, FewshotAudioError
 
 
@@ -27,6 +28,8 @@ def main() -> int:
     parser.add_argument("dataset", help="as us8k, or my_package.my_module.my_dataset")
     parser.add_argument("root", type=Path, help="the dataset's folder, or the one that holds it")
     parser.add_argument("--full", action="store_true", help="also read every file: hashes, formats")
+    parser.add_argument("--cache", type=Path, metavar="FOLDER", help="also read every file "
+        "that feature caches in FOLDER (cache=) were built from: its hash")  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print the whole report as JSON")
     parser.add_argument("--config-dir", metavar="FOLDER", help="yaml files of your own, by group")
     words = [word for word in sys.argv[1:] if not word.startswith(compose.SEARCHPATH)]
@@ -35,6 +38,8 @@ def main() -> int:
     try:
         verify = find_verifier(target_of(arguments.dataset, compose.searchpath(searchpath)))
         report = verify(arguments.root, arguments.full, os.cpu_count() or 1)
+        if arguments.cache is not None:
+            report = against_cache(report, arguments.cache)
     except FewshotAudioError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -43,6 +48,18 @@ def main() -> int:
     else:
         print(report.text())
     return 0 if report.ok else 1
+
+
+def against_cache(report: Report, cache: Path) -> Report:
+    """Return a report that also names the files that are not what caches were built from."""
+    root = Path(report.root)
+    folder = root.parent if root.is_file() else root  # of a table
+    found = differing(folder, cache, os.cpu_count() or 1)
+    note = f"files other than in the cache: {len(found)}"
+    if found:
+        note += "; put the old ones back, or touch them: the next run then builds the cache anew"
+    changed, notes = (*report.changed, *found), (*report.notes, note)
+    return replace(report, changed=changed, notes=notes)
 
 
 def target_of(dataset: str, searchpath: Sequence[str]) -> str:

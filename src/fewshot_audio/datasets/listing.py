@@ -23,7 +23,7 @@ def clips_on_disk(
     Raises:
         DataError: Files are missing and `tolerate` does not hold "missing", or all are.
     """
-    present = list_files(root, {os.path.dirname(clip.path) for clip in clips})
+    present = list_files(root, {os.path.dirname(clip.path) for clip in clips}, False)
     missing = [clip.path for clip in clips if clip.path not in present]
     if not missing:
         return list(clips), ()

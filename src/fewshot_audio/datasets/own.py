@@ -185,7 +185,7 @@ def _on_disk(
     root: Path, rows: list[Listed], tolerate: Sequence[Tolerable], problems: Problems
 ) -> tuple[list[Listed], tuple[str, ...]]:
     """Find missing files: a problem, or left out with a note where that is tolerated."""
-    present = list_files(root, {os.path.dirname(row.path) for row in rows})
+    present = list_files(root, {os.path.dirname(row.path) for row in rows}, False)
     missing = [row for row in rows if row.path not in present]
     if "missing" in tolerate and len(missing) < len(rows):
         note = f"{len(missing)} of {len(rows)} listed clips are missing and left out"

@@ -112,7 +112,7 @@ def compare(
     Returns:
         Missing, changed and extra paths; hidden files do not count as extra.
     """
-    present = list_files(root, folders)
+    present = list_files(root, folders, False)
     missing = sorted(manifest.keys() - present)
     extra = [
         path

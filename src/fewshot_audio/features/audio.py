@@ -8,19 +8,23 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from fewshot_audio.features.containers import source
 from fewshot_audio.features.ffmpeg import BY_FFMPEG, converted
 from fewshot_audio.features.resample import resample
 from fewshot_audio.types import DataError
 
 BY_SOUNDFILE = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf"}
 SUFFIXES = BY_SOUNDFILE | BY_FFMPEG  # of files that are audio, in small letters
-RATES = (1_000, 1_000_000)  # Hz; what a recording can have
+READ = {"WAV", "WAVEX", "RF64", "W64", "AIFF", "AU", "CAF", "FLAC", "OGG", "MP3", "NIST"}
+EXPECTED = "expected WAV, FLAC, Ogg, Opus, MP3, AIFF, AU, CAF, Wave64 or NIST: convert it"
+RATES = (1_000, 1_000_000)  # Hz; what a recording can have: from seismometers to ultrasound
+LEVELS = (2.0**-32, 2.0**15)  # of the loudest sample: from half a step of 32 bits to
+# integers of 16 bits that were written as floats; squares of squares fit into float32
 TOLERANCE = 0.05  # s that a segment may reach beyond the file's end: tables are rounded
 SHORTEST = 0.05  # s, rounded as tables are
 MEND = "mend start or end in its row"
 BLOCK = 2**20  # frames read at once, so that an hour needs no memory for all its channels
-UNKNOWN_LENGTH = 0xFFFFFFFF  # in the header of a WAV file that was written as a stream
-UNKNOWN_FRAMES = 2**62  # libsndfile has no idea of the length
+GUESSED = 0.01  # share by which the length of an MP3 file may be guessed wrongly
 Resampler = Callable[[np.ndarray, int, int], np.ndarray]  # samples, rate, target rate (Hz)
 
 
@@ -48,11 +52,13 @@ def decode(path: Path, start: float = 0.0, end: float | None = None) -> tuple[np
         The mean of its channels as float32 samples (samples,), and its rate in Hz.
 
     Raises:
-        DataError: The file is missing, empty, truncated, corrupt, of an impossible rate, too short,
-            does not hold the part, or holds no, infinite or NaN samples.
+        DataError: The file is missing, empty, truncated, corrupt, of an impossible rate or level,
+            too short, contradicts itself, does not hold the part, or holds no, infinite or NaN
+            samples.
     """
     try:
-        _check_complete(path)
+        if path.stat().st_size == 0:
+            raise DataError("is empty (0 bytes)")
         if path.suffix.lower() in BY_FFMPEG:
             with converted(path, start, end) as (part, first, length):
                 samples, rate = _read(part, first, None if length is None else first + length)
@@ -64,27 +70,40 @@ def decode(path: Path, start: float = 0.0, end: float | None = None) -> tuple[np
         why = error.error_string  # of a wrong suffix it may say that there is no such file
         reason = "" if "does not exist" in why else f" ({why})"
         raise DataError(f"cannot be read as sound{reason}") from error
-    except (OSError, ValueError, MemoryError, struct.error) as error:
-        # ValueError: of the name; MemoryError: a damaged header may claim any length
+    except (OSError, ValueError, TypeError, MemoryError, struct.error) as error:
+        # ValueError: of the name; TypeError: it ends in .raw; MemoryError: of a damaged header
         raise DataError(f"cannot be read ({error})") from error
+    _check(samples, rate)
+    return samples, rate
+
+
+def _check(samples: np.ndarray, rate: int) -> None:
+    """Raise DataError where samples (samples,) at a rate in Hz are not those of a recording."""
     if len(samples) == 0:
         raise DataError("has no samples")
-    if not np.isfinite(samples).all():
+    loudest = max(samples.max(), -samples.min())
+    if not np.isfinite(loudest):
         raise DataError("holds NaN or infinite samples")
+    if loudest and not LEVELS[0] <= loudest <= LEVELS[1]:
+        raise DataError(
+            f"has a peak of {loudest:.3g}; expected 0, or {LEVELS[0]:.3g} to {LEVELS[1]:,.0f}, "
+            "where 1 is full scale: scale its samples"
+        )
     if round(len(samples) / rate, 2) < SHORTEST:
         raise DataError(f"lasts {len(samples) / rate:.3f} s; expected {SHORTEST} s or more")
-    return samples, rate
 
 
 def _read(path: Path, start: float, end: float | None) -> tuple[np.ndarray, int]:
     """Return the mean of the channels from `start` to `end` (s), and the rate in Hz."""
-    with soundfile.SoundFile(path) as file:
+    with soundfile.SoundFile(source(path)) as file:
+        if file.format not in READ:
+            raise DataError(f"is of the format {file.format}; {EXPECTED}")
         rate: int = file.samplerate
         if not RATES[0] <= rate <= RATES[1]:
             raise DataError(f"has a rate of {rate:,} Hz; expected {RATES[0]:,} to {RATES[1]:,} Hz")
         first, last = _frames(file, start, end)
-        if first:
-            file.seek(first)
+        if first:  # to seek changes the start of MP3
+            _skip(file, first)
         kind, scale = "float32", 1.0
         if file.subtype == "PCM_16":  # takes a third of the time as integers
             kind, scale = "int16", 2.0**-15
@@ -95,9 +114,19 @@ def _read(path: Path, start: float, end: float | None) -> tuple[np.ndarray, int]
                 break
             blocks.append(_mean(block, scale))
             count += len(block)
-    if last < UNKNOWN_FRAMES and count < 0.99 * (last - first):
+    slack = GUESSED * (last - first) if file.format == "MP3" else 0
+    if count < last - first - slack:
         raise DataError(f"is truncated ({count / rate:.2f} of {(last - first) / rate:.2f} s)")
     return blocks[1] if len(blocks) == 2 else np.concatenate(blocks), rate
+
+
+def _skip(file: soundfile.SoundFile, frames: int) -> None:
+    """Go on to a frame; what cannot be sought, as GSM, is read."""
+    if file.seekable():
+        file.seek(frames)
+        return
+    while frames > 0:
+        frames -= len(file.read(min(frames, BLOCK))) or frames
 
 
 def _frames(file: soundfile.SoundFile, start: float, end: float | None) -> tuple[int, int]:
@@ -118,27 +147,6 @@ def _frames(file: soundfile.SoundFile, start: float, end: float | None) -> tuple
 
 def _mean(block: np.ndarray, scale: float) -> np.ndarray:
     """Return the mean over channels of a block (frames, channels), times a scale, as float32."""
-    channels = [np.multiply(channel, scale, dtype=np.float32) for channel in block.T]
-    return reduce(np.add, channels) / np.float32(len(channels))  # faster than .mean(1)
-
-
-def _check_complete(path: Path) -> None:
-    """Raise DataError where a WAV file is shorter than its header says.
-
-    libsndfile reads such files without a word.
-    """
-    size = path.stat().st_size
-    if size == 0:
-        raise DataError("is empty (0 bytes)")
-    with path.open("rb") as file:
-        head = file.read(12)
-        if head[:4] != b"RIFF" or head[8:] != b"WAVE":
-            return
-        while len(head := file.read(8)) == 8:
-            name, length = struct.unpack("<4sI", head)
-            if name == b"data":
-                present = size - file.tell()
-                if length != UNKNOWN_LENGTH and length > present:
-                    raise DataError(f"is truncated ({present} of {length} bytes of samples)")
-                return
-            file.seek(length + length % 2, 1)
+    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is named
+        channels = [np.multiply(channel, scale, dtype=np.float32) for channel in block.T]
+        return reduce(np.add, channels) / np.float32(len(channels))  # faster than .mean(1)

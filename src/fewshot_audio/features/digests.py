@@ -12,6 +12,7 @@ from tqdm import tqdm
 from fewshot_audio.datasets.listing import bad_files
 from fewshot_audio.files import atomic_write, sha256
 from fewshot_audio.seeding import seed_for
+from fewshot_audio.types import DataError
 
 AT_ONCE = 1000
 
@@ -25,10 +26,7 @@ def digest_files(root: Path, paths: Iterable[str], folder: Path, workers: int) -
     Raises:
         DataError: Files cannot be read; all of them are named.
     """
-    memory = folder / f"digests-{seed_for(str(root.resolve())):016x}.json"
-    known: dict[str, list] = {}
-    with suppress(FileNotFoundError, json.JSONDecodeError):  # nothing is lost but time
-        known = json.loads(memory.read_text())
+    memory, known = _remembered(root, folder)
     bad: dict[str, str] = {}
     stamps: dict[str, list[int]] = {}
     for path in paths:
@@ -51,6 +49,42 @@ def digest_files(root: Path, paths: Iterable[str], folder: Path, workers: int) -
     if bad:
         raise bad_files(root, bad)
     return {path: known[path][2] for path in stamps}
+
+
+def differing(root: Path, folder: Path, workers: int) -> list[str]:
+    """Return the files below a root that are not what the caches in a folder were built from.
+
+    Every file is read, also one whose size and time are as they were. Files that are gone are left
+    out.
+
+    Raises:
+        DataError: No cache in the folder is of files below the root.
+    """
+    _, known = _remembered(root, folder)
+    if not known:
+        raise DataError(
+            f"{folder}: no feature cache of files in {root}; expected what cache= named"
+        )
+    found = []
+    hashes = _hashes(root, list(known), workers)
+    progress = tqdm(hashes, "hashing", len(known), unit="file", leave=False)
+    for (path, (*stamp, digest)), now in zip(known.items(), progress, strict=True):
+        if isinstance(now, FileNotFoundError):
+            continue
+        if isinstance(now, OSError):
+            found.append(f"{path}: cannot be read ({now.strerror})")
+        elif now != digest:
+            same = " of the same size and time" if _stamp(os.path.join(root, path)) == stamp else ""
+            found.append(f"{path}: other content{same} than the cache was built from")
+    return found
+
+
+def _remembered(root: Path, folder: Path) -> tuple[Path, dict[str, list]]:
+    """Return the file that remembers the hashes of a root, and size, time and hash by path."""
+    memory = folder / f"digests-{seed_for(str(root.resolve())):016x}.json"
+    with suppress(FileNotFoundError, json.JSONDecodeError):  # nothing is lost but time
+        return memory, json.loads(memory.read_text())
+    return memory, {}
 
 
 def _hashes(root: Path, paths: Sequence[str], workers: int) -> Iterator[str | OSError]:

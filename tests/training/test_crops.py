@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from fewshot_audio.features.cache import FeatureCache
-from fewshot_audio.training.crops import RandomCrops, Waveforms, loader, window_starts
+from fewshot_audio.training.crops import RandomCrops, Waveforms, evenly, loader, window_starts
 
 LENGTHS = {"short": 30, "exact": 50, "long": 400, "longer": 1000}
 SIZE = 50
@@ -60,6 +60,21 @@ def test_each_start_that_leaves_a_crop_is_as_likely(waveforms):
     counts = np.array(list(starts[2].values()))
     chi_square = ((counts - 20_000 / 351) ** 2).sum() / (20_000 / 351)
     assert 260 < chi_square < 450  # of 350 degrees of freedom: five standard deviations
+
+
+def test_classes_are_drawn_evenly_and_their_clips_in_turn(waveforms):
+    """Three clips of class 0, one of class 1, also with 0, none of class 2, one without labels."""
+    targets = np.array([[1, 0, 0], [1, 0, 0], [1, 1, 0], [0, 0, 0]])
+    drawn = evenly(targets, 60, np.random.default_rng(0))
+    assert Counter(drawn.tolist()) == {0: 10, 1: 10, 2: 10 + 30}
+    pairs = drawn.reshape(-1, 2)
+    assert (pairs == 2).any(1).all()  # of each class in every turn
+    assert 5 < (pairs[:, 0] == 2).sum() < 30  # in either order
+    assert len(evenly(targets, 7, np.random.default_rng(0))) == 7
+    found = places(waveforms, 0, per_clip=5, targets=torch.from_numpy(targets))
+    assert found == places(waveforms, 0, per_clip=5, targets=torch.from_numpy(targets))
+    assert found != places(waveforms, 1, per_clip=5, targets=torch.from_numpy(targets))
+    assert 3 not in [number for number, _ in found]
 
 
 def test_devices_share_an_epoch(waveforms):

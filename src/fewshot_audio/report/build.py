@@ -21,6 +21,7 @@ HEAD = "# Results\n\nMade from the finished runs in `runs/`"  # of each folder's
 SHOWN = 10  # commands and reasons listed
 ORDER = (
     "accuracy",
+    "tasks",
     "difference",
     "claims",
     "leaf",
@@ -178,7 +179,7 @@ def drawn(
 
 
 def notes_on(runs: pd.DataFrame) -> list[str]:
-    """Return the datasets' notes, and how many clips had no score."""
+    """Return the datasets' notes, and how many clips and classes had no score."""
     notes = sorted({note for notes in runs["notes"] for note in notes})
     lost = runs[runs["unscored_clips"] > 0]
     if len(lost):
@@ -186,6 +187,20 @@ def notes_on(runs: pd.DataFrame) -> list[str]:
             f"{lost['unscored_clips'].sum()} clips in {len(lost)} runs had no finite score and "
             "count as wrong"
         )
+    return notes + _classes_left_out(runs)
+
+
+def _classes_left_out(runs: pd.DataFrame) -> list[str]:
+    """Return of each dataset how many classes its means of metrics by class leave out."""
+    notes = []
+    for dataset, group in runs.groupby("dataset"):
+        lists = [each for metrics in group["metrics"] for each in metrics.values()]
+        by_class = [each for each in lists if isinstance(each, list)]
+        if most := max((each.count(None) for each in by_class), default=0):
+            notes.append(
+                f"{dataset}: {most} of {len(by_class[0])} classes are in none or in all of the "
+                "test clips and are left out of the means over classes"
+            )
     return notes
 
 

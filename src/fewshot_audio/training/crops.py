@@ -60,6 +60,8 @@ class RandomCrops:
         names: What the run's random numbers depend on.
         epoch: Returns the number of the epoch.
         rank: Number of this device, and of all: each has every so-many-th place.
+        targets: Draw as many crops, but as many of each class (clips, n_classes); None: so many of
+            each clip.
     """
 
     def __init__(
@@ -71,8 +73,10 @@ class RandomCrops:
         names: Sequence[str | int | None],
         epoch: Callable[[], int],
         rank: tuple[int, int] = (0, 1),
+        targets: Tensor | None = None,
     ):
         self.lengths, self.size, self.batch_size = lengths, size, batch_size
+        self.targets = targets
         self.per_clip, self.names, self.epoch, self.rank = per_clip, names, epoch, rank
 
     def __len__(self) -> int:
@@ -81,7 +85,11 @@ class RandomCrops:
 
     def __iter__(self) -> Iterator[list[Place]]:
         random = np.random.default_rng(seed_for("crops", *self.names, self.epoch()))
-        numbers = random.permutation(np.repeat(np.arange(len(self.lengths)), self.per_clip))
+        numbers = np.repeat(np.arange(len(self.lengths)), self.per_clip)
+        if self.targets is None:
+            numbers = random.permutation(numbers)
+        else:
+            numbers = evenly(self.targets.numpy(), len(numbers), random)
         starts = random.integers(np.maximum(self.lengths[numbers] - self.size, 0) + 1)
         places = list(zip(numbers.tolist(), starts.tolist(), strict=True))
         number, world = self.rank
@@ -89,6 +97,26 @@ class RandomCrops:
         own = places[number::world]
         for first in range(0, len(own), self.batch_size):
             yield own[first : first + self.batch_size]
+
+
+def evenly(targets: np.ndarray, count: int, random: np.random.Generator) -> np.ndarray:
+    """Return numbers of clips (count,), one of each class in turn, the classes in random order.
+
+    A class begins again, its clips in another order, once all have come. A clip without labels
+    never comes. Source: Kong et al., arXiv 1912.10211, balanced sampling.
+
+    Args:
+        targets: Which clips have which classes (clips, n_classes).
+        count: How many.
+        random: What orders clips and classes.
+    """
+    members = [np.flatnonzero(clips) for clips in targets.T if clips.any()]
+    turns = -(-count // len(members))
+    drawn = []
+    for clips in members:
+        again = [random.permutation(clips) for _ in range(-(-turns // len(clips)))]
+        drawn.append(np.concatenate(again)[:turns])
+    return random.permuted(np.stack(drawn, 1), axis=1).ravel()[:count]
 
 
 def loader(waveforms: Waveforms, sampler: RandomCrops, workers: int, pin: bool) -> DataLoader:

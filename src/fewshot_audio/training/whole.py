@@ -81,6 +81,7 @@ class CropTraining(lightning.LightningModule):
             self.names,
             lambda: trainer.current_epoch,
             (trainer.global_rank, trainer.world_size),
+            self.train_clips.targets if method.balanced else None,
         )
         return loader(self.train_clips, crops, self.loaders, self.device.type == "cuda")
 

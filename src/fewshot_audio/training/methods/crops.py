@@ -30,6 +30,7 @@ class CropMethod(ABC):
         max_epochs: Largest number of epochs.
         batch_size: Crops of an update, on each device.
         crops_per_clip: Crops of each clip in an epoch.
+        balanced: Whether an epoch has as many crops of each class instead, see `crops.evenly`.
         keep_best: Metric on the clips that validate; the weights of the epoch at which it is best
             are kept. None: those of the last epoch.
         patience: Epochs without a better metric after which training ends; None: goes on.
@@ -47,6 +48,7 @@ class CropMethod(ABC):
     max_epochs: PositiveInt
     batch_size: PositiveInt
     crops_per_clip: PositiveInt = 1
+    balanced: bool = False
     keep_best: str | None = None
     patience: PositiveInt | None = None
     accumulate: PositiveInt = 1

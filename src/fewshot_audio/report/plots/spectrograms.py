@@ -1,4 +1,6 @@
-"""Figure of one clip's spectrograms under several frontends."""
+"""Figures of one clip under several frontends, and before and after training."""
+
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -8,9 +10,11 @@ from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 
 from fewshot_audio.report.plots.style import STYLE, Drawing, head, is_at_the_left, panels, settled
+from fewshot_audio.report.text import joined
 from fewshot_audio.types import NoRunsError
 
 NAME = "spectrograms"
+TICKS = (100, 200, 500, 1000, 2000, 5000, 10000, 20000)  # Hz
 
 
 @rc_context(STYLE)
@@ -44,6 +48,43 @@ def spectrograms(table: pd.DataFrame) -> Drawing:
     return Drawing(NAME, "Spectrograms of one clip", caption, alt, settled(figure), table)
 
 
+@rc_context(STYLE)
+def before_and_after(table: pd.DataFrame) -> Drawing:
+    """Draw a clip by log-mel and by frontends before and after training, in Hz and seconds.
+
+    A frontend has one colour scale before and after.
+
+    Args:
+        table: A row per band: clip, frontend, stage, hz, then a column per frame, by its seconds.
+    """
+    parts = list(table.groupby(["frontend", "stage"], sort=False, dropna=False))
+    figure, axes = panels(len(parts), 3, 2.5, sharey=True)
+    images: dict[str, list[tuple[Axes, Any]]] = {}
+    for axis, ((frontend, stage), rows) in zip(axes, parts, strict=True):
+        images.setdefault(frontend, []).append((axis, _mesh(axis, rows)))
+        head(
+            axis, f"{frontend}, {stage} training" if isinstance(stage, str) and stage else frontend
+        )
+        axis.set_xlabel("time (s)")
+        if is_at_the_left(axis):
+            axis.set_ylabel("frequency (Hz)")
+    for frontend, group in images.items():
+        limits = np.array([image.get_clim() for _, image in group])
+        for _, image in group:
+            image.set_clim(limits[:, 0].min(), limits[:, 1].max())
+        on = [axis for axis, _ in group]
+        bar = figure.colorbar(group[0][1], ax=on, location="bottom", aspect=20 * len(on), pad=0.03)
+        bar.outline.set_linewidth(0.5)
+        bar.set_label("ln(power + 1e-5)" if frontend == "log_mel" else f"output of {frontend}")
+    clip = table["clip"].iloc[0]
+    caption = f"The clip {clip} by log-mel and by frontends before and after training, bands at "
+    caption += "their centres; before and after have the same colour scale."
+    names = [f"{frontend} {stage}" for (frontend, stage), _ in parts]
+    alt = f"Spectrograms of {clip}: {joined(names)}."
+    title = "A clip before and after training"
+    return Drawing("before_and_after", title, caption, alt, settled(figure), table)
+
+
 def _image(axis: Axes, rows: pd.DataFrame) -> AxesImage:
     values, seconds = _values(rows), rows["seconds"].to_numpy()
     half = (seconds[1] - seconds[0]) / 2 if len(seconds) > 1 else 0.5
@@ -55,3 +96,25 @@ def _image(axis: Axes, rows: pd.DataFrame) -> AxesImage:
 
 def _values(rows: pd.DataFrame) -> np.ndarray:
     return rows.drop(columns=["frontend", "clip", "seconds"]).to_numpy(dtype=float)
+
+
+def _mesh(axis: Axes, rows: pd.DataFrame) -> Any:
+    """Draw bands at their centres in Hz, on a mel axis; those without at equal distances."""
+    values = rows.drop(columns=["clip", "frontend", "stage", "hz"]).dropna(axis=1)
+    seconds = values.columns.astype(float).to_numpy()
+    places = _mel(rows["hz"].to_numpy())
+    if np.isnan(places).any():
+        raise NoRunsError("figure before_and_after: bands without a centre in Hz")
+    ends = [1.5 * places[0] - 0.5 * places[1], 1.5 * places[-1] - 0.5 * places[-2]]
+    edges = np.concatenate([ends[:1], (places[1:] + places[:-1]) / 2, ends[1:]])
+    half = (seconds[1] - seconds[0]) / 2
+    times = np.append(seconds - half, seconds[-1] + half)
+    ticks = [tick for tick in TICKS if edges[0] < _mel(tick) < edges[-1]]
+    image = axis.pcolormesh(times, edges, values, cmap="magma", rasterized=True)
+    axis.set_yticks([_mel(tick) for tick in ticks], [f"{tick:,}" for tick in ticks])
+    axis.spines[:].set_visible(False)
+    return image
+
+
+def _mel(hz: Any) -> Any:
+    return 2595 * np.log10(1 + hz / 700)

@@ -1,0 +1,147 @@
+"""Figures of what was learned of each filter: place, bandwidth, compression."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib import rc_context
+from matplotlib.artist import Artist
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from fewshot_audio.report.plots.responses import stages
+from fewshot_audio.report.plots.spectrograms import TICKS
+from fewshot_audio.report.plots.style import (
+    GREY,
+    STYLE,
+    Drawing,
+    head,
+    is_at_the_left,
+    legend_below,
+    looks,
+    panels,
+    settled,
+)
+from fewshot_audio.report.text import joined
+
+PLACES = ("centre", "bandwidth")  # of filters, in Hz
+PCEN = ("alpha", "delta", "root", "smooth")
+
+
+@rc_context(STYLE)
+def filter_bandwidths(table: pd.DataFrame) -> Drawing:
+    """Draw bandwidth against centre before and after training, a panel per network.
+
+    Args:
+        table: network, quantity (centre, bandwidth; others are left out), filter, before, after.
+    """
+    data, wide = _places(table)
+    networks = list(wide["network"].unique())
+    figure, axes = panels(len(networks), 3, 2.4, sharex=True, sharey=True)
+    look = looks(networks)
+    for axis, (network, each) in zip(axes, wide.groupby("network", sort=False), strict=True):
+        x, y = ([each[(name, stage)] for stage in ("before", "after")] for name in PLACES)
+        axis.plot(x, y, color=GREY, linewidth=0.5, alpha=0.6)
+        axis.plot(x[0], y[0], "o", color=GREY, markersize=3, fillstyle="none", markeredgewidth=0.7)
+        axis.plot(x[1], y[1], "o", color=look[network].colour, markersize=3)
+        axis.set_yscale("log")
+        _hz(axis.yaxis, np.stack(y))
+        axis.set_xscale("log")
+        _hz(axis.xaxis, np.stack(x))
+        head(axis, network)
+        axis.set_xlabel("centre (Hz)")
+        if is_at_the_left(axis):
+            axis.set_ylabel("bandwidth (Hz)")
+    legend_below(
+        figure,
+        stages(
+            look, Line2D([], [], color=GREY, marker="o", fillstyle="none", linestyle="none"), "o"
+        ),
+    )
+    caption = "Bandwidth (full width at half of the largest amplitude) against centre of each "
+    caption += "filter, before training (open) and after; lines join the two."
+    return Drawing("filter_bandwidths", "Bandwidths", caption, _moved(wide), settled(figure), data)
+
+
+@rc_context(STYLE)
+def filter_compression(table: pd.DataFrame) -> Drawing:
+    """Draw what else is learned per filter over its centre: PCEN's parameters, pooling widths.
+
+    Args:
+        table: network, quantity, filter, before, after; with the centres.
+    """
+    centres = table[table["quantity"] == "centre"].set_index(["network", "filter"])["after"]
+    data = table[table["quantity"] != "bandwidth"]
+    rest = data[data["quantity"] != "centre"]
+    quantities = list(rest["quantity"].unique())
+    figure, axes = panels(len(quantities), 3, 1.75)
+    look = looks(table["network"])
+    for axis, (quantity, rows) in zip(axes, rest.groupby("quantity", sort=False), strict=True):
+        for network, each in rows.groupby("network", sort=False):
+            x = centres[network].loc[each["filter"]]
+            axis.plot(x, each["before"], color=GREY, linestyle="--", linewidth=1)
+            axis.plot(x, each["after"], color=look[network].colour, marker=".", linewidth=0.8)
+        axis.set_xscale("log")
+        _hz(axis.xaxis, centres.to_numpy())
+        head(axis, f"PCEN {quantity}" if quantity in PCEN else str(quantity))
+        axis.set_xlabel("centre (Hz)")
+    legend_below(figure, stages(look, Line2D([], [], color=GREY, linestyle="--"), "."))
+    caption = "What is learned of each filter beside its place, by its centre after training: "
+    caption += "dashed before training, dots after."
+    alt = f"{joined(quantities)} of {joined(list(look))} by centre."
+    title = "Compression and pooling"
+    return Drawing("filter_compression", title, caption, alt, settled(figure), data)
+
+
+@rc_context(STYLE)
+def filter_shifts(table: pd.DataFrame) -> Drawing:
+    """Draw how far training moved each filter, the networks beside each other.
+
+    Args:
+        table: As for `filter_bandwidths`.
+    """
+    data, wide = _places(table)
+    figure, axes = panels(2, 2, 2.3)
+    look = looks(wide["network"].unique())
+    handles: list[Artist] = []
+    for network, each in wide.groupby("network", sort=False):
+        x = each[("centre", "before")]
+        shift = {name: each[(name, "after")] - each[(name, "before")] for name in PLACES}
+        percent = 100 * shift["bandwidth"] / each[("bandwidth", "before")]
+        for axis, y in zip(axes, (shift["centre"], percent), strict=True):
+            style: dict[str, Any] = {"color": look[network].colour, "marker": look[network].marker}
+            axis.plot(x, y, **style, markersize=3, linewidth=0.8)
+        handles.append(Line2D([], [], **style, markersize=3, linewidth=0.8, label=network))
+    for axis, name in zip(axes, ("shift of centre (Hz)", "shift of bandwidth (%)"), strict=True):
+        axis.axhline(0, color=GREY, linewidth=0.7)
+        axis.set_xscale("log")
+        _hz(axis.xaxis, wide[("centre", "before")].to_numpy())
+        axis.set(xlabel="centre before training (Hz)", ylabel=name)
+    legend_below(figure, handles)
+    caption = "What training changed of each filter's centre and bandwidth."
+    return Drawing("filter_shifts", "Shifts", caption, _moved(wide), settled(figure), data)
+
+
+def _hz(side: Any, values: np.ndarray) -> None:
+    """Number a logarithmic axis in plain Hz."""
+    low, high = np.nanmin(values) / 1.1, np.nanmax(values) * 1.1
+    side.set_major_locator(FixedLocator([tick for tick in TICKS if low < tick < high]))
+    side.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    side.set_minor_locator(NullLocator())
+
+
+def _places(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the rows of centres and bandwidths, and these a column each, before and after."""
+    data = table[table["quantity"].isin(PLACES)]
+    wide = data.pivot(index=["network", "filter"], columns="quantity", values=["before", "after"])
+    wide.columns = wide.columns.swaplevel()
+    return data, wide.reset_index()
+
+
+def _moved(wide: pd.DataFrame) -> str:
+    """Return in words how far filters moved."""
+    texts = []
+    for network, each in wide.groupby("network", sort=False):
+        moved = [(each[(name, "after")] - each[(name, "before")]).abs().median() for name in PLACES]
+        texts.append(f"{network}: median shift {moved[0]:.3g} Hz of centres, {moved[1]:.3g} Hz of")
+    return " bandwidths; ".join(texts) + " bandwidths."

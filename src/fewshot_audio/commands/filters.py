@@ -43,8 +43,9 @@ def draw(checkpoints: list[Path], results: Path) -> None:
         responses.impulse_responses(tables["impulse_responses"]),
         responses.frequency_responses(tables["frequency_responses"]),
         learned_filters.filter_bandwidths(learned),
-        learned_filters.filter_compression(learned),
     ]
+    if set(learned["quantity"]) > set(learned_filters.PLACES):
+        drawings.append(learned_filters.filter_compression(learned))
     if len(moved := learned.dropna()):
         drawings.append(learned_filters.filter_shifts(moved))
     files, _ = pictures(drawings)

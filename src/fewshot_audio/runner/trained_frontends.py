@@ -21,7 +21,7 @@ from fewshot_audio.training.loading import load
 from fewshot_audio.training.waveform_network import mel_of
 from fewshot_audio.types import ConfigError
 
-IMPULSES = 5  # filters whose impulse responses are shown
+IMPULSES = 4  # filters whose impulse responses are shown
 BINS = 256  # of frequency responses
 SILENT = 1e-3  # of a response's peak, -60 dB: what lies below is not told apart
 
@@ -117,9 +117,9 @@ def _of_network(network: Trained) -> dict[str, pd.DataFrame]:
 def _learned(before: dict[str, Tensor], after: dict[str, Tensor], order: Tensor) -> pd.DataFrame:
     parts = []
     for name in after:
-        values = {"before": before[name][order].numpy(), "after": after[name][order].numpy()}
+        values = {"before": before[name][order].tolist(), "after": after[name][order].tolist()}
         parts.append(pd.DataFrame({"quantity": name, "filter": range(len(order)), **values}))
-    return pd.concat(parts).map(_short)
+    return pd.concat(parts)
 
 
 def _impulses(before: Tensor, after: Tensor, centres: Tensor, ms: float) -> pd.DataFrame:
@@ -129,9 +129,9 @@ def _impulses(before: Tensor, after: Tensor, centres: Tensor, ms: float) -> pd.D
     parts = []
     for number in np.linspace(0, count - 1, IMPULSES + 2)[1:-1].round().astype(int).tolist():
         place = {"filter": number, "centre": centres[number].item(), "ms": times}
-        values = {"before": before[number].numpy(), "after": after[number].numpy()}
-        parts.append(pd.DataFrame({**place, **values}))
-    return pd.concat(parts).map(_short)
+        values = pd.DataFrame({"before": before[number].numpy(), "after": after[number].numpy()})
+        parts.append(pd.concat([pd.DataFrame(place), values.map(_short)], axis=1))
+    return pd.concat(parts)
 
 
 def _responses(frontend: Filterbank, stage: str) -> pd.DataFrame:

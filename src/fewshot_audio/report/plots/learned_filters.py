@@ -10,7 +10,6 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from fewshot_audio.report.plots.responses import stages
-from fewshot_audio.report.plots.spectrograms import TICKS
 from fewshot_audio.report.plots.style import (
     GREY,
     STYLE,
@@ -24,6 +23,7 @@ from fewshot_audio.report.plots.style import (
 )
 from fewshot_audio.report.text import joined
 
+TICKS = (30, 100, 300, 1000, 3000, 10000)  # Hz, of a logarithmic axis
 PLACES = ("centre", "bandwidth")  # of filters, in Hz
 PCEN = ("alpha", "delta", "root", "smooth")
 
@@ -78,9 +78,9 @@ def filter_compression(table: pd.DataFrame) -> Drawing:
     look = looks(table["network"])
     for axis, (quantity, rows) in zip(axes, rest.groupby("quantity", sort=False), strict=True):
         for network, each in rows.groupby("network", sort=False):
-            x = centres[network].loc[each["filter"]]
-            axis.plot(x, each["before"], color=GREY, linestyle="--", linewidth=1)
-            axis.plot(x, each["after"], color=look[network].colour, marker=".", linewidth=0.8)
+            ordered = each.assign(x=each["filter"].map(centres[network])).sort_values("x")
+            axis.plot(ordered["x"], ordered["before"], color=GREY, linestyle="--", linewidth=1)
+            axis.plot(ordered["x"], ordered["after"], ".", color=look[network].colour)
         axis.set_xscale("log")
         _hz(axis.xaxis, centres.to_numpy())
         head(axis, f"PCEN {quantity}" if quantity in PCEN else str(quantity))
@@ -110,8 +110,8 @@ def filter_shifts(table: pd.DataFrame) -> Drawing:
         percent = 100 * shift["bandwidth"] / each[("bandwidth", "before")]
         for axis, y in zip(axes, (shift["centre"], percent), strict=True):
             style: dict[str, Any] = {"color": look[network].colour, "marker": look[network].marker}
-            axis.plot(x, y, **style, markersize=3, linewidth=0.8)
-        handles.append(Line2D([], [], **style, markersize=3, linewidth=0.8, label=network))
+            axis.plot(x, y, **style, markersize=3.5, linewidth=0.5)
+        handles.append(Line2D([], [], **style, markersize=3.5, linewidth=0.5, label=network))
     for axis, name in zip(axes, ("shift of centre (Hz)", "shift of bandwidth (%)"), strict=True):
         axis.axhline(0, color=GREY, linewidth=0.7)
         axis.set_xscale("log")

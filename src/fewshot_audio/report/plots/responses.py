@@ -34,12 +34,13 @@ def impulse_responses(table: pd.DataFrame) -> Drawing:
         table: network, filter, centre (Hz), ms, before, after.
     """
     networks, filters = list(table["network"].unique()), sorted(table["filter"].unique())
-    figure = Figure(figsize=(WIDTH, 0.4 + 1.25 * len(networks)), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 0.4 + 1.5 * len(networks)), layout="constrained")
     axes = figure.subplots(len(networks), len(filters), squeeze=False, sharex=True)
     look = looks(networks)
     for (network, rows), line in zip(table.groupby("network", sort=False), axes, strict=True):
         for axis, (_, each) in zip(line, rows.groupby("filter"), strict=True):
-            axis.plot(each["ms"], each["before"], color=GREY, linewidth=0.8, alpha=0.8)
+            above = 2.2 * each[["before", "after"]].abs().max().max()
+            axis.plot(each["ms"], above + each["before"], color=GREY, linewidth=0.8)
             axis.plot(each["ms"], each["after"], color=look[network].colour, linewidth=0.8)
             axis.set_title(f"{each['centre'].iloc[0]:.0f} Hz", fontsize=8)
             axis.set(yticks=[], xlim=(each["ms"].min(), each["ms"].max()))
@@ -48,7 +49,7 @@ def impulse_responses(table: pd.DataFrame) -> Drawing:
         axis.set_xlabel("time (ms)")
     legend_below(figure, stages(look, Line2D([], [], color=GREY)))
     caption = "Impulse responses (real parts) of some filters of each network, ordered by centre, "
-    caption += "before training (grey) and after; the centre after training is above each."
+    caption += "before training (above, grey) and after; headings are centres after training."
     alt = f"Impulse responses of {len(filters)} filters of {joined(networks)}."
     return Drawing("impulse_responses", "Filters in time", caption, alt, settled(figure), table)
 
@@ -90,5 +91,7 @@ def stages(look: dict[str, Look], before: Line2D, marker: str = "") -> list[Arti
     before.set_label("before training")
     after: list[Artist] = []
     for network, each in look.items():
-        after.append(Line2D([], [], color=each.colour, marker=marker, label=f"after, {network}"))
+        line = Line2D([], [], color=each.colour, marker=marker, label=f"after, {network}")
+        line.set_linestyle("none" if marker else "-")
+        after.append(line)
     return [before, *after]

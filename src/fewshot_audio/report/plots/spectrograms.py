@@ -14,7 +14,7 @@ from fewshot_audio.report.text import joined
 from fewshot_audio.types import NoRunsError
 
 NAME = "spectrograms"
-TICKS = (100, 200, 500, 1000, 2000, 5000, 10000, 20000)  # Hz
+TICKS = (200, 500, 1000, 2000, 4000, 8000, 16000)  # Hz, of a mel axis
 
 
 @rc_context(STYLE)

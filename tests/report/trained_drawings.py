@@ -52,7 +52,7 @@ def bands(networks=("leaf", "td_fbanks, digits")):
 
 def word(frontends=("leaf",)):
     """A clip of 100 frames by log-mel and by frontends before and after training."""
-    names = [("log_mel", ""), *itertools.product(frontends, ("before", "after"))]
+    names = [("log-mel", ""), *itertools.product(frontends, ("before", "after"))]
     tables = []
     for place, (frontend, stage) in enumerate(names):
         values = np.random.default_rng(place).normal(size=(40, 100)).round(4)

@@ -96,7 +96,7 @@ def test_a_tone_stands_at_its_frequency(moved, tmp_path):
     soundfile.write(tmp_path / "a.wav", 0.5 * np.sin(2 * np.pi * 1000 * seconds), RATE)
     table = clip_table([moved], tmp_path / "a.wav")
     parts = dict(list(table.groupby(["frontend", "stage"], sort=False)))
-    assert list(parts) == [("log_mel", ""), ("leaf", "before"), ("leaf", "after")]
+    assert list(parts) == [("log-mel", ""), ("leaf", "before"), ("leaf", "after")]
     for rows in parts.values():
         values = rows.drop(columns=["clip", "frontend", "stage", "hz"])
         assert values.columns.astype(float)[-1] == pytest.approx(0.5, abs=0.011)

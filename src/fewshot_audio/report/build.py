@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from fewshot_audio.components import build
+from fewshot_audio.report.classes import classes_left_out
 from fewshot_audio.report.differences import Pairs, pair_all, verdicts, with_families
 from fewshot_audio.report.export import file_names, markdown, table_files
 from fewshot_audio.report.page import Picture, Study
@@ -187,21 +188,7 @@ def notes_on(runs: pd.DataFrame) -> list[str]:
             f"{lost['unscored_clips'].sum()} clips in {len(lost)} runs had no finite score and "
             "count as wrong"
         )
-    return notes + _classes_left_out(runs)
-
-
-def _classes_left_out(runs: pd.DataFrame) -> list[str]:
-    """Return of each dataset how many classes its means of metrics by class leave out."""
-    notes = []
-    for dataset, group in runs.groupby("dataset"):
-        lists = [each for metrics in group["metrics"] for each in metrics.values()]
-        by_class = [each for each in lists if isinstance(each, list)]
-        if most := max((each.count(None) for each in by_class), default=0):
-            notes.append(
-                f"{dataset}: {most} of {len(by_class[0])} classes are in none or in all of the "
-                "test clips and are left out of the means over classes"
-            )
-    return notes
+    return notes + classes_left_out(runs)
 
 
 def provenance(runs: pd.DataFrame, failures: Mapping[str, int]) -> list[tuple[str, str]]:

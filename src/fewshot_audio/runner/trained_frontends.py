@@ -165,7 +165,7 @@ def clip_table(networks: Sequence[Trained], file: Path) -> pd.DataFrame:
         if not tables:
             log_mel = LogFixed(1, 1e-5, "e", mel.n_bands, mel)
             tables.append(
-                _spectrogram(log_mel, waveform, mel.hop / mel.sample_rate, ("log_mel", ""))
+                _spectrogram(log_mel, waveform, mel.hop / mel.sample_rate, ("log-mel", ""))
             )
         hop = model.recipe.frontend.arguments.get("hop", mel.hop) / model.sample_rate
         for stage, frontend in (("before", network.start()), ("after", network.frontend)):

@@ -1,5 +1,6 @@
 """Figures of what was learned of each filter: place, bandwidth, compression."""
 
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -9,15 +10,17 @@ from matplotlib.artist import Artist
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from fewshot_audio.report.plots.responses import stages
+from fewshot_audio.report.plots.responses import AFTER, before_after
 from fewshot_audio.report.plots.style import (
     GREY,
+    KNOWN,
+    SPARE,
     STYLE,
     Drawing,
+    Look,
     head,
     is_at_the_left,
     legend_below,
-    looks,
     panels,
     settled,
 )
@@ -38,12 +41,11 @@ def filter_bandwidths(table: pd.DataFrame) -> Drawing:
     data, wide = _places(table)
     networks = list(wide["network"].unique())
     figure, axes = panels(len(networks), 3, 2.4, sharex=True, sharey=True)
-    look = looks(networks)
     for axis, (network, each) in zip(axes, wide.groupby("network", sort=False), strict=True):
         x, y = ([each[(name, stage)] for stage in ("before", "after")] for name in PLACES)
         axis.plot(x, y, color=GREY, linewidth=0.5, alpha=0.6)
         axis.plot(x[0], y[0], "o", color=GREY, markersize=3, fillstyle="none", markeredgewidth=0.7)
-        axis.plot(x[1], y[1], "o", color=look[network].colour, markersize=3)
+        axis.plot(x[1], y[1], "o", color=AFTER, markersize=3)
         axis.set_yscale("log")
         _hz(axis.yaxis, np.stack(y))
         axis.set_xscale("log")
@@ -52,12 +54,8 @@ def filter_bandwidths(table: pd.DataFrame) -> Drawing:
         axis.set_xlabel("centre (Hz)")
         if is_at_the_left(axis):
             axis.set_ylabel("bandwidth (Hz)")
-    legend_below(
-        figure,
-        stages(
-            look, Line2D([], [], color=GREY, marker="o", fillstyle="none", linestyle="none"), "o"
-        ),
-    )
+    dots: dict[str, Any] = {"marker": "o", "linestyle": "none", "markersize": 3}
+    legend_below(figure, before_after({**dots, "fillstyle": "none"}, dots))
     caption = "Bandwidth (full width at half of the largest amplitude) against centre of each "
     caption += "filter, before training (open) and after; lines join the two."
     return Drawing("filter_bandwidths", "Bandwidths", caption, _moved(wide), settled(figure), data)
@@ -75,19 +73,26 @@ def filter_compression(table: pd.DataFrame) -> Drawing:
     rest = data[data["quantity"] != "centre"]
     quantities = list(rest["quantity"].unique())
     figure, axes = panels(len(quantities), 3, 1.75)
-    look = looks(table["network"])
+    look = _looks(table["network"])
     for axis, (quantity, rows) in zip(axes, rest.groupby("quantity", sort=False), strict=True):
         for network, each in rows.groupby("network", sort=False):
             ordered = each.assign(x=each["filter"].map(centres[network])).sort_values("x")
             axis.plot(ordered["x"], ordered["before"], color=GREY, linestyle="--", linewidth=1)
-            axis.plot(ordered["x"], ordered["after"], ".", color=look[network].colour)
+            style: dict[str, Any] = {"color": look[network].colour, "marker": look[network].marker}
+            axis.plot(ordered["x"], ordered["after"], **style, markersize=2.5, linestyle="none")
         axis.set_xscale("log")
         _hz(axis.xaxis, centres.to_numpy())
-        head(axis, f"PCEN {quantity}" if quantity in PCEN else str(quantity))
+        name, _, unit = str(quantity).partition(", ")
+        head(axis, f"PCEN {name}" if name in PCEN else f"{name} ({unit})")
         axis.set_xlabel("centre (Hz)")
-    legend_below(figure, stages(look, Line2D([], [], color=GREY, linestyle="--"), "."))
+    handles = before_after({"linestyle": "--"}, {})[:1]
+    for network, each in look.items():
+        dot = Line2D([], [], color=each.colour, marker=each.marker, label=f"after, {network}")
+        dot.set_linestyle("none")
+        handles.append(dot)
+    legend_below(figure, handles)
     caption = "What is learned of each filter beside its place, by its centre after training: "
-    caption += "dashed before training, dots after."
+    caption += "dashed before training, symbols after."
     alt = f"{joined(quantities)} of {joined(list(look))} by centre."
     title = "Compression and pooling"
     return Drawing("filter_compression", title, caption, alt, settled(figure), data)
@@ -102,7 +107,7 @@ def filter_shifts(table: pd.DataFrame) -> Drawing:
     """
     data, wide = _places(table)
     figure, axes = panels(2, 2, 2.3)
-    look = looks(wide["network"].unique())
+    look = _looks(wide["network"])
     handles: list[Artist] = []
     for network, each in wide.groupby("network", sort=False):
         x = each[("centre", "before")]
@@ -130,12 +135,17 @@ def _hz(side: Any, values: np.ndarray) -> None:
     side.set_minor_locator(NullLocator())
 
 
+def _looks(networks: pd.Series) -> dict[str, Look]:
+    """Return the looks of networks, whose names tell nothing, in their order."""
+    return dict(zip(networks.unique(), cycle([*KNOWN.values(), *SPARE]), strict=False))
+
+
 def _places(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the rows of centres and bandwidths, and these a column each, before and after."""
     data = table[table["quantity"].isin(PLACES)]
     wide = data.pivot(index=["network", "filter"], columns="quantity", values=["before", "after"])
     wide.columns = wide.columns.swaplevel()
-    return data, wide.reset_index()
+    return data, wide.reindex(data["network"].unique(), level="network").reset_index()
 
 
 def _moved(wide: pd.DataFrame) -> str:

@@ -1,5 +1,6 @@
 """Figures of filters of trained networks in time and in frequency."""
 
+import textwrap
 from typing import Any
 
 import pandas as pd
@@ -13,16 +14,15 @@ from fewshot_audio.report.plots.style import (
     STYLE,
     WIDTH,
     Drawing,
-    Look,
     head,
     is_at_the_left,
     legend_below,
-    looks,
     panels,
     settled,
 )
 from fewshot_audio.report.text import joined
 
+AFTER = "#0072B2"  # colour of what is after training
 DECIBELS = 40  # below the peak, that frequency responses are drawn to
 
 
@@ -36,18 +36,17 @@ def impulse_responses(table: pd.DataFrame) -> Drawing:
     networks, filters = list(table["network"].unique()), sorted(table["filter"].unique())
     figure = Figure(figsize=(WIDTH, 0.4 + 1.5 * len(networks)), layout="constrained")
     axes = figure.subplots(len(networks), len(filters), squeeze=False, sharex=True)
-    look = looks(networks)
     for (network, rows), line in zip(table.groupby("network", sort=False), axes, strict=True):
         for axis, (_, each) in zip(line, rows.groupby("filter"), strict=True):
             above = 2.2 * each[["before", "after"]].abs().max().max()
             axis.plot(each["ms"], above + each["before"], color=GREY, linewidth=0.8)
-            axis.plot(each["ms"], each["after"], color=look[network].colour, linewidth=0.8)
+            axis.plot(each["ms"], each["after"], color=AFTER, linewidth=0.8)
             axis.set_title(f"{each['centre'].iloc[0]:.0f} Hz", fontsize=8)
             axis.set(yticks=[], xlim=(each["ms"].min(), each["ms"].max()))
-        line[0].set_ylabel(network)
+        line[0].set_ylabel(textwrap.fill(str(network), 18))
     for axis in axes[-1]:
         axis.set_xlabel("time (ms)")
-    legend_below(figure, stages(look, Line2D([], [], color=GREY)))
+    legend_below(figure, before_after({}, {}))
     caption = "Impulse responses (real parts) of some filters of each network, ordered by centre, "
     caption += "before training (above, grey) and after; headings are centres after training."
     alt = f"Impulse responses of {len(filters)} filters of {joined(networks)}."
@@ -62,7 +61,7 @@ def frequency_responses(table: pd.DataFrame) -> Drawing:
         table: network, stage, filter, then dB below the filter's peak, a column per Hz.
     """
     parts = list(table.groupby(["network", "stage"], sort=False))
-    figure, axes = panels(len(parts), 4 if len(parts) != 6 else 3, 2.2, sharey=True)
+    figure, axes = panels(len(parts), 4 if len(parts) == 4 else 2, 2.2, sharey=True)
     image: Any = None
     for axis, ((network, stage), rows) in zip(axes, parts, strict=True):
         values = rows.drop(columns=["network", "stage", "filter"])
@@ -70,7 +69,7 @@ def frequency_responses(table: pd.DataFrame) -> Drawing:
         extent = (0, (hz[-1] + hz[1]) / 1000, -0.5, len(rows) - 0.5)
         image = axis.imshow(values, origin="lower", aspect="auto", extent=extent, cmap="magma")
         image.set(interpolation="nearest", clim=(-DECIBELS, 0))
-        head(axis, f"{network}, {stage} training")
+        head(axis, f"{network}, {stage}")
         axis.set_xlabel("frequency (kHz)")
         axis.spines[:].set_visible(False)
         if is_at_the_left(axis):
@@ -78,7 +77,9 @@ def frequency_responses(table: pd.DataFrame) -> Drawing:
     bar = figure.colorbar(image, ax=axes, location="right", aspect=30, pad=0.02)
     bar.set_label("dB below the filter's peak")
     bar.outline.set_linewidth(0.5)
-    caption = "Frequency responses of all filters, ordered by their centres at each stage."
+    caption = (
+        "Frequency responses of all filters before and after training, ordered by their centres."
+    )
     names = joined([f"{network} {stage} training" for (network, stage), _ in parts])
     alt = f"Frequency responses of {names}."
     return Drawing(
@@ -86,12 +87,9 @@ def frequency_responses(table: pd.DataFrame) -> Drawing:
     )
 
 
-def stages(look: dict[str, Look], before: Line2D, marker: str = "") -> list[Artist]:
-    """Return a legend: before training, and each network after it."""
-    before.set_label("before training")
-    after: list[Artist] = []
-    for network, each in look.items():
-        line = Line2D([], [], color=each.colour, marker=marker, label=f"after, {network}")
-        line.set_linestyle("none" if marker else "-")
-        after.append(line)
-    return [before, *after]
+def before_after(before: dict[str, Any], after: dict[str, Any]) -> list[Artist]:
+    """Return a legend of what was before and after training."""
+    return [
+        Line2D([], [], **{"color": GREY, "label": "before training", **before}),
+        Line2D([], [], **{"color": AFTER, "label": "after training", **after}),
+    ]

@@ -1,19 +1,30 @@
 """Figures of one clip under several frontends, and before and after training."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib import rc_context
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 
-from fewshot_audio.report.plots.style import STYLE, Drawing, head, is_at_the_left, panels, settled
+from fewshot_audio.report.plots.style import (
+    STYLE,
+    WIDTH,
+    Drawing,
+    head,
+    is_at_the_left,
+    panels,
+    settled,
+)
 from fewshot_audio.report.text import joined
 from fewshot_audio.types import NoRunsError
 
 NAME = "spectrograms"
+LOG_MEL = "log-mel"  # beside what was trained
 TICKS = (200, 500, 1000, 2000, 4000, 8000, 16000)  # Hz, of a mel axis
 
 
@@ -57,32 +68,40 @@ def before_and_after(table: pd.DataFrame) -> Drawing:
     Args:
         table: A row per band: clip, frontend, stage, hz, then a column per frame, by its seconds.
     """
-    parts = list(table.groupby(["frontend", "stage"], sort=False, dropna=False))
-    figure, axes = panels(len(parts), 3, 2.5, sharey=True)
-    images: dict[str, list[tuple[Axes, Any]]] = {}
-    for axis, ((frontend, stage), rows) in zip(axes, parts, strict=True):
-        images.setdefault(frontend, []).append((axis, _mesh(axis, rows)))
-        head(
-            axis, f"{frontend}, {stage} training" if isinstance(stage, str) and stage else frontend
-        )
-        axis.set_xlabel("time (s)")
-        if is_at_the_left(axis):
-            axis.set_ylabel("frequency (Hz)")
-    for frontend, group in images.items():
-        limits = np.array([image.get_clim() for _, image in group])
-        for _, image in group:
-            image.set_clim(limits[:, 0].min(), limits[:, 1].max())
-        on = [axis for axis, _ in group]
-        bar = figure.colorbar(group[0][1], ax=on, location="bottom", aspect=20 * len(on), pad=0.03)
-        bar.outline.set_linewidth(0.5)
-        bar.set_label("ln(power + 1e-5)" if frontend == "log_mel" else f"output of {frontend}")
+    by_frontend = dict(list(table.groupby("frontend", sort=False)))
+    log_mel = by_frontend.pop(LOG_MEL)
+    figure = Figure(figsize=(WIDTH, 2.5 * len(by_frontend)), layout="constrained")
+    grid = figure.subplots(len(by_frontend), 3, squeeze=False, sharey=True)
+    for axes, (frontend, rows) in zip(grid, by_frontend.items(), strict=True):
+        _on_one_scale([axes[0]], {LOG_MEL: log_mel}, "ln(power + 1e-5)")
+        axes[0].set_ylabel("frequency (Hz)")
+        stages = {f"{frontend}, {stage}": each for stage, each in rows.groupby("stage", sort=False)}
+        _on_one_scale(axes[3 - len(stages) :], stages, f"output of {frontend}")
+        if len(stages) == 1:
+            axes[1].remove()
     clip = table["clip"].iloc[0]
     caption = f"The clip {clip} by log-mel and by frontends before and after training, bands at "
     caption += "their centres; before and after have the same colour scale."
-    names = [f"{frontend} {stage}" for (frontend, stage), _ in parts]
-    alt = f"Spectrograms of {clip}: {joined(names)}."
+    alt = f"Spectrograms of {clip} by {joined([LOG_MEL, *by_frontend])}."
     title = "A clip before and after training"
     return Drawing("before_and_after", title, caption, alt, settled(figure), table)
+
+
+def _on_one_scale(axes: Sequence[Axes], tables: Mapping[str, pd.DataFrame], unit: str) -> None:
+    """Draw bands over time, a panel each, with one colour scale and its bar."""
+    images = []
+    for axis, (title, rows) in zip(axes, tables.items(), strict=True):
+        images.append(_mesh(axis, rows))
+        head(axis, title)
+        axis.set_xlabel("time (s)")
+    limits = np.array([image.get_clim() for image in images])
+    for image in images:
+        image.set_clim(limits[:, 0].min(), limits[:, 1].max())
+    figure = axes[0].get_figure(root=True)
+    assert figure is not None
+    thin: dict[str, Any] = {"location": "bottom", "aspect": 20 * len(axes), "pad": 0.03}
+    bar = figure.colorbar(images[0], ax=list(axes), label=unit, **thin)
+    bar.outline.set_linewidth(0.5)
 
 
 def _image(axis: Axes, rows: pd.DataFrame) -> AxesImage:

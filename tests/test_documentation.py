@@ -9,13 +9,15 @@ import pandas as pd
 import pytest
 import torch
 
-from fewshot_audio import frontends
+from fewshot_audio import config, frontends
+from fewshot_audio.components import build
 from fewshot_audio.models.cnn14 import CNN14
 from fewshot_audio.models.conv_net import ConvNet
 from fewshot_audio.models.sb_cnn import SBCNN
 from fewshot_audio.models.timbre import Timbre
 from fewshot_audio.models.vgg import VGG
 from fewshot_audio.sweep import swept
+from fewshot_audio.training.waveform_network import build_waveform_network
 from fewshot_audio.types import ConfigError
 
 ROOT = Path(__file__).parents[1]
@@ -23,7 +25,7 @@ PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples"
 PACKAGE = ROOT / "examples/my_package"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMAND = re.compile(
-    r"python scripts/(?:run|status|prepare|splits|report|maps)\.py(?: -m)? (?!--)(.+)"
+    r"python scripts/(?:run|status|prepare|splits|report|maps)\.py(?: -m)? (?!--|\S+/checkpoints/)(.+)"
 )
 
 
@@ -100,8 +102,7 @@ def test_layers_learn_as_many_numbers_as_their_table_says():
     rows = re.findall(r"^\| `(\w+)` \| (\d+) \|", page, re.MULTILINE)
     assert len(rows) == 9
     for name, count in rows:
-        learned = [each for each in getattr(frontends, name)().parameters() if each.requires_grad]
-        assert sum(each.numel() for each in learned) == int(count), name
+        assert learned(getattr(frontends, name)()) == int(count), name
 
 
 def test_models_need_what_their_table_says():
@@ -116,6 +117,26 @@ def test_models_need_what_their_table_says():
         for smaller in ((frames - 1, bands), (frames, bands - 1)):
             with pytest.raises(ConfigError, match="needs patches of at least"):
                 models[name](3, n_frames=smaller[0], n_bands=smaller[1])
+
+
+def test_shares_of_frontends_are_those_of_the_study():
+    page = (ROOT / "docs/leaf-article.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| ([\d,]+) \| ([\d.]+) \| ([\d.]+) \|$", page, re.MULTILINE)
+    words = ["+study=leaf_article", "dataset=synthetic", "frontend=log_mel"]
+    jobs = [config.job(cfg) for cfg in swept(["+study=leaf_article", "dataset=synthetic"])]
+    frontends_of = {job.frontend.name: build(job.frontend) for job in jobs}
+    sizes = [learned(build_waveform_network(config.job(cfg), 10)) for cfg in swept(words)]
+    assert {name for name, *_ in rows} == set(frontends_of)
+    for name, count, *shares in rows:
+        own = learned(frontends_of[name])
+        assert count == f"{own:,}"
+        assert shares == [f"{100 * own / (own + size):.3g}" for size in sizes]
+    assert all(f"({size:,})" in page for size in sizes)
+
+
+def learned(module: torch.nn.Module) -> int:
+    """Return how many numbers of a module learn."""
+    return sum(each.numel() for each in module.parameters() if each.requires_grad)
 
 
 def lines(file: Path) -> int:

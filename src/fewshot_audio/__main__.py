@@ -5,7 +5,7 @@ import platform
 import sys
 from importlib.metadata import PackageNotFoundError, version
 
-COMMANDS = ("run", "predict", "status", "report", "prepare", "verify", "splits", "maps")
+COMMANDS = ("run", "predict", "status", "report", "prepare", "verify", "splits", "maps", "filters")
 PACKAGES = ("torch", "numpy", "torchaudio", "pytorch-lightning", "hydra-core", "pandas")
 USAGE = f"""fewshot-audio NAME ...   the commands, each with --help: {", ".join(COMMANDS)}
 They need `pip install 'fewshot-audio[runner]'`; the layers of fewshot_audio.frontends do not."""

@@ -5,6 +5,7 @@ import itertools
 
 import numpy as np
 import pandas as pd
+from trained_drawings import TRAINED
 
 from fewshot_audio.report.plots.accuracy import accuracy_by_n
 from fewshot_audio.report.plots.completeness import completeness
@@ -237,6 +238,7 @@ DRAWN = {
     "filters": lambda: filters(filter_bank()),
     "filters, eight quantities": lambda: filters(filter_bank(["centre", *"abcdefg"], runs=1)),
     "spectrograms": lambda: spectrograms(clip(MANY[:5])),
+    **TRAINED,
     "confusion": lambda: confusion(answers(MANY[:4])),
     "curves": lambda: learning_curves(courses(MANY[:4], (1, 2, 5, 10, 20, 50, 100))),
     "curves at one n": lambda: learning_curves(courses(ns=[np.inf], runs=1)),

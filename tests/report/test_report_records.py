@@ -156,6 +156,9 @@ def test_notes_tell_of_parts_changes_and_clips_without_a_score():
     runs, failures = runs_of(made)
     lost = "3 clips in 1 runs had no finite score and count as wrong"
     assert notes_on(runs) == ["only fold 1", lost]
+    metrics = {"metrics": {"map": 0.5, "auc": [0.5, None, None]}}
+    (note,) = notes_on(runs_of([record(1, None, 1, "leaf", 0, **metrics)])[0])
+    assert note.startswith("us8k: 2 of 3 classes are in none or in all of the test clips")
     facts = provenance(runs, failures)
     assert ("Commits", "c0ffee (9 runs); c0ffee with changes (1 runs)") in facts
     assert run_commands(runs) == [("Do 1 of the runs", command)]

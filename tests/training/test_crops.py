@@ -8,6 +8,7 @@ import torch
 
 from fewshot_audio.features.cache import FeatureCache
 from fewshot_audio.training.crops import RandomCrops, Waveforms, loader, window_starts
+from fewshot_audio.training.methods.crops import MultiLabelCrops
 
 LENGTHS = {"short": 30, "exact": 50, "long": 400, "longer": 1000}
 SIZE = 50
@@ -60,6 +61,14 @@ def test_each_start_that_leaves_a_crop_is_as_likely(waveforms):
     counts = np.array(list(starts[2].values()))
     chi_square = ((counts - 20_000 / 351) ** 2).sum() / (20_000 / 351)
     assert 260 < chi_square < 450  # of 350 degrees of freedom: five standard deviations
+
+
+def test_a_balanced_epoch_has_as_many_crops_of_each_class(waveforms):
+    """Three clips of class 0, one of class 1, also with 0, none of class 2, one without labels."""
+    targets = torch.tensor([[1, 0, 0], [1, 0, 0], [1, 1, 0], [0, 0, 0]])
+    method = MultiLabelCrops(crop=1, max_epochs=1, batch_size=3, balanced=True)
+    drawn = places(waveforms, 0, per_clip=15, groups=method.groups(targets))
+    assert Counter(number for number, _ in drawn) == {0: 10, 1: 10, 2: 10 + 30}
 
 
 def test_devices_share_an_epoch(waveforms):

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from scipy.stats import norm
 from sklearn import metrics as reference
 
 from fewshot_audio import config
@@ -35,16 +36,18 @@ def test_one_label_per_clip():
     assert clip_scores.confusion_matrix() == reference.confusion_matrix(labels, answers).tolist()
 
 
-def test_several_labels_per_clip():
-    scores, random = random_scores(50, 4), np.random.default_rng(0)
-    targets = torch.from_numpy(random.random((50, 4)) < [0.1, 0.5, 0.3, 0.6]).float()
+@pytest.mark.parametrize("clips", [50, 5000])
+def test_several_labels_per_clip(clips):
+    scores, random = random_scores(clips, 4), np.random.default_rng(0)
+    targets = torch.from_numpy(random.random((clips, 4)) < [0.1, 0.5, 0.3, 0.6]).float()
     metrics = ClipScores(scores, targets).metrics(chosen("multilabel"))
     auc = reference.roc_auc_score(targets, scores, average="macro")
-    assert metrics["macro_auc"] == pytest.approx(auc, rel=1e-5)
+    assert metrics["macro_auc"] == pytest.approx(auc, abs=1e-6)
+    assert metrics["d_prime"] == pytest.approx(math.sqrt(2) * norm.ppf(auc), abs=1e-6)
     expected = reference.average_precision_score(targets, scores, average="macro")
-    assert metrics["map"] == pytest.approx(expected, rel=1e-5)
+    assert metrics["map"] == pytest.approx(expected, abs=1e-6)
     expected = reference.roc_auc_score(targets, scores, average=None)
-    assert metrics["auc"] == pytest.approx(expected.tolist(), rel=1e-5)
+    assert metrics["auc"] == pytest.approx(expected.tolist(), abs=1e-6)
     assert "accuracy" not in metrics
     assert ClipScores(scores, targets).confusion_matrix() == []
 
@@ -58,6 +61,15 @@ def test_d_prime_of_normal_scores_is_the_distance_of_their_means():
     metrics = ClipScores(torch.sigmoid(scores), targets).metrics(chosen("multilabel"))
     assert metrics["d_prime"] == pytest.approx(1, abs=2e-3)
     assert metrics["macro_auc"] == pytest.approx(0.5 * (1 + math.erf(0.5)), abs=1e-3)
+
+
+def test_multilabel_metrics_of_four_clips_by_hand():
+    """Scores in order 1 0 1 0: three of four pairs are right, precision is 1 and 2/3 at hits."""
+    scores, targets = torch.tensor([[4.0], [3], [2], [1]]), torch.tensor([[1.0], [0], [1], [0]])
+    metrics = ClipScores(torch.sigmoid(scores), targets).metrics(chosen("multilabel"))
+    assert metrics["macro_auc"] == pytest.approx(3 / 4, abs=1e-6)
+    assert metrics["map"] == pytest.approx((1 + 2 / 3) / 2, abs=1e-6)
+    assert metrics["d_prime"] == pytest.approx(0.9538725524, abs=1e-6)  # sqrt(2) * 0.6744897502
 
 
 def test_a_clip_without_a_finite_score_counts_as_wrong():

@@ -1,9 +1,14 @@
 """Draw one clip under each frontend, or under those of frontend=log_eps,leaf.
 
 python scripts/maps.py dataset=us8k dataset.root=FOLDER
+python scripts/maps.py results/checkpoints/CHECKPOINT word.wav   before and after training
 """
 
+import sys
+from pathlib import Path
+
 from fewshot_audio import cli
+from fewshot_audio.types import FewshotAudioError
 
 
 def main(sweep: cli.SweepOfJobs) -> None:
@@ -20,6 +25,23 @@ def main(sweep: cli.SweepOfJobs) -> None:
     print(*write(files, machine.results), sep="\n")
 
 
+def before_and_after(checkpoints: list[Path], file: Path) -> None:
+    """Write figures/before_and_after.* into the results of the first checkpoint."""
+    from fewshot_audio.report.export import write
+    from fewshot_audio.report.figures import pictures
+    from fewshot_audio.report.plots.spectrograms import before_and_after as draw
+    from fewshot_audio.runner.trained_frontends import clip_table, trained
+
+    files, _ = pictures([draw(clip_table(trained(checkpoints), file))])
+    print(*write(files, checkpoints[0].resolve().parents[1]), sep="\n")
+
+
 def command() -> None:
     """Do the command line and exit."""
-    cli.sweep_command(main, every="frontend")
+    words = sys.argv[1:]
+    if len(words) < 2 or any("=" in word or word.startswith("-") for word in words):
+        cli.sweep_command(main, every="frontend")
+    try:
+        before_and_after([Path(word) for word in words[:-1]], Path(words[-1]))
+    except (FewshotAudioError, OSError) as error:
+        sys.exit(f"error: {error}")

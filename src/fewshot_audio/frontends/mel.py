@@ -71,6 +71,10 @@ class PowerMel:
         """Upper end of the highest band in Hz."""
         return self.sample_rate / 2 if self.high is None else self.high
 
+    def centres(self) -> Tensor:
+        """Return the frequencies (n_bands,) in Hz at which the filters have their peaks."""
+        return _edges(self.n_bands, self.low, self.top)[1:-1]
+
     def frames(self, samples: Any) -> Any:
         """Return the number of frames of clips with so many samples (an int or a tensor)."""
         return 1 + samples // self.hop
@@ -123,15 +127,20 @@ class PowerMel:
         return MelPower(filters, self.hop, self.size, self.pad_mode)
 
 
+def _edges(n_bands: int, low: float, high: float) -> Tensor:
+    """Return the ends of the bands and their peaks between, (n_bands + 2,) in Hz, in float64."""
+    ends = torch.linspace(_mel(low), _mel(high), n_bands + 2, dtype=torch.float64)
+    above = (ends - KNEE / LINEAR_STEP).clamp(min=0)
+    return torch.where(above == 0, ends * LINEAR_STEP, KNEE * torch.exp(above * LOG_STEP))
+
+
 @cache
 def _filters(sample_rate: int, n_fft: int, n_bands: int, low: float, high: float) -> Tensor:
     """Return triangular filters (bins, bands), each of unit area in Hz, in float64.
 
     Source: Slaney's Auditory Toolbox, as in librosa.
     """
-    ends = torch.linspace(_mel(low), _mel(high), n_bands + 2, dtype=torch.float64)
-    above = (ends - KNEE / LINEAR_STEP).clamp(min=0)
-    edges = torch.where(above == 0, ends * LINEAR_STEP, KNEE * torch.exp(above * LOG_STEP))
+    edges = _edges(n_bands, low, high)
     bins = torch.arange(n_fft // 2 + 1, dtype=torch.float64)[:, None] * sample_rate / n_fft
     rising = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2])
     falling = (edges[2:] - bins) / (edges[2:] - edges[1:-1])

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from fewshot_audio.components import build
+from fewshot_audio.report.classes import classes_left_out
 from fewshot_audio.report.differences import Pairs, pair_all, verdicts, with_families
 from fewshot_audio.report.export import file_names, markdown, table_files
 from fewshot_audio.report.page import Picture, Study
@@ -21,6 +22,7 @@ HEAD = "# Results\n\nMade from the finished runs in `runs/`"  # of each folder's
 SHOWN = 10  # commands and reasons listed
 ORDER = (
     "accuracy",
+    "tasks",
     "difference",
     "claims",
     "leaf",
@@ -178,7 +180,7 @@ def drawn(
 
 
 def notes_on(runs: pd.DataFrame) -> list[str]:
-    """Return the datasets' notes, and how many clips had no score."""
+    """Return the datasets' notes, and how many clips and classes had no score."""
     notes = sorted({note for notes in runs["notes"] for note in notes})
     lost = runs[runs["unscored_clips"] > 0]
     if len(lost):
@@ -186,7 +188,7 @@ def notes_on(runs: pd.DataFrame) -> list[str]:
             f"{lost['unscored_clips'].sum()} clips in {len(lost)} runs had no finite score and "
             "count as wrong"
         )
-    return notes
+    return notes + classes_left_out(runs)
 
 
 def provenance(runs: pd.DataFrame, failures: Mapping[str, int]) -> list[tuple[str, str]]:

@@ -84,6 +84,20 @@ def class_metrics(runs: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*BY, "fold", "metric", "class", "value"]).dropna()
 
 
+def classes_left_out(runs: pd.DataFrame) -> list[str]:
+    """Return of each dataset how many classes its means of metrics by class leave out."""
+    notes = []
+    for dataset, group in runs.groupby("dataset"):
+        lists = [each for metrics in group["metrics"] for each in metrics.values()]
+        by_class = [each for each in lists if isinstance(each, list)]
+        if most := max((each.count(None) for each in by_class), default=0):
+            notes.append(
+                f"{dataset}: {most} of {len(by_class[0])} classes are in none or in all of the "
+                "test clips and are left out of the means over classes"
+            )
+    return notes
+
+
 def _with_matrix(runs: pd.DataFrame) -> pd.DataFrame:
     """Return the runs that have a confusion matrix and the names of its classes."""
     matrices = runs["confusion_matrix"]

@@ -22,8 +22,13 @@ from fewshot_audio.report.plots.differences import forest
 from fewshot_audio.report.plots.embeddings import embedding_map
 from fewshot_audio.report.plots.filters import filters
 from fewshot_audio.report.plots.learned import RUN, learned_scalars
-from fewshot_audio.report.plots.spectrograms import NAME as SPECTROGRAMS
-from fewshot_audio.report.plots.spectrograms import spectrograms
+from fewshot_audio.report.plots.learned_filters import (
+    filter_bandwidths,
+    filter_compression,
+    filter_shifts,
+)
+from fewshot_audio.report.plots.responses import frequency_responses, impulse_responses
+from fewshot_audio.report.plots.spectrograms import before_and_after, spectrograms
 from fewshot_audio.report.plots.style import Drawing, save
 from fewshot_audio.report.records import ALL_CLIPS
 from fewshot_audio.report.selection import Selection
@@ -36,6 +41,18 @@ FIELDS = dict.fromkeys(
     ("key", "status", "identity", "metrics", "seconds", "history", "frontend_diagnostics"), Any
 )
 ROW = ["dataset", "model", "frontend"]
+FROM_COMMANDS = {  # figures that scripts/maps.py and filters.py wrote, by their names
+    each.__name__: each
+    for each in (
+        spectrograms,
+        before_and_after,
+        impulse_responses,
+        frequency_responses,
+        filter_bandwidths,
+        filter_compression,
+        filter_shifts,
+    )
+}
 SCALARS = ("alpha", "beta", "beta/alpha")
 HERTZ = ("centre", "bandwidth")  # of filters, named without their unit in records
 
@@ -61,11 +78,10 @@ def draw(
         selection: The runs.
         pairs: Their pairs, of all differences that tables show.
         records: The records of the runs, with `FIELDS`.
-        folder: Where a clip's spectrograms are, if scripts/maps.py wrote them.
+        folder: Where the figures of scripts/maps.py and filters.py are, drawn again of their data.
     """
     runs = selection.runs
     learned = list(_learned(records, runs))
-    clip = folder / f"figures/{SPECTROGRAMS}.csv"
     drawn = [_accuracy(selection, group) for _, group in runs.groupby("dataset")]
     drawn += [_forest(selection, group) for _, group in pairs.groupby("dataset")]
     trained = histories(learned, curves)
@@ -76,7 +92,8 @@ def draw(
     drawn += [confusion(group) for _, group in answers(runs).groupby(["dataset", "model"])]
     places = located(runs)
     drawn += [embedding_map(group) for _, group in places.groupby(["dataset", "model"])]
-    drawn += [spectrograms(pd.read_csv(clip))] if clip.exists() else []
+    stored = {name: folder / f"figures/{name}.csv" for name in FROM_COMMANDS}
+    drawn += [FROM_COMMANDS[n](pd.read_csv(csv)) for n, csv in stored.items() if csv.exists()]
     drawn.append(completeness(grid(runs, selection.settings.schedule)))
     return [replace(each, data=named(each.data, selection)) for each in drawn]
 

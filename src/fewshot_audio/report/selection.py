@@ -14,7 +14,7 @@ from fewshot_audio.report.settings import DEFAULT, FRONTEND, RUN_SETTINGS
 from fewshot_audio.report.text import Measure, label
 from fewshot_audio.types import ConfigError, NoRunsError, ReportSettings
 
-BASELINE = "log_eps"
+BASELINES = ("log_eps", "log_mel")  # the first that there is
 SPLIT = ["dataset", "fold", "model", "n_per_class", "pool", "repeat"]
 
 
@@ -116,7 +116,7 @@ def _short(name: str) -> str:
 def _baseline(runs: pd.DataFrame, settings: ReportSettings) -> str:
     """Return what others are compared with, checked."""
     frontends = list(runs["frontend"].cat.remove_unused_categories().cat.categories)
-    usual = BASELINE if BASELINE in frontends else frontends[0]
+    usual = next(name for name in (*BASELINES, *frontends) if name in frontends)
     baseline = usual if settings.baseline is None else label(settings.baseline)
     if baseline not in frontends:
         raise ConfigError(f"report.baseline={baseline}{near(baseline, frontends)}")

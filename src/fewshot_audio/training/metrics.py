@@ -100,6 +100,8 @@ def compute(
     """
     if len(classes) == 0:
         return None
+    if targets.dim() == 2 and len(classes) == 1:
+        classes = classes.repeat(2)  # torchmetrics takes no single label; means stay as they are
     metric = make_metric(component, len(classes))
     metric.update(scores[:, classes], targets if targets.dim() == 1 else targets[:, classes])
     value = metric.compute()

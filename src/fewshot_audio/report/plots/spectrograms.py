@@ -1,16 +1,31 @@
-"""Figure of one clip's spectrograms under several frontends."""
+"""Figures of one clip under several frontends, and before and after training."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib import rc_context
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 
-from fewshot_audio.report.plots.style import STYLE, Drawing, head, is_at_the_left, panels, settled
+from fewshot_audio.report.plots.style import (
+    STYLE,
+    WIDTH,
+    Drawing,
+    head,
+    is_at_the_left,
+    panels,
+    settled,
+)
+from fewshot_audio.report.text import joined
 from fewshot_audio.types import NoRunsError
 
 NAME = "spectrograms"
+LOG_MEL = "log-mel"  # beside what was trained
+TICKS = (200, 500, 1000, 2000, 4000, 8000, 16000)  # Hz, of a mel axis
 
 
 @rc_context(STYLE)
@@ -44,6 +59,51 @@ def spectrograms(table: pd.DataFrame) -> Drawing:
     return Drawing(NAME, "Spectrograms of one clip", caption, alt, settled(figure), table)
 
 
+@rc_context(STYLE)
+def before_and_after(table: pd.DataFrame) -> Drawing:
+    """Draw a clip by log-mel and by frontends before and after training, in Hz and seconds.
+
+    A frontend has one colour scale before and after.
+
+    Args:
+        table: A row per band: clip, frontend, stage, hz, then a column per frame, by its seconds.
+    """
+    by_frontend = dict(list(table.groupby("frontend", sort=False)))
+    log_mel = by_frontend.pop(LOG_MEL)
+    figure = Figure(figsize=(WIDTH, 2.5 * len(by_frontend)), layout="constrained")
+    grid = figure.subplots(len(by_frontend), 3, squeeze=False, sharey=True)
+    for axes, (frontend, rows) in zip(grid, by_frontend.items(), strict=True):
+        _on_one_scale([axes[0]], {LOG_MEL: log_mel}, "ln(power + 1e-5)")
+        axes[0].set_ylabel("frequency (Hz)")
+        stages = {f"{frontend}, {stage}": each for stage, each in rows.groupby("stage", sort=False)}
+        _on_one_scale(axes[3 - len(stages) :], stages, f"output of {frontend}")
+        if len(stages) == 1:
+            axes[1].remove()
+    clip = table["clip"].iloc[0]
+    caption = f"The clip {clip} by log-mel and by frontends before and after training, bands at "
+    caption += "their centres; before and after have the same colour scale."
+    alt = f"Spectrograms of {clip} by {joined([LOG_MEL, *by_frontend])}."
+    title = "A clip before and after training"
+    return Drawing("before_and_after", title, caption, alt, settled(figure), table)
+
+
+def _on_one_scale(axes: Sequence[Axes], tables: Mapping[str, pd.DataFrame], unit: str) -> None:
+    """Draw bands over time, a panel each, with one colour scale and its bar."""
+    images = []
+    for axis, (title, rows) in zip(axes, tables.items(), strict=True):
+        images.append(_mesh(axis, rows))
+        head(axis, title)
+        axis.set_xlabel("time (s)")
+    limits = np.array([image.get_clim() for image in images])
+    for image in images:
+        image.set_clim(limits[:, 0].min(), limits[:, 1].max())
+    figure = axes[0].get_figure(root=True)
+    assert figure is not None
+    thin: dict[str, Any] = {"location": "bottom", "aspect": 20 * len(axes), "pad": 0.03}
+    bar = figure.colorbar(images[0], ax=list(axes), label=unit, **thin)
+    bar.outline.set_linewidth(0.5)
+
+
 def _image(axis: Axes, rows: pd.DataFrame) -> AxesImage:
     values, seconds = _values(rows), rows["seconds"].to_numpy()
     half = (seconds[1] - seconds[0]) / 2 if len(seconds) > 1 else 0.5
@@ -55,3 +115,25 @@ def _image(axis: Axes, rows: pd.DataFrame) -> AxesImage:
 
 def _values(rows: pd.DataFrame) -> np.ndarray:
     return rows.drop(columns=["frontend", "clip", "seconds"]).to_numpy(dtype=float)
+
+
+def _mesh(axis: Axes, rows: pd.DataFrame) -> Any:
+    """Draw bands at their centres in Hz, on a mel axis; those without at equal distances."""
+    values = rows.drop(columns=["clip", "frontend", "stage", "hz"]).dropna(axis=1)
+    seconds = values.columns.astype(float).to_numpy()
+    places = _mel(rows["hz"].to_numpy())
+    if np.isnan(places).any():
+        raise NoRunsError("figure before_and_after: bands without a centre in Hz")
+    ends = [1.5 * places[0] - 0.5 * places[1], 1.5 * places[-1] - 0.5 * places[-2]]
+    edges = np.concatenate([ends[:1], (places[1:] + places[:-1]) / 2, ends[1:]])
+    half = (seconds[1] - seconds[0]) / 2
+    times = np.append(seconds - half, seconds[-1] + half)
+    ticks = [tick for tick in TICKS if edges[0] < _mel(tick) < edges[-1]]
+    image = axis.pcolormesh(times, edges, values, cmap="magma", rasterized=True)
+    axis.set_yticks([_mel(tick) for tick in ticks], [f"{tick:,}" for tick in ticks])
+    axis.spines[:].set_visible(False)
+    return image
+
+
+def _mel(hz: Any) -> Any:
+    return 2595 * np.log10(1 + hz / 700)

@@ -33,6 +33,7 @@ class CropMethod(ABC):
         max_epochs: Largest number of epochs.
         batch_size: Crops of an update, on each device.
         crops_per_clip: Crops of each clip in an epoch.
+        balanced: Whether an epoch has as many crops of each class instead of each clip.
         keep_best: Metric on the clips that validate; the weights of the epoch at which it is best
             are kept. None: those of the last epoch.
         patience: Epochs without a better metric after which training ends; None: goes on.
@@ -50,6 +51,7 @@ class CropMethod(ABC):
     max_epochs: PositiveInt
     batch_size: PositiveInt
     crops_per_clip: PositiveInt = 1
+    balanced: bool = False
     keep_best: str | None = None
     patience: PositiveInt | None = None
     accumulate: PositiveInt = 1
@@ -79,10 +81,14 @@ class CropMethod(ABC):
     def groups(self, targets: Tensor) -> Sequence[np.ndarray]:
         """Return the numbers of clips of each of which an epoch holds as many crops; none: of all.
 
+        Balanced over classes it is as in Kong et al., arXiv 1912.10211.
+
         Args:
             targets: Of the clips that train, 0 and 1 (clips, n_classes).
         """
-        return ()
+        if not self.balanced:
+            return ()
+        return [clips for each in targets.T if len(clips := each.nonzero()[:, 0].numpy())]
 
     def adapt(self, network: Network) -> None:
         """Check that this method can train a network.

@@ -61,7 +61,7 @@ class TaskCrops(Crops):
         return TaskScores(scores.where(own, 0.0), targets, self.tasks)
 
     def groups(self, targets: Tensor) -> Sequence[np.ndarray]:
-        if self.sampling == "proportional":
+        if self.balanced or self.sampling == "proportional":
             return super().groups(targets)
         of_tasks = (targets[:, own].any(1).nonzero()[:, 0].numpy() for own in self.tasks.values())
         return [clips for clips in of_tasks if len(clips)]

@@ -1,0 +1,118 @@
+"""The table of tasks, computed again by pandas and SciPy."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+from synthetic_records import PARTIAL, SETTINGS, chosen, record
+
+from fewshot_audio.report.differences import with_families
+from fewshot_audio.report.export import markdown
+from fewshot_audio.report.tasks import AVERAGE, tasks
+from fewshot_audio.types import NoRunsError, StoreError
+
+TASKS, FRONTENDS, MODELS, SEEDS = ["birds", "words"], ["leaf", "log_mel"], ["cnn", "net"], 4
+
+
+def runs():
+    """Accuracies of two frontends, two models, four seeds; words has two folds."""
+    random, rows = np.random.default_rng(0), []
+    for model in MODELS:
+        for task, fold in [("birds", 1), ("words", 1), ("words", 2)]:
+            for seed in range(1, SEEDS + 1):
+                for frontend in FRONTENDS:
+                    rows.append((model, task, fold, seed, frontend, round(random.random(), 3)))
+    return pd.DataFrame(rows, columns=["model", "task", "fold", "seed", "frontend", "accuracy"])
+
+
+def made(table, settings=SETTINGS, n=None):
+    """The table of tasks of these runs, stored as records."""
+    records = []
+    for run in table.itertuples():
+        names = {"dataset": {"name": run.task}, "model": {"name": run.model}}
+        each = record(run.fold, n, run.seed, run.frontend, run.accuracy, names)
+        records.append({**each, "key": str(run.Index), "few_shot_split": None})
+    return tasks(with_families(chosen(records, settings), {}), "tasks", "{metric}")
+
+
+@pytest.mark.parametrize("unit", ["fold", "split"])
+def test_averages_are_those_of_pandas_and_scipy(unit):
+    table = runs()
+    settings = replace(SETTINGS, how=replace(SETTINGS.how, unit=unit))
+    cells = made(table, settings).cells.set_index(["model", "frontend", "dataset", "shown"])
+    names = ["model", "task", "fold", "seed"]
+    wide = table.pivot(index=names, columns="frontend", values="accuracy").reset_index()
+    wide["difference"] = wide["leaf"] - wide["log_mel"]
+    for model, group in wide.groupby("model"):
+        birds, words = (group[group["task"] == task] for task in TASKS)
+        folds = [each["difference"] for _, each in words.groupby("fold")]
+        single = stats.ttest_1samp(birds["difference"], 0)
+        errors, dfs = [single._standard_error / 2], [SEEDS - 1]
+        if unit == "fold":
+            errors.append(stats.sem([fold.mean() for fold in folds]) / 2)
+            dfs.append(1)
+        else:
+            errors += [fold.sem() / 2 / 2 for fold in folds]
+            dfs += [SEEDS - 1] * 2
+        error = np.linalg.norm(errors)
+        df = error**4 / sum(e**4 / d for e, d in zip(errors, dfs, strict=True))
+        mean = (birds["difference"].mean() + np.mean([f.mean() for f in folds])) / 2
+        average = cells.loc[(model, "leaf", AVERAGE, "− log_mel")]
+        interval = stats.t.interval(0.95, df, mean, error)
+        assert average[["mean", "low", "high"]].tolist() == pytest.approx([mean, *interval])
+        assert average["p"] == pytest.approx(2 * stats.t.sf(abs(mean) / error, df))
+        of_birds = cells.loc[(model, "leaf", "birds", "− log_mel")]
+        assert of_birds[["low", "high"]].tolist() == pytest.approx(single.confidence_interval())
+        for frontend in FRONTENDS:
+            by_task = group.groupby(["task", "fold"])[frontend].mean().groupby("task").mean()
+            shown = cells.loc[(model, frontend, AVERAGE, "accuracy")]
+            assert shown["mean"] == pytest.approx(by_task.mean())
+
+
+def test_a_row_per_task_and_the_average_last_model_by_model():
+    table = made(runs())
+    assert table.text[["model", "shown", "dataset"]].to_numpy().tolist() == [
+        [model, shown, task]
+        for model in MODELS
+        for shown in ("accuracy", "− log_mel")
+        for task in ["birds", "words", AVERAGE]
+    ]
+    assert table.text.columns.tolist()[3:] == FRONTENDS
+    assert len(markdown(table, []).splitlines()) == 4 + 12
+
+
+def test_p_of_averages_are_adjusted_over_frontends():
+    others = [runs().replace({"leaf": name}) for name in ("pcen", "sincnet")]
+    for number, each in enumerate(others, 1):
+        each.loc[each["frontend"] != "log_mel", "accuracy"] += 0.1 * number
+    table = pd.concat([runs(), *others], ignore_index=True).drop_duplicates(
+        ["model", "task", "fold", "seed", "frontend"], ignore_index=True
+    )
+    cells = made(table).cells
+    averages = cells[(cells["dataset"] == AVERAGE) & cells["p"].notna()]
+    for _, group in averages.groupby("model"):
+        ordered = group.sort_values("p")
+        expected = np.maximum.accumulate(ordered["p"] * [3, 2, 1]).clip(upper=1)
+        assert ordered["p_holm"].tolist() == pytest.approx(expected.tolist())
+
+
+def test_an_average_needs_every_task_of_its_model():
+    table = runs()
+    without = table[(table["task"] != "words") | (table["frontend"] != "leaf")]
+    text = made(without).text
+    averages = text[text["dataset"] == AVERAGE]
+    assert set(averages["leaf"]) == {"–"}
+    assert "–" not in set(averages["log_mel"][averages["shown"] == "accuracy"])
+    incomplete = table[(table["seed"] != 2) | (table["frontend"] != "leaf")]
+    with pytest.raises(StoreError, match="2 runs are missing"):
+        made(incomplete)
+    assert len(made(incomplete, PARTIAL).text) == 12
+
+
+@pytest.mark.parametrize("n", [None, 5])
+def test_it_needs_two_tasks_of_which_all_clips_train(n):
+    table = runs()
+    with pytest.raises(NoRunsError, match="tasks"):
+        made(table if n else table[table["task"] == "birds"], n=n)

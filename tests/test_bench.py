@@ -159,14 +159,14 @@ def test_reports_are_timed_on_a_grid_of_their_own(monkeypatch):
 
 
 def test_intervals_are_counted_in_simulations(monkeypatch):
-    monkeypatch.setattr(intervals, "FOLDS", (10,))
-    monkeypatch.setattr(intervals, "RUNS", (5,))
-    monkeypatch.setattr(intervals, "BETWEEN", (1.0,))
+    for name, values in {"FOLDS": (10,), "RUNS": (5,), "BETWEEN": (1.0,), "LEVELS": (0.5,)}.items():
+        monkeypatch.setattr(intervals, name, values)
     result = intervals.intervals(200)
-    (case,) = result["cases"]
-    assert 0.9 <= case["t"] <= 0.99
-    assert case["bootstrap"] < case["t"]
-    check(result, intervals, "bootstrap")
+    case = result["cases"][0]
+    for way in ("over_folds", "within_folds", "any_folds"):
+        assert 0.9 <= case[way] <= 1
+    assert case["false_sentence"] <= case["false_study"] <= 0.08
+    check(result, intervals, "any_folds")
 
 
 def in_this_process(action, *arguments):

@@ -173,11 +173,9 @@ class Machine:
 
 @dataclass(frozen=True)
 class Statistics:
-    """How sure answers are: what intervals are over, how they are made, what counts as none."""
+    """How sure answers are: what intervals are over, their level, what counts as no difference."""
 
     unit: Literal["fold", "split"]
-    interval: Literal["t", "bootstrap"]
-    test: Literal["t", "wilcoxon"]
     confidence: float
     margin: float  # in units of the metric: 0.01 is a point of accuracy
 

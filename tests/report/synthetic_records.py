@@ -8,7 +8,7 @@ from fewshot_audio.report.selection import select
 from fewshot_audio.report.tables import accuracy, difference
 from fewshot_audio.types import ReportSettings, Statistics
 
-HOW = Statistics("fold", "t", "t", 0.95, 0.01)
+HOW = Statistics("fold", 0.95, 0.01)
 SHOW = frozenset({"tables", "figures", "page"})
 SETTINGS = ReportSettings(Path("results"), (), False, None, SHOW, HOW, {})
 PARTIAL = replace(SETTINGS, partial=True)

@@ -1,81 +1,140 @@
-"""Verdicts in words, and one answer for a pair wherever it is shown; which values are better."""
+"""Answers in words, and one verdict for a pair wherever it is shown; which values are better."""
 
 import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from synthetic_records import PAIRS, SETTINGS, accuracies, chosen, record, records
 
+from fewshot_audio.report.answers import answers
 from fewshot_audio.report.build import pairs_by_table
 from fewshot_audio.report.claims import claims
-from fewshot_audio.report.differences import best, compare, pair_all, verdicts, with_families
+from fewshot_audio.report.differences import compare, gains, pair_all, with_pairs
+from fewshot_audio.report.evidence import tests as table_of_tests
+from fewshot_audio.report.figures import _forest
 from fewshot_audio.report.tables import against_baseline, difference
-from fewshot_audio.report.tables import tests as table_of_tests
 from fewshot_audio.types import Component
 
 
-def sentence(made, pairs=PAIRS):
-    selection = chosen(made)
-    (verdict,) = verdicts(pair_all(selection, "v", pairs, partial=True), selection)
-    return verdict
+def sentence(made, pairs=PAIRS, settings=SETTINGS):
+    selection = chosen(made, settings)
+    answer, reading = answers(pair_all(selection, "v", pairs, partial=True), selection)
+    assert "Gain, loss: the interval excludes zero" in reading
+    return answer
+
+
+def shifted(shift, noise, folds=8, repeats=1, seed=0):
+    """Records of log-EPS, and of log-learn that differs by so much and a little noise."""
+    random, made = np.random.default_rng(seed), []
+    for fold in range(1, folds + 1):
+        for repeat in range(1, repeats + 1):
+            made.append(record(fold, 1, repeat, "log_eps", 0.5))
+            value = 0.5 + shift + noise * random.normal()
+            made.append(record(fold, 1, repeat, "log_learn", value))
+    return made
 
 
 def test_the_answer_is_a_sentence_per_dataset_and_pair():
     assert sentence(records()) == (
-        "us8k, log_learn against log_eps, averaged over n = 1, 10 (not every fold has every n): "
-        "undecided for sb_cnn (+3.1, −116.0 to 122.2). "
-        "Points of accuracy, 95 % t interval over 2 folds."
+        "us8k, 2 folds, n = 1, 10 (not every fold has every n): log_learn minus log_eps, in "
+        "points, is +3.1 for sb_cnn: cannot tell yet, 1 (3) points need about 1,000+ (157) folds."
     )
-    far, alike = [], []
-    for fold in range(1, 9):
-        level = 0.5 + 0.001 * (fold % 3)
-        far.append(record(fold, 1, 1, "log_eps", level))
-        far.append(record(fold, 1, 1, "log_learn", level + 0.2 + 0.002 * fold))
-        alike.append(record(fold, 1, 1, "log_eps", 0.5))
-        alike.append(record(fold, 1, 1, "log_learn", 0.5 + 0.0001 * (fold * fold % 7 - 2)))
-    start = "us8k, log_learn against log_eps, at n = 1: better for sb_cnn (+20.9, "
-    assert sentence(far).startswith(start)
-    assert ": worse for sb_cnn (−20.9, " in sentence(far, [("log_eps", "log_learn")])
-    assert ": as good for sb_cnn (" in sentence(alike)
 
 
-def test_one_frontend_alone_has_no_verdict():
+@pytest.mark.parametrize(
+    ("shift", "noise", "words"),
+    [
+        (0.2, 0.002, "gain"),
+        (-0.2, 0.002, "loss"),
+        (0.0, 0.002, "no difference"),
+        (-0.02, 0.03, "no gain"),
+        (0.0, 0.05, "cannot tell yet, 1 (3) points need about 73 (10) folds"),
+    ],
+)
+def test_the_verdict_is_that_of_the_interval(shift, noise, words):
+    start = (
+        r"us8k, 8 folds, n = 1: log_learn minus log_eps, in points, is \S+ \[\S+ \S+\] for sb_cnn"
+    )
+    words = words.replace("(", r"\(").replace(")", r"\)")
+    assert re.fullmatch(f"{start}: {words}\\.", sentence(shifted(shift, noise)))
+
+
+def test_an_end_that_is_shown_as_zero_is_none():
+    selection = chosen(shifted(0.0, 0.1))
+    pairs = pair_all(selection, "p", PAIRS, True)
+    half = compare(selection, pairs.assign(value=pairs["value"] - pairs["value"].mean()))["high"]
+    for above, verdict in ((0.0004, "cannot tell yet"), (0.0006, "gain")):
+        centre = pairs["value"] - pairs["value"].mean() + half.item() + above
+        assert compare(selection, pairs.assign(value=centre))["verdict"].item() == verdict
+
+
+def test_with_fewer_than_four_folds_it_speaks_of_these_folds():
+    assert sentence(shifted(0.2, 0.002, 3, 4)).endswith(": gain on these 3 folds.")
+    assert sentence(shifted(0.2, 0.002, 1, 4)).endswith(": gain on this one fold.")
+    settings = replace(SETTINGS, how=replace(SETTINGS.how, unit="split"))
+    made = shifted(-0.2, 0.002, 5, 4)
+    assert sentence(made, settings=settings).endswith(": loss on these 5 folds.")
+    assert sentence(made).endswith(": loss.")
+    assert sentence(shifted(0.2, 0.002, 1)).endswith("too few folds to say how many it needs.")
+
+
+def test_one_frontend_alone_has_no_answer():
     selection = chosen(records()[::2])
-    (verdict,) = verdicts(pair_all(chosen(records()), "v", PAIRS, True).head(0), selection)
-    assert re.match("There are runs of log_eps only", verdict)
+    (answer,) = answers(pair_all(chosen(records()), "v", PAIRS, True).head(0), selection)
+    assert re.match("There are runs of log_eps only", answer)
 
 
-def several(shifts):
+def several(shifts, ns=(1,)):
     """Records of frontends that lie so far from log-EPS, on eight folds."""
     made = []
     for fold in range(1, 9):
-        for number, (frontend, shift) in enumerate({"log_eps": 0.0, **shifts}.items()):
-            value = 0.4 + shift + 0.004 * (fold * (number + 2) % 5)
-            made.append(record(fold, 1, 1, frontend, value))
+        for n in ns:
+            for number, (frontend, shift) in enumerate({"log_eps": 0.0, **shifts}.items()):
+                value = 0.4 + shift + 0.004 * (fold * (number + 2) % 5)
+                made.append(record(fold, n, 1, frontend, value))
     return made
 
 
-def test_a_pair_is_marked_alike_in_every_table_the_figure_and_the_answer():
-    made = several({"log_learn": 0.003, "one": 0.003, "two": 0.2, "three": 0.0})
-    selection = with_families(chosen(made), {"difference": PAIRS})
-    pairs = pair_all(selection, "p", list(selection.families), partial=True)
-    drawn = compare(selection, pairs).set_index("first")["p_holm"]
-    behind = table_of_tests(selection, "tests", "Tests", None).cells.set_index("first")["p_holm"]
+def test_a_pair_has_one_verdict_in_every_table_the_figure_and_the_answer():
+    made = several({"log_learn": 0.005, "one": 0.005, "two": 0.2, "three": 0.0})
+    selection = with_pairs(chosen(made), {"difference": PAIRS})
+    assert selection.comparisons == 4
+    pairs = pair_all(selection, "p", list(selection.pairs), partial=True)
+    drawn = compare(selection, pairs).set_index("first")
+    shown = ["low", "high", "verdict"]
+    assert drawn["marked"].to_dict() == {"log_learn": False, "one": False, "two": True} | {
+        "three": False
+    }
+    alone = compare(chosen(made), pairs).set_index("first")["marked"]
+    assert alone["one"]  # by an interval for one comparison
     asked = [("one", "log_eps")]
     tables = [Component("report", "tests", "x.y", {"pairs": asked})]
-    assert pairs_by_table(tables) == {}  # other tables' pairs: their families stay
-    some = table_of_tests(selection, "tests", "Tests", asked).cells["p_holm"]
-    assert some.item() == behind["one"] == drawn["one"]
-    assert behind.to_dict() == drawn.to_dict()
-    learned = difference(selection, "difference", "{pairs}", PAIRS)
-    assert learned.cells["p"].item() == drawn["log_learn"]  # alone in its table: not adjusted
-    assert learned.title == "log_learn − log_eps"
-    others = against_baseline(selection, "baseline", "B").cells.set_index("first")
-    assert sorted(others.index) == ["one", "three", "two"]
-    assert others["p_holm"].to_dict() == drawn[others.index].to_dict()
-    assert others["p_holm"].min() == pytest.approx(3 * others["p"].min())  # of three cells
-    said = {text.split()[1]: "better" in text for text in verdicts(pairs, selection)}
-    assert said == (drawn < 0.05).to_dict()
+    assert pairs_by_table(tables) == {}  # the pairs of the study stay
+    for cells in (
+        table_of_tests(selection, "tests", "Tests", None).cells,
+        table_of_tests(selection, "tests", "Tests", asked).cells,
+        difference(selection, "difference", "{pairs}", PAIRS).cells,
+        against_baseline(selection, "baseline", "B").cells,
+    ):
+        cells = cells.set_index("first")[shown]
+        assert cells.equals(drawn.loc[cells.index, shown])
+    assert sorted(cells.index) == ["one", "three", "two"]
+    assert set(gains(selection)["frontend"]) == {"two"}
+    figure = _forest(selection, pairs).data.set_index("first")["marked"]
+    assert figure.to_dict() == drawn["marked"].to_dict()
+    *said, _ = answers(pairs, selection)
+    assert {text.split()[6]: "gain" in text for text in said} == drawn["marked"].to_dict()
+
+
+def test_a_study_counts_each_n_and_the_mean_over_n_once():
+    made = several({"log_learn": 0.0, "leaf": 0.0}, ns=(1, 5))
+    tables = {"difference": PAIRS, "turned": [("log_eps", "log_learn")]}
+    assert with_pairs(chosen(made), tables).comparisons == 6  # two pairs
+    selection = with_pairs(chosen(made), {})
+    assert selection.joint.confidence == pytest.approx(1 - 0.05 / 6)
+    rows = table_of_tests(selection, "tests", "Tests", PAIRS).text
+    assert rows["n"].tolist() == ["1", "5", "mean"]
 
 
 def test_where_lower_is_better_bold_and_words_follow():
@@ -84,14 +143,15 @@ def test_where_lower_is_better_bold_and_words_follow():
     for each in several({"log_learn": 0.2}):
         metrics = {"metrics": {"ece": each["metrics"]["accuracy"]}}
         made.append(each | more | metrics)
-    lower = chosen(made, replace(SETTINGS, metric="ece"))
-    assert set(best(lower)["frontend"]) == {"log_eps"}
-    assert sentence(made).startswith("us8k, log_learn against log_eps, at n = 1: worse for sb_cnn ")
-    caption = accuracies(made, replace(SETTINGS, metric="ece")).caption
+    assert sentence(made).endswith(": loss.")
+    settings = replace(SETTINGS, metric="ece", baseline="log_learn")
+    assert set(gains(chosen(made, settings))["frontend"]) == {"log_eps"}
+    caption = accuracies(made, settings).caption
     assert caption.startswith("Ece in %, lower is better: mean")
+    assert caption.endswith("Bold: a gain over log_learn, as in its differences.")
     higher = chosen([each | {"lower_is_better": []} for each in made])
-    assert set(best(higher)["frontend"]) == {"log_learn"}
-    text = claims(lower, "claims", "Claims", PAIRS[0], [1])
+    assert set(gains(higher)["frontend"]) == {"log_learn"}
+    text = claims(chosen(made, settings), "claims", "Claims", PAIRS[0], [1])
     assert "claims on log_eps − log_learn" in text.caption
     turned = claims(higher, "claims", "Claims", ("log_eps", "log_learn"), [1])
     assert text.cells["verdict"].tolist() == turned.cells["verdict"].tolist()

@@ -12,6 +12,7 @@ from fewshot_audio.report.claims import (
     FAILS,
     HOLDS,
     OPEN,
+    TOO_FEW,
     claims,
     near_zero,
     negative,
@@ -113,11 +114,14 @@ def test_what_is_over_splits_of_one_fold_uses_its_runs():
             for frontend, more in (("log_eps", 0), ("log_learn", 0.01 * repeat)):
                 key = f"{frontend}{n}-{repeat}"
                 made.append(record(1, n, repeat, frontend, 0.5 + more, key=key))
-    numbers = []
+    numbers, verdicts = [], []
     for unit in ("fold", "split"):
         settings = replace(SETTINGS, how=replace(SETTINGS.how, unit=unit))
         table = claims(chosen(made, settings), "c", "C", PAIRS[0], NS)
         numbers.append(table.cells["points"].tolist())
+        verdicts.append(table.cells["verdict"].tolist())
     assert numbers[0] == numbers[1]
+    assert verdicts[0] == [TOO_FEW] * 2 + [OPEN] * 4
+    assert TOO_FEW not in verdicts[1]  # these folds, as they are
     half = 2.4469118511449692 * 0.01 / 3  # 6 degrees of freedom, a standard error of 0.01 / 3
     assert f"sb_cnn +2.0 [{100 * (0.02 - half):.1f}, {100 * (0.02 + half):.1f}]" in numbers[0][1]

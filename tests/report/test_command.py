@@ -63,8 +63,8 @@ def test_everything_is_written_and_the_same_again(report, tmp_path):
     names = ("accuracy_us8k", "forest_us8k", "completeness")
     figures = {f"figures/{name}.{kind}" for name in names for kind in ("png", "pdf", "csv")}
     assert set(written) == tables | figures | {"runs/x.jsonl", "README.md", "report.html"}
-    assert "| us8k      | sb_cnn  | log_learn − log_eps | +12.5 (4) | −25.0 (1) |" in done.stdout
-    assert b"undecided for sb_cnn" in written["report.html"]
+    assert "| us8k      | sb_cnn  | log_learn − log_eps | +12.5 [" in done.stdout
+    assert b"for sb_cnn: cannot tell yet" in written["report.html"]
     assert report(tmp_path).stdout == done.stdout
     assert written == files_in(tmp_path)
 
@@ -82,7 +82,7 @@ def test_one_table_alone_with_settings_of_its_own(report, tmp_path):
     keep(tmp_path, records())
     pairs = "report.pairs=[[log_eps,log_learn]]"
     done = report(tmp_path, "+report=difference", pairs, "statistics=splits")
-    assert "over few-shot splits within the folds as they are" in done.stdout
+    assert "over few-shot splits within" in done.stdout
     assert "log_eps − log_learn | −12.5 [" in done.stdout
     assert {path.name for path in tmp_path.iterdir()} == {"runs", "tables"}
     missing = report(tmp_path, "+report=difference", "report.pairs=[[log_learn,leaf]]")
@@ -94,7 +94,7 @@ def test_an_unknown_frontend_is_on_the_page_with_its_difference(report, tmp_path
     made = [record(1, 1, repeat, "mine", 0.5) for repeat in (1, 2)]
     keep(tmp_path, [*made, *[record(1, 1, repeat, "theirs", 0.25) for repeat in (1, 2)]])
     assert report(tmp_path, "show=[tables,page]").returncode == 0
-    assert "theirs against mine, at n = 1" in (tmp_path / "report.html").read_text()
+    assert "n = 1: theirs minus mine" in (tmp_path / "report.html").read_text()
     for name in ("baseline", "tests"):
         assert "theirs − mine" in (tmp_path / f"tables/{name}.md").read_text()
 

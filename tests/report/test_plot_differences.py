@@ -43,7 +43,7 @@ def test_a_forest_has_a_point_for_each_difference():
         "log_learn − log_eps: 6 means from -1.0 points (sb_cnn, n = 1) to +20.0 points (timbre, n = 50)"
         in drawing.alt
     )
-    assert "intervals that exclude zero: 4 of 6. Significant: 2 of 6." in drawing.alt
+    assert "intervals that exclude zero: 4 of 6. Gains or losses: 2 of 6." in drawing.alt
 
 
 def test_intervals_beyond_the_axis_end_in_arrow_heads():

@@ -97,7 +97,7 @@ def test_any_metric_is_shown_in_its_unit():
         made.append(each | {"metrics": {"recall": [0.5], "auroc": value, "d_prime": 4 * value}})
     assert chosen(made).measure.name == "auroc"
     text = differences(made, replace(SETTINGS, metric="d_prime")).text
-    assert text["n = 1"].tolist() == ["+0.5 (4)"]
+    assert text["n = 1"].tolist() == ["+0.5 [−1.02, 2.02] (4)"]
     text = accuracies(made, replace(SETTINGS, metric="auroc"))
     assert text.caption.startswith("Auroc in %: mean")
     with pytest.raises(

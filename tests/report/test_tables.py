@@ -17,18 +17,14 @@ from synthetic_records import (
     records,
 )
 
-from fewshot_audio.report.differences import best, with_families
+from fewshot_audio.report.differences import with_pairs
+from fewshot_audio.report.evidence import tests as table_of_tests
 from fewshot_audio.report.export import html, latex, markdown, table_files, write
 from fewshot_audio.report.tables import against_baseline, batch_norm, cost, drift, parameters
-from fewshot_audio.report.tables import tests as table_of_tests
 from fewshot_audio.types import ConfigError, NoRunsError
 
 HALF = math.sqrt(1 / 3) / 4  # sample deviation of two quarters and two halves: 0.1443
-CAPTION = (
-    "Accuracy in %: mean ± standard deviation over runs (number of runs). Bold: the best frontend, "
-    "where the paired t test on the same few-shot splits tells it from every other, after Holm "
-    "over all comparisons of the table in a dataset (p < 0.05)."
-)
+CAPTION = "Accuracy in %: mean ± standard deviation over runs (number of runs)."
 MARKDOWN = f"""{CAPTION}
 
 | dataset   | model   | n = 1 log_eps   | n = 1 log_learn   | n = 10 log_eps   | n = 10 log_learn   |
@@ -47,12 +43,12 @@ us8k & sb\\_cnn & 37.5 $\\pm$ 14.4 (4) & 50.0 $\\pm$ 20.4 (4) & 75.0 (1) & 50.0 
 \\bottomrule
 \\end{{tabular}}
 """
-CSV = """dataset,model,frontend,n_per_class,mean,spread,count,folds,unit,se,df,low,high
-us8k,sb_cnn,log_eps,1,0.375,0.14433756729740643,4,2,folds,,1.0,,
-us8k,sb_cnn,log_eps,10,0.75,,1,1,splits,,,,
-us8k,sb_cnn,log_learn,1,0.5,0.2041241452319315,4,2,folds,,1.0,,
-us8k,sb_cnn,log_learn,10,0.5,,1,1,splits,,,,
-"""  # both folds have the same mean: no interval
+CSV = """dataset,model,frontend,n_per_class,mean,spread,count,folds,unit,se,df,low,high,repeats,variance_folds,variance_splits
+us8k,sb_cnn,log_eps,1,0.375,0.14433756729740643,4,2,splits,0.08838834764831845,2.0,0.10588719837429338,0.7524657146901504,2.0,0.0,0.015625
+us8k,sb_cnn,log_eps,10,0.75,,1,1,splits,,,,,1.0,,
+us8k,sb_cnn,log_learn,1,0.5,0.2041241452319315,4,2,splits,0.125,1.0,0.0017383094992046075,0.9982616905007955,2.0,0.0,0.03125
+us8k,sb_cnn,log_learn,10,0.5,,1,1,splits,,,,,1.0,,
+"""
 BY_FOLD = """dataset,model,frontend,n_per_class,fold,mean,spread,count
 us8k,sb_cnn,log_eps,1,1,0.375,0.1767766952966369,2
 us8k,sb_cnn,log_eps,1,2,0.375,0.1767766952966369,2
@@ -107,21 +103,27 @@ def test_signs_and_names_are_escaped():
 
 
 def test_an_interval_is_named_by_what_it_is_over():
-    made = [record(fold, 1, 1, "log_eps", value) for fold, value in ((1, 0.25), (2, 0.75))]
+    values = {1: 0.25, 2: 0.75, 3: 0.25, 4: 0.75}
+    made = [record(fold, 1, 1, "log_eps", value) for fold, value in values.items()]
     table = accuracies(made, spread="interval", side_by_side=False)
-    start = "Accuracy in %: mean [95 % t interval over 2 folds] (number of runs)."
+    start = "Accuracy in %: mean [95 % t interval over 4 folds] (number of runs)."
     assert table.caption.startswith(start)
-    row = "| us8k      | sb_cnn  | log_eps    | 50.0 [−267.7, 367.7] (2) |"
-    assert row in markdown(table, [])  # 12.706 x 0.25
+    row = "| us8k      | sb_cnn  | log_eps    | 50.0 [13.7, 86.3] (4) |"
+    assert row in markdown(table, [])  # 3.182 x 0.2887 / 2 / 0.25 on the logit scale
     one = [record(1, 1, repeat, "log_eps", value) for repeat, value in ((1, 0.25), (2, 0.75))]
-    caption = accuracies(one, spread="interval").caption
-    assert "[95 % t interval over few-shot splits within one fold]" in caption
+    table = accuracies(one, spread="interval")
+    assert "[95 % t interval over few-shot splits within this one fold]" in table.caption
+    assert "50.0 [0.0, 100.0] (2)" in markdown(table, [])  # 12.706 x 0.25 / 0.25 there
     splits = replace(SETTINGS, how=replace(SETTINGS.how, unit="split", confidence=0.9))
     caption = accuracies(records()[:8], splits, "interval").caption
-    assert "[90 % t interval over few-shot splits within the 2 folds as they are]" in caption
+    assert "[90 % t interval over few-shot splits within these 2 folds]" in caption
+    few = [each | {"identity": each["identity"] | {"n_per_class": 5}} for each in made[:3]]
+    few = [each | {"key": f"{each['key']}n"} for each in few]
+    caption = accuracies([*made, *few], PARTIAL, "interval").caption
+    assert "over folds, or over few-shot splits where there are fewer than 4 folds" in caption
 
 
-def test_the_best_frontend_is_bold_where_the_test_backs_it():
+def test_a_gain_over_the_baseline_is_bold():
     made = []
     levels = {"leaf": 0.5, "log_eps": 0.3, "log_learn": 0.301}
     for fold in range(1, 9):
@@ -129,12 +131,11 @@ def test_the_best_frontend_is_bold_where_the_test_backs_it():
             value = level + 0.01 * fold + 0.001 * (fold * shift % 3)
             made.append(record(fold, 1, 1, frontend, value))
     table = accuracies(made)
+    assert table.caption.endswith(" Bold: a gain over log_eps, as in its differences.")
     assert table.bold.iloc[0].tolist() == [False, False, True, False, False]
     assert "**54." in markdown(table, [])
     assert r"\textbf{54." in latex(table)
     assert "<td><strong>54." in html(table, "x")
-    near = [each for each in made if each["identity"]["frontend"]["name"] != "leaf"]
-    assert best(chosen(near)).empty
 
 
 def test_drift_is_shown_number_by_number():
@@ -155,7 +156,7 @@ def test_a_difference_pairs_run_with_run():
     table = differences(records())
     assert table.cells[["mean", "count"]].to_numpy().tolist() == [[0.125, 4], [-0.25, 1]]
     assert table.cells["spread"][0] == pytest.approx(HALF, rel=1e-15)  # of 0.25, 0, 0, 0.25
-    row = "| us8k      | sb_cnn  | log_learn − log_eps | +12.5 (4) | −25.0 (1) |"
+    row = "| us8k      | sb_cnn  | log_learn − log_eps | +12.5 [−25.5, 50.5] (4) | −25.0 (1) |"
     assert row in markdown(table, [])
     by_fold = table.by_fold[["n_per_class", "fold", "mean", "count"]].to_numpy().tolist()
     assert by_fold == [[1, 1, 0.125, 2], [1, 2, 0.125, 2], [10, 1, -0.25, 1]]
@@ -167,7 +168,7 @@ def test_a_difference_pairs_run_with_run():
 
 def test_an_unknown_frontend_is_compared_with_the_baseline():
     made = [*records(), record(1, 1, 1, "mine", 0.75), record(1, 1, 2, "mine", 0.5)]
-    selection = with_families(chosen(made, PARTIAL), {"difference": PAIRS})
+    selection = with_pairs(chosen(made, PARTIAL), {"difference": PAIRS})
     table = against_baseline(selection, "baseline", "Baseline")
     assert table.text["difference"].tolist() == ["mine − log_eps"]
     assert table.cells["mean"].tolist() == [0.25]
@@ -179,16 +180,18 @@ def test_an_unknown_frontend_is_compared_with_the_baseline():
         differences(alone, pairs=None)
 
 
-def test_what_tests_say_is_a_table():
+def test_what_differences_rest_on_is_a_table():
     made = []
-    for fold in (1, 2, 3):
+    for fold in (1, 2, 3, 4):
         made.append(record(fold, 1, 1, "log_eps", 0.25))
         made.append(record(fold, 1, 1, "log_learn", 0.25 + fold / 8))
     table = table_of_tests(chosen(made), "tests", "Tests", PAIRS)
     names = ["us8k", "sb_cnn", "log_learn − log_eps", "1"]
-    numbers = ["+25.0 [−6.1, 56.1] (3)", "–", "0.074", "0.074", "0.250", "0.250", "0.250"]
-    assert table.text.iloc[0].tolist() == [*names, *numbers, "not shown", "–"]
-    assert "within ± 1.0 points" in table.caption
+    numbers = ["+31.2 [5.6, 56.9] (4)", "gain", "[5.6, 56.9]", "0.030", "0.125", "0.125"]
+    assert table.text.iloc[0].tolist() == [*names, *numbers, "–", "1,000+ (233)", "–"]
+    assert "to show a difference of 1.0 (3.0) points in 80 of 100 studies" in table.caption
+    table = table_of_tests(chosen(made[:4]), "tests", "Tests", PAIRS)
+    assert table.text["any folds"].tolist() == ["too few folds"]
 
 
 def test_what_runs_cost_is_a_table():

@@ -7,8 +7,9 @@ from pathlib import Path
 import pandas as pd
 
 from fewshot_audio.components import build
+from fewshot_audio.report.answers import answers
 from fewshot_audio.report.classes import classes_left_out
-from fewshot_audio.report.differences import Pairs, pair_all, verdicts, with_families
+from fewshot_audio.report.differences import Pairs, pair_all, with_pairs
 from fewshot_audio.report.export import file_names, markdown, table_files
 from fewshot_audio.report.page import Picture, Study
 from fewshot_audio.report.records import read_runs, records_in
@@ -86,7 +87,7 @@ def report_folder(
         StoreError: If there are no runs, or if records are broken or contradict each other.
     """
     runs, failures = read_runs(folders)
-    selection = with_families(select(runs, settings), pairs_by_table(components))
+    selection = with_pairs(select(runs, settings), pairs_by_table(components))
     tables, errors = make_tables(selection, [e for e in components if alone in (None, e.name)])
     pairs = all_pairs(selection)
     draws = "figures" in settings.show and alone is None
@@ -94,7 +95,7 @@ def report_folder(
     sounds, silent = worst_sounds(tables, settings)
     study = Study(
         title=folders[0].name,
-        verdicts=verdicts(pairs, selection),
+        verdicts=answers(pairs, selection),
         tables=tables,
         pictures=pictures,
         notes=[*selection.notes, *notes_on(selection.runs)],
@@ -164,7 +165,7 @@ def pairs_by_table(components: Sequence[Component]) -> dict[str, Pairs]:
 def all_pairs(selection: Selection) -> pd.DataFrame:
     """Return the pairs of runs of all tables of differences."""
     try:
-        return pair_all(selection, "pairs", list(selection.families), partial=True)
+        return pair_all(selection, "pairs", list(selection.pairs), partial=True)
     except NoRunsError:
         return pd.DataFrame(columns=["dataset"])
 

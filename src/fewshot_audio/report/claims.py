@@ -1,26 +1,28 @@
 """What the article says of the differences, checked: holds, does not hold, or not enough data."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from fewshot_audio.report.differences import BY, pair_all
 from fewshot_audio.report.selection import Selection
-from fewshot_audio.report.statistics import LEVEL, quantile, summary
+from fewshot_audio.report.statistics import LEAST, quantile, summary
 from fewshot_audio.report.table import Table, plain_table
 from fewshot_audio.report.text import minus, n_text, points
 from fewshot_audio.types import Statistics
 
 HOLDS, FAILS, OPEN = "holds", "does not hold", "not enough data"
+TOO_FEW = "too few folds"
 FEW = 10  # clips per class
+FOLDED = "us8k"  # has ten folds; TUT has one
 FACTOR = 2  # how much larger is much larger
 
 # A truth may be unknown (NA); and, or and not of such truths are Kleene's.
 Sign = Callable[[pd.DataFrame, float], pd.Series]  # of intervals and the margin
 Judged = tuple[pd.DataFrame, bool]  # a model's cells, and whether they have the sign
-Rule = Callable[[pd.DataFrame, Sign, int, Statistics], Judged]
+Rule = Callable[[pd.DataFrame, Sign, Statistics], Judged]
 
 
 def near_zero(cells: pd.DataFrame, margin: float) -> pd.Series:
@@ -48,23 +50,21 @@ def _truths(so: pd.Series, not_so: pd.Series) -> pd.Series:
     return so.astype("boolean").where(so | not_so)
 
 
-def of_mean(values: pd.DataFrame, sign: Sign, ns: int, how: Statistics) -> Judged:
-    """Whether a model's mean over n has the sign; near zero by two one-sided tests."""
-    if sign is near_zero:
-        how = replace(how, confidence=1 - 2 * LEVEL)
-    cells = summary(values, ["dataset", "model"], how, ["fold", "n_per_class"])
+def of_mean(values: pd.DataFrame, sign: Sign, how: Statistics) -> Judged:
+    """Whether a model's mean over n has the sign."""
+    cells = summary(values, ["dataset", "model"], how, ["fold", "n_per_class"], (-1, 1))
     return cells, sign(cells, how.margin).all(skipna=False)
 
 
-def at_some_n(values: pd.DataFrame, sign: Sign, ns: int, how: Statistics) -> Judged:
-    """Whether some n has the sign, by intervals that hold for all n together (Bonferroni)."""
-    cells = summary(values, BY, replace(how, confidence=1 - (1 - how.confidence) / ns))
+def at_some_n(values: pd.DataFrame, sign: Sign, how: Statistics) -> Judged:
+    """Whether some n has the sign."""
+    cells = summary(values, BY, how, within=(-1, 1))
     return cells, sign(cells, how.margin).any(skipna=False)
 
 
-def at_few_only(values: pd.DataFrame, sign: Sign, ns: int, how: Statistics) -> Judged:
+def at_few_only(values: pd.DataFrame, sign: Sign, how: Statistics) -> Judged:
     """Whether every n up to `FEW` has the sign, and no other."""
-    cells = summary(values, BY, how)
+    cells = summary(values, BY, how, within=(-1, 1))
     signs = sign(cells, how.margin)
     return cells, signs.where(cells["n_per_class"] <= FEW, ~signs).all(skipna=False)
 
@@ -117,18 +117,20 @@ def claims(
         n_per_class: A claim is open until all its models have runs at each of these.
     """
     pair = pair[::-1] if selection.measure.is_lower_better else pair  # above zero is better
-    values, how = pair_all(selection, name, [pair], partial=True), selection.settings.how
+    values, how = pair_all(selection, name, [pair], partial=True), selection.joint
     rows = [_check(claim, values, n_per_class, how) for claim in CLAIMS]
     rows.append(_larger(values, n_per_class, how))
     cells = pd.DataFrame(rows, columns=["claim", "dataset", "says", "verdict", "points"])
+    unit = "folds" if how.unit == "fold" else "few-shot splits"
     caption = (
-        f"The article's claims on {minus(*pair)} (S1 to S6), by {100 * how.confidence:g} % "
-        f"intervals over {'folds' if how.unit == 'fold' else 'few-shot splits'} (splits where "
-        "there is one fold): a sign holds where the interval shows it, and does not where it shows "
-        f"the opposite. Near zero: the {100 - 200 * LEVEL:g} % interval within "
-        f"± {points(how.margin, False)} points. At some n: intervals widened for the number of n "
-        "(Bonferroni). Much larger: the mean square, less what sampling adds, at least "
-        f"{FACTOR}² times as large, by an interval over models and n."
+        f"The article's claims on {minus(*pair)} (S1 to S6), by the intervals of the differences "
+        f"({100 * selection.settings.how.confidence:g} % for the study's {selection.comparisons} "
+        f"comparisons together) over {unit} (splits on TUT, which has one fold): a sign holds "
+        "where the interval shows it, and does not where it shows the opposite. Near zero: the "
+        f"interval is within ± {points(how.margin, False)} points. Fewer than {LEAST} folds of "
+        "UrbanSound8K are too few; intervals are then over the splits within them. Much larger: "
+        f"the mean square, less what sampling adds, at least {FACTOR}² times as large, by an "
+        "interval over models and n."
     )
     return plain_table(selection, name, title, caption, cells, labels=1)
 
@@ -146,7 +148,7 @@ def _check(
             verdicts.append(None)
             numbers.append(f"{model} has no runs")
             continue
-        cells, verdict = claim.rule(of_model, claim.sign, len(ns), how)
+        cells, verdict = claim.rule(of_model, claim.sign, how)
         absent = set(ns) - set(of_model["n_per_class"])
         lacking |= absent
         verdicts.append(None if absent else verdict)
@@ -155,7 +157,8 @@ def _check(
     if lacking:
         text += f"; n = {', '.join(map(n_text, sorted(lacking)))} missing"
     every = pd.Series(verdicts, dtype="boolean").all(skipna=False)
-    return claim.name, claim.dataset, claim.says, _word(every), text
+    word = _word(every, values[values["model"].isin(claim.models)], claim.dataset, how)
+    return claim.name, claim.dataset, claim.says, word, text
 
 
 def _numbers(cell: pd.Series) -> str:
@@ -187,10 +190,16 @@ def _larger(values: pd.DataFrame, ns: Sequence[int], how: Statistics) -> tuple[s
         interval = pd.DataFrame({"low": [excess.mean() - half], "high": [excess.mean() + half]})
         verdict = positive(interval, 0)[0]
     text = f"root mean square, {', '.join(sizes)}, over {len(known)} of {len(both)} models and n"
-    return "S6", "both", "much larger differences on acoustic scenes", _word(verdict), text
+    word = _word(verdict, values, FOLDED, how) if len(known) else OPEN
+    return "S6", "both", "much larger differences on acoustic scenes", word, text
 
 
-def _word(verdict: bool | None) -> str:
+def _word(verdict: bool | None, values: pd.DataFrame, dataset: str, how: Statistics) -> str:
+    """Return a claim's verdict, which takes some folds of a dataset that has several."""
+    folds = values.loc[values["dataset"] == dataset, ["model", "n_per_class", "fold"]]
+    counts = folds.groupby(["model", "n_per_class"], observed=True)["fold"].nunique()
+    if dataset == FOLDED and how.unit == "fold" and (counts < LEAST).any():
+        return TOO_FEW
     if pd.isna(verdict):
         return OPEN
     return HOLDS if verdict else FAILS

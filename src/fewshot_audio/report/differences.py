@@ -1,27 +1,28 @@
-"""Runs paired on the same few-shot split, and what their differences say."""
+"""Runs paired on the same few-shot split, what their differences say, and the answer in words."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import combinations
-from typing import Annotated, Any
+from typing import Annotated
 
+import numpy as np
 import pandas as pd
 from pydantic import BeforeValidator
 
 from fewshot_audio.report.missing import absence, listed
+from fewshot_audio.report.records import ALL_CLIPS
 from fewshot_audio.report.selection import SPLIT, Selection
-from fewshot_audio.report.statistics import LEVEL, holm, judged, narrowed, summary, t_tested
-from fewshot_audio.report.text import Measure, interval_name, joined, label, minus, n_text
-from fewshot_audio.types import NoRunsError, Statistics, StoreError
+from fewshot_audio.report.statistics import narrowed, summary, with_p
+from fewshot_audio.report.text import joined, label, minus
+from fewshot_audio.types import NoRunsError, StoreError
 
 Name = Annotated[str, BeforeValidator(label)]  # values of a setting may be numbers
 Pairs = Sequence[tuple[Name, Name]] | None
-BY = ["dataset", "model", "first", "second", "n_per_class"]
+QUESTION = ["dataset", "model", "first", "second"]
+BY = [*QUESTION, "n_per_class"]
 PAIRED = [*SPLIT, "first", "second", "value_first", "value_second", "value"]
-TESTS = {"t": "paired t test", "wilcoxon": "exact Wilcoxon test"}
-DATASET = ["dataset"]
-FAMILY = ["dataset", "family"]  # of Holm's adjustment: all cells of a table in a dataset
 BASELINE = "baseline"  # the table of pairs that no other table has
+SHOWN = 3  # digits of a share that readers see
+GAIN, LOSS, SAME, NO_GAIN, OPEN = "gain", "loss", "no difference", "no gain", "cannot tell yet"
 
 
 def pair(selection: Selection, first: str, second: str, partial: bool) -> pd.DataFrame:
@@ -90,138 +91,85 @@ def against_baseline(selection: Selection) -> list[tuple[str, str]]:
     return [(name, baseline) for name in frontends if name != baseline]
 
 
-def with_families(selection: Selection, lists: Mapping[str, Pairs]) -> Selection:
+def with_pairs(selection: Selection, lists: Mapping[str, Pairs]) -> Selection:
     """Assign each pair that there are runs of to a table: the first that has it, or the baseline's.
 
-    A pair's tests are adjusted within that table wherever they are shown.
+    Their comparisons are counted: all these pairs, for each dataset and model at each n, averaged
+    over n where there are several, and over datasets of which all clips train.
 
     Args:
         selection: The runs.
         lists: The pairs of tables, in reading order.
     """
-    families: dict[tuple[str, str], str] = {}
+    tables: dict[tuple[str, str], str] = {}
     for table, pairs in lists.items():
         for first, second in pairs or []:
-            families.setdefault((label(first), label(second)), table)
+            tables.setdefault((label(first), label(second)), table)
     for each in against_baseline(selection):
-        families.setdefault(each, BASELINE)
-    frontends = set(selection.runs["frontend"].cat.categories)
-    present = {each: table for each, table in families.items() if set(each) <= frontends}
-    return replace(selection, families=present)
+        tables.setdefault(each, BASELINE)
+    cells = selection.runs.groupby("frontend", observed=True)[["dataset", "model", "n_per_class"]]
+    have = {name: set(of.itertuples(index=False, name=None)) for name, of in cells}
+    present = {each: table for each, table in tables.items() if set(each) <= set(have)}
+    count = 0
+    for first, second in {tuple(sorted(each)) for each in present}:
+        both = have[first] & have[second]
+        ns = pd.Series([cell[:2] for cell in both], dtype=object).value_counts()
+        tasks = pd.Series([cell[1] for cell in both if cell[2] == ALL_CLIPS], dtype=object)
+        count += len(both) + int((ns > 1).sum() + (tasks.value_counts() > 1).sum())
+    return replace(selection, pairs=present, comparisons=max(1, count))
 
 
-def compare(selection: Selection, values: pd.DataFrame) -> pd.DataFrame:
-    """Return the cells of differences, with intervals, tests, and what pairing narrowed.
-
-    Tests are adjusted over all cells of a dataset in the table that the pair belongs to.
+def compare(selection: Selection, values: pd.DataFrame, over_n: bool = False) -> pd.DataFrame:
+    """Return the cells of differences, with the study's intervals, tests and verdicts.
 
     Args:
-        selection: The runs, with the families of pairs.
-        values: Pairs of runs that are shown.
+        selection: The runs, with the number of comparisons.
+        values: Pairs of runs.
+        over_n: Whether cells are averages over n, each counting the same.
+
+    Returns:
+        The columns of `summary`, `with_p`, `narrowed` and `judged`.
     """
-    shown = list(dict.fromkeys(zip(values["first"], values["second"], strict=True)))
-    tables = {selection.families.get(each) for each in shown}
-    others = [
-        pair(selection, *each, partial=True)
-        for each, table in selection.families.items()
-        if table in tables and each not in shown
-    ]
-    every = with_family(pd.concat([values, *others]), selection)
-    cells = compared(every, FAMILY, selection.settings.how)
-    is_shown = [each in shown for each in zip(cells["first"], cells["second"], strict=True)]
-    return cells[is_shown].drop(columns="family").reset_index(drop=True)
+    by, strata = (QUESTION, ["fold", "n_per_class"]) if over_n else (BY, ["fold"])
+    within = selection.measure.limits(is_difference=True)
+    cells = summary(values, by, selection.joint, strata, within)
+    cells = with_p(cells, values, by).merge(narrowed(values, by).reset_index(), on=by, how="left")
+    return judged(cells, selection)
 
 
-def with_family(values: pd.DataFrame, selection: Selection) -> pd.DataFrame:
-    """Add the family of each pair's tests."""
-    pairs = zip(values["first"], values["second"], strict=True)
-    return values.assign(family=[selection.families.get(each, "") for each in pairs])
+def judged(cells: pd.DataFrame, selection: Selection) -> pd.DataFrame:
+    """Return cells with the verdict that their interval, as shown, gives, and if it marks them.
+
+    The one place that decides: tables, figures and sentences show what it says.
+
+    Args:
+        cells: Differences with low and high.
+        selection: Which values are better, and the margin that counts as no difference.
+
+    Returns:
+        The cells with verdict (`GAIN`, `LOSS`: the interval excludes zero; `SAME`: it is within the
+        margin; `NO_GAIN`: it ends below the margin; `OPEN`) and marked (a gain or a loss).
+    """
+    low, high, margin = cells["low"], cells["high"], selection.settings.how.margin
+    if selection.measure.is_share:
+        low, high = low.round(SHOWN), high.round(SHOWN)
+    if selection.measure.is_lower_better:
+        low, high = -high, -low
+    cases = [low > 0, high < 0, (low > -margin) & (high < margin), high < margin]
+    verdict = np.select(cases, [GAIN, LOSS, SAME, NO_GAIN], OPEN)
+    return cells.assign(verdict=verdict, marked=cases[0] | cases[1])
 
 
-def compared(values: pd.DataFrame, family: list[str], how: Statistics) -> pd.DataFrame:
-    """Return the cells of differences, tests adjusted over those alike in the family's columns."""
-    by = [*BY, *[name for name in family if name not in BY]]
-    cells = judged(summary(values, by, how), values, by, family, how)
-    return cells.merge(narrowed(values, BY).reset_index(), on=BY, how="left")
-
-
-def best(selection: Selection) -> pd.DataFrame:
-    """Return the best frontend of each dataset, model and n, where tests back it.
-
-    It differs from every other one there by the chosen paired test, after Holm over all pairs in
-    the dataset.
+def gains(selection: Selection) -> pd.DataFrame:
+    """Return the cells whose frontend is a gain over the baseline.
 
     Returns:
         A row per dataset, model, frontend, n_per_class.
     """
     by = ["dataset", "model", "frontend", "n_per_class"]
-    frontends = sorted(selection.runs["frontend"].unique())
-    if len(frontends) < 2 or not selection.is_paired:
+    pairs = against_baseline(selection) if selection.is_paired else []
+    values = [pair(selection, *each, partial=True) for each in pairs]
+    if not any(len(each) for each in values):
         return pd.DataFrame(columns=by)
-    pairs = [pair(selection, *each, partial=True) for each in combinations(frontends, 2)]
-    if not any(len(each) for each in pairs):
-        return pd.DataFrame(columns=by)
-    cells = compared(pd.concat(pairs), DATASET, selection.settings.how)
-    is_first = cells["mean"].map(selection.measure.is_better)
-    better = cells["first"].where(is_first, cells["second"])
-    wins = cells.assign(frontend=better)[cells["marked"]].groupby(by).size().rename("wins")
-    groups = selection.runs.groupby(["dataset", "model", "n_per_class"])
-    others = (groups["frontend"].nunique() - 1).rename("others").reset_index()
-    both = wins.reset_index().merge(others, on=["dataset", "model", "n_per_class"])
-    return both.loc[both["wins"] == both["others"], by]
-
-
-def verdicts(pairs: pd.DataFrame, selection: Selection) -> list[str]:
-    """Return a sentence per dataset and pair: for which models the first is better, or not.
-
-    Averaged over n. Better and worse: by the t test after Holm over the models and pairs of the
-    table that the pair belongs to; as good: within the margin.
-    """
-    if pairs.empty:
-        names = joined(list(selection.runs["frontend"].cat.categories))
-        return [f"There are runs of {names} only, and nothing on the same splits to compare with."]
-    how = selection.settings.how
-    by = ["dataset", "first", "second", "model", "family"]
-    values = with_family(pairs, selection)
-    cells = t_tested(summary(values, by, how, ["fold", "n_per_class"]), how)
-    cells["p_holm"] = cells.groupby(FAMILY)["p"].transform(holm)
-    sentences = []
-    for (dataset, first, second), group in cells.groupby(["dataset", "first", "second"]):
-        of_pair = (pairs["first"] == first) & (pairs["second"] == second)
-        mean = _averaged_over(pairs[of_pair & (pairs["dataset"] == dataset)])
-        kinds = _by_verdict(group, selection.measure)
-        unit = "Points of" if selection.measure.is_share else "In"
-        sentences.append(
-            f"{dataset}, {first} against {second}, {mean}: {kinds}. "
-            f"{unit} {selection.measure.label}{selection.measure.direction}, "
-            f"{interval_name(group, how)}."
-        )
-    return sentences
-
-
-def _averaged_over(pairs: pd.DataFrame) -> str:
-    ns = sorted(pairs["n_per_class"].unique())
-    if len(ns) == 1:
-        return f"at n = {n_text(ns[0])}"
-    uneven = pairs.groupby("n_per_class")["fold"].nunique().nunique() > 1
-    mean = f"averaged over n = {', '.join(map(n_text, ns))}"
-    return mean + (" (not every fold has every n)" if uneven else "")
-
-
-def _by_verdict(cells: pd.DataFrame, measure: Measure) -> str:
-    """Return the models by verdict, with their numbers."""
-    models: dict[str, list[str]] = {"better": [], "worse": [], "as good": [], "undecided": []}
-    for cell in cells.itertuples():
-        limits = ""
-        if not pd.isna(cell.low):
-            limits = f", {measure.value(cell.low)} to {measure.value(cell.high)}"
-        models[_verdict(cell, measure)].append(
-            f"{cell.model} ({measure.difference(cell.mean)}{limits})"
-        )
-    return "; ".join(f"{verdict} for {joined(names)}" for verdict, names in models.items() if names)
-
-
-def _verdict(cell: Any, measure: Measure) -> str:
-    if cell.p_holm < LEVEL:
-        return "better" if measure.is_better(cell.mean) else "worse"
-    return "as good" if cell.equivalence < LEVEL else "undecided"
+    cells = compare(selection, pd.concat(values)).rename(columns={"first": "frontend"})
+    return cells.loc[cells["verdict"] == GAIN, by]

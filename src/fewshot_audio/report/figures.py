@@ -99,7 +99,7 @@ def draw(
 
 
 def _accuracy(selection: Selection, runs: pd.DataFrame) -> Drawing:
-    cells = summary(runs, BY, selection.settings.how)
+    cells = summary(runs, BY, selection.settings.how, within=selection.measure.limits())
     classes = runs["class_names"].map(len).unique()
     is_known = selection.measure.name in ("accuracy", "balanced_accuracy")
     chance = 1 / classes[0] if is_known and len(classes) == 1 and classes[0] else None
@@ -110,8 +110,8 @@ def _accuracy(selection: Selection, runs: pd.DataFrame) -> Drawing:
 def _forest(selection: Selection, pairs: pd.DataFrame) -> Drawing:
     how = selection.settings.how
     cells = differences.compare(selection, pairs)
-    band, test = interval_name(cells, how), differences.TESTS[how.test]
-    return forest(cells, selection.measure, how.margin, band, test)
+    band = interval_name(cells, how, selection.comparisons)
+    return forest(cells, selection.measure, how.margin, band)
 
 
 def grid(runs: pd.DataFrame, schedule: Mapping[int | None, int]) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from fewshot_audio.report.metric import measured
 from fewshot_audio.report.records import flat_settings, full_settings
 from fewshot_audio.report.settings import DEFAULT, FRONTEND, RUN_SETTINGS
 from fewshot_audio.report.text import Measure, label
-from fewshot_audio.types import ConfigError, NoRunsError, ReportSettings
+from fewshot_audio.types import ConfigError, NoRunsError, ReportSettings, Statistics
 
 BASELINES = ("log_eps", "log_mel")  # the first that there is
 SPLIT = ["dataset", "fold", "model", "n_per_class", "pool", "repeat"]
@@ -32,7 +32,8 @@ class Selection:
         settings: What was chosen, with the baseline.
         is_paired: Whether what is compared trained on the same few-shot splits.
         notes: What a reader must know about the choice.
-        families: The table whose cells a pair's tests are adjusted with (Holm), by pair.
+        pairs: The pairs of frontends that the study compares, and the table that shows each.
+        comparisons: How many differences of these there are: by dataset, model, n, and over n.
     """
 
     runs: pd.DataFrame
@@ -41,7 +42,17 @@ class Selection:
     settings: ReportSettings
     is_paired: bool
     notes: tuple[str, ...] = ()
-    families: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    pairs: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    comparisons: int = 1
+
+    @property
+    def joint(self) -> Statistics:
+        """Confidence of each difference, so that all intervals of the study hold together.
+
+        Bonferroni: what they may miss is divided among the study's comparisons.
+        """
+        how = self.settings.how
+        return replace(how, confidence=1 - (1 - how.confidence) / self.comparisons)
 
 
 def select(runs: pd.DataFrame, settings: ReportSettings) -> Selection:

@@ -1,68 +1,116 @@
-"""How sure a mean is: intervals, tests of no difference, equivalence."""
+"""How sure a mean is: intervals over folds or few-shot splits, and tests of no difference."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import stdtr, stdtrit
+from scipy.special import expit, logit, stdtr, stdtrit
 
 from fewshot_audio.types import Statistics
 
-LEVEL = 0.05  # of a marked difference, and of equivalence
-RESAMPLES = 2000
 FOLDS, SPLITS = "folds", "splits"
+LEAST = 4  # folds that an interval over folds takes; of fewer it is over splits within them
+ANY, SHARE = (-np.inf, np.inf), (0.0, 1.0)  # what means can be
+TINY = 1e-12  # what rounding leaves of a variance, or of a standard error
 
 
 def summary(
-    values: pd.DataFrame, by: list[str], how: Statistics, strata: Sequence[str] = ("fold",)
+    values: pd.DataFrame,
+    by: list[str],
+    how: Statistics,
+    strata: Sequence[str] = ("fold",),
+    within: tuple[float, float] = ANY,
 ) -> pd.DataFrame:
     """Return the mean of each cell and how sure it is.
 
-    Over folds, a fold's mean is one observation (Student's t). Over few-shot splits, the folds
-    stay as they are and the runs of each vary (Welch's approximation of the degrees of freedom);
-    so too where there is one fold. There is no interval where nothing varies.
+    Over folds, a fold's mean is one observation (Student's t). With fewer than `LEAST` folds, or
+    over few-shot splits, the folds stay as they are and the runs of each vary (Welch's
+    approximation of the degrees of freedom). There is no interval where nothing varies.
 
     Args:
         values: Runs, with the columns `by`, fold, the strata, value.
         by: Columns that name a cell.
-        how: Unit, kind and confidence of the intervals. The bootstrap is used where the strata
-            are the folds.
+        how: Unit and confidence of the intervals.
         strata: Columns whose combinations count equally within a fold.
+        within: The least and the largest mean that there can be: intervals stay there.
 
     Returns:
         A row per cell: mean (of the folds' means), spread (standard deviation over runs), count
-        (runs), folds, unit (what the interval is over), se, df, low, high.
+        (runs), folds, unit (of the interval), se, df, low, high, repeats (runs per stratum),
+        variance_folds (of the folds' means), variance_splits (the part of it by splits).
     """
     parts = values.groupby([*by, *strata])["value"].agg(["mean", "var", "count"]).reset_index()
-    folds = parts.groupby([*by, "fold"])["mean"].mean().groupby(by).agg(["mean", "std", "size"])
-    over_folds = (folds["size"] > 1) & (how.unit == "fold")
-    over_splits = _over_splits(parts, by)
-    se = (folds["std"] / np.sqrt(folds["size"])).where(over_folds, over_splits["se"])
-    se = se.where(np.isfinite(se) & (se > 1e-12))
-    df = (folds["size"] - 1.0).where(over_folds, over_splits["df"])
-    half = se * quantile(df, 0.5 + how.confidence / 2)
+    folds = parts.groupby([*by, "fold"])["mean"].mean().groupby(by).agg(["mean", "var", "size"])
+    splits = _of_splits(parts, by)
+    counts = parts.groupby(by)["count"]
     columns = {
         "mean": folds["mean"],
         "spread": values.groupby(by)["value"].std(),
-        "count": parts.groupby(by)["count"].sum(),
+        "count": counts.sum(),
         "folds": folds["size"],
-        "unit": np.where(over_folds, FOLDS, SPLITS),
+        **_certainty(folds, splits, how),
     }
-    limits = {"se": se, "df": df, "low": folds["mean"] - half, "high": folds["mean"] + half}
-    summed = pd.DataFrame(columns | limits).reset_index()
-    if how.interval == "bootstrap" and tuple(strata) == ("fold",):
-        return _bootstrapped(summed, values, by, how)
-    return summed
+    cells = with_limits(pd.DataFrame(columns), how.confidence, within).assign(
+        repeats=counts.mean(), variance_folds=folds["var"], variance_splits=splits["var"]
+    )
+    return cells.reset_index()
 
 
-def _over_splits(parts: pd.DataFrame, by: list[str]) -> pd.DataFrame:
-    """Return the standard error of each cell's mean by the splits, and degrees of freedom."""
-    cells, folds = parts.groupby(by), parts.groupby([*by, "fold"])
-    weight = 1 / (folds["mean"].transform("size") * cells["fold"].transform("nunique"))
-    own = weight**2 * (parts["var"].fillna(np.inf) / parts["count"])
+def _certainty(folds: pd.DataFrame, splits: pd.DataFrame, how: Statistics) -> dict[str, Any]:
+    """Return what the intervals are over, standard errors, and degrees of freedom."""
+    over_folds = (folds["size"] >= LEAST) & (how.unit == "fold")
+    variance = folds["var"].where(over_folds, splits["var"])
+    return {
+        "unit": np.where(over_folds, FOLDS, SPLITS),
+        "se": _standard_error(variance, folds["size"]),
+        "df": (folds["size"] - 1.0).where(over_folds, splits["df"]),
+    }
+
+
+def with_limits(
+    cells: pd.DataFrame, confidence: float, within: tuple[float, float] = ANY
+) -> pd.DataFrame:
+    """Return cells with low and high: the t interval of their mean by se and df.
+
+    That of a share is made on the logit scale (delta method), which never leaves 0 to 1; others
+    are cut at what is possible.
+    """
+    half = cells["se"] * quantile(cells["df"], 0.5 + confidence / 2)
+    if within == SHARE:
+        slope = cells["mean"] * (1 - cells["mean"])
+        on_logits, half = logit(cells["mean"]), half / slope.where(slope > 0)
+        return cells.assign(low=expit(on_logits - half), high=expit(on_logits + half))
+    low, high = ((cells["mean"] + end).clip(*within) for end in (-half, half))
+    return cells.assign(low=low, high=high)
+
+
+def _of_splits(parts: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+    """Return the variance of a fold's mean by its splits, and degrees of freedom."""
+    strata = parts.groupby([*by, "fold"])["mean"].transform("size")
+    own = parts["var"].fillna(np.inf) / parts["count"] / strata**2
     parts = parts.assign(own=own, own_squared=own**2 / (parts["count"] - 1))
-    sums = parts.groupby(by)[["own", "own_squared"]].sum()
-    return pd.DataFrame({"se": np.sqrt(sums["own"]), "df": sums["own"] ** 2 / sums["own_squared"]})
+    cells = parts.groupby(by)
+    sums = cells[["own", "own_squared"]].sum()
+    variance = (sums["own"] / cells["fold"].nunique()).replace(np.inf, np.nan)
+    return pd.DataFrame({"var": variance, "df": sums["own"] ** 2 / sums["own_squared"]})
+
+
+def _standard_error(variance: pd.Series, count: pd.Series) -> pd.Series:
+    se = np.sqrt(variance / count)
+    return se.where(se > TINY)
+
+
+def hierarchical(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return cells with the se and df of their mean for any folds: folds, and splits within them.
+
+    A fold's mean varies by fold and by split. Its variance is estimated from the folds' means,
+    which is exact for balanced data, and is no less than the part of the splits: folds can be
+    alike by chance. Degrees of freedom are those of the folds.
+    """
+    variance = np.fmax(cells["variance_folds"], cells["variance_splits"])
+    se = _standard_error(variance.where(cells["folds"] > 1), cells["folds"])
+    return cells.assign(se=se, df=cells["folds"] - 1.0)
 
 
 def quantile(df: np.ndarray, probability: float) -> np.ndarray:
@@ -70,42 +118,26 @@ def quantile(df: np.ndarray, probability: float) -> np.ndarray:
     return stdtrit(np.where(np.isfinite(df), df, np.nan), probability)
 
 
-def judged(
-    cells: pd.DataFrame, values: pd.DataFrame, by: list[str], family: list[str], how: Statistics
-) -> pd.DataFrame:
-    """Test the differences of cells.
+def with_p(cells: pd.DataFrame, values: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+    """Return cells with p values of no difference, each for itself.
 
     Args:
         cells: What `summary` made of the values.
         values: Differences of runs.
         by: Columns that name a cell.
-        family: Columns whose combinations are adjusted together (Holm).
-        how: Margin of equivalence, and the test that marks.
 
     Returns:
-        The columns of `t_tested`, wilcoxon (exact p), floor (the least that it can be), p_holm,
-        wilcoxon_holm, and marked: the chosen test's adjusted p is below 0.05.
+        The cells with p (paired t test), wilcoxon (exact p) and floor (the least that it can be).
+        Wilcoxon's observations are the folds' means, or runs where the interval is over splits.
     """
-    tested = t_tested(cells, how)
     of_folds = values.groupby([*by, "fold"])["value"].mean().groupby(by).agg(list)
     of_runs = values.groupby(by)["value"].agg(list)
-    observed = of_folds.where(tested["unit"].to_numpy() == FOLDS, of_runs)
-    tested["wilcoxon"] = [wilcoxon(np.array(each)) for each in observed]
-    tested["floor"] = 2.0 ** (1 - observed.map(len).to_numpy())
-    for name in ("p", "wilcoxon"):
-        tested[f"{name}_holm"] = tested.groupby(family)[name].transform(holm)
-    return tested.assign(marked=tested["p_holm" if how.test == "t" else "wilcoxon_holm"] < LEVEL)
-
-
-def t_tested(cells: pd.DataFrame, how: Statistics) -> pd.DataFrame:
-    """Return cells with p (paired t test) and equivalence.
-
-    Equivalence is the larger p of two one-sided t tests against ± margin.
-    """
-    p = 2 * stdtr(cells["df"], -(cells["mean"] / cells["se"]).abs())
-    below = stdtr(cells["df"], -(how.margin + cells["mean"]) / cells["se"])
-    above = stdtr(cells["df"], -(how.margin - cells["mean"]) / cells["se"])
-    return cells.assign(p=p, equivalence=np.maximum(below, above))
+    observed = of_folds.where(cells["unit"].to_numpy() == FOLDS, of_runs)
+    return cells.assign(
+        p=2 * stdtr(cells["df"], -(cells["mean"] / cells["se"]).abs()),
+        wilcoxon=[wilcoxon(np.array(each)) for each in observed],
+        floor=2.0 ** (1 - observed.map(len).to_numpy()),
+    )
 
 
 def wilcoxon(differences: np.ndarray) -> float:
@@ -129,22 +161,11 @@ def wilcoxon(differences: np.ndarray) -> float:
     return min(1.0, 2 * min(chances[: positive + 1].sum(), chances[positive:].sum()))
 
 
-def holm(p: pd.Series) -> pd.Series:
-    """Return p values adjusted by Holm's step-down method (1979); NaN stays and does not count.
-
-    By hand: statsmodels collects all garbage in every call, which took two thirds of the time of
-    the tables.
-    """
-    ordered = p.dropna().sort_values()
-    steps = ordered * np.arange(len(ordered), 0, -1)
-    return steps.cummax().clip(upper=1).reindex(p.index)
-
-
 def narrowed(pairs: pd.DataFrame, by: list[str]) -> pd.Series:
     """Return how many times wider the interval over splits would be without pairing.
 
     That is the standard error over few-shot splits, had both been drawn independently, over that
-    of the paired differences.
+    of the paired differences; NaN where those do not vary.
 
     Args:
         pairs: Pairs of runs, with the columns `by`, fold, value_first, value_second, value.
@@ -153,36 +174,4 @@ def narrowed(pairs: pd.DataFrame, by: list[str]) -> pd.Series:
     variances = pairs.groupby([*by, "fold"])[["value_first", "value_second", "value"]].var()
     own = variances.groupby(by).sum(min_count=1)
     alone = own["value_first"] + own["value_second"]
-    return np.sqrt(alone / own["value"].where(own["value"] > 0)).rename("narrowed")
-
-
-def bootstrap(
-    folds: Sequence[np.ndarray], how: Statistics, random: np.random.Generator
-) -> tuple[float, float]:
-    """Return the percentile interval of the mean of the folds' means.
-
-    Folds are resampled, then runs within them. Folds stay as they are where there is one, or
-    where the interval is over few-shot splits.
-    """
-    sizes = np.array([len(fold) for fold in folds])
-    padded = np.stack([np.pad(fold, (0, sizes.max() - len(fold))) for fold in folds])
-    chosen = np.tile(np.arange(len(folds)), (RESAMPLES, 1))
-    if how.unit == "fold":
-        chosen = random.integers(len(folds), size=chosen.shape)
-    runs = (random.random((*chosen.shape, sizes.max())) * sizes[chosen][..., None]).astype(int)
-    counted = np.arange(sizes.max()) < sizes[chosen][..., None]
-    means = (padded[chosen[..., None], runs] * counted).sum(-1) / sizes[chosen]
-    low, high = np.quantile(means.mean(-1), [0.5 - how.confidence / 2, 0.5 + how.confidence / 2])
-    return float(low), float(high)
-
-
-def _bootstrapped(
-    cells: pd.DataFrame, values: pd.DataFrame, by: list[str], how: Statistics
-) -> pd.DataFrame:
-    """Replace the intervals by the bootstrap's, from one seed for each; none if nothing varies."""
-    runs = values.groupby([*by, "fold"])["value"].agg(np.array)
-    limits = np.array(
-        [bootstrap(list(folds), how, np.random.default_rng(0)) for _, folds in runs.groupby(by)]
-    )
-    limits[cells["se"].isna()] = np.nan
-    return cells.assign(low=limits[:, 0], high=limits[:, 1])
+    return np.sqrt(alone / own["value"].where(own["value"] > TINY * alone)).rename("narrowed")

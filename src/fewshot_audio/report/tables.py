@@ -10,28 +10,20 @@ from typing import Literal
 
 import pandas as pd
 
-from fewshot_audio.report.differences import BASELINE, TESTS, Pairs, best, compare, pair_all
+from fewshot_audio.report.differences import BASELINE, Pairs, compare, gains, pair_all
 from fewshot_audio.report.differences import BY as DIFFERENCE_BY
 from fewshot_audio.report.missing import check_even
 from fewshot_audio.report.published import beside
 from fewshot_audio.report.selection import Selection
-from fewshot_audio.report.statistics import LEVEL, summary
-from fewshot_audio.report.table import Table, in_words, named, pivot, with_difference
-from fewshot_audio.report.text import NONE, Measure, interval_name, n_text, plain, probability
+from fewshot_audio.report.statistics import summary
+from fewshot_audio.report.table import Table, in_words, named, pivot
+from fewshot_audio.report.text import NONE, Measure, interval_name, plain
 from fewshot_audio.types import NoRunsError
 
 ROW = ["dataset", "model", "frontend"]
 BY = [*ROW, "n_per_class"]
 N = ["n_per_class"]
-HOLM = "Holm: adjusted over the cells of a dataset in the table of differences that has the pair"
-TESTED = "mean [interval] (pairs)"
-PROBABILITIES = {
-    "p": "p",
-    "p Holm": "p_holm",
-    "Wilcoxon": "wilcoxon",
-    "Wilcoxon Holm": "wilcoxon_holm",
-    "floor": "floor",
-}
+VERDICT = "Bold: a gain or a loss, where the interval excludes zero."
 
 
 def accuracy(
@@ -54,7 +46,7 @@ def accuracy(
     if frontends is not None:
         runs = runs[runs["frontend"].isin(frontends)]
     chosen = with_runs(selection, runs, name, selection.settings.partial)
-    cells = summary(chosen.runs, BY, how)
+    cells = summary(chosen.runs, BY, how, within=measure.limits())
     if spread == "std":
         beside_mean = "± standard deviation over runs"
         text = [measure.with_spread(cell) for cell in cells.itertuples()]
@@ -62,13 +54,10 @@ def accuracy(
         beside_mean = f"[{interval_name(cells, how)}]"
         text = [measure.with_interval(cell, signed=False) for cell in cells.itertuples()]
     caption = f"{measure.heading}: mean {beside_mean} (number of runs)."
-    if selection.is_paired:
-        caption += (
-            f" Bold: the best {selection.settings.compare}, where the {TESTS[how.test]} on the "
-            "same few-shot splits tells it from every other, after Holm over all comparisons of "
-            f"the table in a dataset (p < {LEVEL})."
-        )
-    bold = cells.merge(best(chosen).assign(bold=True), on=BY, how="left")["bold"].eq(True)
+    better = gains(selection)
+    if len(better):
+        caption += f" Bold: a gain over {selection.settings.baseline}, as in its differences."
+    bold = cells.merge(better.assign(bold=True), on=BY, how="left")["bold"].eq(True)
     cells = beside(cells.assign(text=text, bold=bold), selection.settings.published)
     rows, columns = (ROW[:2], ["n_per_class", "frontend"]) if side_by_side else (ROW, N)
     by_fold = means_by_fold(chosen.runs, BY)
@@ -87,8 +76,7 @@ def difference(selection: Selection, name: str, title: str, pairs: Pairs) -> Tab
     cells = compare(selection, values)
     caption = (
         f"Difference in {measure.label}{measure.points}, of runs on the same few-shot splits: "
-        f"mean [{interval_name(cells, how)}] (number of pairs). Bold: not zero by the "
-        f"{TESTS[how.test]}, after Holm over the table's cells of a dataset (p < {LEVEL})."
+        f"mean [{interval_name(cells, how, selection.comparisons)}] (number of pairs). {VERDICT}"
     )
     text = [measure.with_interval(cell, signed=True) for cell in cells.itertuples()]
     cells = cells.assign(text=text).rename(columns={"marked": "bold"})
@@ -99,42 +87,8 @@ def difference(selection: Selection, name: str, title: str, pairs: Pairs) -> Tab
 
 def against_baseline(selection: Selection, name: str, title: str) -> Table:
     """Show the differences between every frontend and the baseline, but those of other tables."""
-    pairs = [each for each, table in selection.families.items() if table == BASELINE]
+    pairs = [each for each, table in selection.pairs.items() if table == BASELINE]
     return difference(selection, name, title, pairs)
-
-
-def tests(selection: Selection, name: str, title: str, pairs: Pairs) -> Table:
-    """Show what tests say of the differences: p, equivalence, and what pairing brought.
-
-    `pairs` are by default those of all tables of differences.
-    """
-    pairs = list(selection.families) if pairs is None else pairs
-    how, measure, by = selection.settings.how, selection.measure, DIFFERENCE_BY
-    values = pair_all(selection, name, pairs, selection.settings.partial)
-    over_splits = summary(values, by, replace(how, unit="split"))[[*by, "low", "high"]]
-    cells = compare(selection, values).merge(over_splits, on=by, suffixes=("", "_splits"))
-    caption = (
-        f"What the differences rest on. Mean [{interval_name(cells, how)}] (number of pairs), bold "
-        "as in the table of differences; over splits: the interval within these folds as they are. "
-        "p: paired t test; Wilcoxon: exact signed-rank test, and the least p it can give (floor); "
-        f"{HOLM}. Equivalent: within "
-        f"± {measure.value(how.margin)}{' points' if measure.is_share else ''} by two one-sided t "
-        f"tests (p < {LEVEL}). Pairing: how many times wider the interval over splits would be, "
-        f"had each {selection.settings.compare} had splits of its own."
-    )
-    text = with_difference(cells)[["dataset", "model", "difference"]]
-    text = text.assign(n=cells["n_per_class"].map(n_text))
-    text[TESTED] = [measure.with_interval(cell, signed=True) for cell in cells.itertuples()]
-    text["over splits"] = [
-        measure.between(cell.low_splits, cell.high_splits) for cell in cells.itertuples()
-    ]
-    for heading, column in PROBABILITIES.items():
-        text[heading] = cells[column].map(probability)
-    equivalent = (cells["equivalence"] < LEVEL).map({True: "yes", False: "not shown"})
-    text["equivalent"] = equivalent.where(cells["equivalence"].notna(), NONE)
-    text["pairing"] = [NONE if pd.isna(times) else f"{times:.1f}×" for times in cells["narrowed"]]
-    bold = (text.notna() & False).assign(**{TESTED: cells["marked"]})
-    return Table(name, in_words(title, selection, cells), caption, cells, text, bold, 4)
 
 
 def batch_norm(selection: Selection, name: str, title: str) -> Table:
@@ -143,7 +97,7 @@ def batch_norm(selection: Selection, name: str, title: str) -> Table:
     runs = selection.runs[selection.runs["stored"].notna()]
     values = with_runs(selection, runs, name, selection.settings.partial).runs
     values = values.assign(value=values["value"] - values["stored"])
-    cells = summary(values, BY, how)
+    cells = summary(values, BY, how, within=measure.limits(is_difference=True))
     caption = (
         f"{measure.label.capitalize()} with re-estimated minus {measure.label} with stored "
         f"batch-norm statistics{measure.points}: mean [{interval_name(cells, how)}] "

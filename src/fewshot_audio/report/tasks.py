@@ -6,12 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from fewshot_audio.report.differences import TESTS, compare, pair_all
+from fewshot_audio.report.differences import compare, judged, pair_all
 from fewshot_audio.report.records import ALL_CLIPS
 from fewshot_audio.report.selection import Selection
-from fewshot_audio.report.statistics import LEVEL, holm, quantile, summary, t_tested
+from fewshot_audio.report.statistics import ANY, summary, with_limits
 from fewshot_audio.report.table import Table, pivot
-from fewshot_audio.report.tables import BY, means_by_fold, with_runs
+from fewshot_audio.report.tables import BY, VERDICT, means_by_fold, with_runs
 from fewshot_audio.report.text import MINUS, interval_name
 from fewshot_audio.types import NoRunsError, Statistics
 
@@ -31,8 +31,8 @@ def tasks(selection: Selection, name: str, title: str) -> Table:
     if chosen.runs["dataset"].nunique() < 2:
         raise NoRunsError(f"table {name}: it needs runs trained on all clips of two datasets")
     counts = chosen.runs.groupby("model", observed=True)["dataset"].nunique().to_dict()
-    means = summary(chosen.runs, BY, selection.settings.how)
-    means = with_average(means, counts, selection.settings.how)
+    means = summary(chosen.runs, BY, selection.settings.how, within=measure.limits())
+    means = with_average(means, counts, selection.settings.how, measure.limits())
     texts = [measure.value(mean) for mean in means["mean"]]
     means = means.assign(text=texts, bold=False, shown=measure.label)
     differences = _differences(selection, name, counts)
@@ -48,18 +48,20 @@ def tasks(selection: Selection, name: str, title: str) -> Table:
 
 
 def _differences(selection: Selection, name: str, counts: Mapping[str, int]) -> pd.DataFrame:
-    """Return the differences from the baseline by task, and their average, where tests mark it."""
-    how = selection.settings.how
+    """Return the differences from the baseline by task, and their average."""
     cells = compare(selection, pair_all(selection, name, None, partial=True))
     cells = cells[cells["n_per_class"] == ALL_CLIPS].rename(columns={"first": "frontend"})
-    tested = t_tested(with_average(cells.drop(columns="second"), counts, how), how)
-    averages = tested["dataset"] == AVERAGE
-    adjusted = tested[averages].groupby("model")["p"].transform(holm)
-    tested.loc[averages, "p_holm"] = adjusted
-    return tested.assign(bold=tested.pop("marked").where(~averages, tested["p_holm"] < LEVEL))
+    limits = selection.measure.limits(is_difference=True)
+    cells = with_average(cells.drop(columns="second"), counts, selection.joint, limits)
+    return judged(cells, selection).rename(columns={"marked": "bold"})
 
 
-def with_average(cells: pd.DataFrame, counts: Mapping[str, int], how: Statistics) -> pd.DataFrame:
+def with_average(
+    cells: pd.DataFrame,
+    counts: Mapping[str, int],
+    how: Statistics,
+    within: tuple[float, float] = ANY,
+) -> pd.DataFrame:
     """Append the mean over datasets of each model and frontend that has all of the model's.
 
     The datasets are independent of each other and stay as they are: variances of their means add
@@ -69,6 +71,7 @@ def with_average(cells: pd.DataFrame, counts: Mapping[str, int], how: Statistics
         cells: As `summary` makes them, a row per dataset, model and frontend.
         counts: Datasets of each model.
         how: Confidence of the intervals.
+        within: The least and the largest mean that there can be.
     """
     cells = cells.astype(dict.fromkeys(("dataset", "model", "frontend"), str))
     rows = []
@@ -78,23 +81,24 @@ def with_average(cells: pd.DataFrame, counts: Mapping[str, int], how: Statistics
         mean, variances = group["mean"].mean(), (group["se"].to_numpy() / len(group)) ** 2
         se = np.sqrt(variances.sum())
         df = variances.sum() ** 2 / (variances**2 / group["df"].to_numpy()).sum()
-        half = se * quantile(df, 0.5 + how.confidence / 2)
         names = {"dataset": AVERAGE, "model": model, "frontend": frontend}
-        numbers = {"mean": mean, "se": se, "df": df, "low": mean - half, "high": mean + half}
-        rows.append({**names, "n_per_class": ALL_CLIPS, **numbers, "count": group["count"].sum()})
-    return pd.concat([cells, pd.DataFrame(rows)], ignore_index=True)
+        numbers = {"mean": mean, "se": se, "df": df, "count": group["count"].sum()}
+        rows.append({**names, "n_per_class": ALL_CLIPS, **numbers})
+    if not rows:
+        return cells
+    averages = with_limits(pd.DataFrame(rows), how.confidence, within)
+    return pd.concat([cells, averages], ignore_index=True)
 
 
 def _caption(selection: Selection, differences: pd.DataFrame) -> str:
     measure, how = selection.measure, selection.settings.how
     of_tasks = differences[differences["dataset"] != AVERAGE]
-    interval = interval_name(of_tasks, how).replace("few-shot splits", "seeds")
+    interval = interval_name(of_tasks, how, selection.comparisons)
+    interval = interval.replace("few-shot splits", "seeds")
     return (
         f"{measure.heading} of runs trained on all clips: mean of the folds' means; and difference "
         f"from {selection.settings.baseline}{measure.points}, of runs of the same fold and seed: "
         f"mean [{interval}] (number of pairs). The average counts each task "
         "the same. Its interval takes the tasks as they are: t, with the variances of the tasks' "
-        f"differences and Welch's degrees of freedom. Bold: not zero (p < {LEVEL}), for a task by "
-        f"the {TESTS[how.test]} as in the tables of differences, for the average by the t test "
-        "after Holm over the model's frontends."
+        f"differences and Welch's degrees of freedom. {VERDICT}"
     )

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from fewshot_audio.report.records import ALL_CLIPS
-from fewshot_audio.report.statistics import FOLDS
+from fewshot_audio.report.statistics import ANY, FOLDS, LEAST, SHARE
 from fewshot_audio.types import Statistics
 
 NONE, MINUS = "–", "−"
@@ -69,6 +69,12 @@ class Measure:
     def scale(self) -> int:
         """What values are multiplied with to be shown."""
         return 100 if self.is_share else 1
+
+    def limits(self, is_difference: bool = False) -> tuple[float, float]:
+        """Return the least and the largest value, or difference, that there can be."""
+        if not self.is_share:
+            return ANY
+        return (-1.0, 1.0) if is_difference else SHARE
 
     def value(self, number: float) -> str:
         """Return a value as text."""
@@ -135,8 +141,14 @@ def joined(words: Sequence[str]) -> str:
     return ", ".join(words[:-1]) + " and " + words[-1] if len(words) > 1 else words[0]
 
 
-def interval_name(cells: pd.DataFrame, how: Statistics) -> str:
-    """Return what the intervals of cells are: level, kind, and what they are over by dataset."""
+def interval_name(cells: pd.DataFrame, how: Statistics, comparisons: int = 0) -> str:
+    """Return what the intervals of cells are: level, and what they are over by dataset.
+
+    Args:
+        cells: As `summary` makes them.
+        how: Their level, of all together where these are the differences of a study.
+        comparisons: How many differences that study has.
+    """
     datasets: dict[str, list[str]] = {}
     for dataset, group in cells.groupby("dataset"):
         datasets.setdefault(_over(group), []).append(str(dataset))
@@ -144,18 +156,23 @@ def interval_name(cells: pd.DataFrame, how: Statistics) -> str:
         over = next(iter(datasets))
     else:
         over = ", ".join(f"{over} ({', '.join(names)})" for over, names in datasets.items())
-    method = "t interval" if how.interval == "t" else "bootstrap interval"
-    return f"{100 * how.confidence:g} % {method} {over}"
+    together = f", for the study's {comparisons} comparisons together" if comparisons > 1 else ""
+    return f"{100 * how.confidence:g} % t interval {over}{together}"
 
 
 def _over(cells: pd.DataFrame) -> str:
+    if cells["unit"].nunique() > 1:
+        return f"over folds, or over few-shot splits where there are fewer than {LEAST} folds"
     low, high = cells["folds"].min(), cells["folds"].max()
+    count = f"{low}" if low == high else f"{low} to {high}"
     if (cells["unit"] == FOLDS).all():
-        return f"over {low if low == high else f'{low} to {high}'} folds"
-    if high == 1:
-        return "over few-shot splits within one fold"
-    count = f" {high}" if low == high else ""
-    return f"over few-shot splits within the{count} folds as they are"
+        return f"over {count} folds"
+    return f"over few-shot splits within {these(count)}"
+
+
+def these(count: int | str) -> str:
+    """Return so many folds, which stay as they are, in words."""
+    return "this one fold" if str(count) == "1" else f"these {count} folds"
 
 
 def _number(value: float, form: str) -> str:

@@ -25,7 +25,7 @@ from fewshot_audio.report.text import Measure, minus, n_text
 
 MUCH = 2  # times the median width of the intervals: wider ones do not set the axis
 ZONE = "#e4e4e4"
-MARKED = {True: "significant (Holm)", False: "not significant (Holm)"}
+MARKED = {True: "gain or loss", False: "neither is shown"}
 POINT: dict[str, Any] = {"marker": "o", "markersize": 5, "linestyle": "none"}
 
 Rows = dict[tuple[str, float], int]  # where a model and n are drawn
@@ -33,19 +33,16 @@ Limits = tuple[float, float]
 
 
 @rc_context(STYLE)
-def forest(
-    cells: pd.DataFrame, measure: Measure, margin: float | None, band: str, test: str = "t test"
-) -> Drawing:
+def forest(cells: pd.DataFrame, measure: Measure, margin: float | None, band: str) -> Drawing:
     """Draw one dataset's differences with their intervals, a panel per pair.
 
     Args:
-        cells: dataset, model, first, second, n_per_class, mean, low, high, count and, where tests
-            were made, marked: whether significant after Holm. low and high are NaN where there is
-            no interval.
+        cells: dataset, model, first, second, n_per_class, mean, low, high, count and, where they
+            were judged, marked: whether a gain or a loss. low and high are NaN where there is no
+            interval.
         measure: The metric.
         margin: Half width of the shaded zone around zero.
         band: What low and high are.
-        test: What marks.
     """
     dataset = only(cells, "dataset")
     data = _shown(cells, measure)
@@ -66,7 +63,7 @@ def forest(
     unit = " points" if measure.is_share else ""
     zone = "" if half is None else f"{half:.3g}{unit}"
     legend_below(figure, _legend(data, zone, band, beyond))
-    caption = _caption(data, measure, zone, band, test, beyond)
+    caption = _caption(data, measure, zone, band, beyond)
     title, alt = f"Paired differences on {dataset}", _alt(data, dataset, measure)
     return Drawing(f"forest_{dataset}", title, caption, alt, settled(figure), data)
 
@@ -167,16 +164,13 @@ def _legend(data: pd.DataFrame, zone: str, band: str, beyond: bool) -> list[Arti
     return handles
 
 
-def _caption(
-    data: pd.DataFrame, measure: Measure, zone: str, band: str, test: str, beyond: bool
-) -> str:
+def _caption(data: pd.DataFrame, measure: Measure, zone: str, band: str, beyond: bool) -> str:
     caption = f"Difference in {measure.label} on {only(data, 'dataset')}{measure.direction}, first "
     caption += "minus second, with the count behind each mean at the right."
     caption += f" Whiskers: {band}." if data["low"].notna().any() else ""
     caption += f" Shaded: within {zone} of zero." if zone else ""
     if "marked" in data:
-        caption += f" Filled markers: not zero by the {test}, after Holm over the cells of the "
-        caption += "dataset in the table that has the pair, where they are bold."
+        caption += " Filled markers: a gain or a loss, where the interval excludes zero."
     return caption + (" Arrow heads: the interval goes on beyond the axis." if beyond else "")
 
 
@@ -191,7 +185,7 @@ def _alt(data: pd.DataFrame, dataset: str, measure: Measure) -> str:
         text += f" {minus(first, second)}: {means}; intervals that exclude zero: {clear} of "
         text += f"{cells['low'].notna().sum()}."
         if "marked" in cells:
-            text += f" Significant: {cells['marked'].sum()} of {len(cells)}."
+            text += f" Gains or losses: {cells['marked'].sum()} of {len(cells)}."
     return text
 
 

@@ -1,0 +1,106 @@
+"""The answer to each question of a study, as a sentence."""
+
+import numpy as np
+import pandas as pd
+
+from fewshot_audio.report.differences import OPEN, compare
+from fewshot_audio.report.power import needed_folds
+from fewshot_audio.report.selection import Selection
+from fewshot_audio.report.statistics import SPLITS
+from fewshot_audio.report.text import interval_name, joined, n_text, these
+
+QUESTION = ["dataset", "first", "second"]
+FEW = 3  # so many n are all named
+
+
+def answers(pairs: pd.DataFrame, selection: Selection) -> list[str]:
+    """Return a sentence for each dataset and pair of frontends, and last how to read them.
+
+    Args:
+        pairs: Pairs of runs.
+        selection: The runs.
+    """
+    if pairs.empty:
+        names = joined(list(selection.runs["frontend"].cat.categories))
+        return [f"There are runs of {names} only, and nothing on the same splits to compare with."]
+    cells = compare(selection, pairs, over_n=True)
+    unit = ", in points," if selection.measure.is_share else ""
+    sentences = []
+    for (dataset, first, second), group in _in_order(cells, selection):
+        here = (pairs[QUESTION] == [dataset, first, second]).all(axis=1)
+        found = "; ".join(
+            _found(same, said, selection)
+            for said, same in group.groupby(group.apply(said_of, axis=1), sort=False)
+        )
+        where = f"{dataset}, {_count(group)}, {_ns(pairs[here])}"
+        sentences.append(f"{where}: {first} minus {second}{unit} is {found}.")
+    return [*sentences, _reading(cells, selection)]
+
+
+def _in_order(
+    cells: pd.DataFrame, selection: Selection
+) -> list[tuple[tuple[str, str, str], pd.DataFrame]]:
+    """Return questions with their cells, in the order of the tables that show them."""
+    places = {each: place for place, each in enumerate(selection.pairs)}
+    questions = list(cells.groupby(QUESTION, sort=True))
+    return sorted(questions, key=lambda each: (each[0][0], places.get(each[0][1:], len(places))))
+
+
+def said_of(cell: pd.Series) -> str:
+    """Return a cell's verdict, with the folds that it is about where these are not any folds."""
+    if cell["unit"] == SPLITS and cell["verdict"] != OPEN:
+        return f"{cell['verdict']} on {these(cell['folds'])}"
+    return cell["verdict"]
+
+
+def _found(cells: pd.DataFrame, said: str, selection: Selection) -> str:
+    """Return models that have the same verdict, with their differences."""
+    measure = selection.measure
+    texts = []
+    for cell in cells.itertuples():
+        limits = "" if pd.isna(cell.low) else f" {measure.between(cell.low, cell.high)}"
+        texts.append(f"{measure.difference(cell.mean)}{limits} for {cell.model}")
+    return f"{joined(texts)}: {said}{_needs(cells, selection) if said == OPEN else ''}"
+
+
+def _needs(cells: pd.DataFrame, selection: Selection) -> str:
+    """Return how many folds the model that varies most needs, after a comma."""
+    margin, counts = selection.settings.how.margin, []
+    for difference in (margin, 3 * margin):
+        needed = needed_folds(cells, difference, selection.joint.confidence)
+        if np.isnan(needed).any():
+            return ", there are too few folds to say how many it needs"
+        counts.append(about(needed.max()))
+    one, three = (f"{selection.measure.scale * times * margin:g}" for times in (1, 3))
+    unit = " points" if selection.measure.is_share else ""
+    return f", {one} ({three}){unit} need about {counts[0]} ({counts[1]}) folds"
+
+
+def about(count: float) -> str:
+    """Return a number of folds or repeats as text."""
+    return f"{count:.0f}" if np.isfinite(count) else "1,000+"
+
+
+def _count(cells: pd.DataFrame) -> str:
+    low, high = cells["folds"].min(), cells["folds"].max()
+    return f"{low if low == high else f'{low} to {high}'} fold{'s' if high > 1 else ''}"
+
+
+def _ns(pairs: pd.DataFrame) -> str:
+    ns = [n_text(n) for n in sorted(pairs["n_per_class"].unique())]
+    uneven = pairs.groupby("n_per_class")["fold"].nunique().nunique() > 1
+    shown = ", ".join(ns) if len(ns) <= FEW else f"{ns[0]} … {ns[-1]}"
+    return f"n = {shown}{' (not every fold has every n)' if uneven else ''}"
+
+
+def _reading(cells: pd.DataFrame, selection: Selection) -> str:
+    """Return what the numbers and words of the sentences mean."""
+    measure, how = selection.measure, selection.settings.how
+    unit = " points" if measure.is_share else ""
+    return (
+        f"{measure.label.capitalize()}{measure.direction}, mean over n "
+        f"[{interval_name(cells, how, selection.comparisons)}]. Gain, loss: the interval excludes "
+        f"zero; no difference: it is within ± {measure.value(how.margin)}{unit}; no gain: it ends "
+        "below that. Folds: to show such a difference of any folds in 80 of 100 studies, with the "
+        "repeats at hand."
+    )

@@ -18,6 +18,7 @@ from typing import Any
 from fewshot_audio import config
 from fewshot_audio.datasets.base import Dataset
 from fewshot_audio.features.cache import cache_key, file_digests
+from fewshot_audio.files import atomic_write
 from fewshot_audio.records import FINISHED, SCHEMA, Record, encoded
 from fewshot_audio.runner.identity import canonical, digest_of, run_specs
 from fewshot_audio.runner.plan import Planner, transform_of
@@ -176,10 +177,11 @@ def main(folder: Path, overrides: Sequence[str]) -> None:
                 raise StoreError(f"{old_file}:{number}: {error}; nothing was changed") from error
             files.setdefault(store.file_of(spec), []).append(new)
     texts = {file: encoded(records) for file, records in files.items()}
-    for old_file in (folder / "runs").glob("*.jsonl"):
+    for file, text in texts.items():  # the old ones go last: a full disk loses none
+        with atomic_write(file) as draft:
+            draft.write_bytes(text)
+    for old_file in set((folder / "runs").glob("*.jsonl")) - texts.keys():
         old_file.unlink()
-    for file, text in texts.items():
-        file.write_bytes(text)
     print(f"{len(list(store.records()))} records in {len(files)} files")
 
 

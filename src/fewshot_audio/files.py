@@ -1,6 +1,7 @@
 """Files and folders: written whole, hashed, listed, locked."""
 
 import contextlib
+import errno
 import hashlib
 import logging
 import os
@@ -20,14 +21,13 @@ log = logging.getLogger(__name__)
 @contextlib.contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
     """Yield a draft beside a file; rename it onto the file unless the block fails."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _make_folder(path.parent)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     os.close(handle)
     draft = Path(name)
     try:
         yield draft
-        with draft.open("rb") as file:
-            os.fsync(file.fileno())
+        sync(draft)
         os.chmod(draft, 0o644)
         draft.replace(path)
     finally:
@@ -40,15 +40,14 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
     Drafts that killed processes have left there are removed first.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _make_folder(path.parent)
     for left in path.parent.glob(f".{path.name}.*"):
         shutil.rmtree(left)
     draft = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     try:
         yield draft
-        for each in draft.iterdir():
-            with each.open("rb") as file:
-                os.fsync(file.fileno())
+        for each in draft.rglob("*"):
+            sync(each)
         os.chmod(draft, 0o755)
         if path.exists():
             path.rename(path.with_name(f".{path.name}.old"))
@@ -56,6 +55,23 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     finally:
         for left in path.parent.glob(f".{path.name}.*"):
             shutil.rmtree(left)
+
+
+def sync(path: Path) -> None:
+    """Wait until the disk has what is in a file, or which entries a folder has."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _make_folder(path: Path) -> None:
+    """Make a folder and those above it; NotADirectoryError where a file has its name."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path)) from None
 
 
 def acquire(lock: BaseFileLock, message: str) -> AbstractContextManager:

@@ -23,7 +23,10 @@ ERRORS = {
     "no folder": (None, "no runs/ there or in a folder of it; scripts/run.py makes them"),
     "no runs": ([], "no finished runs; scripts/run.py makes them"),
     "failed": ([failed()], r"no finished runs \(1 failed\)"),
-    "not a share": ([record(1, 1, 1, "log_eps", 40.5)], "x.jsonl:1: .*accuracy 40.5, expected a"),
+    "not a share": (
+        [record(1, 1, 1, "log_eps", 40.5)],
+        r"x.jsonl:1: .*share of 1, got 40.5 - at `\$.metrics.acc",
+    ),
 }
 
 
@@ -217,6 +220,22 @@ def test_results_folders_below_are_sections_of_one_page(report, tmp_path):
     page = (tmp_path / "report.html").read_text()
     assert re.findall(r"<h2[^>]*>\s*(first|second|empty)", page) == ["first", "second"]
     assert not (tmp_path / "first" / "report.html").exists()
+
+
+@pytest.mark.parametrize("name", ["tables", "report.html"])
+def test_what_cannot_be_written_is_named_and_other_folders_are_reported(report, tmp_path, name):
+    for folder in "ab":
+        keep(tmp_path / folder, records())
+    if name == "tables":
+        (tmp_path / "a/tables").touch()  # a file
+    else:
+        (tmp_path / name).mkdir()
+    done = report(tmp_path, "show=[tables,page]")
+    assert done.returncode == 1
+    line = next(line for line in done.stderr.splitlines() if "cannot be written" in line)
+    assert line.startswith(f"error: {tmp_path / 'a' if name == 'tables' else tmp_path} cannot")
+    assert str(tmp_path) + ("/a/tables" if name == "tables" else "") in line.partition("written")[2]
+    assert (tmp_path / "b/tables/accuracy.csv").is_file()
 
 
 def test_somebody_s_readme_is_left_as_it_is(report, tmp_path):

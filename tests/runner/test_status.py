@@ -1,5 +1,7 @@
 """What is said of a sweep that is not through."""
 
+from datetime import datetime
+
 from fewshot_audio.datasets.base import Fold
 from fewshot_audio.records import FAILED, FINISHED
 from fewshot_audio.runner.identity import run_specs
@@ -21,7 +23,7 @@ def test_failures_and_clips_without_a_score_are_listed(job):
         "identity": two.identity,
         "error": "RuntimeError: out of luck",
     }
-    told = describe([one, two], [finished | {"stopped": "2026-01-01T00:00:00+00:00"}, failed])
+    told = describe([one, two], [finished | {"stopped": datetime(2026, 1, 1)}, failed])
     assert (
         "1 of 2 runs finished, 1 failed; 1 in the last hour of work; "
         "left for one process: about 1 min" in told

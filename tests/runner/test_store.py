@@ -2,6 +2,7 @@
 
 import errno
 import json
+import math
 import multiprocessing
 import os
 from functools import partial
@@ -11,10 +12,14 @@ import pytest
 
 from fewshot_audio.datasets.base import Fold
 from fewshot_audio.records import FAILED, FINISHED, SCHEMA, read_records, runnable
+from fewshot_audio.report.records import load
 from fewshot_audio.runner import store as stores
 from fewshot_audio.runner.identity import run_specs
 from fewshot_audio.runner.store import Store
 from fewshot_audio.types import StoreError
+
+IDENTITY = {part: {"name": part} for part in ("dataset", "model", "frontend")}
+IDENTITY |= {"fold": 1, "n_per_class": None, "repeat": 1}
 
 
 def record(key, **more):
@@ -22,7 +27,7 @@ def record(key, **more):
         "schema": SCHEMA,
         "key": key,
         "status": FINISHED,
-        "identity": {},
+        "identity": IDENTITY,
         "metrics": {"accuracy": 0.5},
         "seconds": {},
         **more,
@@ -50,6 +55,54 @@ def test_a_line_of_wrong_types_is_named(store, wrong):
     store.append(store.folder / "a.jsonl", [record("a"), record("b") | wrong])
     with pytest.raises(StoreError, match=r"a\.jsonl:2: not a record"):
         list(store.brief())
+
+
+NO_VALUES = {  # by the field that must be named: a value, and what was expected
+    "identity.model.name": (3, "a name"),
+    "identity.frontend": ("leaf", "an object"),
+    "identity.n_per_class": ("five", "a number from 1 or null"),
+    "identity.repeat": (True, "a number"),
+    "metrics.accuracy": (2, "a share of 1"),
+    "metrics.accuracy ": (float("nan"), "a finite number"),
+    "metrics[...]": ("high", "float"),
+    "metrics.recall": ([0.5], "2 numbers"),
+    "status": ("done", "finished or failed"),
+    "started": ("yesterday", "datetime"),
+    "stopped": ("2026-01-01T00:00:00", "timezone"),
+    "seconds[...]": (-1, ">= 0.0"),
+    "confusion_matrix": ([[1, 2], [3]], "2 lists of 2 counts"),
+    "confusion_matrix ": ([[1, -2], [3, 4]], ""),
+    "class_names[0]": ([1, 2], "str"),
+}
+
+
+@pytest.mark.parametrize(
+    "read", [Store.brief, Store.records, lambda store: load(store.folder.parent)]
+)
+def test_all_wrong_values_are_named_with_their_line_and_field(store, read):
+    """Of the first twenty lines; the others are counted."""
+    whole = {"class_names": ["a", "b"], "confusion_matrix": [[1, 2], [3, 4]]}
+    lines = []
+    for field, (value, _) in NO_VALUES.items():
+        made = json.loads(json.dumps(record("a", **whole)))
+        path = field.strip().replace("[...]", ".train").replace("[0]", "")
+        *parents, name = path.split(".")
+        inner = made
+        for each in parents:
+            inner = inner[each]
+        inner[name] = value
+        lines.append(json.dumps(made))
+    lines += ["{"] * 10
+    (store.folder / "a.jsonl").write_text("\n".join(lines[:-7]) + "\n")
+    (store.folder / "b.jsonl").write_text("\n".join(lines[-7:]) + "\n")
+    with pytest.raises(StoreError) as caught:
+        list(read(store))
+    told = str(caught.value).splitlines()
+    for number, (field, (_, expected)) in enumerate(NO_VALUES.items(), 1):
+        assert f"a.jsonl:{number}: " in told[number - 1]
+        assert f"`$.{field.strip()}" in told[number - 1]
+        assert expected in told[number - 1]
+    assert told[20] == "and 5 more lines; remove such a line, its run will be done again"
 
 
 def test_a_field_of_another_type_is_named_and_an_earlier_version_says_what_to_run(store):
@@ -89,9 +142,9 @@ def test_an_unfinished_last_line_is_left_out_and_replaced(store, cut):
     whole = file.read_bytes()
     store.append(file, [record("2", error=1000 * "x")])  # longer than the next one
     file.write_bytes(file.read_bytes()[: len(whole) + cut])
-    assert [each["key"] for each in read_records(file)] == ["1"]
+    assert [each["key"] for each in read_records([file])] == ["1"]
     store.append(file, [record("3")])
-    assert [each["key"] for each in read_records(file)] == ["1", "3"]
+    assert [each["key"] for each in read_records([file])] == ["1", "3"]
 
 
 @pytest.mark.parametrize(
@@ -111,7 +164,7 @@ def test_a_broken_line_elsewhere_is_named(store, broken):
     file.write_text(f"{json.dumps(record('1'))}\n{broken}\n{json.dumps(record('2'))}\n")
     with pytest.raises(
         StoreError,
-        match=r"a.jsonl:2: not a record \(.*remove this line, its run will be done again",
+        match=r"a.jsonl:2: not a record \(.*remove such a line, its run will be done again",
     ):
         list(store.records())
 
@@ -164,11 +217,27 @@ def test_short_writes_are_completed(store, monkeypatch):
 @pytest.mark.parametrize(("apart", "waits"), [(2.0, 3), (1.0, 3), (0.6, 2), (0.0, 1)])
 def test_the_disk_is_waited_for_once_a_second_at_most(store, monkeypatch, apart, waits):
     waited = []
+    for number in range(2):
+        store.append(store.folder / f"{number}.jsonl", [record("earlier")])
     monkeypatch.setattr(os, "fsync", waited.append)
     for number in range(3):
+        store.synced = -math.inf if number == 0 else store.synced
         monkeypatch.setattr("time.monotonic", partial(float, 5 + number * apart))
         store.append(store.folder / f"{number % 2}.jsonl", [record(str(number))])
     assert len(waited) == waits
+
+
+def test_the_disk_has_a_new_file_before_its_name(store, monkeypatch):
+    """So that a power cut leaves no name without a record."""
+    synced = []
+    monkeypatch.setattr(
+        os, "fsync", lambda each: synced.append(os.readlink(f"/proc/self/fd/{each}"))
+    )
+    file = store.folder / "a.jsonl"
+    for key in "ab":
+        store.synced = -math.inf
+        store.append(file, [record(key)])
+    assert synced == [str(file), str(store.folder), str(file)]
 
 
 def test_a_folder_that_cannot_be_made_is_an_error(tmp_path):
@@ -182,7 +251,7 @@ def test_a_folder_that_cannot_be_made_is_an_error(tmp_path):
 )
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
 def test_nan_is_no_json(store, place, number):
-    with pytest.raises(ValueError, match="not finite"):
+    with pytest.raises(ValueError, match="finite number"):
         store.append(store.folder / "a.jsonl", [record("1", seconds=place(number))])
     assert list(store.records()) == []
 

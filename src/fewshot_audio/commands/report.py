@@ -7,11 +7,13 @@ python scripts/report.py report.compare=optimizer.lr        rows are the values 
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 from omegaconf import DictConfig
 
-from fewshot_audio import cli, config
+from fewshot_audio import cli, compose, config
 from fewshot_audio.components import TARGET
 from fewshot_audio.report.build import FolderReport, is_own, report_folder
 from fewshot_audio.report.export import write
@@ -54,9 +56,8 @@ def main(cfg: DictConfig) -> bool:
             complain(f"warning: {folder}: {note}")
         if not is_own(folder / "README.md"):
             complain(f"{folder}/README.md: not made by this script, left as it is")
-        write(report.files, folder)
-        for file in report.stale:
-            file.unlink()
+        if not written(report.files, folder, report.stale):
+            report, complete = replace(report, files={}), False
         reports.append(report)
     if alone and len(without) == len(reports):
         complain("\n".join(without))
@@ -64,9 +65,21 @@ def main(cfg: DictConfig) -> bool:
     check_used(settings.published, [table for report in reports for table in report.study.tables])
     if reports and "page" in settings.show and not alone:
         text = page(QUESTION, [report.study for report in reports])
-        (settings.results / "report.html").write_text(text, encoding="utf-8")
+        complete = written({"report.html": text}, settings.results) and complete
     show(reports)
     return complete and bool(reports)
+
+
+def written(files: Mapping[str, str | bytes], folder: Path, stale: Sequence[Path] = ()) -> bool:
+    """Write files below a folder and remove others; return whether it could be done, or say why."""
+    try:
+        write(files, folder)
+        for file in stale:
+            file.unlink()
+    except OSError as error:
+        complain(f"error: {folder} cannot be written: {compose.explain(error)}")
+        return False
+    return True
 
 
 def complain(message: str) -> None:

@@ -1,6 +1,7 @@
 """Synthetic recordings, written as files in the layouts of both official datasets."""
 
 import csv
+import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ from fewshot_audio.datasets.base import Dataset
 from fewshot_audio.datasets.listing import Tolerable
 from fewshot_audio.datasets.sounds import CLASSES, recording
 from fewshot_audio.datasets.verify import Report, compare, table
-from fewshot_audio.files import find_root, sha256
+from fewshot_audio.files import atomic_folder, find_root, sha256
 from fewshot_audio.seeding import seed_for
 from fewshot_audio.types import DataError
 
@@ -82,20 +83,17 @@ def _write_once(folder: Path, layout: Layout, groups: int, clips_per_class: int)
     folder.parent.mkdir(parents=True, exist_ok=True)
     receipt = folder / "written_by.txt"
     arguments = repr([("clips_per_class", clips_per_class), ("groups", groups)])
-    with FileLock(folder.parent / f".{folder.name}.lock"):
-        if folder.exists():
-            if not receipt.is_file() or receipt.read_text() != arguments:
-                raise DataError(
-                    f"{folder} holds other data than {arguments}; remove it or give another "
-                    "dataset.root"
-                )
-            return
-        draft = folder.with_name(f".{folder.name}.draft")
-        draft.mkdir(exist_ok=True)
-        _WRITERS[layout](draft, groups, clips_per_class)
-        _write_manifest(draft)
-        (draft / receipt.name).write_text(arguments)
-        draft.rename(folder)
+    with FileLock(folder.parent / f".lock-{folder.name}"):
+        if not folder.exists():
+            with atomic_folder(folder) as draft:
+                _WRITERS[layout](draft, groups, clips_per_class)
+                _write_manifest(draft)
+                (draft / receipt.name).write_text(arguments)
+        elif not receipt.is_file() or receipt.read_text() != arguments:
+            raise DataError(
+                f"{folder} holds other data than {arguments}; remove it or give another "
+                "dataset.root"
+            )
 
 
 def _write_us8k(root: Path, n_folds: int, clips_per_class: int) -> None:
@@ -152,7 +150,10 @@ def _write_clip(path: Path, name: str) -> None:
     random = np.random.default_rng(seed_for("synthetic", path.name, path.parent.name))
     rate, n_channels, subtype = FORMATS[random.integers(len(FORMATS))]
     path.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(path, recording(name, random, rate, n_channels), rate, subtype=subtype)
+    content = io.BytesIO()  # libsndfile does not say why a file cannot be written
+    samples = recording(name, random, rate, n_channels)
+    soundfile.write(content, samples, rate, subtype=subtype, format="WAV")
+    path.write_bytes(content.getbuffer())
 
 
 def _write_manifest(root: Path) -> None:

@@ -22,8 +22,7 @@ WHERE = ("command", "commit", "dirty", "versions", "machine", "device")
 FIELDS = {
     **dict.fromkeys((*RESULT, *WHAT, *WHERE), Any),
     "lower_is_better": Any,
-    "settings": msgspec.Raw,
-    "confusion_matrix": msgspec.Raw,
+    "settings": dict[str, msgspec.Raw],
     "frontend_diagnostics": dict[str, msgspec.Raw],
 }
 
@@ -69,9 +68,8 @@ def results_folders(folder: Path, also: Iterable[Path] = ()) -> list[Path]:
 
 def records_in(folders: Iterable[Path], fields: Mapping[str, Any]) -> Iterator[Record]:
     """Yield the records of results folders, of each the given fields."""
-    for folder in folders:
-        for file in sorted((folder / "runs").glob("*.jsonl")):
-            yield from read_records(file, fields)
+    files = [file for folder in folders for file in sorted((folder / "runs").glob("*.jsonl"))]
+    return read_records(files, fields)
 
 
 def read_runs(folders: Iterable[Path]) -> tuple[pd.DataFrame, Counter[str]]:

@@ -206,6 +206,7 @@ class Training:
     def _killed_record(self, stack: Stack, error: WorkerKilled) -> Record:
         record = failed_record(self.opened, stack.specs[0], stack.started, error)
         seconds = (datetime.now(UTC) - datetime.fromisoformat(stack.started)).total_seconds()
+        seconds = max(seconds, 0)  # the clock may have been set back
         return {**record, "threads": self.opened.threads, "seconds": {"train": seconds}}
 
     def _store(self, stack: Stack, records: Sequence[Record], under_way: Collection[Stack]) -> None:

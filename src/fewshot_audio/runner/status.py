@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pandas as pd
@@ -144,8 +144,7 @@ def grid(specs: Sequence[RunSpec], finished: Collection[str]) -> pd.DataFrame:
 
 def runs_lately(finished: Iterable[Record]) -> int:
     """Return how many of the runs ended in the last hour before the newest one's end."""
-    stopped = [record["stopped"] for record in finished if "stopped" in record]
-    ends = [datetime.fromisoformat(time) for time in stopped]
+    ends = [record["stopped"] for record in finished if "stopped" in record]
     return sum(end > max(ends) - LATELY for end in ends)
 
 

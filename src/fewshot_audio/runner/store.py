@@ -13,13 +13,14 @@ from typing import Any
 
 from filelock import FileLock
 
+from fewshot_audio.files import sync
 from fewshot_audio.records import Record, encoded, read_records
 from fewshot_audio.types import RunSpec, StoreError
 
 PROBE = 2**16  # bytes that a disk must have room for before any run
 SYNC_S = 1.0  # between two waits for the disk
 BRIEF = dict.fromkeys(  # what plans look at
-    ("started", "stopped", "commit", "dirty", "error", "unscored_clips"), Any
+    ("commit", "dirty", "error", "unscored_clips"), Any
 )
 
 
@@ -37,6 +38,7 @@ class Store:
         """Make the folder. StoreError where it cannot be written."""
         try:
             (self.folder / ".locks").mkdir(parents=True, exist_ok=True)
+            sync(self.folder.parent)
             with TemporaryFile(dir=self.folder / ".locks") as probe:
                 probe.write(bytes(PROBE))
         except OSError as error:
@@ -83,6 +85,8 @@ class Store:
                 _write_all(descriptor, data, end)
                 if time.monotonic() - self.synced >= SYNC_S:
                     os.fsync(descriptor)
+                    if size == 0:  # new: its name, too
+                        sync(file.parent)
                     self.synced = time.monotonic()
             except OSError as error:
                 os.ftruncate(descriptor, end)
@@ -95,8 +99,7 @@ class Store:
 
     def records(self, fields: Mapping[str, Any] | None = None) -> Iterator[Record]:
         """Read the records of all files, in order of file name; of each some fields or all."""
-        for file in sorted(self.folder.glob("*.jsonl")):
-            yield from read_records(file, fields)
+        return read_records(sorted(self.folder.glob("*.jsonl")), fields)
 
     def brief(self) -> Iterator[Record]:
         """Read of all records what plans look at."""
@@ -104,7 +107,7 @@ class Store:
 
     def brief_of(self, file: Path) -> Iterator[Record]:
         """Read the same of one file's records, none where it is not there yet."""
-        return read_records(file, BRIEF) if file.exists() else iter(())
+        return read_records([file] if file.exists() else [], BRIEF)
 
 
 def _name(spec: RunSpec) -> str:

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from fewshot_audio import processes
+from fewshot_audio.files import sync
 from fewshot_audio.progress import epoch_finished
 from fewshot_audio.seeding import seed_for
 from fewshot_audio.training.crops import RandomCrops, Waveforms, loader
@@ -174,6 +175,7 @@ class CropTraining(lightning.LightningModule):
             draft.unlink(missing_ok=True)
             raise
         if self.trainer.is_global_zero:
+            sync(draft)
             draft.replace(self.state)  # the old state stays where the disk is full
         self.saved = time.monotonic()
         self.saving = self.saved - now

@@ -25,7 +25,7 @@ WORDS = ["dataset=synthetic", "protocol=full", f"sample_rate={RATE}", "n_fft=512
 def network(frontend="leaf", *words):
     words = [*WORDS, f"n_bands={FILTERS}", f"frontend={frontend}", "model.width=4", *words]
     job = config.job(config.composed(words))
-    made = CropModel(recipe_of(job), ("a", "b"), build_waveform_network(job, 2))
+    made = CropModel(recipe_of(job), ("a", "b"), build_waveform_network(job, "ab"))
     return Trained(frontend, made)
 
 

@@ -107,11 +107,8 @@ def trained_alike(
         kept = []
         for name, group in runs.groupby([*columns, "on_all"], sort=False, observed=True):
             of_runs = group["settings"].map(signatures)
-            counts = of_runs.value_counts()
-            most = _most(counts, ordinary)
-            for other in sorted(set(counts.index) - {most}):
-                values = _differing(most, other, known)
-                notes.append(_left_out(name[:-1], values, counts[other], counts[most]))
+            most = _most(of_runs.value_counts(), ordinary)
+            notes += _left_out(name[:-1], of_runs.value_counts(), most, known)
             kept.append(group[of_runs == most])
         runs = pd.concat(kept).sort_index()
     frontends = runs["frontend"].cat.remove_unused_categories()
@@ -168,24 +165,31 @@ def _most(counts: pd.Series, ordinary: set[tuple[str, str]]) -> Signature:
     return min(signature for signature in ranks if ranks[signature] == max(ranks.values()))
 
 
-def _differing(
-    most: Signature, other: Signature, known: Mapping[Signature, Flat]
-) -> list[tuple[str, Any, Any]]:
-    """Return the settings that differ, with their values in both."""
-    names = sorted({key for key, _ in set(most) ^ set(other)})
-    return [(key, *(known[each].get(key, DEFAULT) for each in (most, other))) for key in names]
-
-
 def _left_out(
-    name: tuple[str, ...], values: list[tuple[str, Any, Any]], count: int, others: int
-) -> str:
-    """Say which settings of some runs differ from those of most, and how to report them."""
-    differing = "; ".join(f"{key} is {own} instead of {most}" for key, most, own in values)
-    alone = ", ".join(f"{key}: {own}" for key, _, own in values)
-    first = values[0][0]
-    way = "report.pool=[seed]" if first == SPLITTING else f"report.compare={first}"
-    verb = "count them as repeats with" if first == SPLITTING else "compare with"
-    return (
-        f"{', '.join(map(str, name))}: {count} runs are left out, because {differing} in the "
-        f"{others} others; {verb} {way}, or report them alone with 'report.where={{{alone}}}'"
-    )
+    name: tuple[str, ...], counts: pd.Series, most: Signature, known: Mapping[Signature, Flat]
+) -> list[str]:
+    """Say which settings of runs differ from those of most, and how to report them.
+
+    Args:
+        name: What the runs have in common.
+        counts: Their number by settings.
+        most: The settings that are kept.
+        known: All settings that are known, by those.
+    """
+    notes = []
+    for other in sorted(set(counts.index) - {most}):
+        names = sorted({key for key, _ in set(most) ^ set(other)})
+        values = [
+            (key, *(known[each].get(key, DEFAULT) for each in (most, other))) for key in names
+        ]
+        differing = "; ".join(f"{key} is {own} instead of {usual}" for key, usual, own in values)
+        alone = ", ".join(f"{key}: {own}" for key, _, own in values)
+        way = f"compare with report.compare={names[0]}"
+        if names[0] == SPLITTING:
+            way = "count them as repeats with report.pool=[seed]"
+        notes.append(
+            f"{', '.join(map(str, name))}: {counts[other]} runs are left out, because {differing} "
+            f"in the {counts[most]} others; {way}, or report them alone with "
+            f"'report.where={{{alone}}}'"
+        )
+    return notes

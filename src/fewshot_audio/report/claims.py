@@ -11,7 +11,7 @@ from fewshot_audio.report.selection import Selection
 from fewshot_audio.report.statistics import LEAST, quantile, summary
 from fewshot_audio.report.table import Table, plain_table
 from fewshot_audio.report.text import minus, n_text, points
-from fewshot_audio.types import Statistics
+from fewshot_audio.types import NoRunsError, Statistics
 
 HOLDS, FAILS, OPEN = "holds", "does not hold", "not enough data"
 TOO_FEW = "too few folds"
@@ -109,17 +109,33 @@ def claims(
 ) -> Table:
     """Show the article's claims on a pair's difference, each with its verdict and numbers.
 
+    Claims on datasets and models without runs are left out.
+
     Args:
         selection: The runs.
         name: Of the table.
         title: Its heading.
         pair: The frontends, first − second.
         n_per_class: A claim is open until all its models have runs at each of these.
+
+    Raises:
+        NoRunsError: If there are no runs of a dataset and model of any claim.
     """
     pair = pair[::-1] if selection.measure.is_lower_better else pair  # above zero is better
     values, how = pair_all(selection, name, [pair], partial=True), selection.joint
-    rows = [_check(claim, values, n_per_class, how) for claim in CLAIMS]
-    rows.append(_larger(values, n_per_class, how))
+    present = set(zip(values["dataset"], values["model"], strict=True))
+    rows = [
+        _check(claim, values, n_per_class, how)
+        for claim in CLAIMS
+        if present & {(claim.dataset, model) for model in claim.models}
+    ]
+    if not rows:
+        raise NoRunsError(
+            f"table {name}: no finished pairs of runs of a dataset and model of the claims; "
+            "scripts/run.py makes them"
+        )
+    if {claim.dataset for claim in CLAIMS} <= {dataset for dataset, _ in present}:
+        rows.append(_larger(values, n_per_class, how))
     cells = pd.DataFrame(rows, columns=["claim", "dataset", "says", "verdict", "points"])
     unit = "folds" if how.unit == "fold" else "few-shot splits"
     caption = (

@@ -73,7 +73,10 @@ def study(title="us8k_two_folds"):
             table("all", "All n", "Caption.", wide(), 2),
             table("more", "More", "Caption.", NARROW, 1),
         ],
-        pictures=[Picture("accuracy", *words, svg(720, 240)), Picture("b", *words, svg(900, 300))],
+        pictures=[
+            Picture("accuracy", *words, svg(720, 240)),
+            Picture("b", "Twice", "Seen again.", words[2], svg(900, 300)),
+        ],
         notes=[
             "813 of 1761 listed clips are missing",
             "after https://arxiv.org/abs/1810.10274, appendix A.3",

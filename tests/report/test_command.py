@@ -170,6 +170,17 @@ def test_the_sound_of_the_worst_clips_is_on_the_page_where_it_is_asked_for(repor
     assert "expected report.audio_root=FOLDER, the dataset's root" in wrong.stderr
 
 
+def test_figures_of_an_earlier_report_are_removed_and_nothing_else(report, tmp_path):
+    keep(tmp_path, records())
+    (tmp_path / "figures").mkdir()
+    for name in ("accuracy_us8k.csv", "confusion_us8k_sb_cnn.pdf", "accuracy_of_mine.png"):
+        (tmp_path / "figures" / name).write_bytes(b"")
+    assert report(tmp_path).returncode == 0
+    left = {path.name for path in (tmp_path / "figures").iterdir()}
+    assert "accuracy_of_mine.png" in left
+    assert not left & {"accuracy_us8k.csv", "confusion_us8k_sb_cnn.pdf"}
+
+
 @pytest.mark.slow
 def test_tables_of_an_earlier_report_are_removed_and_nothing_else(report, tmp_path):
     keep(tmp_path, records())

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 from page_studies import QUESTION, STUDIES, all_of, study
 
-from fewshot_audio.report.page import Study, page
+from fewshot_audio.report.page import Study, in_reading_order, page
 
 
 class Read(HTMLParser):
@@ -108,3 +108,23 @@ def test_a_table_is_named_by_its_heading_and_described_by_its_caption():
     assert ("strong", {}) in read.tags
     assert "In\u00a0%: mean ±\u00a01." in read.text
     assert "47.3 ±\u00a02.1 (20)" in read.text
+
+
+def test_nothing_is_said_twice_and_detail_is_folded():
+    made = page(QUESTION, [study("a")])
+    text = Read(made).text.replace("\u00a0", " ")
+    for said in (*study().verdicts, study().pictures[0].caption, study().notes[0], study().command):
+        assert text.count(said) == 1
+    closed = made.split("<details>")[1:]
+    titles = ("More", "Twice", "Sound of", "Runs behind", "Notes", "Provenance")
+    assert [title in part for title, part in zip(titles, closed, strict=True)] == [True] * 6
+    assert made.index("<svg") < made.index("<table") < made.index("<details>")
+
+
+def test_of_many_sentences_some_are_folded_and_studies_of_many_runs_are_first():
+    many = replace(study("a"), verdicts=["First.", "Second.", "Third.", "Fourth.", "Fifth."])
+    made = page(QUESTION, [many])
+    assert "2 more" in made
+    assert made.index("Third.") < made.index("2 more") < made.index("Fourth.")
+    few = replace(study("few"), runs=study().runs[:1])
+    assert [each.title for each in in_reading_order([few, many])] == ["a", "few"]

@@ -91,8 +91,7 @@ def report_folder(
     selection = with_pairs(select(runs, settings), pairs_by_table(components))
     tables, errors = make_tables(selection, [e for e in components if alone in (None, e.name)])
     pairs = all_pairs(selection)
-    draws = "figures" in settings.show and alone is None
-    files, pictures = drawn(selection, pairs, folders) if draws else ({}, [])
+    files, pictures = drawn(selection, pairs, folders, alone)
     sounds, silent = worst_sounds(tables, settings)
     study = Study(
         title=folders[0].name,
@@ -106,8 +105,7 @@ def report_folder(
         folded=folded(tables),
         sounds=sounds,
     )
-    for table in tables:
-        files |= table_files(table, study.notes)
+    files |= {k: v for each in tables for k, v in table_files(each, study.notes).items()}
     report = FolderReport(folders[0], study, files, [], errors, [*selection.notes, *silent])
     return report if alone else finished(report, components, command)
 
@@ -190,9 +188,11 @@ def all_pairs(selection: Selection) -> pd.DataFrame:
 
 
 def drawn(
-    selection: Selection, pairs: pd.DataFrame, folders: Sequence[Path]
+    selection: Selection, pairs: pd.DataFrame, folders: Sequence[Path], alone: str | None
 ) -> tuple[dict[str, str | bytes], list[Picture]]:
     """Return figures' files by their names in the first folder, and the page's pictures."""
+    if alone or "figures" not in selection.settings.show:
+        return {}, []
     from fewshot_audio.report import figures  # tables need no matplotlib
 
     records = records_in(folders, figures.FIELDS)

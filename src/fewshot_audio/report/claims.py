@@ -107,9 +107,7 @@ CLAIMS = (
 def claims(
     selection: Selection, name: str, title: str, pair: tuple[str, str], n_per_class: Sequence[int]
 ) -> Table:
-    """Show the article's claims on a pair's difference, each with its verdict and numbers.
-
-    Claims on datasets and models without runs are left out.
+    """Show the article's claims on a pair's difference, those on datasets and models with runs.
 
     Args:
         selection: The runs.
@@ -124,17 +122,14 @@ def claims(
     pair = pair[::-1] if selection.measure.is_lower_better else pair  # above zero is better
     values, how = pair_all(selection, name, [pair], partial=True), selection.joint
     present = set(zip(values["dataset"], values["model"], strict=True))
-    rows = [
-        _check(claim, values, n_per_class, how)
-        for claim in CLAIMS
-        if present & {(claim.dataset, model) for model in claim.models}
-    ]
-    if not rows:
+    judged = [each for each in CLAIMS if present & {(each.dataset, of) for of in each.models}]
+    if not judged:
         raise NoRunsError(
             f"table {name}: no finished pairs of runs of a dataset and model of the claims; "
             "scripts/run.py makes them"
         )
-    if {claim.dataset for claim in CLAIMS} <= {dataset for dataset, _ in present}:
+    rows = [_check(claim, values, n_per_class, how) for claim in judged]
+    if len({claim.dataset for claim in judged}) > 1:
         rows.append(_larger(values, n_per_class, how))
     cells = pd.DataFrame(rows, columns=["claim", "dataset", "says", "verdict", "points"])
     unit = "folds" if how.unit == "fold" else "few-shot splits"

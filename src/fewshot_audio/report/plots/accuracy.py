@@ -65,15 +65,10 @@ def accuracy_by_n(
     data = _shown(cells, by_fold, measure, chance)
     means, names = data[data["fold"] == "all"], panel_names(cells, PANEL)
     look, limits = looks(means["frontend"]), _limits_by_dataset(data, measure)
-    is_one = len(limits) == 1
-    height = 2.1 + 0.08 * max(len(look), 3)
-    figure, axes = panels(len(names), 3, height, sharey=is_one)
+    figure, axes = panels(len(names), 3, 2.1 + 0.08 * max(len(look), 3), sharey=len(limits) == 1)
     for axis, key in zip(axes, names, strict=True):
-        own = data[(data["dataset"] == key[0]) & (data["model"] == key[1])]
-        places = _places(means if is_one else own)
-        _panel(axis, own, look, places)
-        if own["chance"].notna().any():
-            axis.axhline(own["chance"].iloc[0], color=GREY, linestyle=":", linewidth=1)
+        own = data[_is(data, key)]
+        _panel(axis, own, look, _places(means if len(limits) == 1 else own))
         head(axis, names[key])
         axis.set(xlabel="n, training clips per class", ylim=limits[key[0]])
         if is_at_the_left(axis):
@@ -83,8 +78,8 @@ def accuracy_by_n(
     if named:
         name_lines(figure, axes, [means[_is(means, key)] for key in names], look)
     title = f"{measure.label.capitalize()} over n{on(cells)}"
-    caption, alt = _caption(means, measure, band, limits), _alt(means, measure)
-    return Drawing("accuracy", title, caption, alt, settled(figure), data, is_table=True)
+    texts = title, _caption(means, measure, band, limits), _alt(means, measure)
+    return Drawing("accuracy", *texts, settled(figure), data, is_table=True)
 
 
 def _is(data: pd.DataFrame, key: tuple) -> pd.Series:
@@ -156,6 +151,8 @@ def _panel(
         aside = np.exp(DODGE * gap * min(0.25 / len(look), 0.05)) if alone else 1
         x = folds["n_per_class"].map(places) * shift * aside
         axis.scatter(x, folds["mean"], s=7, color=colour, alpha=0.4, linewidths=0, zorder=1.8)
+    if data["chance"].notna().any():
+        axis.axhline(data["chance"].iloc[0], color=GREY, linestyle=":", linewidth=1)
     _n_axis(axis, places, gap)
 
 

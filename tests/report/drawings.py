@@ -14,6 +14,7 @@ from fewshot_audio.report.plots.curves import learning_curves
 from fewshot_audio.report.plots.differences import forest
 from fewshot_audio.report.plots.embeddings import embedding_map
 from fewshot_audio.report.plots.filters import filters
+from fewshot_audio.report.plots.heat import heat
 from fewshot_audio.report.plots.learned import learned_scalars
 from fewshot_audio.report.plots.spectrograms import spectrograms
 from fewshot_audio.report.text import Measure
@@ -58,7 +59,8 @@ def cells(by_fold, half=0.04):
 
 
 def accuracy(by_fold, half=0.04, chance=0.1, band=BAND, measure=ACCURACY):
-    return accuracy_by_n(cells(by_fold, half), by_fold, measure, chance, band)
+    levels = {} if chance is None else dict.fromkeys(by_fold["dataset"], chance)
+    return accuracy_by_n(cells(by_fold, half), by_fold, measure, levels, band)
 
 
 def differences(pairs=PAIRS, half=0.04, **more):
@@ -132,14 +134,16 @@ def filter_bank(quantities=("centre", "alpha"), runs=10):
 
 
 def clip(frontends=("log_eps", "leaf")):
-    """Spectrograms of one clip of 17 frames, 10 ms apart, and 8 bands."""
+    """Spectrograms of one clip of 17 frames, 10 ms apart, and 8 bands; the first two share a unit."""
     tables = []
     for place, name in enumerate(frontends):
         values = np.random.default_rng(place).normal(size=(17, 8)).round(4)
+        values = np.vstack([np.geomspace(50, 8000, 8), values])
         tables.append(pd.DataFrame(values, columns=[str(band) for band in range(8)]))
         tables[-1].insert(0, "frontend", name)
-        tables[-1].insert(1, "clip", "us8k, a.wav")
-        tables[-1].insert(2, "seconds", np.arange(17) / 100)
+        tables[-1].insert(1, "clip", "us8k, a.wav, siren")
+        tables[-1].insert(2, "unit", "ln of power" if place < 2 else name)
+        tables[-1].insert(3, "seconds", [np.nan, *np.arange(17) / 100])
     return pd.concat(tables, ignore_index=True)
 
 
@@ -204,6 +208,11 @@ def places(frontends=("log_eps", "leaf"), classes=10, clips=300):
     return pd.concat(tables, ignore_index=True)
 
 
+def of_datasets(table, names=("us8k", "esc50", "birds")):
+    """The same numbers of several datasets."""
+    return pd.concat([table.assign(dataset=name) for name in names], ignore_index=True)
+
+
 def all_clips():
     """Accuracies of which the last are of all training clips."""
     return folds(ns=[1, 5, np.inf])
@@ -222,19 +231,26 @@ DRAWN = {
     "accuracy without a band": lambda: accuracy(folds(), half=np.nan, chance=None),
     "accuracy of one run": lambda: accuracy(folds(["timbre"], ["log_eps"], [5], [1]), np.nan, None),
     "accuracy without folds": lambda: accuracy_by_n(
-        cells(folds()), folds().head(0), ACCURACY, 0.1, BAND
+        cells(folds()), folds().head(0), ACCURACY, {"us8k": 0.1}, BAND
     ),
+    "accuracy of three datasets": lambda: accuracy(of_datasets(folds(["vgg"]))),
     "d prime": lambda: accuracy(folds(), chance=None, measure=D_PRIME),
     "forest": lambda: difference(differences()),
+    "forest of pcen": lambda: difference(differences(PAIRS[1:])),
     "forest, four long pairs": lambda: difference(differences(FOUR), None),
     "forest at one n": lambda: difference(differences(ns=[5]).assign(marked=True), band=LONG_BAND),
     "forest, no bands": lambda: difference(differences(half=np.nan)),
     "forest of d prime": lambda: difference(differences(), measure=D_PRIME),
+    "forest of three datasets": lambda: difference(of_datasets(differences(FOUR[:3]))),
+    "forest of one pair": lambda: difference(differences(PAIRS[:1])),
+    "heat": lambda: heat(differences().assign(marked=True), ACCURACY),
+    "heat of d prime": lambda: heat(differences(PAIRS[:1]), D_PRIME),
     "completeness": lambda: completeness(grid()),
     "learned": lambda: learned_scalars(histories()),
     "learned, many quantities": lambda: learned_scalars(
         histories(quantities=["median pooling, ms", *"abcd"])
     ),
+    "learned on three datasets": lambda: learned_scalars(of_datasets(histories())),
     "filters": lambda: filters(filter_bank()),
     "filters, eight quantities": lambda: filters(filter_bank(["centre", *"abcdefg"], runs=1)),
     "spectrograms": lambda: spectrograms(clip(MANY[:5])),
@@ -245,6 +261,8 @@ DRAWN = {
     "a curve": lambda: learning_curves(courses(ns=[1, 5], quantities=["loss"])),
     "embeddings": lambda: embedding_map(places(MANY[:4])),
     "embeddings of one": lambda: embedding_map(places(["leaf"], classes=20)),
+    "confusion on three datasets": lambda: confusion(of_datasets(answers(MANY[:4], 4))),
+    "curves on three datasets": lambda: learning_curves(of_datasets(courses())),
     "confusion of one": lambda: confusion(answers(["log_eps"], 15)),
 }
 

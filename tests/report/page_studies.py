@@ -2,8 +2,6 @@
 
 import functools
 import io
-import struct
-import zlib
 from itertools import product
 
 import numpy as np
@@ -11,6 +9,7 @@ import pandas as pd
 import soundfile
 
 from fewshot_audio.report.page import Picture, Study
+from fewshot_audio.report.provenance import Runs
 from fewshot_audio.report.sounds import Sound
 from fewshot_audio.report.table import Table
 
@@ -27,18 +26,11 @@ NARROW = pd.DataFrame(
 )
 
 
-def png(width, height):
-    """A white picture, by the PNG specification."""
-    chunks = {
-        b"IHDR": struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0),
-        b"IDAT": zlib.compress((b"\0" + b"\xff" * width) * height),
-        b"IEND": b"",
-    }
-    content = b"\x89PNG\r\n\x1a\n"
-    for kind, data in chunks.items():
-        check = zlib.crc32(kind + data)
-        content += struct.pack(">I", len(data)) + kind + data + struct.pack(">I", check)
-    return content
+def svg(width, height):
+    """A picture of a dot that is referred to, and of a text."""
+    size = f'width="{width}" height="{height}" viewBox="0 0 {width} {height}"'
+    dot = '<defs><path id="m1" d="M 0 0 0 9"/></defs><use xlink:href="#m1" x="9" y="9"/>'
+    return f'<svg {size}>{dot}<text x="9" y="40" style="font-size: 12px">vgg</text></svg>'
 
 
 @functools.cache
@@ -79,8 +71,12 @@ def study(title="us8k_two_folds"):
         tables=[
             table("accuracy", "Accuracy", "In %: mean ± 1.", NARROW, 1),
             table("all", "All n", "Caption.", wide(), 2),
+            table("more", "More", "Caption.", NARROW, 1),
         ],
-        pictures=[Picture("accuracy", *words, png(900, 300))],
+        pictures=[
+            Picture("accuracy", *words, svg(720, 240)),
+            Picture("b", "Twice", "Seen again.", words[2], svg(900, 300)),
+        ],
         notes=[
             "813 of 1761 listed clips are missing",
             "after https://arxiv.org/abs/1810.10274, appendix A.3",
@@ -89,10 +85,13 @@ def study(title="us8k_two_folds"):
             ("commit", "c67aeb4f4917c6015c1cda1a0f2b8d63c9ec6bf3 " * 3),
             ("machine", "2 cores"),
         ],
-        commands=[
-            ("Make the missing runs", f"{RUN}\nmake report"),
-            ("Make this page", "python scripts/report.py"),
+        runs=[
+            Runs(("us8k", model, frontend), {"1": 20, "5": 1}, "1, 2", f"{RUN} n_per_class=[1,5]")
+            for model in ("sb_cnn", "vgg")
+            for frontend in ("log_eps", "log_learn")
         ],
+        command="python scripts/report.py",
+        folded=["more"],
         sounds=[Sound("dog/1.wav, 0–1 s", "dog; taken for bell (vgg / leaf)", mp3())],
     )
 
@@ -101,9 +100,10 @@ def all_of(text):
     """A study that has one text everywhere."""
     cells = pd.DataFrame([[text] * 2] * 4, columns=["model", text])
     shown = table(text, text, text, cells, 1)
-    picture = Picture(text, text, text, text, png(3, 2))
-    sounds = [Sound(text, text, mp3())]
-    return Study(text, [text], [shown], [picture], [text], [(text, text)], [(text, text)], sounds)
+    picture, sounds = Picture(text, text, text, text, svg(3, 2)), [Sound(text, text, mp3())]
+    runs = [Runs((text, text, text), {text: 1}, text, text)]
+    facts = [text], [(text, text)], runs, text
+    return Study(text, [text], [shown], [picture, picture], *facts, [], sounds)
 
 
 STUDIES = [study(), study("us8k_controls"), study("us8k_leaf")]

@@ -63,8 +63,9 @@ def test_everything_is_written_and_the_same_again(report, tmp_path):
     written = files_in(tmp_path)
     tables = {f"tables/{name}.{kind}" for name in TABLES for kind in ("csv", "md", "tex")}
     tables |= {f"tables/{name}_by_fold.csv" for name in ("accuracy", "difference", "frontends")}
-    names = ("accuracy_us8k", "forest_us8k", "completeness")
-    figures = {f"figures/{name}.{kind}" for name in names for kind in ("png", "pdf", "csv")}
+    names = ("accuracy", "forest", "heat", "completeness")
+    figures = {f"figures/{name}.{kind}" for name in names for kind in ("png", "pdf")}
+    figures.add("figures/completeness.csv")  # the others' numbers are in tables
     assert set(written) == tables | figures | {"runs/x.jsonl", "README.md", "report.html"}
     assert "| us8k      | sb_cnn  | log_learn − log_eps | +12.5 [" in done.stdout
     assert b"for sb_cnn: cannot tell yet" in written["report.html"]
@@ -167,6 +168,17 @@ def test_the_sound_of_the_worst_clips_is_on_the_page_where_it_is_asked_for(repor
     wrong = report(tmp_path, "report.audio=true")
     assert (wrong.returncode, wrong.stderr.count("\n")) == (1, 1)
     assert "expected report.audio_root=FOLDER, the dataset's root" in wrong.stderr
+
+
+def test_figures_of_an_earlier_report_are_removed_and_nothing_else(report, tmp_path):
+    keep(tmp_path, records())
+    (tmp_path / "figures").mkdir()
+    for name in ("accuracy_us8k.csv", "confusion_us8k_sb_cnn.pdf", "accuracy_of_mine.png"):
+        (tmp_path / "figures" / name).write_bytes(b"")
+    assert report(tmp_path).returncode == 0
+    left = {path.name for path in (tmp_path / "figures").iterdir()}
+    assert "accuracy_of_mine.png" in left
+    assert not left & {"accuracy_us8k.csv", "confusion_us8k_sb_cnn.pdf"}
 
 
 @pytest.mark.slow

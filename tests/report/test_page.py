@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 from page_studies import QUESTION, STUDIES, all_of, study
 
-from fewshot_audio.report.page import Study, page
+from fewshot_audio.report.page import Study, in_reading_order, page
 
 
 class Read(HTMLParser):
@@ -41,7 +41,7 @@ def test_text_stays_text(text):
     assert read.names() == plain.names()
     spaced = read.text.replace("\u00a0", " ")
     assert spaced.count(text) == plain.text.count("plain") > 10
-    assert read.values("alt") == [text]
+    assert read.values("aria-label").count(text) == 3  # two figures, and a sound
     assert read.code == plain.code
 
 
@@ -50,8 +50,10 @@ def test_nothing_comes_from_elsewhere():
     links = {each["href"] for tag, each in read.tags if tag == "a"}
     assert [link for link in links if link[0] != "#"] == ["https://arxiv.org/abs/1810.10274"]
     loaded = [each["href"] for tag, each in read.tags if "href" in each and tag != "a"]
+    loaded += [each["xlink:href"] for tag, each in read.tags if "xlink:href" in each]
+    loaded = [link for link in loaded if link[0] != "#"]
     sources = {value.split(",")[0] for value in loaded + read.values("src")}
-    assert sources == {"data:", "data:image/png;base64", "data:audio/mpeg;base64"}
+    assert sources == {"data:", "data:audio/mpeg;base64"}
     attributes = {name for _, each in read.tags for name in each}
     assert not attributes & {"srcset", "data", "action", "poster", "background"}
     assert not [word for word in ("url(", "@import", "http") if word in read.code]
@@ -64,7 +66,8 @@ def test_ids_are_unique_and_what_refers_to_them_finds_them():
     read = Read(page(QUESTION, [*STUDIES, *STUDIES, twice, *alike]))
     ids = read.values("id")
     assert len(ids) == len(set(ids)) > 100
-    targets = [link.removeprefix("#") for link in read.values("href") if link.startswith("#")]
+    links = read.values("href") + read.values("xlink:href")
+    targets = [link.removeprefix("#") for link in links if link.startswith("#")]
     named = " ".join(read.values("aria-labelledby") + read.values("aria-describedby")).split()
     assert {*targets, *named} <= set(ids)
 
@@ -75,10 +78,11 @@ def test_headings_pictures_and_landmarks():
     levels = [int(name[1]) for name in names if name in ("h1", "h2", "h3", "h4", "h5", "h6")]
     assert levels[0] == 1 < min(levels[1:])
     assert all(after - before <= 1 for before, after in pairwise(levels))
-    pictures = [attributes for tag, attributes in read.tags if tag == "img"]
-    shown = [(each["alt"], each["width"], each["height"]) for each in pictures]
-    assert shown == [("Both rise with n.", "900", "300")] * 3
-    assert [names.count(name) for name in ("main", "nav", "header", "figcaption")] == [1, 1, 1, 3]
+    drawings = [each["aria-label"] for _, each in read.tags if each.get("role") == "img"]
+    assert drawings == ["Both rise with n."] * 6
+    sizes = [(each["width"], each["height"]) for tag, each in read.tags if tag == "svg"]
+    assert sizes == [("720", "240")] * 3 + [("900", "300")] * 3  # those that answer come first
+    assert [names.count(name) for name in ("main", "nav", "header", "figcaption")] == [1, 1, 1, 6]
     assert dict(read.tags)["html"] == {"lang": "en"}
 
 
@@ -88,7 +92,7 @@ def test_the_same_input_gives_the_same_page():
 
 
 def test_what_a_study_has_not_has_no_section():
-    bare = Read(page(QUESTION, [Study("empty", ["Not run."], [], [], [], [], [])]))
+    bare = Read(page(QUESTION, [Study("empty", ["Not run."], [], [], [], [], [], "")]))
     assert [tag for tag, _ in bare.tags].count("section") == 2
     assert "There are no results yet." in Read(page(QUESTION, [])).text
 
@@ -104,3 +108,23 @@ def test_a_table_is_named_by_its_heading_and_described_by_its_caption():
     assert ("strong", {}) in read.tags
     assert "In\u00a0%: mean ±\u00a01." in read.text
     assert "47.3 ±\u00a02.1 (20)" in read.text
+
+
+def test_nothing_is_said_twice_and_detail_is_folded():
+    made = page(QUESTION, [study("a")])
+    text = Read(made).text.replace("\u00a0", " ")
+    for said in (*study().verdicts, study().pictures[0].caption, study().notes[0], study().command):
+        assert text.count(said) == 1
+    closed = made.split("<details>")[1:]
+    titles = ("More", "Twice", "Sound of", "Runs behind", "Notes", "Provenance")
+    assert [title in part for title, part in zip(titles, closed, strict=True)] == [True] * 6
+    assert made.index("<svg") < made.index("<table") < made.index("<details>")
+
+
+def test_of_many_sentences_some_are_folded_and_studies_of_many_runs_are_first():
+    many = replace(study("a"), verdicts=["First.", "Second.", "Third.", "Fourth.", "Fifth."])
+    made = page(QUESTION, [many])
+    assert "2 more" in made
+    assert made.index("Third.") < made.index("2 more") < made.index("Fourth.")
+    few = replace(study("few"), runs=study().runs[:1])
+    assert [each.title for each in in_reading_order([few, many])] == ["a", "few"]

@@ -49,7 +49,7 @@ def opened(browser, address, size=SIZES[1], init="", **options):
     tab.goto(address)
     yield tab
     assert errors == []
-    assert [url for url in requests if not url.startswith("data:")] == [address]
+    assert [url for url in requests if not url.startswith("data:")] == [address.split("#")[0]]
     context.close()
 
 
@@ -96,7 +96,7 @@ def test_a_table_with_groups_of_columns_sorts_by_its_last_headings(browser, addr
 
 
 LAYOUT = """() => {
-  const blocks = "h1, h2, h3, p, li:not(:has(li)), dt, dd, figcaption, th, td, pre, img, "
+  const blocks = "h1, h2, h3, p, li:not(:has(li)), dt, dd, figcaption, th, td, pre, "
     + ".command button";
   const all = [...document.querySelectorAll(blocks)].map(
     e => ({e, box: e.getBoundingClientRect(), text: e.textContent}));
@@ -112,7 +112,8 @@ LAYOUT = """() => {
       shown.slice(k + 1).filter(b => meet(a, b)).map(b => [a.text, b.text])),
     out: shown.filter(({e, box}) => !e.closest("table")
       && (leaves(box) || e.scrollWidth > e.clientWidth + 1)).map(e => e.text),
-    pictures: [...document.images].map(e => e.naturalWidth),
+    type: Math.min(...[...document.querySelectorAll("svg text")]
+      .map(e => parseFloat(getComputedStyle(e).fontSize) * e.getScreenCTM().a)),
     regions: [...document.querySelectorAll(".scroll")]
       .filter(e => leaves(e.getBoundingClientRect())).length,
   };
@@ -122,10 +123,12 @@ LAYOUT = """() => {
 @pytest.mark.parametrize("size", SIZES, ids=str)
 def test_all_is_drawn_and_nothing_overlaps_or_leaves_the_screen(browser, address, size):
     with opened(browser, address, size) as tab:
+        tab.evaluate("document.querySelectorAll('details').forEach(e => { e.open = true })")
         layout = tab.evaluate(LAYOUT)
     assert layout.pop("shown") > 300
     assert layout.pop("smallest") >= 12
-    assert layout == {"sideways": 0, "over": [], "out": [], "regions": 0, "pictures": [900] * 3}
+    assert layout.pop("type") >= 11
+    assert layout == {"sideways": 0, "over": [], "out": [], "regions": 0}
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
@@ -154,20 +157,54 @@ def test_axe_finds_nothing(browser, address, size, scheme):
 
 
 def test_commands_are_copied_or_else_selected(browser, address):
-    command = study().commands[0][1]
+    command = study().runs[0].command
     with opened(browser, address, permissions=["clipboard-read", "clipboard-write"]) as tab:
+        tab.locator("details:has(.command)").first.evaluate("e => { e.open = true }")
         tab.locator(".command button").first.click()
         tab.get_by_text("copied").wait_for()
         assert tab.evaluate("navigator.clipboard.readText()") == command
     without = "Object.defineProperty(navigator, 'clipboard', { value: undefined })"
     with opened(browser, address, init=without) as tab:
+        tab.locator("details:has(.command)").first.evaluate("e => { e.open = true }")
         tab.locator(".command button").first.click()
         tab.get_by_text("selected").wait_for()
         assert tab.evaluate("getSelection().toString()") == command
 
 
+def test_a_number_tells_its_runs_and_their_command(browser, address):
+    with opened(browser, address) as tab:
+        table = tab.locator("#us8k_two_folds-table-all-cells")
+        cell = table.locator("tbody tr").nth(0).locator("td").nth(5)  # n = 5, log_learn, sb_cnn
+        cell.click()
+        below = table.locator(".of-cell")
+        assert below.locator("p").all_inner_texts() == ["us8k, sb_cnn, log_learn, n = 5: 1 run"]
+        assert below.locator("code").inner_text() == study().runs[1].command.replace("1,5]", "5]")
+        table.get_by_role("button", name="model").click()  # sorting leaves rows alone
+        assert table.locator("tbody tr").count() == 4
+        cell.click()
+        cell.click()
+        assert below.count() == 0
+
+
+def test_an_address_opens_the_detail_that_it_names(browser, address):
+    with opened(browser, f"{address}#us8k_leaf-table-more") as tab:
+        assert tab.locator("#us8k_leaf-table-more table").is_visible()
+        assert not tab.locator("#us8k_controls-table-more table").is_visible()
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_labels_leave_room_for_numbers(browser, address, size):
+    with opened(browser, address, size) as tab:
+        region = tab.get_by_role("region", name="All n").first
+        pinned = region.locator("tbody tr").first.locator(".pinned").all()
+        width = sum(each.bounding_box()["width"] for each in pinned)
+        assert width <= 0.35 * region.bounding_box()["width"]
+        assert pinned
+
+
 def test_clips_can_be_listened_to(browser, address):
     with opened(browser, address) as tab:
+        tab.locator("details:has(audio)").first.evaluate("e => { e.open = true }")
         player = tab.locator("audio").first
         seconds = player.evaluate("e => e.play().then(() => e.duration)")  # rejects what it cannot
         assert seconds == pytest.approx(1, abs=0.1)
@@ -194,6 +231,7 @@ def test_on_paper_there_is_nothing_to_press_and_nothing_is_cut_off(browser, addr
 
 def test_without_scripts_the_tables_are_plain(browser, address):
     with opened(browser, address, java_script_enabled=False) as tab:
-        assert tab.locator("tbody tr").count() == 3 * (4 + 4)
-        assert all(table.is_visible() for table in tab.locator("table").all())
+        assert tab.locator("tbody tr").count() == 3 * (4 + 4 + 4)
+        tables = tab.locator(".table > .scroll table").all()  # those that are not folded
+        assert [table.is_visible() for table in tables] == [True] * 6
         assert tab.locator("button").count() == 0

@@ -2,13 +2,16 @@
 
 import io
 import itertools
+import re
 import subprocess
 import sys
+from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
 import pytest
 from drawings import (
+    ACCURACY,
     BAND,
     DRAWN,
     FRONTENDS,
@@ -22,15 +25,19 @@ from drawings import (
     folds,
     grid,
     made,
+    of_datasets,
     texts,
 )
 from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.colors import to_hex
 
+from fewshot_audio.report.plots.accuracy import accuracy_by_n
 from fewshot_audio.report.plots.completeness import completeness
+from fewshot_audio.report.plots.files import save, svg
+from fewshot_audio.report.plots.names import apart
 from fewshot_audio.report.plots.spectrograms import spectrograms
-from fewshot_audio.report.plots.style import KNOWN, SPARE, looks, panels, save
-from fewshot_audio.types import NoRunsError, StoreError
+from fewshot_audio.report.plots.style import KNOWN, SPARE, looks, panels
+from fewshot_audio.types import NoRunsError
 
 
 @pytest.mark.parametrize("what", DRAWN)
@@ -61,15 +68,37 @@ def test_a_drawing_speaks_for_itself(what):
 def test_the_same_drawing_is_the_same_bytes():
     first, once_more = made("accuracy"), accuracy(folds())
     files = save(first)
-    assert list(files) == ["accuracy_us8k.png", "accuracy_us8k.pdf", "accuracy_us8k.csv"]
-    assert files["accuracy_us8k.png"].startswith(b"\x89PNG")
-    assert files["accuracy_us8k.pdf"].startswith(b"%PDF")
-    assert b"CreationDate" not in files["accuracy_us8k.pdf"]
-    assert save(first) == files
+    assert list(files) == ["accuracy.png", "accuracy.pdf"]  # a table has the numbers
+    assert files["accuracy.png"].startswith(b"\x89PNG")
+    assert files["accuracy.pdf"].startswith(b"%PDF")
+    assert b"CreationDate" not in files["accuracy.pdf"]
+    assert (save(first), svg(first)) == (files, svg(once_more))
     assert save(once_more) == files
+    others = save(made("completeness"))
     pd.testing.assert_frame_equal(
-        pd.read_csv(io.BytesIO(files["accuracy_us8k.csv"])), first.data, check_dtype=False
+        pd.read_csv(io.BytesIO(others["completeness.csv"])),
+        made("completeness").data,
+        check_dtype=False,
     )
+
+
+@pytest.mark.parametrize("what", DRAWN)
+def test_the_page_s_form_has_all_text_and_what_it_refers_to(what):
+    drawing = made(what)
+    element = ElementTree.fromstring(svg(drawing))
+    shown = {each.text for each in element.findall(".//{*}text")}
+    for text in texts(drawing.figure):
+        assert set(text.get_text().split("\n")) <= shown
+    links = {
+        value[1:]
+        for each in element.iter()
+        for name, value in each.attrib.items()
+        if name.endswith("href") and value[0] == "#"
+    }
+    links |= set(re.findall(r"url\(#(\w+)", svg(drawing)))
+    assert links == {each.attrib["id"] for each in element.iter() if "id" in each.attrib}
+    width = float(element.attrib["width"]) / drawing.figure.get_figwidth()
+    assert width * 8 / 72 >= 11  # pixels of the smallest type
 
 
 def test_figures_need_neither_torch_nor_pyplot():
@@ -99,7 +128,9 @@ def test_colours_agree_between_figures():
         for line in drawn(made("accuracy").figure.axes[0])
         if line.get_marker() == look.marker
     ]
-    of_points = {to_hex(line.get_color()) for line in drawn(made("forest").figure.axes[1])[1:]}
+    of_points = {
+        to_hex(line.get_color()) for line in drawn(made("forest of pcen").figure.axes[0])[1:]
+    }
     assert of_lines
     assert {*of_lines, *of_points} == {look.colour.lower()}
     after = drawn(made("filters").figure.axes[0])[0]
@@ -108,7 +139,6 @@ def test_colours_agree_between_figures():
 
 def test_accuracy_is_drawn_in_percent_at_each_n():
     by_fold, drawing = folds(), made("accuracy")
-    assert drawing.name == "accuracy_us8k"
     assert [axis.get_title() for axis in drawing.figure.axes] == MODELS
     for axis, model in zip(drawing.figure.axes, MODELS, strict=True):
         assert list(axis.get_xticks()) == NS
@@ -117,19 +147,25 @@ def test_accuracy_is_drawn_in_percent_at_each_n():
         lines = {line.get_marker(): line for line in drawn(axis)}
         shown = cells(by_fold)
         shown = shown[(shown["model"] == model) & (shown["frontend"] == "log_learn")]
-        assert list(lines["s"].get_xdata()) == NS
+        np.testing.assert_allclose(lines["s"].get_xdata(), NS)  # between the other two
         np.testing.assert_allclose(lines["s"].get_ydata(), 100 * shown["mean"])
-        band = axis.collections[2].get_datalim(axis.transData)
-        np.testing.assert_allclose(
-            [band.y0, band.y1], [100 * shown["low"].min(), 100 * shown["high"].max()]
-        )
+        bars = [each for each in axis.collections if isinstance(each, LineCollection)]
+        ends = [bar[:, 1] for bar in bars[1].get_segments()]
+        np.testing.assert_allclose(ends, 100 * shown[["low", "high"]])
+        names = {text.get_text(): text for text in axis.texts}
+        last = shown["mean"].iloc[-1] * 100
+        assert list(names) == FRONTENDS
+        assert names["log_learn"].get_position()[1] == pytest.approx(last, abs=1.5)
+        assert to_hex(names["log_learn"].get_color()) == KNOWN["log_learn"].colour.lower()
         np.testing.assert_allclose(drawn(axis)[-1].get_ydata(), [10, 10])
     assert drawing.figure.axes[0].get_ylim() == drawing.figure.axes[1].get_ylim()
     assert "sb_cnn: log_eps from 21.0 % at n = 1 to 41.0 % at n = 50" in drawing.alt
     assert BAND in drawing.caption
-    assert {BAND, "chance, 10 %", "one fold", *FRONTENDS} <= {
-        text.get_text() for text in drawing.figure.legends[0].get_texts()
-    }
+    legend = [text.get_text() for text in drawing.figure.legends[0].get_texts()]
+    assert [text for text in legend if text.strip()] == [BAND, "one fold", "chance, 10 %"]
+    many = made("accuracy of ten frontends").figure
+    assert set(MANY) <= {text.get_text() for text in many.legends[0].get_texts()}
+    assert not many.axes[0].texts
 
 
 def test_accuracies_in_the_file_are_those_given():
@@ -205,10 +241,25 @@ def test_panels_stand_in_rows_of_at_most_three():
     assert shapes == {1: (1, 1), 2: (1, 2), 3: (1, 3), 4: (2, 2), 5: (2, 3)}
 
 
-def test_figures_are_of_one_dataset_and_of_something():
-    both = pd.concat([folds(), folds(dataset="esc50")])
-    with pytest.raises(StoreError, match="expected one dataset, found us8k, esc50"):
-        accuracy(both)
+def test_datasets_are_panels_with_a_level_of_their_own():
+    table = of_datasets(folds(["vgg"], ns=[1, 5]), ["us8k", "birds"])
+    table.loc[table["dataset"] == "birds", "mean"] += 0.3
+    drawing = accuracy_by_n(cells(table), table, ACCURACY, {"us8k": 0.1, "birds": 0.5}, BAND)
+    axes = drawing.figure.axes
+    assert [axis.get_title() for axis in axes] == ["us8k", "birds"]
+    assert [drawn(axis)[-1].get_ydata()[0] for axis in axes] == [10, 50]
+    assert axes[0].get_ylim()[1] < axes[1].get_ylim()[1]
+    assert "birds: log_eps from 51.0 % at n = 1 to 61.0 % at n = 5" in drawing.alt
+    assert "Chance on birds is 50.0 %." in drawing.alt
+
+
+def test_names_are_moved_apart_as_little_as_that_takes():
+    levels = apart(np.array([1.0, 1.2, 1.4, 5.0]), 1.0, 0.0, 9.0)
+    np.testing.assert_allclose(levels, [0.2, 1.2, 2.2, 5.0])
+    np.testing.assert_allclose(apart(np.array([8.9, 9.0]), 1.0, 0.0, 9.0), [8.0, 9.0])
+
+
+def test_figures_are_of_something():
     for make in (
         lambda: accuracy(folds().head(0)),
         lambda: completeness(grid().head(0)),

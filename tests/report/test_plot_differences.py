@@ -2,48 +2,68 @@
 
 import numpy as np
 import pytest
-from drawings import PAIRS, answers, difference, differences, drawn, grid, made
+from drawings import ACCURACY, PAIRS, answers, difference, differences, drawn, grid, made
 from matplotlib.colors import to_hex
 
 from fewshot_audio.report.plots.completeness import completeness
+from fewshot_audio.report.plots.heat import heat
 
 
-def test_a_forest_has_a_point_for_each_difference():
+def test_a_forest_has_a_point_for_each_difference_sorted_in_groups():
     table = differences().assign(marked=lambda t: t["n_per_class"] == 50)
     drawing = difference(table)
-    assert drawing.name == "forest_us8k"
-    assert [axis.get_title() for axis in drawing.figure.axes] == PAIRS
     names = ["dataset", "model", "first", "second", "n_per_class", "mean", "low", "high"]
     assert list(drawing.data) == [*names, "count", "marked", "unit"]
     for end in ("mean", "low", "high"):
         np.testing.assert_allclose(drawing.data[end], 100 * table[end])
-    for axis, pair in zip(drawing.figure.axes, PAIRS, strict=True):
-        points = [line for line in drawn(axis) if line.get_marker() == "o"]
-        shown = table[table["first"] == pair.split()[0]]
-        np.testing.assert_allclose([line.get_xdata()[0] for line in points], 100 * shown["mean"])
-        hollow = [line.get_markerfacecolor() == "white" for line in points]
-        assert hollow == list(~shown["marked"])
-        assert [text.get_text() for text in axis.texts] == ["count", *["6"] * 6]
-        assert drawn(axis)[0].get_xdata() == [0, 0]
-        zone = axis.patches[0].get_extents().transformed(axis.transData.inverted())
-        np.testing.assert_allclose([zone.x0, zone.x1], [-2, 2], atol=1e-9)
-    rows = drawing.figure.axes[0].get_yticklabels()
-    assert [text.get_text() for text in rows] == [
-        "sb_cnn",
-        "n = 1",
-        "n = 5",
-        "n = 50",
-        "timbre",
-        "n = 1",
-        "n = 5",
-        "n = 50",
-    ]
-    assert [text.get_fontweight() for text in rows[:2]] == ["bold", "normal"]
+    (axis,) = drawing.figure.axes
+    labels = [text.get_text() for text in axis.get_yticklabels()]
+    weights = [text.get_fontweight() for text in axis.get_yticklabels()]
+    groups = [f"{model}, n = {n}" for model in ("sb_cnn", "timbre") for n in (1, 5, 50)]
+    assert labels == [each for group in groups for each in (group, *reversed(PAIRS))]
+    assert weights == ["bold", "normal", "normal"] * 6
+    points = {line.get_ydata()[0]: line for line in drawn(axis) if line.get_marker() == "o"}
+    shown = table.sort_values(["model", "n_per_class", "mean"], ascending=[True, True, False])
+    places = [place for place, weight in enumerate(weights) if weight == "normal"]
+    means = [points[place].get_xdata()[0] for place in places]
+    np.testing.assert_allclose(means, 100 * shown["mean"])
+    hollow = [points[place].get_markerfacecolor() == "white" for place in places]
+    assert hollow == list(~shown["marked"])
+    assert [text.get_text() for text in axis.texts] == ["6 pairs"] * 12
+    assert drawn(axis)[0].get_xdata() == [0, 0]
+    zone = axis.patches[0].get_extents().transformed(axis.transData.inverted())
+    np.testing.assert_allclose([zone.x0, zone.x1], [-2, 2], atol=1e-9)
     assert (
         "log_learn − log_eps: 6 means from -1.0 points (sb_cnn, n = 1) to +20.0 points (timbre, n = 50)"
         in drawing.alt
     )
     assert "intervals that exclude zero: 4 of 6. Gains or losses: 2 of 6." in drawing.alt
+
+
+def test_one_pair_is_named_at_the_axis_and_one_run_is_a_pair():
+    (axis,) = difference(differences(PAIRS[:1]).assign(count=1)).figure.axes
+    labels = [text.get_text() for text in axis.get_yticklabels()]
+    assert labels == ["sb_cnn", "n = 1", "n = 5", "n = 50", "timbre", "n = 1", "n = 5", "n = 50"]
+    assert axis.get_xlabel() == f"{PAIRS[0]} (points)"
+    assert {text.get_text() for text in axis.texts} == {"1 pair"}
+
+
+def test_a_map_of_differences_has_a_number_for_each_model_and_n():
+    table = differences().assign(marked=lambda t: t["n_per_class"] == 50)
+    drawing = heat(table, ACCURACY)
+    for axis, pair in zip(drawing.figure.axes, PAIRS, strict=False):
+        own = table[table["first"] == pair.split()[0]]
+        wide = 100 * own.pivot(index="model", columns="n_per_class", values="mean")
+        image = axis.images[0]
+        np.testing.assert_allclose(image.get_array(), wide)
+        assert image.get_clim() == (-drawing.data["mean"].max(), drawing.data["mean"].max())
+        shown = {text.get_position()[::-1]: text for text in axis.texts}
+        numbers = [
+            [float(shown[row, n].get_text().replace("−", "-")) for n in range(3)]
+            for row in range(2)
+        ]
+        np.testing.assert_allclose(numbers, wide, atol=0.05)
+        assert [shown[0, n].get_fontweight() for n in range(3)] == ["normal", "normal", "bold"]
 
 
 def test_intervals_beyond_the_axis_end_in_arrow_heads():

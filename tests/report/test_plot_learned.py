@@ -94,15 +94,32 @@ def test_filters_before_and_after():
     assert negative.figure.axes[0].get_yscale() == "linear"
 
 
-def test_spectrograms_are_drawn_over_seconds():
-    drawing = spectrograms(clip())
-    images = [axis.images[0] for axis in drawing.figure.axes if axis.images]
-    assert len(images) == 2
-    for image, (_, rows) in zip(images, clip().groupby("frontend", sort=False), strict=True):
-        values = rows.iloc[:, 3:].to_numpy()
-        np.testing.assert_array_equal(image.get_array(), values.T)
+def test_spectrograms_are_drawn_over_seconds_and_hertz():
+    names = ["log_eps", "log_learn", "leaf"]
+    drawing, tables = spectrograms(clip(names)), dict(list(clip(names).groupby("frontend")))
+    panels = [axis for axis in drawing.figure.axes if axis.images]
+    values = {name: table.iloc[1:, 4:].to_numpy() for name, table in tables.items()}
+    assert [axis.get_title() for axis in panels] == names
+    logs = np.concatenate([values["log_eps"], values["log_learn"]])
+    for axis, name in zip(panels, names, strict=True):
+        image = axis.images[0]
+        np.testing.assert_array_equal(image.get_array(), values[name].T)
         assert image.get_extent() == pytest.approx((-0.005, 0.165, -0.5, 7.5))
         assert image.origin == "lower"
-        assert image.get_clim() == (values.min(), values.max())
-    assert drawing.data.equals(clip())
+        scale = values["leaf"] if name == "leaf" else logs  # one for those of a unit
+        assert image.get_clim() == (scale.min(), scale.max())
+        names_of_ticks = [text.get_text() for text in axis.get_yticklabels()]
+        ticks = dict(zip(names_of_ticks, axis.get_yticks(), strict=True))
+        assert list(ticks) == ["100", "200", "500", "1k", "2k", "5k"]
+        centres = tables[name].iloc[0, 4:].astype(float)
+        assert np.interp(ticks["1k"], range(8), centres) == pytest.approx(1000)
+    assert drawing.data.equals(clip(names))
+    assert "us8k, a.wav, siren" in drawing.caption
     assert "leaf: 17 frames of 8 bands" in drawing.alt
+
+
+def test_spectrograms_of_an_earlier_table_are_drawn_by_band():
+    table = clip(["leaf"]).drop(columns="unit").dropna(subset="seconds")
+    axis = spectrograms(table).figure.axes[0]
+    assert axis.get_ylabel() == "band"
+    assert axis.images[0].get_array().shape == (8, 17)

@@ -19,7 +19,7 @@ from synthetic_records import (
 
 from fewshot_audio.report.differences import with_pairs
 from fewshot_audio.report.evidence import tests as table_of_tests
-from fewshot_audio.report.export import html, latex, markdown, table_files, write
+from fewshot_audio.report.export import fixed, html, latex, markdown, table_files, write
 from fewshot_audio.report.tables import against_baseline, batch_norm, cost, drift, parameters
 from fewshot_audio.types import ConfigError, NoRunsError
 
@@ -33,7 +33,12 @@ MARKDOWN = f"""{CAPTION}
 
 - a note
 """
-LATEX = f"""% {CAPTION}
+IN_LATEX = CAPTION.replace("%", r"\%").replace("±", r"$\pm$").replace("<", "$<$")
+LATEX = f"""% \\usepackage{{booktabs}}
+\\begin{{table}}
+\\centering
+\\caption{{{IN_LATEX}}}
+\\label{{tab:accuracy}}
 \\begin{{tabular}}{{llrrrr}}
 \\toprule
 \\multicolumn{{2}}{{c}}{{}} & \\multicolumn{{2}}{{c}}{{n = 1}} & \\multicolumn{{2}}{{c}}{{n = 10}} \\\\
@@ -42,6 +47,7 @@ dataset & model & log\\_eps & log\\_learn & log\\_eps & log\\_learn \\\\
 us8k & sb\\_cnn & 37.5 $\\pm$ 14.4 (4) & 50.0 $\\pm$ 20.4 (4) & 75.0 (1) & 50.0 (1) \\\\
 \\bottomrule
 \\end{{tabular}}
+\\end{{table}}
 """
 CSV = """dataset,model,frontend,n_per_class,mean,spread,count,folds,unit,se,df,low,high,repeats,variance_folds,variance_splits
 us8k,sb_cnn,log_eps,1,0.375,0.14433756729740643,4,2,splits,0.08838834764831845,2.0,0.10588719837429338,0.7524657146901504,2.0,0.0,0.015625
@@ -81,15 +87,16 @@ def test_accuracies_as_files():
 def test_accuracies_on_the_page():
     table = ElementTree.fromstring(html(accuracies(records()), "accuracy"))
     rows = [[(cell.tag, cell.text, cell.attrib) for cell in row] for row in table.iter("tr")]
-    column, group = {"scope": "col"}, {"scope": "colgroup", "colspan": "2"}
+    hidden, column, group = {"hidden": ""}, {"scope": "col"}, {"scope": "colgroup", "colspan": "2"}
     names = ("dataset", "model", *["log_eps", "log_learn"] * 2)
     texts = ("37.5 ±\u00a014.4 (4)", "50.0 ±\u00a020.4 (4)", "75.0 (1)", "50.0 (1)")
     assert rows == [
-        [("td", None, {"colspan": "2"}), ("th", "n = 1", group), ("th", "n = 10", group)],
-        [("th", name, column) for name in names],
-        [("th", name, {"scope": "row"}) for name in ("us8k", "sb_cnn")]
+        [("td", None, {"colspan": "1"}), ("th", "n = 1", group), ("th", "n = 10", group)],
+        [("th", names[0], column | hidden), *[("th", name, column) for name in names[1:]]],
+        [("th", "us8k", {"scope": "row"} | hidden), ("th", "sb_cnn", {"scope": "row"})]
         + [("td", text, {}) for text in texts],
     ]
+    assert fixed(accuracies(records())) == " All rows: dataset us8k."  # so it is hidden
     assert [part.tag for part in table] == ["thead", "tbody"]
 
 

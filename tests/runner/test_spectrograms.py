@@ -28,16 +28,34 @@ def test_a_clip_under_each_frontend_has_as_many_frames_and_bands(job, dataset, s
         for name in FRONTENDS
     ]
     table = spectrograms(jobs, dataset)
-    (path,) = table["clip"].str.removeprefix("synthetic, ").unique()
+    ((name, path, label),) = table["clip"].str.split(", ").drop_duplicates()
+    assert name == "synthetic"
+    (clip,) = [each for each in dataset.fold(1).test if each.path == path]
+    assert label == dataset.classes[clip.label]
     frames = 1 + len(load(dataset.root / path, 16000)) // 512
-    assert path in [clip.path for clip in dataset.fold(1).test]
-    assert table.groupby("frontend").size().to_dict() == dict.fromkeys(FRONTENDS, frames)
-    assert table.columns.tolist() == ["frontend", "clip", "seconds", *map(str, range(128))]
+    assert table["frontend"].drop_duplicates().tolist() == FRONTENDS  # the fixed ones first
+    assert table.groupby("frontend").size().to_dict() == dict.fromkeys(FRONTENDS, 1 + frames)
+    assert table.columns.tolist() == ["frontend", "clip", "unit", "seconds", *map(str, range(128))]
+    units = table.groupby("frontend")["unit"].first().to_dict()
+    logs = {"log_eps": "log10 of power", "log_10000": "ln of power"}
+    assert units == logs | {"mel_pcen": "mel_pcen", "leaf": "leaf"}
+    centres = table[table["seconds"].isna()].set_index("frontend").iloc[:, 3:].astype(float)
+    assert centres.loc["log_eps"].tolist() == centres.loc["mel_pcen"].tolist()
+    assert centres.loc["log_eps"].tolist() == pytest.approx(slaney_centres(), rel=1e-3)
+    assert 40 < centres.loc["leaf"].iloc[0] < centres.loc["leaf"].iloc[-1] < 8000
+    table = table.dropna(subset="seconds")
     assert table["seconds"].max() == pytest.approx((frames - 1) * 512 / 16000, abs=1e-4)
-    maps = {name: rows.iloc[:, 3:].to_numpy() for name, rows in table.groupby("frontend")}
+    maps = {name: rows.iloc[:, 4:].to_numpy() for name, rows in table.groupby("frontend")}
     power = 10 ** maps["log_eps"]
     loud = power > 1e-3 * power.max()
     assert np.log(10000 * power[loud] + 1) == pytest.approx(maps["log_10000"][loud], rel=1e-3)
+
+
+def slaney_centres():
+    """Centres of Slaney's 128 bands up to 8 kHz, by hand: 15 mel at 1 kHz, then a factor a mel."""
+    top = 15 + 27 * np.log(8) / np.log(6.4)
+    mel = np.linspace(0, top, 130)[1:-1]
+    return np.where(mel < 15, mel * 200 / 3, 1000 * 6.4 ** ((mel - 15) / 27))
 
 
 @pytest.mark.slow

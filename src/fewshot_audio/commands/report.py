@@ -17,7 +17,7 @@ from fewshot_audio import cli, compose, config
 from fewshot_audio.components import TARGET
 from fewshot_audio.report.build import FolderReport, is_own, report_folder
 from fewshot_audio.report.export import write
-from fewshot_audio.report.page import page
+from fewshot_audio.report.page import in_reading_order, page
 from fewshot_audio.report.published import check_used
 from fewshot_audio.report.records import results_folders
 from fewshot_audio.types import NoRunsError, StoreError
@@ -64,7 +64,7 @@ def main(cfg: DictConfig) -> bool:
         complete = False
     check_used(settings.published, [table for report in reports for table in report.study.tables])
     if reports and "page" in settings.show and not alone:
-        text = page(QUESTION, [report.study for report in reports])
+        text = page(QUESTION, in_reading_order(report.study for report in reports))
         complete = written({"report.html": text}, settings.results) and complete
     show(reports)
     return complete and bool(reports)

@@ -1,6 +1,6 @@
 """A results folder's tables, figures and section of the page."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -8,10 +8,10 @@ import pandas as pd
 
 from fewshot_audio.components import build
 from fewshot_audio.report.answers import answers
-from fewshot_audio.report.classes import classes_left_out
 from fewshot_audio.report.differences import Pairs, pair_all, with_pairs
 from fewshot_audio.report.export import file_names, markdown, table_files
 from fewshot_audio.report.page import Picture, Study
+from fewshot_audio.report.provenance import notes_on, provenance, runs_behind
 from fewshot_audio.report.records import read_runs, records_in
 from fewshot_audio.report.selection import Selection, select
 from fewshot_audio.report.sounds import Sound, sounds_of
@@ -20,7 +20,8 @@ from fewshot_audio.report.worst import NAME as WORST
 from fewshot_audio.types import Component, NoRunsError, ReportSettings, StoreError
 
 HEAD = "# Results\n\nMade from the finished runs in `runs/`"  # of each folder's README
-SHOWN = 10  # commands and reasons listed
+OPEN = ("accuracy", "tasks", "difference", "claims", "leaf", "controls", "baseline", "frontends")
+OLD = ("accuracy", "forest", "confusion", "curves", "learned")  # figures that had one by dataset
 ORDER = (
     "accuracy",
     "tasks",
@@ -90,8 +91,7 @@ def report_folder(
     selection = with_pairs(select(runs, settings), pairs_by_table(components))
     tables, errors = make_tables(selection, [e for e in components if alone in (None, e.name)])
     pairs = all_pairs(selection)
-    draws = "figures" in settings.show and alone is None
-    files, pictures = drawn(selection, pairs, folders) if draws else ({}, [])
+    files, pictures = drawn(selection, pairs, folders, alone)
     sounds, silent = worst_sounds(tables, settings)
     study = Study(
         title=folders[0].name,
@@ -100,11 +100,12 @@ def report_folder(
         pictures=pictures,
         notes=[*selection.notes, *notes_on(selection.runs)],
         provenance=provenance(selection.runs, failures),
-        commands=[*run_commands(selection.runs), ("Make this page", command)],
+        runs=runs_behind(selection),
+        command=command,
+        folded=folded(tables),
         sounds=sounds,
     )
-    for table in tables:
-        files |= table_files(table, study.notes)
+    files |= {k: v for each in tables for k, v in table_files(each, study.notes).items()}
     report = FolderReport(folders[0], study, files, [], errors, [*selection.notes, *silent])
     return report if alone else finished(report, components, command)
 
@@ -114,13 +115,29 @@ def finished(report: FolderReport, components: Sequence[Component], command: str
     files = report.files
     if is_own(report.folder / "README.md"):
         files = {**files, "README.md": readme(report.study, command)}
-    return replace(report, files=files, stale=stale(report.folder, components, files))
+    return replace(report, files=files, stale=stale(report, components, files))
 
 
-def stale(folder: Path, components: Sequence[Component], files: Collection[str]) -> list[Path]:
-    """Return files of an earlier report's tables that this one does not make."""
-    names = {name for each in components for name in file_names(each.name)}
+def stale(
+    report: FolderReport, components: Sequence[Component], files: Collection[str]
+) -> list[Path]:
+    """Return files of an earlier report that this one does not make."""
+    names, folder = {name for each in components for name in file_names(each.name)}, report.folder
+    if report.study.pictures:
+        rows = [each.row for each in report.study.runs]
+        ends = {"", *(f"_{row[0]}" for row in rows), *(f"_{row[0]}_{row[1]}" for row in rows)}
+        kinds = [f"figures/{kind}{end}" for kind in OLD for end in ends]
+        names |= {f"{name}.{form}" for name in kinds for form in ("png", "pdf", "csv")}
     return [folder / name for name in sorted(names - set(files)) if (folder / name).is_file()]
+
+
+def folded(tables: Sequence[Table]) -> set[str]:
+    """Return the names of tables that are detail: not `OPEN`, or with what another one has."""
+    sizes = {table.name: len(table.cells) for table in tables}
+    names = set(sizes) - set(OPEN)
+    if {"accuracy", "frontends"} <= set(sizes):
+        names.add("frontends" if sizes["accuracy"] == sizes["frontends"] else "accuracy")
+    return names
 
 
 def in_order(components: Iterable[Component]) -> list[Component]:
@@ -171,53 +188,15 @@ def all_pairs(selection: Selection) -> pd.DataFrame:
 
 
 def drawn(
-    selection: Selection, pairs: pd.DataFrame, folders: Sequence[Path]
+    selection: Selection, pairs: pd.DataFrame, folders: Sequence[Path], alone: str | None
 ) -> tuple[dict[str, str | bytes], list[Picture]]:
     """Return figures' files by their names in the first folder, and the page's pictures."""
+    if alone or "figures" not in selection.settings.show:
+        return {}, []
     from fewshot_audio.report import figures  # tables need no matplotlib
 
     records = records_in(folders, figures.FIELDS)
     return figures.pictures(figures.draw(selection, pairs, records, folders[0]))
-
-
-def notes_on(runs: pd.DataFrame) -> list[str]:
-    """Return the datasets' notes, and how many clips and classes had no score."""
-    notes = sorted({note for notes in runs["notes"] for note in notes})
-    lost = runs[runs["unscored_clips"] > 0]
-    if len(lost):
-        notes.append(
-            f"{lost['unscored_clips'].sum()} clips in {len(lost)} runs had no finite score and "
-            "count as wrong"
-        )
-    return notes + classes_left_out(runs)
-
-
-def provenance(runs: pd.DataFrame, failures: Mapping[str, int]) -> list[tuple[str, str]]:
-    """Return what was run, where, and with which versions, as names and values."""
-    datasets = ", ".join(sorted(runs["dataset"].unique()))
-    facts = [("Finished runs", f"{len(runs)}"), ("Data", datasets)]
-    if failures:
-        facts.append(("Failed runs", _counted(failures.items())))
-    for name, column in (("Commits", "commit"), ("Versions", "versions"), ("Machines", "machine")):
-        counts = sorted(runs[column].value_counts().items())
-        if known := [(value, count) for value, count in counts if value]:
-            facts.append((name, _counted(known)))
-    return facts
-
-
-def _counted(counts: Iterable[tuple[str, int]]) -> str:
-    texts = [f"{value} ({count} runs)" for value, count in counts]
-    more = f"; … and {len(texts) - SHOWN} more" if len(texts) > SHOWN else ""
-    return "; ".join(texts[:SHOWN]) + more
-
-
-def run_commands(runs: pd.DataFrame) -> list[tuple[str, str]]:
-    """Return the commands that did runs, with how many each did."""
-    counts = sorted(runs["command"].dropna().value_counts().items())
-    commands = [(f"Do {count} of the runs", command) for command, count in counts[:SHOWN]]
-    if len(counts) > SHOWN:
-        commands.append((f"… and {len(counts) - SHOWN} more, in the records of runs/", ""))
-    return commands
 
 
 def is_own(file: Path) -> bool:
@@ -237,7 +216,7 @@ def readme(study: Study, command: str) -> str:
         f"- `tables/` has these tables: {tables}. The CSV files have every digit, with accuracy as "
         "a share of 1, and there is one with the means of each fold. The Markdown and LaTeX files "
         "have the same table as text.",
-        "- `figures/` has each figure as PNG and PDF, and the numbers drawn as CSV.",
+        "- `figures/` has each figure as PNG and PDF, and as CSV the numbers that no table has.",
         "",
         "What the runs are:",
         "",

@@ -11,7 +11,7 @@ from fewshot_audio.report.selection import Selection
 from fewshot_audio.report.statistics import LEAST, quantile, summary
 from fewshot_audio.report.table import Table, plain_table
 from fewshot_audio.report.text import minus, n_text, points
-from fewshot_audio.types import Statistics
+from fewshot_audio.types import NoRunsError, Statistics
 
 HOLDS, FAILS, OPEN = "holds", "does not hold", "not enough data"
 TOO_FEW = "too few folds"
@@ -107,7 +107,7 @@ CLAIMS = (
 def claims(
     selection: Selection, name: str, title: str, pair: tuple[str, str], n_per_class: Sequence[int]
 ) -> Table:
-    """Show the article's claims on a pair's difference, each with its verdict and numbers.
+    """Show the article's claims on a pair's difference, those on datasets and models with runs.
 
     Args:
         selection: The runs.
@@ -115,11 +115,22 @@ def claims(
         title: Its heading.
         pair: The frontends, first − second.
         n_per_class: A claim is open until all its models have runs at each of these.
+
+    Raises:
+        NoRunsError: If there are no runs of a dataset and model of any claim.
     """
     pair = pair[::-1] if selection.measure.is_lower_better else pair  # above zero is better
     values, how = pair_all(selection, name, [pair], partial=True), selection.joint
-    rows = [_check(claim, values, n_per_class, how) for claim in CLAIMS]
-    rows.append(_larger(values, n_per_class, how))
+    present = set(zip(values["dataset"], values["model"], strict=True))
+    judged = [each for each in CLAIMS if present & {(each.dataset, of) for of in each.models}]
+    if not judged:
+        raise NoRunsError(
+            f"table {name}: no finished pairs of runs of a dataset and model of the claims; "
+            "scripts/run.py makes them"
+        )
+    rows = [_check(claim, values, n_per_class, how) for claim in judged]
+    if len({claim.dataset for claim in judged}) > 1:
+        rows.append(_larger(values, n_per_class, how))
     cells = pd.DataFrame(rows, columns=["claim", "dataset", "says", "verdict", "points"])
     unit = "folds" if how.unit == "fold" else "few-shot splits"
     caption = (

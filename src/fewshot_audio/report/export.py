@@ -15,7 +15,18 @@ from fewshot_audio.report.text import MINUS, NONE, n_text
 
 LONG = 45  # characters of a text that LaTeX breaks into lines
 NUMBER = re.compile(rf"[\d+\-\[{MINUS}{NONE}]")
-LATEX_SIGNS = {"±": r"$\pm$", "×": r"$\times$", MINUS: "$-$", NONE: "--", "<": "$<$", ">": "$>$"}
+LATEX_SIGNS = {
+    "±": r"$\pm$",
+    "²": "$^2$",
+    "≥": r"$\geq$",
+    "≤": r"$\leq$",
+    "…": r"\ldots{}",
+    "×": r"$\times$",
+    MINUS: "$-$",
+    NONE: "--",
+    "<": "$<$",
+    ">": "$>$",
+}
 
 
 PlainStyler = Styler.from_custom_template([str(Path(__file__).parent)], "table.html")
@@ -38,7 +49,7 @@ def markdown(table: Table, notes: Sequence[str]) -> str:
 
 
 def latex(table: Table) -> str:
-    """Return a table as LaTeX with booktabs rules."""
+    """Return a table as LaTeX to paste, with booktabs rules, a caption and a label."""
     body = _texts(table, _latex, r"\textbf{{{}}}")
     body.columns = body.columns.map(
         lambda head: tuple(map(_latex, head)) if isinstance(head, tuple) else _latex(head)
@@ -47,14 +58,30 @@ def latex(table: Table) -> str:
     tabular = style.to_latex(
         hrules=True, multicol_align="c", column_format="".join(map(_alignment, _columns(table)))
     )
-    return f"% {table.caption}\n{tabular}"
+    head = f"\\centering\n\\caption{{{_latex(table.caption)}}}\n\\label{{tab:{table.name}}}\n"
+    return f"% \\usepackage{{booktabs}}\n\\begin{{table}}\n{head}{tabular}\\end{{table}}\n"
 
 
 def html(table: Table, name: str) -> str:
     """Return a table as HTML for a section of the page, whose id is the name."""
     body = _texts(table, lambda text: escape(unbroken(text)), "<strong>{}</strong>")
     style = PlainStyler(body, uuid=name).hide(axis="index")
-    return style.to_html(exclude_styles=True, labels=table.labels)
+    hidden = _fixed(table)
+    return style.to_html(exclude_styles=True, labels=table.labels, hidden=hidden)
+
+
+def fixed(table: Table) -> str:
+    """Return in words the labels that all rows share, which `html` hides."""
+    columns = [(_levels(table.text.columns[place])[-1], place) for place in _fixed(table)]
+    words = [f"{head} {table.text.iat[0, place]}" for head, place in columns]
+    return f" All rows: {', '.join(words)}." if words else ""
+
+
+def _fixed(table: Table) -> list[int]:
+    """Return the places of labels that all rows share, but for the last of several."""
+    labels = range(table.labels)
+    alike = [place for place in labels if table.text.iloc[:, place].nunique() == 1]
+    return alike[:-1] if len(alike) == table.labels else alike
 
 
 def unbroken(text: str) -> str:

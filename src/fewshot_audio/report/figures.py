@@ -20,7 +20,9 @@ from fewshot_audio.report.plots.confusion import confusion
 from fewshot_audio.report.plots.curves import learning_curves
 from fewshot_audio.report.plots.differences import forest
 from fewshot_audio.report.plots.embeddings import embedding_map
+from fewshot_audio.report.plots.files import save, svg
 from fewshot_audio.report.plots.filters import filters
+from fewshot_audio.report.plots.heat import heat
 from fewshot_audio.report.plots.learned import RUN, learned_scalars
 from fewshot_audio.report.plots.learned_filters import (
     filter_bandwidths,
@@ -29,7 +31,7 @@ from fewshot_audio.report.plots.learned_filters import (
 )
 from fewshot_audio.report.plots.responses import frequency_responses, impulse_responses
 from fewshot_audio.report.plots.spectrograms import before_and_after, spectrograms
-from fewshot_audio.report.plots.style import Drawing, save
+from fewshot_audio.report.plots.style import Drawing
 from fewshot_audio.report.records import ALL_CLIPS
 from fewshot_audio.report.selection import Selection
 from fewshot_audio.report.statistics import summary
@@ -54,6 +56,7 @@ FROM_COMMANDS = {  # figures that scripts/maps.py and filters.py wrote, by their
     )
 }
 SCALARS = ("alpha", "beta", "beta/alpha")
+PANELS = 24  # of a figure that is still readable
 HERTZ = ("centre", "bandwidth")  # of filters, named without their unit in records
 
 
@@ -64,8 +67,9 @@ def pictures(drawings: Sequence[Drawing]) -> tuple[dict[str, str | bytes], list[
     for drawing in drawings:
         saved = save(drawing)
         files |= {f"figures/{name}": content for name, content in saved.items()}
-        name, png = drawing.name, saved[f"{drawing.name}.png"]
-        shown.append(Picture(name, drawing.title, drawing.caption, drawing.alt, png))
+        shown.append(
+            Picture(drawing.name, drawing.title, drawing.caption, drawing.alt, svg(drawing))
+        )
     return files, shown
 
 
@@ -82,36 +86,67 @@ def draw(
     """
     runs = selection.runs
     learned = list(_learned(records, runs))
-    drawn = [_accuracy(selection, group) for _, group in runs.groupby("dataset")]
-    drawn += [_forest(selection, group) for _, group in pairs.groupby("dataset")]
-    trained = histories(learned, curves)
-    drawn += [learning_curves(group) for _, group in trained.groupby(["dataset", "model"])]
-    moved = histories(learned, scalars)
-    drawn += [learned_scalars(group) for _, group in moved.groupby("dataset")]
-    drawn += [filters(group) for _, group in medians(learned).groupby(["dataset", "frontend"])]
-    drawn += [confusion(group) for _, group in answers(runs).groupby(["dataset", "model"])]
-    places = located(runs)
-    drawn += [embedding_map(group) for _, group in places.groupby(["dataset", "model"])]
+    drawn = [_accuracy(selection, runs), *_differences(selection, pairs)]
+    if runs["n_per_class"].nunique() == 1:  # no lines: the differences say more
+        drawn = [*drawn[1:], drawn[0]]
     stored = {name: folder / f"figures/{name}.csv" for name in FROM_COMMANDS}
     drawn += [FROM_COMMANDS[n](pd.read_csv(csv)) for n, csv in stored.items() if csv.exists()]
+    drawn += in_parts(learned_scalars, histories(learned, scalars), ["frontend", "quantity"])
+    drawn += [filters(group) for _, group in medians(learned).groupby(["dataset", "frontend"])]
+    drawn += in_parts(confusion, answers(runs), ["frontend"])
+    drawn += in_parts(learning_curves, histories(learned, curves), ["quantity", "n_per_class"])
+    places = located(runs)
+    drawn += [embedding_map(group) for _, group in places.groupby(["dataset", "model"])]
     drawn.append(completeness(grid(runs, selection.settings.schedule)))
     return [replace(each, data=named(each.data, selection)) for each in drawn]
 
 
+def in_parts(
+    draw_one: Callable[[pd.DataFrame], Drawing], data: pd.DataFrame, panel: list[str]
+) -> list[Drawing]:
+    """Draw one figure where its panels find room, else one by dataset, or by dataset and model.
+
+    Args:
+        draw_one: Makes a figure.
+        data: dataset, model, the columns of `panel`, and numbers.
+        panel: What has a panel of its own in each dataset and model.
+    """
+    if data.empty:
+        return []
+    parts = data[["dataset", "model", *panel]].drop_duplicates()
+    if len(parts) <= PANELS:
+        return [draw_one(data)]
+    most = parts.groupby("dataset", observed=True).size().max()
+    by = ["dataset"] if most <= PANELS else ["dataset", "model"]
+    drawn = []
+    for key, group in data.groupby(by, observed=True):
+        drawing = draw_one(group)
+        name = "_".join((drawing.name, *map(str, key)))
+        drawn.append(replace(drawing, name=name.replace(" / ", "_")))
+    return drawn
+
+
 def _accuracy(selection: Selection, runs: pd.DataFrame) -> Drawing:
     cells = summary(runs, BY, selection.settings.how, within=selection.measure.limits())
-    classes = runs["class_names"].map(len).unique()
-    is_known = selection.measure.name in ("accuracy", "balanced_accuracy")
-    chance = 1 / classes[0] if is_known and len(classes) == 1 and classes[0] else None
+    chance = {}
+    for dataset, group in runs.groupby("dataset", observed=True):
+        classes = group["class_names"].map(len).unique()
+        is_known = selection.measure.name in ("accuracy", "balanced_accuracy")
+        if is_known and len(classes) == 1 and classes[0]:
+            chance[str(dataset)] = 1 / classes[0]
     band = interval_name(cells, selection.settings.how)
     return accuracy_by_n(cells, means_by_fold(runs, BY), selection.measure, chance, band)
 
 
-def _forest(selection: Selection, pairs: pd.DataFrame) -> Drawing:
+def _differences(selection: Selection, pairs: pd.DataFrame) -> list[Drawing]:
+    """Draw all differences: one forest, and a map where there are several n."""
+    if pairs.empty:
+        return []
     how = selection.settings.how
     cells = differences.compare(selection, pairs)
     band = interval_name(cells, how, selection.comparisons)
-    return forest(cells, selection.measure, how.margin, band)
+    drawn = [forest(cells, selection.measure, how.margin, band)]
+    return drawn + ([heat(cells, selection.measure)] if cells["n_per_class"].nunique() > 1 else [])
 
 
 def grid(runs: pd.DataFrame, schedule: Mapping[int | None, int]) -> pd.DataFrame:

@@ -59,7 +59,7 @@ def absence(what: str, lacking: pd.DataFrame, selection: Selection) -> str:
         lines += [listed(missing, compared), "do them with"]
         rows = list(missing.groupby([*ROW, "pool"], observed=True))
         for _, group in rows[:COMMANDS]:
-            lines.append(f"  {_command(group, selection)}")
+            lines.append(f"  {command_of(group, selection)}")
         if len(rows) > COMMANDS:
             lines.append(f"  ... and the like for {len(rows) - COMMANDS} more rows")
     lines.append("or make tables of what there is: partial=true")
@@ -79,8 +79,8 @@ def listed(lacking: pd.DataFrame, compared: str) -> str:
     return "\n".join(lines)
 
 
-def _command(lacking: pd.DataFrame, selection: Selection) -> str:
-    """Return the command that does the missing runs of one row of a table."""
+def command_of(lacking: pd.DataFrame, selection: Selection) -> str:
+    """Return the command that does some runs of one row of a table, columns `RUN`."""
     row, compared = lacking.iloc[0], selection.settings.compare
     like = _most_like(row, selection.runs[selection.runs["command"].notna()])
     start = command_line("run", [f"dataset={row['dataset']}"]) + " dataset.root=..."

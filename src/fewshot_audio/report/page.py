@@ -2,19 +2,20 @@
 
 import base64
 import re
-import struct
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from fewshot_audio.report.export import html, unbroken
+from fewshot_audio.report.export import fixed, html, unbroken
+from fewshot_audio.report.provenance import Runs
 from fewshot_audio.report.sounds import Sound
 from fewshot_audio.report.table import Table
 
 OWN_IDS = ("content", "summary")  # of page.html
+SHOWN = 3  # sentences of an answer, the others folded
 
 
 @dataclass(frozen=True)
@@ -26,14 +27,14 @@ class Picture:
         title: Its heading.
         caption: What its reader must know.
         alt: What it shows, in words.
-        png: The bytes of a PNG file.
+        svg: The figure as an <svg> element.
     """
 
     name: str
     title: str
     caption: str
     alt: str
-    png: bytes
+    svg: str
 
 
 @dataclass(frozen=True)
@@ -44,10 +45,12 @@ class Study:
         title: Its name.
         verdicts: The answer, a sentence per dataset and pair.
         tables: What is behind it.
-        pictures: The same as figures.
+        pictures: The same as figures, the one that answers first.
         notes: What a reader must know about the data.
         provenance: Names and values of what made the runs.
-        commands: To get it again: what each does, and the command.
+        runs: What is behind the rows of tables.
+        command: What makes the page.
+        folded: Names of tables that are detail.
         sounds: Clips that can be listened to.
     """
 
@@ -57,17 +60,25 @@ class Study:
     pictures: Sequence[Picture]
     notes: Sequence[str]
     provenance: Sequence[tuple[str, str]]
-    commands: Sequence[tuple[str, str]]
+    runs: Sequence[Runs]
+    command: str
+    folded: Collection[str] = ()
     sounds: Sequence[Sound] = ()
 
 
 class Part(NamedTuple):
-    """A section of a study, in one of the forms of page.html."""
+    """A section of a study, in one of the forms of page.html; detail is folded."""
 
     form: str
     id: str
     title: str
     content: Any
+    is_detail: bool = False
+
+
+def in_reading_order(studies: Iterable[Study]) -> list[Study]:
+    """Return studies, those of the most runs first."""
+    return sorted(studies, key=lambda each: -sum(sum(runs.counts.values()) for runs in each.runs))
 
 
 def page(question: str, studies: Sequence[Study]) -> str:
@@ -79,29 +90,37 @@ def page(question: str, studies: Sequence[Study]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"unbroken": unbroken, "source": _source, "size": _size}
+    environment.filters |= {"unbroken": unbroken, "source": _source, "fixed": fixed}
     ids = _ids((study.title for study in studies), OWN_IDS)
-    placed = [(name, study, _parts(name, study)) for name, study in zip(ids, studies, strict=True)]
+    placed = [(name, study, *_parts(name, study)) for name, study in zip(ids, studies, strict=True)]
     template = environment.get_template("page.html")
-    return template.render(question=question, studies=placed, html=html)
+    return template.render(question=question, studies=placed, html=html, shown=SHOWN)
 
 
-def _parts(name: str, study: Study) -> list[Part]:
-    """Return a study's sections in the order of reading; none for what it does not have."""
-    parts = []
+def _parts(name: str, study: Study) -> tuple[list[Part], list[Part]]:
+    """Return the figure that answers, and a study's other sections in the order of reading."""
+    tables, pictures = [], []
     for own, table in zip(_ids(each.name for each in study.tables), study.tables, strict=True):
-        parts.append(Part("table", f"{name}-table-{own}", table.title, table))
-    if study.sounds:
-        parts.append(Part("sounds", f"{name}-sounds", "Sound of the worst clips", study.sounds))
-    pictures = study.pictures
-    for own, picture in zip(_ids(each.name for each in pictures), pictures, strict=True):
-        parts.append(Part("picture", f"{name}-figure-{own}", picture.title, picture))
-    texts = [
-        Part("notes", f"{name}-notes", "Notes on the data", study.notes),
-        Part("provenance", f"{name}-provenance", "Provenance", study.provenance),
-        Part("commands", f"{name}-commands", "How to get it again", study.commands),
+        is_detail = table.name in study.folded
+        tables.append(Part("table", f"{name}-table-{own}", table.title, table, is_detail))
+    drawn = study.pictures
+    for own, picture in zip(_ids(each.name for each in drawn), drawn, strict=True):
+        part = f"{name}-figure-{own}"
+        pictures.append(Part("picture", part, picture.title, _with_ids(picture, part), True))
+    detail = [
+        Part("sounds", f"{name}-sounds", "Sound of the worst clips", study.sounds, True),
+        Part("runs", f"{name}-runs", "Runs behind the numbers", study.runs, True),
+        Part("notes", f"{name}-notes", "Notes on the data", study.notes, True),
+        Part("provenance", f"{name}-provenance", "Provenance", study.provenance, True),
     ]
-    return parts + [part for part in texts if part.content]
+    parts = [*tables, *pictures[1:], *[part for part in detail if part.content]]
+    return pictures[:1], sorted(parts, key=lambda part: part.is_detail)
+
+
+def _with_ids(picture: Picture, prefix: str) -> Picture:
+    """Return a picture of which no other has an id."""
+    svg = re.sub(r'( id="| xlink:href="#|url\(#)', rf"\1{prefix}-", picture.svg)
+    return replace(picture, svg=svg)
 
 
 def _ids(names: Iterable[str], taken: Sequence[str] = ()) -> list[str]:
@@ -119,8 +138,3 @@ def _ids(names: Iterable[str], taken: Sequence[str] = ()) -> list[str]:
 
 def _source(content: bytes, kind: str) -> str:
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
-
-
-def _size(png: bytes) -> tuple[int, int]:
-    """Return width and height in pixels, which the PNG format has in its first chunk."""
-    return struct.unpack(">II", png[16:24])

@@ -9,46 +9,77 @@ import torch
 from fewshot_audio.components import build
 from fewshot_audio.datasets.base import Clip, Dataset
 from fewshot_audio.features.audio import decode
+from fewshot_audio.features.transforms import hz_to_mel, mel_to_hz
+from fewshot_audio.frontends.base import Frontend
+from fewshot_audio.frontends.log import LOGARITHMS
 from fewshot_audio.runner.plan import transform_of
 from fewshot_audio.types import Job
+
+UNITS = {10: "log10 of power", "e": "ln of power"}  # by the base of a logarithm
 
 
 def spectrograms(jobs: Iterable[Job], dataset: Dataset) -> pd.DataFrame:
     """Return a clip's spectrograms before training, by jobs that differ in their frontend.
 
-    The clip is the first of the fold's test clips that is a patch long, or else the first.
+    The clip is the first of the fold's test clips that is a patch long, or else the first. Fixed
+    frontends come first.
 
     Returns:
-        A row per frame: frontend, clip, seconds, and a column per band.
+        A row per frame: frontend, clip (dataset, file and class), unit (of the values; the
+        frontend's name where no other has it), seconds, and a column per band. The first row of
+        each frontend has no seconds, and the bands' centres in Hz, NaN where it has none.
     """
     clip, tables = None, []
     for job in jobs:
         clip = clip or _long_clip(job, dataset)
-        frames = _spectrogram(job, dataset, clip)
-        values = [[float(f"{value:.4g}") for value in frame] for frame in frames]
-        table = pd.DataFrame(values, columns=[str(band) for band in range(frames.shape[1])])
+        frontend, frames = _spectrogram(job, dataset, clip)
+        rows = [
+            [float(f"{value:.4g}") for value in row] for row in (_centres(frontend, job), *frames)
+        ]
+        table = pd.DataFrame(rows, columns=[str(band) for band in range(frames.shape[1])])
         step = job.mel.hop / job.mel.sample_rate
+        names = " and ".join(dataset.classes[label] for label in clip.labels) or "no label"
         table.insert(0, "frontend", job.frontend.name)
-        table.insert(1, "clip", f"{dataset.name}, {clip.id}")
-        table.insert(2, "seconds", [round(number * step, 5) for number in range(len(table))])
-        tables.append(table)
-    return pd.concat(tables, ignore_index=True)
+        table.insert(1, "clip", f"{dataset.name}, {clip.id}, {names}")
+        table.insert(2, "unit", _unit(frontend, job.frontend.name))
+        table.insert(
+            3, "seconds", [np.nan, *(round(number * step, 5) for number in range(len(frames)))]
+        )
+        is_learned = any(weight.requires_grad for weight in frontend.parameters())
+        tables.append((is_learned, table))
+    tables.sort(key=lambda each: each[0])
+    return pd.concat([table for _, table in tables], ignore_index=True)
 
 
 def _long_clip(job: Job, dataset: Dataset) -> Clip:
     clips = dataset.fold(job.fold).test
     for clip in clips:
-        if len(_spectrogram(job, dataset, clip)) >= job.patch_frames:
+        if len(_spectrogram(job, dataset, clip)[1]) >= job.patch_frames:
             return clip
     return clips[0]
 
 
-def _spectrogram(job: Job, dataset: Dataset, clip: Clip) -> np.ndarray:
-    """Return a clip's spectrogram (frames, bands) by a job's untrained frontend."""
+def _spectrogram(job: Job, dataset: Dataset, clip: Clip) -> tuple[Frontend, np.ndarray]:
+    """Return a job's untrained frontend, and a clip's spectrogram (frames, bands) by it."""
     transform = transform_of(job)
     samples, rate = decode(dataset.file(clip.path), clip.start, clip.end)
     features = transform(transform.resample(samples, rate, transform.sample_rate))
-    frontend = build(job.frontend)
+    frontend: Frontend = build(job.frontend)
     frontend.begin(torch.Generator().manual_seed(job.seed))
     with torch.no_grad():
-        return frontend.spectrogram(torch.from_numpy(features)[None])[0].numpy()
+        return frontend, frontend.spectrogram(torch.from_numpy(features)[None])[0].numpy()
+
+
+def _centres(frontend: Frontend, job: Job) -> np.ndarray:
+    """Return the centre of each band in Hz."""
+    if frontend.reads == "mel":
+        top = hz_to_mel(job.mel.sample_rate / 2)
+        return mel_to_hz(np.linspace(0, top, frontend.n_bands + 2))[1:-1]
+    own = frontend.report().get("filters", {}).get("centre", {}).get("before", [])
+    centres = np.array(own, dtype=float)
+    return centres if len(centres) == frontend.n_bands else np.full(frontend.n_bands, np.nan)
+
+
+def _unit(frontend: Frontend, name: str) -> str:
+    own = getattr(frontend, "logarithm", None)
+    return next((UNITS[base] for base, each in LOGARITHMS.items() if each is own), name)

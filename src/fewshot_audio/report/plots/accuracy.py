@@ -1,5 +1,6 @@
 """Figure of a metric over the number of training clips per class."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -8,9 +9,9 @@ from matplotlib import rc_context
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
+from fewshot_audio.report.plots.names import fit_beside, name_lines
 from fewshot_audio.report.plots.style import (
     GREY,
     STYLE,
@@ -20,82 +21,104 @@ from fewshot_audio.report.plots.style import (
     is_at_the_left,
     legend_below,
     looks,
-    only,
+    on,
+    panel_names,
     panels,
     settled,
+    short,
 )
 from fewshot_audio.report.records import ALL_CLIPS
 from fewshot_audio.report.text import Measure, n_text
+from fewshot_audio.types import NoRunsError
 
-ROOM = 0.75  # of the points' span, that bands may add to the axis on either side
-DODGE = 0.5  # of the gap between neighbouring n that the folds of all frontends spread over
-ALONE = 2.0  # that gap where there is one n, as a logarithm
+ROOM = 0.75  # of the points' span, that bars may add to the axis on either side
+DODGE = 0.25  # of the gap between neighbouring n that all frontends spread over
+ALONE = 4.0  # that gap where there is one n, as a logarithm
 CROWDED = 0.05  # of an axis: ticks closer than this share the first one's number
 ALL_BESIDE = 4  # times the largest n, where runs trained on all clips are drawn
+PANEL = ["dataset", "model"]
 
 
 @rc_context(STYLE)
 def accuracy_by_n(
-    cells: pd.DataFrame, by_fold: pd.DataFrame, measure: Measure, chance: float | None, band: str
+    cells: pd.DataFrame,
+    by_fold: pd.DataFrame,
+    measure: Measure,
+    chance: Mapping[str, float],
+    band: str,
 ) -> Drawing:
-    """Draw one dataset's means over n, a panel per model.
+    """Draw means over n, a panel per dataset and model.
 
     Args:
         cells: dataset, model, frontend, n_per_class, mean, low, high, count; low and high are NaN
             where there is no interval.
         by_fold: The means of single folds, with fold in place of low and high.
         measure: The metric.
-        chance: Its level for guesses, if it is known.
+        chance: Its level for guesses by dataset, where it is known.
         band: What low and high are.
+
+    Raises:
+        NoRunsError: If there are no cells.
     """
-    dataset = only(cells, "dataset")
+    if cells.empty:
+        raise NoRunsError("figure accuracy: no runs; scripts/run.py makes them")
     data = _shown(cells, by_fold, measure, chance)
-    means, folds = data[data["fold"] == "all"], data[data["fold"] != "all"]
-    models, look = means["model"].unique(), looks(means["frontend"])
-    ns = sorted(means["n_per_class"].unique())
-    places = dict(zip(ns, _places(ns), strict=True))
-    figure, axes = panels(len(models), 3, 2.1 + 0.08 * max(len(look), 3), sharey=True)
-    limits = _limits(data, measure)
-    for axis, model in zip(axes, models, strict=True):
-        of_model = means["model"] == model, folds["model"] == model
-        _panel(axis, means[of_model[0]], folds[of_model[1]], look, places)
-        if chance is not None:
-            axis.axhline(measure.scale * chance, color=GREY, linestyle=":", linewidth=1)
-        head(axis, model)
-        axis.set(xlabel="n, training clips per class", ylim=limits)
+    means, names = data[data["fold"] == "all"], panel_names(cells, PANEL)
+    look, limits = looks(means["frontend"]), _limits_by_dataset(data, measure)
+    figure, axes = panels(len(names), 3, 2.1 + 0.08 * max(len(look), 3), sharey=len(limits) == 1)
+    for axis, key in zip(axes, names, strict=True):
+        own = data[_is(data, key)]
+        _panel(axis, own, look, _places(means if len(limits) == 1 else own))
+        head(axis, names[key])
+        axis.set(xlabel="n, training clips per class", ylim=limits[key[0]])
         if is_at_the_left(axis):
             axis.set_ylabel(measure.axis)
-    chance_text = "" if chance is None else f"chance, {measure.scale * chance:.3g}"
-    chance_text += " %" if chance_text and measure.is_share else ""
-    legend_below(figure, *_legend(means, look, chance_text, band))
-    title = f"{measure.label.capitalize()} on {dataset}"
-    caption = _caption(means, dataset, measure, chance, band, limits)
-    alt = _alt(means, dataset, measure, chance)
-    return Drawing(f"accuracy_{dataset}", title, caption, alt, settled(figure), data)
+    named = fit_beside(look)
+    legend_below(figure, *_legend(means, {} if named else look, band))
+    if named:
+        name_lines(figure, axes, [means[_is(means, key)] for key in names], look)
+    title = f"{measure.label.capitalize()} over n{on(cells)}"
+    texts = title, _caption(means, measure, band, limits), _alt(means, measure)
+    return Drawing("accuracy", *texts, settled(figure), data, is_table=True)
+
+
+def _is(data: pd.DataFrame, key: tuple) -> pd.Series:
+    return (data["dataset"] == key[0]) & (data["model"] == key[1])
+
+
+def _has_lines(means: pd.DataFrame) -> bool:
+    """Whether every panel has several n, so that lines are drawn."""
+    return bool((means.groupby(PANEL, observed=True)["n_per_class"].nunique() > 1).all())
 
 
 def _shown(
-    cells: pd.DataFrame, by_fold: pd.DataFrame, measure: Measure, chance: float | None
+    cells: pd.DataFrame, by_fold: pd.DataFrame, measure: Measure, chance: Mapping[str, float]
 ) -> pd.DataFrame:
     """Return cells (fold "all") and folds, one below the other, as they are drawn."""
     folds = by_fold.assign(fold=by_fold["fold"].astype(str))
     both = pd.concat([cells.assign(fold="all"), folds], ignore_index=True)
     names = both[["dataset", "model", "frontend", "n_per_class", "fold"]]
     numbers = {part: measure.scale * both[part] for part in ("mean", "low", "high")}
-    level = np.nan if chance is None else measure.scale * chance
+    level = measure.scale * both["dataset"].astype(str).map(chance).astype(float)
     unit = "%" if measure.is_share else ""
     return names.assign(**numbers, count=both["count"], chance=level, unit=unit)
 
 
-def _places(ns: list[float]) -> list[float]:
+def _places(means: pd.DataFrame) -> dict[float, float]:
     """Return where each n is drawn; all clips stand at the right of the largest n."""
+    ns = sorted(means["n_per_class"].unique())
     finite = [n for n in ns if n != ALL_CLIPS]
     beside = ALL_BESIDE * finite[-1] if finite else 1
-    return [beside if n == ALL_CLIPS else n for n in ns]
+    return {n: beside if n == ALL_CLIPS else n for n in ns}
+
+
+def _limits_by_dataset(data: pd.DataFrame, measure: Measure) -> dict[str, tuple[float, float]]:
+    groups = data.groupby("dataset", sort=False, observed=True)
+    return {str(dataset): _limits(group, measure) for dataset, group in groups}
 
 
 def _limits(data: pd.DataFrame, measure: Measure) -> tuple[float, float]:
-    """Return limits of the axis: all points, and of the bands what leaves the points readable."""
+    """Return limits of the axis: all points, and of the bars what leaves the points readable."""
     points = data[["mean", "chance"]].to_numpy()
     bottom, top = np.nanmin(points), np.nanmax(points)
     least = 4 if measure.is_share else 0.04
@@ -109,54 +132,35 @@ def _limits(data: pd.DataFrame, measure: Measure) -> tuple[float, float]:
 
 
 def _panel(
-    axis: Axes,
-    means: pd.DataFrame,
-    folds: pd.DataFrame,
-    look: dict[str, Look],
-    places: dict[float, float],
+    axis: Axes, data: pd.DataFrame, look: dict[str, Look], places: dict[float, float]
 ) -> None:
-    """Draw a model's frontends as lines over n, or side by side at the only n, with their folds."""
+    """Draw frontends as lines over n, or side by side at the only n, with bars and folds."""
     ns = list(places.values())
     alone = len(ns) == 1
     gap = ALONE if alone else min(np.log(2), *np.diff(np.log(ns)))
     for place, frontend in enumerate(look):
-        of_frontend = means[means["frontend"] == frontend].sort_values("n_per_class")
-        x = of_frontend["n_per_class"].map(places)
+        own, colour = data[data["frontend"] == frontend], look[frontend].colour
         shift = np.exp(DODGE * gap * ((place + 0.5) / len(look) - 0.5))
-        if alone:
-            _error_bar(axis, x * shift, of_frontend, look[frontend])
-        else:
-            _line(axis, x, of_frontend, look[frontend])
+        means = own[own["fold"] == "all"].sort_values("n_per_class")
+        x = means["n_per_class"].map(places) * shift
+        axis.vlines(x, means["low"], means["high"], color=colour, linewidth=0.9)
+        style: dict[str, Any] = {"color": colour, "marker": look[frontend].marker}
+        line = "none" if alone else look[frontend].line
+        axis.plot(x, means["mean"], **style, linestyle=line)
+        folds = own[own["fold"] != "all"]
         aside = np.exp(DODGE * gap * min(0.25 / len(look), 0.05)) if alone else 1
-        single = folds[folds["frontend"] == frontend]
-        x, colour = single["n_per_class"].map(places) * shift * aside, look[frontend].colour
-        axis.scatter(x, single["mean"], s=7, color=colour, alpha=0.4, linewidths=0, zorder=1.8)
+        x = folds["n_per_class"].map(places) * shift * aside
+        axis.scatter(x, folds["mean"], s=7, color=colour, alpha=0.4, linewidths=0, zorder=1.8)
+    if data["chance"].notna().any():
+        axis.axhline(data["chance"].iloc[0], color=GREY, linestyle=":", linewidth=1)
     _n_axis(axis, places, gap)
-
-
-def _line(axis: Axes, x: pd.Series, means: pd.DataFrame, look: Look) -> None:
-    axis.fill_between(x, means["low"], means["high"], color=look.colour, alpha=0.13, linewidth=0)
-    for edge in ("low", "high"):
-        axis.plot(x, means[edge], color=look.colour, linestyle=look.line, linewidth=0.4, alpha=0.5)
-    axis.plot(x, means["mean"], color=look.colour, marker=look.marker, linestyle=look.line)
-
-
-def _error_bar(axis: Axes, x: pd.Series, means: pd.DataFrame, look: Look) -> None:
-    axis.vlines(x, means["low"], means["high"], color=look.colour, linewidth=1.2)
-    style: dict[str, Any] = {
-        "color": look.colour,
-        "marker": look.marker,
-        "linestyle": "none",
-        "markersize": 6,
-    }
-    axis.plot(x, means["mean"], **style)
 
 
 def _n_axis(axis: Axes, places: dict[float, float], gap: float) -> None:
     """Set a logarithmic axis with a tick at each n, numbered where there is room."""
     ns = list(places.values())
     width = np.log(ns[-1] / ns[0])
-    edge = np.exp(0.5 * DODGE * gap * 1.1 if len(ns) == 1 else max(0.5 * DODGE * gap, 0.05 * width))
+    edge = np.exp(0.5 * DODGE * gap * 1.1 if len(ns) == 1 else 0.6 * DODGE * gap + 0.06 * width)
     axis.set_xscale("log")
     axis.set_xlim(ns[0] / edge, ns[-1] * edge)
     numbers, last = [], -np.inf
@@ -171,24 +175,25 @@ def _n_axis(axis: Axes, places: dict[float, float], gap: float) -> None:
 
 
 def _legend(
-    means: pd.DataFrame, look: dict[str, Look], chance: str, band: str
+    means: pd.DataFrame, look: dict[str, Look], band: str
 ) -> tuple[list[Artist], list[Artist]]:
-    alone = means["n_per_class"].nunique() == 1
+    alone = not _has_lines(means)
     frontends: list[Artist] = []
     for name, each in look.items():
         line = Line2D([], [], color=each.colour, marker=each.marker, label=name)
         line.set_linestyle("none" if alone else each.line)
         frontends.append(line)
     others: list[Artist] = []
-    if means["low"].notna().any() and alone:
-        others.append(_mark(band, "|", 10))
-    elif means["low"].notna().any():
-        others.append(Patch(color=GREY, alpha=0.25, linewidth=0, label=band))
+    if means["low"].notna().any():
+        others.append(_mark(short(band), "|", 10))
     fold = _mark("one fold", "o", 2.7)
     fold.set_alpha(0.6)
     others.append(fold)
-    if chance:
-        others.append(Line2D([], [], color=GREY, linestyle=":", linewidth=1, label=chance))
+    levels = means["chance"].dropna().unique()
+    if len(levels):
+        unit = " %" if means["unit"].iloc[0] else ""
+        level = f"chance, {levels[0]:.3g}{unit}" if len(levels) == 1 else "chance"
+        others.append(Line2D([], [], color=GREY, linestyle=":", linewidth=1, label=level))
     return frontends, others
 
 
@@ -198,34 +203,32 @@ def _mark(label: str, marker: str, size: float) -> Line2D:
 
 
 def _caption(
-    means: pd.DataFrame,
-    dataset: str,
-    measure: Measure,
-    chance: float | None,
-    band: str,
-    limits: tuple[float, float],
+    means: pd.DataFrame, measure: Measure, band: str, limits: dict[str, tuple[float, float]]
 ) -> str:
-    caption = f"Mean {measure.label} on {dataset} by number of training clips per class."
+    caption = f"Mean {measure.label}{on(means)} by number of training clips per class."
     caption += " Faint points are single folds"
-    if chance is not None:
+    if means["chance"].notna().any():
         caption += "; dotted: chance"
     if means["low"].notna().any():
-        bars = "whiskers" if means["n_per_class"].nunique() == 1 else "bands"
-        caption += f"; {bars}: {band}"
-    is_cut = (means["low"] < limits[0]) | (means["high"] > limits[1])
+        caption += f"; bars: {band}"
+    ends = means["dataset"].astype(str).map(limits)
+    is_cut = (means["low"] < ends.str[0]) | (means["high"] > ends.str[1])
     return caption + (", cut where they leave the axis." if is_cut.any() else ".")
 
 
-def _alt(means: pd.DataFrame, dataset: str, measure: Measure, chance: float | None) -> str:
-    text = f"Mean {measure.label} on {dataset} over the number of training clips per class n, "
-    text += "a panel per model."
-    for model, of_model in means.groupby("model", sort=False, observed=True):
+def _alt(means: pd.DataFrame, measure: Measure) -> str:
+    text = f"Mean {measure.label}{on(means)} over the number of training clips per class n."
+    names = panel_names(means, PANEL)
+    for key, name in names.items():
         ends = []
-        for frontend, group in of_model.groupby("frontend", sort=False, observed=True):
+        for frontend, group in means[_is(means, key)].groupby(
+            "frontend", sort=False, observed=True
+        ):
             ends.append(f"{frontend} {_ends(group.sort_values('n_per_class'), measure)}")
-        text += f" {model}: {'; '.join(ends)}."
-    if chance is not None:
-        text += f" Chance is {_number(measure.scale * chance, measure)}."
+        text += f" {name}: {'; '.join(ends)}."
+    for dataset, level in means.dropna(subset="chance").groupby("dataset", observed=True)["chance"]:
+        where = f" on {dataset}" if means["dataset"].nunique() > 1 else ""
+        text += f" Chance{where} is {_number(level.iloc[0], measure)}."
     return text
 
 

@@ -3,57 +3,86 @@
 import numpy as np
 import pandas as pd
 from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from fewshot_audio.report.plots.style import (
     CHARACTER,
     STYLE,
+    WIDTH,
     Drawing,
     head,
     is_at_the_left,
-    only,
-    panels,
+    panel_names,
     settled,
 )
 
 HEIGHT, PER_CLASS = 0.75, 0.19  # inches, of a panel without its names, and for each class
+MOST = 3  # panels in a row
+TASK = ["dataset", "model"]
+PANEL = [*TASK, "frontend"]
 
 
 @rc_context(STYLE)
 def confusion(table: pd.DataFrame) -> Drawing:
-    """Draw one dataset's and model's confusion matrices, a panel per frontend.
+    """Draw confusion matrices, a panel per dataset, model and frontend.
 
     Args:
         table: dataset, model, frontend, class, answer, clips, share (of the class's clips).
     """
-    dataset, model = only(table, "dataset"), only(table, "model")
-    classes = list(table["class"].unique())
-    by_frontend = list(table.groupby("frontend", sort=False, observed=True))
-    names = CHARACTER * max(len(name) for name in classes)
-    height = HEIGHT + PER_CLASS * len(classes) + names
-    figure, axes = panels(len(by_frontend), 3, height, sharey=True)
-    alt = f"Confusion matrices of {model} on {dataset}, class by answer."
-    for axis, (frontend, rows) in zip(axes, by_frontend, strict=True):
-        shares = rows.pivot(index="class", columns="answer", values="share")
+    names, tasks = panel_names(table, PANEL), panel_names(table, TASK)
+    figure, places = _axes(table)
+    of = ", ".join(map(str, tasks.values()))
+    title = f"Confusion of classes, {of}"
+    alt = f"{title}, class by answer."
+    for key, own in table.groupby(PANEL, sort=False, observed=True):
+        axis = places[key]
+        classes = list(own["class"].unique())
+        shares = own.pivot(index="class", columns="answer", values="share")
         shares = shares.loc[classes, classes].to_numpy()
-        axis.imshow(100 * shares, cmap="Blues", vmin=0, vmax=100, aspect="auto")
-        head(axis, str(frontend))
-        places = range(len(classes))
-        axis.set_xticks(places, classes, rotation=90)
-        axis.set_yticks(places, classes)
-        axis.tick_params(length=0)
-        axis.set_xlabel("answer")
-        if is_at_the_left(axis):
-            axis.set_ylabel("class")
-        alt += f" {frontend}: {_extremes(np.diag(shares), classes)}"
-    bar = figure.colorbar(axes[0].images[0], ax=axes, location="right", fraction=0.03, aspect=30)
+        image = axis.imshow(100 * shares, cmap="Blues", vmin=0, vmax=100, aspect="auto")
+        _label(axis, classes)
+        head(axis, names[key])
+        alt += f" {names[key]}: {_extremes(np.diag(shares), classes)}"
+    axes = list(places.values())
+    bar = figure.colorbar(image, ax=axes, location="right", fraction=0.03, aspect=30)
     bar.set_label("clips of the class (%)")
     bar.outline.set_linewidth(0.5)
-    caption = (
-        f"Answers of {model} on {dataset}, in % of the clips of each class, summed over folds, "
-    )
-    caption += "n and runs; the diagonal is the recall."
-    name, title = f"confusion_{dataset}_{model}", f"Confusion of classes, {model} on {dataset}"
-    return Drawing(name.replace(" / ", "_"), title, caption, alt, settled(figure), table)
+    caption = "Answers in % of the clips of each class, summed over folds, n and runs; the "
+    caption += "diagonal is the recall."
+    return Drawing("confusion", title, caption, alt, settled(figure), table)
+
+
+def _axes(table: pd.DataFrame) -> tuple[Figure, dict[tuple, Axes]]:
+    """Return a figure and axes by `PANEL`, each dataset and model in rows as high as it needs."""
+    rows: list[list[tuple]] = []
+    heights = []
+    for _, own in table.groupby(TASK, sort=False, observed=True):
+        keys = list(own[PANEL].drop_duplicates().itertuples(index=False, name=None))
+        classes = own["class"].unique()
+        height = HEIGHT + PER_CLASS * len(classes) + CHARACTER * max(map(len, classes))
+        for start in range(0, len(keys), MOST):
+            rows.append(keys[start : start + MOST])
+            heights.append(height)
+    columns = max(map(len, rows))
+    size = (min(WIDTH, 2.4 + 2.4 * columns), sum(heights))
+    figure = Figure(figsize=size, layout="constrained")
+    grid = figure.add_gridspec(len(rows), columns, height_ratios=heights)
+    places = {
+        key: figure.add_subplot(grid[row, column])
+        for row, keys in enumerate(rows)
+        for column, key in enumerate(keys)
+    }
+    return figure, places
+
+
+def _label(axis: Axes, classes: list[str]) -> None:
+    axis.set_xticks(range(len(classes)), classes, rotation=90)
+    axis.set_yticks(range(len(classes)), classes if is_at_the_left(axis) else [""] * len(classes))
+    axis.tick_params(length=0)
+    axis.set_xlabel("answer")
+    if is_at_the_left(axis):
+        axis.set_ylabel("class")
 
 
 def _extremes(recalls: np.ndarray, classes: list[str]) -> str:

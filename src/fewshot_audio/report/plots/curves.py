@@ -19,34 +19,35 @@ from fewshot_audio.report.plots.style import (
     is_at_the_left,
     legend_below,
     looks,
-    only,
+    panel_names,
     same_limits,
     settled,
 )
 from fewshot_audio.report.text import Measure, n_text
 
+LINE = ["dataset", "model", "frontend", "n_per_class"]
 BAND = "middle half of the runs"
-PANEL = ["quantity", "n_per_class"]
+ROW = ["dataset", "model"]
+PANEL = [*ROW, "quantity", "n_per_class"]
 
-Places = dict[tuple[str, float], Axes]  # by PANEL
+Places = dict[tuple[str, str, str, float], Axes]  # by PANEL
 
 
 @rc_context(STYLE)
 def learning_curves(histories: pd.DataFrame) -> Drawing:
-    """Draw the learning curves of one dataset and model, a panel per quantity and n.
+    """Draw learning curves, a panel per dataset, model, quantity and n.
 
     Args:
         histories: dataset, model, frontend, n_per_class, fold, repeat, epoch, quantity, value.
             Medians are over the runs that got as far, on straight lines between their epochs.
     """
-    dataset, model = only(histories, "dataset"), only(histories, "model")
     data = _quartiles(histories)
     look = looks(data["frontend"])
     figure, places = _panels(data)
     for key, lines in data.groupby([*PANEL, "frontend"], sort=False, observed=True):
-        _draw(places[key[:2]], lines, look[key[2]])
-    for quantity, lines in data.groupby("quantity", sort=False):
-        alike = [axis for key, axis in places.items() if key[0] == quantity]
+        _draw(places[key[:4]], lines, look[key[4]])
+    for alike_key, lines in data.groupby([*ROW, "quantity"], sort=False, observed=True):
+        alike = [axis for key, axis in places.items() if key[:3] == alike_key]
         if (lines["unit"] == "").all():
             for axis in alike:
                 fitting_scale(axis, lines[["median", "low", "high"]].to_numpy(float))
@@ -54,11 +55,12 @@ def learning_curves(histories: pd.DataFrame) -> Drawing:
     has_band = (data["runs"] > 1).any()
     legend_below(figure, *_legend(look, has_band))
     quantities = " and ".join(data["quantity"].unique())
-    caption = f"{quantities[:1].upper()}{quantities[1:]} of {model} on {dataset}, by epoch. "
+    of = ", ".join(panel_names(data, ROW).values())
+    caption = f"{quantities[:1].upper()}{quantities[1:]} by epoch. "
     caption += f"Lines: median of the runs that got as far. Bands: {BAND}." if has_band else ""
-    name, title = f"curves_{dataset}_{model}", f"Learning curves, {model} on {dataset}"
+    title = f"Learning curves, {of}"
     alt = f"{title}. {_alt(data)}"
-    return Drawing(name.replace(" / ", "_"), title, caption.strip(), alt, settled(figure), data)
+    return Drawing("curves", title, caption.strip(), alt, settled(figure), data)
 
 
 def _quartiles(histories: pd.DataFrame) -> pd.DataFrame:
@@ -66,32 +68,34 @@ def _quartiles(histories: pd.DataFrame) -> pd.DataFrame:
     parts = []
     for quantity, of_quantity in histories.groupby("quantity", sort=False):
         measure = Measure.of(str(quantity).split()[-1], of_quantity["value"])
-        for key, lines in of_quantity.groupby(["frontend", "n_per_class"], observed=True):
+        for key, lines in of_quantity.groupby(LINE, observed=True):
             whole = measure.scale * on_all_epochs(lines)
             quartiles = whole.quantile([0.25, 0.5, 0.75], axis=1).T
             quartiles.columns = pd.Index(["low", "median", "high"])
             names = {"quantity": quantity, "unit": "%" if measure.is_share else ""}
-            names |= {"frontend": key[0], "n_per_class": key[1]}
+            names |= dict(zip(LINE, key, strict=True))
             parts.append(quartiles.assign(runs=whole.notna().sum(axis=1), **names).reset_index())
-    data = pd.concat(parts, ignore_index=True)
-    for column in ("model", "dataset"):
-        data.insert(0, column, only(histories, column))
     ends = ["epoch", "quantity", "median", "low", "high", "runs", "unit"]
-    return data[["dataset", "model", "frontend", "n_per_class", *ends]]
+    return pd.concat(parts, ignore_index=True)[[*LINE, *ends]]
 
 
 def _panels(data: pd.DataFrame) -> tuple[Figure, Places]:
-    """Return a figure and axes by quantity and n; a quantity begins a row if there are several."""
-    ns, quantities = sorted(data["n_per_class"].unique()), list(data["quantity"].unique())
-    rows = [[(quantity, n) for n in ns] for quantity in quantities]
-    if len(ns) == 1:
-        rows = [[(quantity, ns[0]) for quantity in quantities]]
+    """Return a figure and axes; of each dataset and model, a quantity begins a row."""
+    keys = data[PANEL].drop_duplicates().sort_values("n_per_class", kind="stable")
+    alone = keys["n_per_class"].nunique() == 1
+    by = ROW if alone else [*ROW, "quantity"]
+    names, units = panel_names(keys, ROW), dict(zip(data["quantity"], data["unit"], strict=True))
+    rows = [
+        list(group.itertuples(index=False, name=None))
+        for _, group in keys.groupby(by, sort=False, observed=True)
+    ]
     figure, places = panels_in_rows(rows, 1.7)
-    for (quantity, n), axis in places.items():
-        head(axis, f"n = {n_text(n)}")
-        if is_at_the_left(axis) or len(ns) == 1:
-            unit = data.loc[data["quantity"] == quantity, "unit"].iloc[0]
-            axis.set_ylabel(f"{quantity} ({unit})" if unit else quantity)
+    for key, axis in places.items():
+        where = f"{names[key[:2]]}, " if len(names) > 1 else ""
+        head(axis, f"{where}n = {n_text(key[3])}")
+        if is_at_the_left(axis) or alone:
+            unit = units[key[2]]
+            axis.set_ylabel(f"{key[2]} ({unit})" if unit else key[2])
     return figure, places
 
 
@@ -112,10 +116,12 @@ def _legend(look: dict[str, Look], has_band: bool) -> tuple[list[Artist], list[A
 
 def _alt(data: pd.DataFrame) -> str:
     texts = []
-    for (quantity, n), panel in data.groupby(PANEL, sort=False, observed=True):
+    names = panel_names(data, ROW)
+    for key, panel in data.groupby(PANEL, sort=False, observed=True):
         ends = []
         for frontend, lines in panel.groupby("frontend", sort=False, observed=True):
             first, last = lines.iloc[0], lines.iloc[-1]
             ends.append(f"{frontend} from {first['median']:.3g} to {last['median']:.3g}")
-        texts.append(f"Median {quantity} at n = {n_text(n)}: {', '.join(ends)}.")
+        where = f"{names[key[:2]]}, " if len(names) > 1 else ""
+        texts.append(f"{where}Median {key[2]} at n = {n_text(key[3])}: {', '.join(ends)}.")
     return " ".join(texts)

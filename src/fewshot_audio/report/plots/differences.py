@@ -1,40 +1,55 @@
 """Figure of paired differences."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from matplotlib import rc_context
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from fewshot_audio.report.plots.style import (
+    CHARACTER,
     GREY,
     STYLE,
+    WIDTH,
     Drawing,
-    head,
     legend_below,
     looks,
-    only,
-    panels,
+    on,
+    panel_names,
     settled,
+    short,
 )
 from fewshot_audio.report.text import Measure, minus, n_text
+from fewshot_audio.types import NoRunsError
 
 MUCH = 2  # times the median width of the intervals: wider ones do not set the axis
+TALL = 48  # rows of a column
+ROW = 0.16  # inches
+LEAST_BESIDE = 1.9  # inches beside the labels of a column
+PLOT, LEAST = 2.2, 5.6  # inches between labels and counts, and of a figure
+ROW_OF = ["dataset", "model"]
 ZONE = "#e4e4e4"
 MARKED = {True: "gain or loss", False: "neither is shown"}
 POINT: dict[str, Any] = {"marker": "o", "markersize": 5, "linestyle": "none"}
 
-Rows = dict[tuple[str, float], int]  # where a model and n are drawn
 Limits = tuple[float, float]
+
+
+class Row(NamedTuple):
+    """A line of the figure: a group's heading, or a difference and its label."""
+
+    label: str
+    cell: Any = None
 
 
 @rc_context(STYLE)
 def forest(cells: pd.DataFrame, measure: Measure, margin: float | None, band: str) -> Drawing:
-    """Draw one dataset's differences with their intervals, a panel per pair.
+    """Draw differences with their intervals, sorted in groups of dataset, model and n.
 
     Args:
         cells: dataset, model, first, second, n_per_class, mean, low, high, count and, where they
@@ -43,29 +58,33 @@ def forest(cells: pd.DataFrame, measure: Measure, margin: float | None, band: st
         measure: The metric.
         margin: Half width of the shaded zone around zero.
         band: What low and high are.
+
+    Raises:
+        NoRunsError: If there are no cells.
     """
-    dataset = only(cells, "dataset")
+    if cells.empty:
+        raise NoRunsError("figure forest: no pairs of runs; scripts/run.py makes them")
     data = _shown(cells, measure)
     half = None if margin is None else measure.scale * margin
-    rows, labels = _rows(data)
-    pairs = list(dict.fromkeys(zip(data["first"], data["second"], strict=True)))
-    limits = _limits(data, half)
-    figure, axes = panels(len(pairs), 3, 0.17 * (len(labels) + 1) + 0.75, sharey=True)
-    look = looks(first for first, _ in pairs)
-    for axis, (first, second) in zip(axes, pairs, strict=True):
+    pairs = list(dict.fromkeys(map(minus, data["first"], data["second"])))
+    columns = _columns(_groups(data, len(pairs) > 1))
+    figure, axes = _axes(columns)
+    look, limits = looks(data["first"]), _limits(data, half)
+    what = "difference" if len(pairs) > 1 else pairs[0]
+    for axis, rows in zip(axes, columns, strict=True):
         _zone(axis, limits, half)
-        axis.set_xlabel("difference (points)" if measure.is_share else "difference")
-        of_pair = data[(data["first"] == first) & (data["second"] == second)]
-        _panel(axis, of_pair, rows, look[first].colour, limits)
-        head(axis, minus(first, second))
-    _label(axes, labels, set(rows.values()))
+        axis.set_xlabel(f"{what} (points)" if measure.is_share else what)
+        for place, row in enumerate(rows):
+            if row.cell is not None:
+                _difference(axis, place, row.cell, look[row.cell.first].colour, limits)
+        _label(axis, rows, max(map(len, columns)))
     beyond = bool(((data["low"] < limits[0]) | (data["high"] > limits[1])).any())
     unit = " points" if measure.is_share else ""
     zone = "" if half is None else f"{half:.3g}{unit}"
     legend_below(figure, _legend(data, zone, band, beyond))
     caption = _caption(data, measure, zone, band, beyond)
-    title, alt = f"Paired differences on {dataset}", _alt(data, dataset, measure)
-    return Drawing(f"forest_{dataset}", title, caption, alt, settled(figure), data)
+    title, alt = f"Paired differences{on(data)}", _alt(data, measure)
+    return Drawing("forest", title, caption, alt, settled(figure), data, is_table=True)
 
 
 def _shown(cells: pd.DataFrame, measure: Measure) -> pd.DataFrame:
@@ -77,17 +96,44 @@ def _shown(cells: pd.DataFrame, measure: Measure) -> pd.DataFrame:
     return names.assign(**numbers, **cells[others], unit=unit)
 
 
-def _rows(data: pd.DataFrame) -> tuple[Rows, list[str]]:
-    """Return where models and n are drawn, and all labels; a model of several n has a row."""
-    rows: Rows = {}
-    labels: list[str] = []
-    for model, group in data.groupby("model", sort=False, observed=True):
-        ns = sorted(group["n_per_class"].unique())
-        labels += [model] if len(ns) > 1 else []
-        for n in ns:
-            rows[model, n] = len(labels)
-            labels.append(f"n = {n_text(n)}" if len(ns) > 1 else f"{model}, n = {n_text(n)}")
-    return rows, labels
+def _groups(data: pd.DataFrame, has_pairs: bool) -> list[list[Row]]:
+    """Return the rows of each group, first its heading; pairs sorted, or n where there is one."""
+    by = [*ROW_OF, *(["n_per_class"] if has_pairs else [])]
+    order = "mean" if has_pairs else "n_per_class"
+    data = data.sort_values([*ROW_OF, "n_per_class"], kind="stable")
+    shown = data.assign(n_per_class=[n_text(n) for n in data["n_per_class"]], place=data[order])
+    names = panel_names(shown.assign(n_per_class="n = " + shown["n_per_class"]), by)
+    groups = []
+    for heading, (_, group) in zip(
+        names.values(), shown.groupby(by, sort=False, observed=True), strict=True
+    ):
+        ordered = group.sort_values("place", ascending=not has_pairs, kind="stable")
+        rows = [Row(heading)] if len(names) > 1 else []
+        for cell in ordered.itertuples():
+            label = minus(cell.first, cell.second) if has_pairs else f"n = {cell.n_per_class}"
+            rows.append(Row(label, cell))
+        groups.append(rows)
+    return groups
+
+
+def _columns(groups: list[list[Row]]) -> list[list[Row]]:
+    """Return the rows in one column, or in two of about the same height where one is too tall."""
+    total, longest = sum(map(len, groups)), max(len(row.label) for rows in groups for row in rows)
+    is_tall = total > TALL and longest * CHARACTER + LEAST_BESIDE <= WIDTH / 2
+    columns: list[list[Row]] = [[]]
+    for rows in groups:
+        if is_tall and len(columns) == 1 and len(columns[0]) >= total / 2:
+            columns.append([])
+        columns[-1] += rows
+    return columns
+
+
+def _axes(columns: list[list[Row]]) -> tuple[Figure, list[Axes]]:
+    longest = max(len(row.label) for rows in columns for row in rows)
+    width = min(WIDTH, max(LEAST, len(columns) * (longest * CHARACTER + PLOT + 0.9)))
+    height = ROW * (max(map(len, columns)) + 1) + 0.5
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, list(figure.subplots(1, len(columns), squeeze=False).flat)
 
 
 def _limits(data: pd.DataFrame, half: float | None) -> Limits:
@@ -108,25 +154,19 @@ def _zone(axis: Axes, limits: Limits, half: float | None) -> None:
         axis.axvspan(-half, half, color=ZONE, linewidth=0, zorder=0.5)
 
 
-def _panel(axis: Axes, cells: pd.DataFrame, rows: Rows, colour: str, limits: Limits) -> None:
-    """Draw a pair's means, intervals up to the limits, and counts at the right."""
-    beside: dict[str, Any] = {
-        "transform": axis.get_yaxis_transform(),
-        "va": "center_baseline",
-        "ha": "left",
-    }
-    axis.text(1.06, -1, "count", color=GREY, **beside)
-    for cell in cells.itertuples():
-        y = rows[cell.model, cell.n_per_class]
-        low, high = max(cell.low, limits[0]), min(cell.high, limits[1])
-        axis.plot([low, high], [y, y], color=colour, linewidth=1.2)
-        if cell.low < limits[0]:
-            _arrow_head(axis, limits[0], y, "<", colour)
-        if cell.high > limits[1]:
-            _arrow_head(axis, limits[1], y, ">", colour)
-        face = colour if getattr(cell, "marked", True) else "white"
-        axis.plot([cell.mean], [y], **POINT, color=colour, markerfacecolor=face)
-        axis.text(1.06, y, f"{cell.count:.0f}", color=GREY, **beside)
+def _difference(axis: Axes, y: int, cell: Any, colour: str, limits: Limits) -> None:
+    """Draw a mean, its interval up to the limits, and its count at the right."""
+    low, high = max(cell.low, limits[0]), min(cell.high, limits[1])
+    axis.plot([low, high], [y, y], color=colour, linewidth=1.2)
+    if cell.low < limits[0]:
+        _arrow_head(axis, limits[0], y, "<", colour)
+    if cell.high > limits[1]:
+        _arrow_head(axis, limits[1], y, ">", colour)
+    face = colour if getattr(cell, "marked", True) else "white"
+    axis.plot([cell.mean], [y], **POINT, color=colour, markerfacecolor=face)
+    count = f"{cell.count:.0f} pair{'s' if cell.count > 1 else ''}"
+    beside: dict[str, Any] = {"transform": axis.get_yaxis_transform(), "va": "center_baseline"}
+    axis.text(1.05, y, count, color=GREY, **beside)
 
 
 def _arrow_head(axis: Axes, x: float, y: float, marker: str, colour: str) -> None:
@@ -134,16 +174,15 @@ def _arrow_head(axis: Axes, x: float, y: float, marker: str, colour: str) -> Non
     axis.plot([x], [y], **POINT | {"marker": marker}, color=colour, clip_on=False)
 
 
-def _label(axes: list[Axes], labels: list[str], filled: set[int]) -> None:
-    """Label rows from the top, those for a model's name in bold."""
-    axes[0].set_ylim(len(labels) - 0.4, -1.5)
-    axes[0].set_yticks(range(len(labels)), labels)
-    for axis in axes:
-        axis.tick_params(axis="y", length=0, pad=7)
-        axis.grid(axis="x")
-        axis.spines["left"].set_visible(False)
-        for row, text in enumerate(axis.get_yticklabels()):
-            text.set_fontweight("normal" if row in filled else "bold")
+def _label(axis: Axes, rows: list[Row], height: int) -> None:
+    """Label rows from the top, groups in bold."""
+    axis.set_ylim(height - 0.4, -0.7)
+    axis.set_yticks(range(len(rows)), [row.label for row in rows])
+    axis.tick_params(axis="y", length=0, pad=7)
+    axis.grid(axis="x")
+    axis.spines["left"].set_visible(False)
+    for row, text in zip(rows, axis.get_yticklabels(), strict=True):
+        text.set_fontweight("bold" if row.cell is None else "normal")
 
 
 def _legend(data: pd.DataFrame, zone: str, band: str, beyond: bool) -> list[Artist]:
@@ -155,7 +194,7 @@ def _legend(data: pd.DataFrame, zone: str, band: str, beyond: bool) -> list[Arti
     else:
         handles.append(Line2D([], [], **POINT, color=GREY, label="mean"))
     if data["low"].notna().any():
-        handles.append(Line2D([], [], color=GREY, linewidth=1.2, label=band))
+        handles.append(Line2D([], [], color=GREY, linewidth=1.2, label=short(band)))
     if beyond:
         arrow = POINT | {"marker": ">"}
         handles.append(Line2D([], [], **arrow, color=GREY, label="beyond the axis"))
@@ -165,8 +204,8 @@ def _legend(data: pd.DataFrame, zone: str, band: str, beyond: bool) -> list[Arti
 
 
 def _caption(data: pd.DataFrame, measure: Measure, zone: str, band: str, beyond: bool) -> str:
-    caption = f"Difference in {measure.label} on {only(data, 'dataset')}{measure.direction}, first "
-    caption += "minus second, with the count behind each mean at the right."
+    caption = f"Difference in {measure.label}{on(data)}{measure.direction}, first "
+    caption += "minus second, with the number of pairs of runs behind each mean at the right."
     caption += f" Whiskers: {band}." if data["low"].notna().any() else ""
     caption += f" Shaded: within {zone} of zero." if zone else ""
     if "marked" in data:
@@ -174,8 +213,8 @@ def _caption(data: pd.DataFrame, measure: Measure, zone: str, band: str, beyond:
     return caption + (" Arrow heads: the interval goes on beyond the axis." if beyond else "")
 
 
-def _alt(data: pd.DataFrame, dataset: str, measure: Measure) -> str:
-    text = f"Paired differences in {measure.label} on {dataset}, a panel per pair."
+def _alt(data: pd.DataFrame, measure: Measure) -> str:
+    text = f"Paired differences in {measure.label}{on(data)}, sorted within each group."
     for (first, second), cells in data.groupby(["first", "second"], sort=False):
         ordered = list(cells.sort_values("mean", kind="stable").itertuples())
         ends = [_number(cell, measure) for cell in (ordered[0], ordered[-1])]

@@ -18,7 +18,7 @@ from fewshot_audio.report.plots.style import (
     head,
     is_at_the_left,
     legend_below,
-    only,
+    on,
     panels,
     same_limits,
     settled,
@@ -30,20 +30,20 @@ PALEST = 0.82  # of VIRIDIS, that is still seen on white
 VIRIDIS = colormaps["viridis"]
 MEDIAN = "median"
 RUN = ["dataset", "model", "frontend", "n_per_class", "fold", "repeat"]
-PANEL = ["model", "frontend", "quantity"]
+ROW = ["dataset", "model", "frontend"]
+PANEL = [*ROW, "quantity"]
 
-Places = dict[tuple[str, str, str], Axes]  # by PANEL
+Places = dict[tuple[str, str, str, str], Axes]  # by PANEL
 
 
 @rc_context(STYLE)
 def learned_scalars(histories: pd.DataFrame) -> Drawing:
-    """Draw one dataset's learned numbers by epoch, a panel per model, frontend and quantity.
+    """Draw learned numbers by epoch, a panel per dataset, model, frontend and quantity.
 
     Args:
         histories: dataset, model, frontend, n_per_class, fold, repeat, epoch, quantity, value. The
             median is over the runs that got as far, on straight lines between their epochs.
     """
-    dataset = only(histories, "dataset")
     ns = sorted(histories["n_per_class"].unique())
     colours = dict(zip(ns, VIRIDIS(np.linspace(0, PALEST, len(ns))), strict=True))
     figure, places = _panels(histories)
@@ -53,33 +53,37 @@ def learned_scalars(histories: pd.DataFrame) -> Drawing:
         most = max(most, run.max() + 1)
         chosen = np.linspace(0, run.max(), min(run.max() + 1, SINGLE)).round()
         single, median = of_n[run.isin(chosen)].assign(runs=1), _median(of_n)
-        _draw_lines(places[key[:3]], single, median, colours[key[3]])
+        _draw_lines(places[key[:4]], single, median, colours[key[4]])
         names = dict(zip([*PANEL, "n_per_class"], key, strict=True))
         shown += [single, median.assign(**names)]
-    for alike in {key[1:] for key in places}:  # the models' panels of a frontend's quantity
-        same_limits([axis for key, axis in places.items() if key[1:] == alike])
+    for alike in {(key[0], *key[2:]) for key in places}:  # the models' panels of one quantity
+        same_limits([axis for key, axis in places.items() if (key[0], *key[2:]) == alike])
     lines = [Line2D([], [], color=colours[n], linewidth=2, label=f"n = {n_text(n)}") for n in ns]
     legend_below(figure, lines)
-    data = pd.concat(shown, ignore_index=True).assign(dataset=dataset)
-    data = data[[*RUN, "epoch", "quantity", "value", "runs"]]
+    data = pd.concat(shown, ignore_index=True)[[*RUN, "epoch", "quantity", "value", "runs"]]
     singles = "single runs" if most <= SINGLE else f"single runs, {SINGLE} of up to {most} per n"
-    caption = f"What the frontend learned on {dataset}, by epoch. Bold: median over all runs of an "
+    caption = f"What the frontend learned{on(data)}, by epoch. Bold: median over all runs of an "
     caption += f"n; thin: {singles}."
-    alt = _alt(data[data["fold"] == MEDIAN], dataset)
-    title = f"Learned numbers on {dataset}"
-    return Drawing(f"learned_{dataset}", title, caption, alt, settled(figure), data)
+    alt = _alt(data[data["fold"] == MEDIAN])
+    title = f"Learned numbers{on(data)}"
+    return Drawing("learned", title, caption, alt, settled(figure), data)
 
 
 def _panels(histories: pd.DataFrame) -> tuple[Figure, Places]:
     """Return a figure and axes by model, frontend and quantity, in rows of their own."""
-    groups = histories.groupby(["model", "frontend"], sort=False, observed=True)
+    groups = histories.groupby(ROW, sort=False, observed=True)
     rows = [[(*key, name) for name in group["quantity"].unique()] for key, group in groups]
     figure, places = panels_in_rows(rows, 1.45)
-    for (model, frontend, quantity), axis in places.items():
-        head(axis, quantity)
+    for key, axis in places.items():
+        head(axis, key[3])
         if is_at_the_left(axis):
-            axis.set_ylabel(f"{model}\n{frontend}", fontweight="bold")
+            axis.set_ylabel("\n".join(_names(key, histories)[:-1]), fontweight="bold")
     return figure, places
+
+
+def _names(key: tuple[str, ...], histories: pd.DataFrame) -> tuple[str, ...]:
+    """Return a panel's names, the dataset among them where there are several."""
+    return key if histories["dataset"].nunique() > 1 else key[1:]
 
 
 def panels_in_rows(rows: Sequence[Sequence[Any]], height: float) -> tuple[Figure, dict[Any, Axes]]:
@@ -122,11 +126,13 @@ def _draw_lines(axis: Axes, single: pd.DataFrame, median: pd.DataFrame, colour: 
     axis.plot(median["epoch"], median["value"], color=colour, linewidth=1.8)
 
 
-def _alt(medians: pd.DataFrame, dataset: str) -> str:
-    text = f"Medians of learned numbers on {dataset} from the first to the last epoch."
-    for (model, frontend, quantity), lines in medians.groupby(PANEL, sort=False, observed=True):
+def _alt(medians: pd.DataFrame) -> str:
+    text = f"Medians of learned numbers{on(medians)} from the first to the last epoch."
+    for key, lines in medians.groupby(PANEL, sort=False, observed=True):
         ordered = lines.sort_values("epoch")
         last = ordered.groupby("n_per_class")["value"].last()
         ends = ", ".join(f"{value:.4g} at n = {n_text(n)}" for n, value in last.items())
-        text += f" {model}, {frontend}, {quantity}: from {ordered['value'].iloc[0]:.4g} to {ends}."
+        text += (
+            f" {', '.join(_names(key, medians))}: from {ordered['value'].iloc[0]:.4g} to {ends}."
+        )
     return text

@@ -24,39 +24,85 @@ from fewshot_audio.report.text import joined
 from fewshot_audio.types import NoRunsError
 
 NAME = "spectrograms"
+NOT_BANDS = ["frontend", "clip", "unit", "seconds"]
+HERTZ = (100, 200, 500, 1000, 2000, 5000, 10000, 20000)  # ticks
 LOG_MEL = "log-mel"  # beside what was trained
 TICKS = (200, 500, 1000, 2000, 4000, 8000, 16000)  # Hz, of a mel axis
 
 
 @rc_context(STYLE)
 def spectrograms(table: pd.DataFrame) -> Drawing:
-    """Draw one clip as frontends show it to a model, side by side.
+    """Draw one clip as frontends show it to a model, those of one unit on one colour scale.
 
     Args:
-        table: A row per frontend and frame: frontend, clip, seconds, then a column per band.
+        table: A row per frontend and frame: frontend, clip, unit, seconds, then a column per band.
+            The first row of each frontend has no seconds, and the bands' centres in Hz.
+
+    Raises:
+        NoRunsError: If there are no rows.
     """
     if table.empty:
         raise NoRunsError("figure spectrograms: no frontends")
+    if "unit" not in table:  # of an earlier scripts/maps.py
+        table = table.copy().assign(unit=table["frontend"])
+    scales = _scales(table)
     by_frontend = list(table.groupby("frontend", sort=False))
-    figure, axes = panels(len(by_frontend), 4, 2.4)
-    thin = 60 / min(4, len(by_frontend))  # aspect of a colour bar
+    figure, axes = panels(len(by_frontend), 3, 2.4)
+    thin = 60 / min(3, len(by_frontend))  # aspect of a colour bar
     clip = table["clip"].iloc[0]
     alt = f"Spectrograms of {clip}, {table['seconds'].max():.2f} s."
     for axis, (frontend, rows) in zip(axes, by_frontend, strict=True):
-        bar = figure.colorbar(_image(axis, rows), ax=axis, location="bottom", aspect=thin, pad=0.03)
+        unit = rows["unit"].iloc[0]
+        image = _image(axis, rows, scales[unit])
+        bar = figure.colorbar(image, ax=axis, location="bottom", aspect=thin, pad=0.03)
         bar.locator = MaxNLocator(4)
         bar.outline.set_linewidth(0.5)
-        head(axis, frontend)
+        bar.set_label("" if unit == frontend else unit)
+        head(axis, str(frontend))
         axis.set_xlabel("time (s)")
         axis.spines[:].set_visible(False)
-        if is_at_the_left(axis):
-            axis.set_ylabel("band")
+        _hertz(axis, rows)
         values = _values(rows)
         alt += f" {frontend}: {values.shape[0]} frames of {values.shape[1]} bands, "
         alt += f"{np.nanmin(values):.4g} to {np.nanmax(values):.4g}."
-    caption = f"One clip ({clip}) as frontends show it to a model before training, each on its own "
-    caption += "colour scale; dark is low."
+    caption = (
+        f"One clip ({clip}) as frontends show it to a model before training. Frontends of one "
+    )
+    caption += "unit share a colour scale; dark is low."
     return Drawing(NAME, "Spectrograms of one clip", caption, alt, settled(figure), table)
+
+
+def _scales(table: pd.DataFrame) -> dict[str, tuple[float, float]]:
+    """Return the least and the largest value of each unit."""
+    groups = table.groupby("unit")
+    return {str(unit): (_values(rows).min(), _values(rows).max()) for unit, rows in groups}
+
+
+def _image(axis: Axes, rows: pd.DataFrame, scale: tuple[float, float]) -> AxesImage:
+    values, seconds = _values(rows), rows["seconds"].dropna().to_numpy()
+    half = (seconds[1] - seconds[0]) / 2 if len(seconds) > 1 else 0.5
+    extent = (seconds[0] - half, seconds[-1] + half, -0.5, values.shape[1] - 0.5)
+    image = axis.imshow(values.T, origin="lower", aspect="auto", extent=extent, cmap="magma")
+    image.set_clim(*scale)
+    image.set_interpolation("nearest")
+    return image
+
+
+def _hertz(axis: Axes, rows: pd.DataFrame) -> None:
+    """Number the bands by their centres in Hz where they rise, or else as they are."""
+    centres = rows[rows["seconds"].isna()].drop(columns=NOT_BANDS).to_numpy(float).ravel()
+    if len(centres) == 0 or not (np.diff(centres) > 0).all():
+        axis.set_ylabel("band")
+        return
+    shown = [hertz for hertz in HERTZ if centres[0] <= hertz <= centres[-1]]
+    names = [f"{hertz // 1000}k" if hertz >= 1000 else f"{hertz}" for hertz in shown]
+    axis.set_yticks(np.interp(shown, centres, range(len(centres))), names)
+    if is_at_the_left(axis):
+        axis.set_ylabel("centre of the band (Hz)")
+
+
+def _values(rows: pd.DataFrame) -> np.ndarray:
+    return rows.dropna(subset="seconds").drop(columns=NOT_BANDS).to_numpy(dtype=float)
 
 
 @rc_context(STYLE)
@@ -102,19 +148,6 @@ def _on_one_scale(axes: Sequence[Axes], tables: Mapping[str, pd.DataFrame], unit
     thin: dict[str, Any] = {"location": "bottom", "aspect": 20 * len(axes), "pad": 0.03}
     bar = figure.colorbar(images[0], ax=list(axes), label=unit, **thin)
     bar.outline.set_linewidth(0.5)
-
-
-def _image(axis: Axes, rows: pd.DataFrame) -> AxesImage:
-    values, seconds = _values(rows), rows["seconds"].to_numpy()
-    half = (seconds[1] - seconds[0]) / 2 if len(seconds) > 1 else 0.5
-    extent = (seconds[0] - half, seconds[-1] + half, -0.5, values.shape[1] - 0.5)
-    image = axis.imshow(values.T, origin="lower", aspect="auto", extent=extent, cmap="magma")
-    image.set_interpolation("nearest")
-    return image
-
-
-def _values(rows: pd.DataFrame) -> np.ndarray:
-    return rows.drop(columns=["frontend", "clip", "seconds"]).to_numpy(dtype=float)
 
 
 def _mesh(axis: Axes, rows: pd.DataFrame) -> Any:

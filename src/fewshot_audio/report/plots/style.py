@@ -1,6 +1,5 @@
-"""What a figure is and what all figures share: style, looks, panels, legends, files."""
+"""What a figure is and what all figures share: style, looks, panels, legends."""
 
-import io
 import itertools
 import math
 import textwrap
@@ -11,14 +10,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib import rc_context
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from fewshot_audio.report.export import csv
 from fewshot_audio.types import NoRunsError, StoreError
 
 WIDTH = 7.2  # inches, two columns of a journal: sizes of text below are those in print
@@ -68,6 +65,7 @@ class Drawing:
         alt: What it shows, in words.
         figure: The figure itself.
         data: Exactly the numbers that it shows.
+        is_table: Whether a table's CSV has these numbers, so that the figure needs none.
     """
 
     name: str
@@ -76,6 +74,7 @@ class Drawing:
     alt: str
     figure: Figure
     data: pd.DataFrame
+    is_table: bool = False
 
 
 @dataclass(frozen=True)
@@ -138,6 +137,25 @@ def only(table: pd.DataFrame, column: str) -> str:
             f"figure: expected one {column}, found {', '.join(map(str, values))}; draw one for each"
         )
     return str(values[0])
+
+
+def on(table: pd.DataFrame) -> str:
+    """Return where numbers are from, to follow a title: the dataset where there is one."""
+    datasets = table["dataset"].unique()
+    return f" on {datasets[0]}" if len(datasets) == 1 else ""
+
+
+def panel_names(table: pd.DataFrame, columns: Sequence[str]) -> dict[tuple, str]:
+    """Return headings of panels by their values of these columns: those that differ."""
+    keys = list(dict.fromkeys(table[list(columns)].itertuples(index=False, name=None)))
+    differ = [len(set(values)) > 1 for values in zip(*keys, strict=True)]
+    differ = differ if any(differ) else [*differ[:-1], True]
+    return {key: ", ".join(map(str, itertools.compress(key, differ))) for key in keys}
+
+
+def short(band: str) -> str:
+    """Return what intervals are in a legend: what they are over is there where it is all one."""
+    return band.partition(" over ")[0] if "(" in band else band
 
 
 def panels(count: int, most: int, height: float, **sharing: Any) -> tuple[Figure, list[Axes]]:
@@ -230,15 +248,3 @@ def settled(figure: Figure) -> Figure:
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
     return figure
-
-
-@rc_context(STYLE)
-def save(drawing: Drawing) -> dict[str, bytes]:
-    """Return a drawing's files by name: PNG, PDF and CSV, the same bytes for the same drawing."""
-    files: dict[str, bytes] = {}
-    for kind, metadata in {"png": {}, "pdf": {"CreationDate": None}}.items():
-        content = io.BytesIO()
-        drawing.figure.savefig(content, format=kind, metadata=metadata)
-        files[f"{drawing.name}.{kind}"] = content.getvalue()
-    files[f"{drawing.name}.csv"] = csv(drawing.data).encode()
-    return files

@@ -1,0 +1,57 @@
+"""Names of lines at their ends, in place of a legend."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from fewshot_audio.report.plots.style import Look
+
+MOST, LONGEST = 6, 14  # names, and characters of each, that find room
+LINE = 10.5  # points from one name to the next
+
+
+def fit_beside(names: Mapping[str, Look]) -> bool:
+    """Whether names find room beside a panel."""
+    return len(names) <= MOST and max(map(len, names)) <= LONGEST
+
+
+def name_lines(
+    figure: Figure, axes: Sequence[Axes], means: Sequence[pd.DataFrame], look: Mapping[str, Look]
+) -> None:
+    """Name each frontend at the end of its line, names apart from each other."""
+    named = []
+    for axis, own in zip(axes, means, strict=True):
+        ends = own.sort_values("n_per_class").groupby("frontend", observed=True)["mean"].last()
+        beside: dict[str, Any] = {"transform": axis.get_yaxis_transform(), "va": "center_baseline"}
+        ends = ends.sort_values()
+        names = [
+            axis.text(1.03, level, name, color=look[name].colour, **beside)
+            for name, level in ends.items()
+        ]
+        named.append((axis, names, ends.to_numpy()))
+    engine = figure.get_layout_engine()
+    assert engine is not None
+    engine.execute(figure)  # the axes' heights are known
+    for axis, names, levels in named:
+        low, high = axis.get_ylim()
+        step = LINE * (high - low) / (axis.get_window_extent().height / figure.dpi * 72)
+        for name, y in zip(names, apart(levels, step, low, high), strict=True):
+            name.set_y(y)
+
+
+def apart(levels: np.ndarray, step: float, low: float, high: float) -> np.ndarray:
+    """Return rising levels moved apart by at least a step, as little as that takes."""
+    ranks = step * np.arange(len(levels))
+    centres = levels - ranks
+    blocks: list[list[float]] = []
+    for centre in centres:
+        blocks.append([centre])
+        while len(blocks) > 1 and np.mean(blocks[-2]) > np.mean(blocks[-1]):
+            blocks[-2:] = [blocks[-2] + blocks[-1]]
+    starts = np.concatenate([np.full(len(block), np.mean(block)) for block in blocks])
+    top = max(low, high - ranks[-1])
+    return np.clip(starts, low, top) + ranks

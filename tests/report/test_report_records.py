@@ -18,7 +18,7 @@ from synthetic_records import (
     records,
 )
 
-from fewshot_audio.report.build import notes_on, provenance, run_commands
+from fewshot_audio.report.provenance import notes_on, provenance
 from fewshot_audio.report.records import load, runs_of
 from fewshot_audio.types import ConfigError, NoRunsError, StoreError
 
@@ -151,8 +151,7 @@ def test_runs_of_all_clips_stand_last():
 
 def test_notes_tell_of_parts_changes_and_clips_without_a_score():
     made = records()
-    command = "python scripts/run.py fold=1"
-    made[0] |= {"notes": ["only fold 1"], "unscored_clips": 3, "dirty": True, "command": command}
+    made[0] |= {"notes": ["only fold 1"], "unscored_clips": 3, "dirty": True}
     runs, failures = runs_of(made)
     lost = "3 clips in 1 runs had no finite score and count as wrong"
     assert notes_on(runs) == ["only fold 1", lost]
@@ -161,7 +160,6 @@ def test_notes_tell_of_parts_changes_and_clips_without_a_score():
     assert note.startswith("us8k: 2 of 3 classes are in none or in all of the test clips")
     facts = provenance(runs, failures)
     assert ("Commits", "c0ffee (9 runs); c0ffee with changes (1 runs)") in facts
-    assert run_commands(runs) == [("Do 1 of the runs", command)]
 
 
 def test_results_are_loaded_as_a_table(tmp_path):

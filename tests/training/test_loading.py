@@ -21,6 +21,7 @@ from fewshot_audio.training.score import kept as result_of
 from fewshot_audio.training.score import score
 from fewshot_audio.types import Component, ConfigError, StoreError
 
+LEARNED = "fewshot_audio.training.learned.learned"
 SETTINGS = {"key": "k", "dataset": "noise"}
 
 
@@ -140,8 +141,13 @@ def test_every_choice_of_this_program_is_trusted(group):
     files = [file.read_text() for file in (CONF / group).rglob("*.yaml")]
     targets = {target for text in files for target in re.findall(r"^ *_target_: (\S+)", text, re.M)}
     assert targets
-    for target in targets:
+    for target in targets - {LEARNED}:
         check_trusted({"_target_": target}, ())
+
+
+def test_a_checkpoint_may_not_name_another_one_and_whom_that_one_trusts():
+    with pytest.raises(ConfigError, match="learned is not of this program"):
+        check_trusted({"_target_": LEARNED, "checkpoint": "/elsewhere", "trust": ["sly"]}, ())
 
 
 def test_a_network_of_ones_own_needs_trust(machine, job):

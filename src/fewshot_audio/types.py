@@ -203,7 +203,7 @@ class ReportSettings:
         compare: The setting whose values are the rows, by its dotted name.
         where: Settings of the runs that are reported, by dotted names, each a value or several.
         pool: Settings that may differ as if they were further repeats.
-        baseline: What the others are compared with; None: log_eps, or the first that there is.
+        baseline: What the others are compared with; None: log_eps, log_mel, or the first.
         audio: Whether the page has the sound of the worst clips.
         audio_root: The folder in which their paths begin.
         usual: The settings of a run for which none is chosen, of which runs are preferred.

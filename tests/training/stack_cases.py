@@ -35,7 +35,10 @@ SMALL = {
     "timm": ["model.architecture=test_efficientnet"],
     "cnn14": ["model.width=2"],
     "conv_net": ["model.filters=[4,4]"],
-    **{name: ["frontend/engine=exact"] for name in ("leaf", "leaf_widths", "efficient_leaf")},
+    **{
+        name: ["frontend/engine=exact"]
+        for name in ("leaf", "leaf_widths", "leaf_random", "efficient_leaf")
+    },
 }
 
 

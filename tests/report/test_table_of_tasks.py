@@ -82,6 +82,7 @@ def test_a_row_per_task_and_the_average_last_model_by_model():
     ]
     assert table.text.columns.tolist()[3:] == FRONTENDS
     assert len(markdown(table, []).splitlines()) == 4 + 12
+    assert ".0 folds" not in table.caption
 
 
 def test_an_average_needs_every_task_of_its_model():

@@ -92,7 +92,7 @@ def with_average(
 
 def _caption(selection: Selection, differences: pd.DataFrame) -> str:
     measure, how = selection.measure, selection.settings.how
-    of_tasks = differences[differences["dataset"] != AVERAGE]
+    of_tasks = differences[differences["dataset"] != AVERAGE].astype({"folds": int})
     interval = interval_name(of_tasks, how, selection.comparisons)
     interval = interval.replace("few-shot splits", "seeds")
     return (

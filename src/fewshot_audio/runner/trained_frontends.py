@@ -36,7 +36,7 @@ class Trained:
     @property
     def frontend(self) -> Frontend:
         """The trained frontend."""
-        return next(each for each in self.model.modules() if isinstance(each, Frontend))
+        return self.model.frontend
 
     def start(self) -> Frontend | None:
         """Return the frontend as it started, None where its start was drawn at random."""

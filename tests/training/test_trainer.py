@@ -134,6 +134,7 @@ def test_a_run_that_left_updates_out_has_failed(job, machine, data, tmp_path, mo
     else:
         with pytest.raises(RuntimeError, match="4 epochs of 4 updates.* found 4 epochs and 8"):
             trained(on_crops(), data, tmp_path / "state.ckpt")
+        assert not (tmp_path / "state.ckpt").exists()
 
 
 @pytest.mark.parametrize(

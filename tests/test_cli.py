@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from command_line import cheap, lines, run
+from fewshot_audio.training.methods.supervised import Supervised
 
 ROOT = Path(__file__).parents[1]
 
@@ -141,6 +142,8 @@ def wait_for_lines(tmp_path, count, process):
     [
         pytest.param(1, signal.SIGINT, 130, marks=pytest.mark.slow),
         pytest.param(2, signal.SIGINT, 130, marks=pytest.mark.slow),
+        pytest.param(1, signal.SIGTERM, 143, marks=pytest.mark.slow),
+        pytest.param(2, signal.SIGTERM, 143, marks=pytest.mark.slow),
         pytest.param(1, signal.SIGKILL, -9, marks=pytest.mark.slow),
         pytest.param(2, signal.SIGKILL, -9, marks=pytest.mark.slow),
     ],
@@ -154,8 +157,9 @@ def test_a_stopped_command_keeps_finished_runs_and_the_same_command_goes_on(
     process.send_signal(sign)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == code
-    if sign == signal.SIGINT:
-        assert "interrupted; finished runs are kept, the same command goes on" in errors
+    if code > 0:
+        ended = "interrupted" if sign == signal.SIGINT else "terminated"
+        assert f"{ended}; finished runs are kept, the same command goes on" in errors
         assert "Traceback" not in errors
     before = lines(tmp_path)
     assert 1 <= len(before) < 5
@@ -163,6 +167,26 @@ def test_a_stopped_command_keeps_finished_runs_and_the_same_command_goes_on(
     assert again.returncode == 0, again.stderr
     assert lines(tmp_path)[: len(before)] == before
     assert sorted(line["identity"]["repeat"] for line in lines(tmp_path)) == [*range(1, 6)]
+
+
+def test_sigterm_drops_the_run_under_way_and_keeps_the_others(in_process, tmp_path, monkeypatch):
+    """A cluster sends it again while the command ends; afterwards it does what it did before."""
+    batches, before = Supervised.batches, signal.getsignal(signal.SIGTERM)
+
+    def preempted(method, sizes):
+        if len(lines(tmp_path)) == 1:
+            try:
+                signal.raise_signal(signal.SIGTERM)
+            finally:
+                signal.raise_signal(signal.SIGTERM)
+        return batches(method, sizes)
+
+    monkeypatch.setattr(Supervised, "batches", preempted)
+    done = in_process("n_per_class=1", "repeats=3", "method.max_epochs=2")
+    assert done.returncode == 143
+    assert done.stderr.endswith("terminated; finished runs are kept, the same command goes on\n")
+    assert len(lines(tmp_path)) == 1
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_ctrl_c_in_a_plan_is_no_traceback():

@@ -21,14 +21,14 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from fewshot_audio import compose, config, sweep
+from fewshot_audio import compose, config, processes, sweep
 from fewshot_audio.processes import begin_worker
 from fewshot_audio.progress import LogAboveBar, RunBar, counted
 from fewshot_audio.types import ConfigError, FewshotAudioError, Job, Machine
 
 Sweep = tuple[list[Job], Machine]
 SweepOfJobs = Callable[[], Sweep]
-INTERRUPTED = 130  # what a shell gives a program that Ctrl-C ended
+INTERRUPTED, TERMINATED = 130, 143  # what a shell gives a program that Ctrl-C or SIGTERM ended
 OF_HYDRA = (HydraException, OmegaConfBaseException, YAMLError)
 MENDABLE = (FewshotAudioError, *OF_HYDRA, OSError, BrokenProcessPool)  # without a traceback
 
@@ -67,8 +67,9 @@ def command(
 ) -> None:
     """Compose conf/config.yaml with the command line, run a task and exit.
 
-    The exit code is 0 when all is well, 1 when not, 130 after Ctrl-C; errors that a user can mend
-    come without a traceback. A dry run of a sweep does not start its jobs one by one.
+    The exit code is 0 when all is well, 1 when not, 130 after Ctrl-C, 143 after SIGTERM; errors
+    that a user can mend come without a traceback. A dry run of a sweep does not start its jobs one
+    by one.
 
     Args:
         run: The task of one job; returns whether all is well.
@@ -86,7 +87,7 @@ def command(
     logging.getLogger("fewshot_audio.runner.plan").addFilter(Once())
     os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions come here instead of to Hydra's own printer
     jobs = None
-    with _exit_codes(overrides, "interrupted; finished runs are kept, the same command goes on"):
+    with _exit_codes(overrides, "; finished runs are kept, the same command goes on"):
         if arguments.multirun and before and not _asks_hydra(arguments):
             jobs = _jobs(overrides)
             before(*jobs)
@@ -98,13 +99,15 @@ def command(
 
 
 @contextmanager
-def _exit_codes(overrides: Sequence[str], interrupted: str) -> Iterator[None]:
-    """End with a message and an exit code after Ctrl-C, or an error that a user can mend."""
+def _exit_codes(overrides: Sequence[str], interrupted: str = "") -> Iterator[None]:
+    """End with a message and an exit code after a signal, or an error that a user can mend."""
     try:
-        yield
+        with processes.heeding_sigterm():
+            yield
     except KeyboardInterrupt:
-        print(interrupted, file=sys.stderr)
-        sys.exit(INTERRUPTED)
+        terminated = processes.terminated()
+        print("terminated" if terminated else "interrupted", interrupted, sep="", file=sys.stderr)
+        sys.exit(TERMINATED if terminated else INTERRUPTED)
     except MENDABLE as error:
         _complain(error, overrides)
         sys.exit(1)
@@ -162,7 +165,7 @@ def sweep_command(task: Callable[[SweepOfJobs], None], every: str | None = None)
         overrides.append(f"{every}={','.join(compose.complete(every, overrides))}")
     gc.disable()  # it takes a fifth of the time of so short a command and finds nothing
     start = "fork" if "fork" in get_all_start_methods() else None
-    with _exit_codes(overrides, "interrupted"):
+    with _exit_codes(overrides):
         with ProcessPoolExecutor(1, get_context(start), begin_worker) as composer:
             task(composer.submit(_jobs, overrides).result)
         sys.stdout.flush()

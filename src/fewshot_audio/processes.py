@@ -1,20 +1,25 @@
-"""Processes: workers that end with the one that they work for, and Ctrl-C that is not lost."""
+"""Processes: workers that end with the one that they work for, signals that are not lost."""
 
 import multiprocessing
 import os
 import signal
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
 
 _interrupted = threading.Event()
+_terminated = threading.Event()
 
 
 def begin_worker() -> None:
     """Set up a worker process: it leaves Ctrl-C to its parent and ends with it.
 
-    It ends at once when the parent does, even by kill -9.
+    It ends at once when the parent does, even by kill -9, and by SIGTERM.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
@@ -23,6 +28,28 @@ def _end_with_parent() -> None:
     if parent is not None:
         parent.join()
         os._exit(1)
+
+
+@contextmanager
+def heeding_sigterm() -> Iterator[None]:
+    """Let SIGTERM, by which clusters end jobs, be a KeyboardInterrupt as Ctrl-C is."""
+    _terminated.clear()
+    before = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def terminated() -> bool:
+    """Return whether it was SIGTERM that ended this process's work."""
+    return _terminated.is_set()
+
+
+def _terminate(sign: int, _: FrameType | None) -> None:
+    signal.signal(sign, signal.SIG_IGN)  # clusters send it again
+    _terminated.set()
+    raise KeyboardInterrupt
 
 
 def catch_interrupts() -> None:

@@ -37,6 +37,7 @@ class Fields(msgspec.Struct):
     dirty: bool | None  # whether the sources differed from the commit
     versions: dict[str, str]
     machine: str
+    environment: dict[str, str]  # variables that choose torch's kernels, where there are any
     device: str
     threads: Count
     stack_size: Count

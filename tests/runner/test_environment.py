@@ -7,7 +7,8 @@ import sys
 import pytest
 import torch
 
-from fewshot_audio.runner.environment import set_up
+from fewshot_audio.runner.environment import provenance, set_up
+from fewshot_audio.types import ConfigError
 
 LEFT = """
 import re, fewshot_audio.runner.environment as environment, torch
@@ -31,7 +32,48 @@ def test_freed_memory_is_kept_only_where_that_is_wanted(keep):
     assert (int(done.stdout) > 90) == keep
 
 
-def test_gpus_convolve_in_float32(monkeypatch):
+def test_products_are_in_float32_whatever_code_has_set(monkeypatch):
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    torch.set_float32_matmul_precision("medium")
     set_up(1, keep_memory=False)
     assert not torch.backends.cudnn.allow_tf32
+    assert not torch.backends.cuda.matmul.allow_tf32
+    assert torch.get_float32_matmul_precision() == "highest"
+
+
+@pytest.mark.parametrize(
+    "variable",
+    [
+        "NVIDIA_TF32_OVERRIDE=1",
+        "ONEDNN_DEFAULT_FPMATH_MODE=BF16",
+        "DNNL_DEFAULT_FPMATH_MODE=any",
+        "PL_TRAINER_LIMIT_TRAIN_BATCHES=0",
+    ],
+)
+def test_what_would_store_another_result_under_the_same_key_is_refused(monkeypatch, variable):
+    name, value = variable.split("=")
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError, match=f"^{name}.*; unset {name}$"):
+        set_up(1, keep_memory=False)
+
+
+def test_variables_that_do_nothing_are_let_through(monkeypatch):
+    for variable in ("NVIDIA_TF32_OVERRIDE=0", "ONEDNN_DEFAULT_FPMATH_MODE=strict"):
+        monkeypatch.setenv(*variable.split("="))
+    set_up(1, keep_memory=False)
+
+
+def test_another_default_type_is_refused():
+    torch.set_default_dtype(torch.float64)
+    try:
+        with pytest.raises(ConfigError, match=r"found torch\.float64"):
+            set_up(1, keep_memory=False)
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+def test_records_name_variables_that_choose_kernels(monkeypatch):
+    assert "environment" not in provenance.__wrapped__()
+    monkeypatch.setenv("ATEN_CPU_CAPABILITY", "default")
+    monkeypatch.setenv("TORCH_HOME", "/home/somebody")
+    assert provenance.__wrapped__()["environment"] == {"ATEN_CPU_CAPABILITY": "default"}

@@ -2,6 +2,7 @@
 
 import ctypes
 import logging
+import os
 import platform
 import subprocess
 import warnings
@@ -13,10 +14,13 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
+from fewshot_audio.types import ConfigError
+
 REPOSITORY = Path(__file__).parents[3]
 SOURCES = ("src", "conf", "scripts", "pyproject.toml")
 CHANGED = " with changes"  # to the commit
 PACKAGES = ("torch", "pytorch-lightning", "numpy", "scipy", "soundfile")
+KERNELS = ("ATEN_", "CUBLAS", "CUDNN_", "DISABLE_ADDMM", "DNNL_", "MKL_", "ONEDNN_", "TORCH_")
 # mallopt's names for its options, in malloc.h
 TRIM_THRESHOLD, TOP_PAD, MMAP_THRESHOLD, MMAP_MAX = -1, -2, -3, -4
 OWN_PAGES = 2**25  # bytes of a block that gets pages of its own
@@ -24,19 +28,27 @@ KEPT_FREE = 2**26  # bytes of free memory that are not returned
 
 
 def set_up(threads: int, keep_memory: bool) -> None:
-    """Set threads and the allocator of this process, and silence Lightning.
-
-    GPUs convolve in float32 then, not in TF32, which cuDNN takes by default: it would round factors
-    to 11 bits.
+    """Set threads, precision and the allocator of this process, and silence Lightning.
 
     Args:
         threads: Threads per operation, of torch and NumPy.
         keep_memory: Whether freed memory is kept for reuse.
+
+    Raises:
+        ConfigError: The environment would have another result stored under the same key.
     """
     import torch  # here, because commands that train nothing read provenance too
 
+    from fewshot_audio.training.precision import full_precision
+
+    if of_lightning := [name for name in os.environ if name.startswith("PL_TRAINER_")]:
+        raise ConfigError(
+            f"{', '.join(of_lightning)}: runs take no settings of Lightning's from outside; "
+            f"unset {' '.join(of_lightning)}"
+        )
+    full_precision()
+
     torch.set_num_threads(threads)
-    torch.backends.cudnn.allow_tf32 = False
     threadpool_limits(threads)
     if platform.libc_ver()[0] == "glibc":
         _set_allocator(keep_memory)
@@ -62,10 +74,18 @@ def provenance() -> dict[str, Any]:
     """Return commit, versions and machine as records hold them.
 
     `dirty` says whether the sources differ from the commit; both are None without git.
+    `environment`, where there is any, holds variables that choose kernels of torch, paths left out:
+    they change the last digits as another machine does.
     """
     changes = _git("status", "--porcelain", "--", *SOURCES)
     versions = {name: version(name) for name in PACKAGES}
+    chosen = {
+        name: value
+        for name, value in sorted(os.environ.items())
+        if name.startswith(KERNELS) and os.sep not in value
+    }
     return {
+        **({"environment": chosen} if chosen else {}),
         "commit": _git("rev-parse", "HEAD"),
         "dirty": None if changes is None else changes != "",
         "versions": {"python": platform.python_version(), **versions},

@@ -1,7 +1,6 @@
 """Worker processes, which call functions for this one and never outlive it."""
 
 import multiprocessing
-import os
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -100,6 +99,4 @@ def _serve(connection: Connection) -> None:
             except Exception as error:  # any: the process that it works for raises it
                 error.add_note(f"in a worker:\n{traceback.format_exc()}")  # pickle keeps notes
                 outcome = Outcome(error=error)
-            except SystemExit:  # SIGTERM, which Lightning makes an exception
-                os._exit(1)
         connection.send(outcome)

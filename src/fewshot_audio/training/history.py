@@ -74,7 +74,23 @@ class Progress:
             weights = {name: each.clone() for name, each in network.state_dict().items()}
             self.best = (self.epochs, weights)
 
-    def history(self) -> TrainingHistory:
+    def history(self, max_epochs: int | None, updates_per_epoch: int) -> TrainingHistory:
+        """Return how the training went, once it is sure that it was all there.
+
+        Args:
+            max_epochs: Those that are made unless there is a reason to stop.
+            updates_per_epoch: What the method says.
+
+        Raises:
+            RuntimeError: Other epochs or updates were made.
+        """
+        expected = self.epochs if self.stop_reason else max_epochs
+        updates = self.epochs * updates_per_epoch
+        if self.epochs != expected or self.updates != updates or not self.updates:
+            raise RuntimeError(
+                f"expected {expected} epochs of {updates_per_epoch} updates, as the method says, "
+                f"found {self.epochs} epochs and {self.updates} updates in all"
+            )
         reason = self.stop_reason or f"{self.epochs} epochs, the number set"
         if self.best is not None:
             reason += f"; weights of epoch {self.best[0]} kept"

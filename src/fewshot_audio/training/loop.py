@@ -1,10 +1,7 @@
 """One Lightning fit, of one run or of a stack of them."""
 
-import signal
-import warnings
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from copy import deepcopy
 from functools import partial
 
@@ -22,6 +19,7 @@ from fewshot_audio.training.network import Network
 from fewshot_audio.training.optimizers import make_optimizer, make_scheduler
 from fewshot_audio.training.randomness import own_randomness
 from fewshot_audio.training.stack import Stack, Update, make_stack
+from fewshot_audio.training.trainer import own_trainer
 from fewshot_audio.training.watch import Watch
 from fewshot_audio.types import OptimizerSettings
 
@@ -49,20 +47,20 @@ def fit(
     Returns:
         How each training went.
     """
-    trainer = lightning.Trainer(
-        max_epochs=methods[0].max_epochs or -1, accelerator=accelerator, devices=1, barebones=True
-    )
-    device = trainer.strategy.root_device
-    for network, method in zip(networks, methods, strict=True):
-        initialise(network, method)
-        network.to(device)
-    stack = make_stack(networks, methods)
-    for network, data in zip(stack.networks, stack.data, strict=True):
-        calibrate(network, data)
-    fitting = Fitting(stack, optimizer, validation, watches)
-    _show_frontends(stack, watches)
-    with own_randomness(methods[0].generators, device), interruptible():
-        trainer.fit(fitting, Epochs(stack, fitting.progress))
+    epochs = methods[0].max_epochs or -1
+    settings = {"max_epochs": epochs, "accelerator": accelerator, "devices": 1, "barebones": True}
+    with own_trainer(**settings) as trainer:
+        device = trainer.strategy.root_device
+        for network, method in zip(networks, methods, strict=True):
+            initialise(network, method)
+            network.to(device)
+        stack = make_stack(networks, methods)
+        for network, data in zip(stack.networks, stack.data, strict=True):
+            calibrate(network, data)
+        fitting = Fitting(stack, optimizer, validation, watches)
+        _show_frontends(stack, watches)
+        with own_randomness(methods[0].generators, device):
+            trainer.fit(fitting, Epochs(stack, fitting.progress))
     stack.release()
     for network, data, progress in zip(networks, stack.data, fitting.progress, strict=True):
         _keep(network.to(device), data, progress)  # Lightning brings it back to the CPU
@@ -86,18 +84,6 @@ def _first_spectrogram(frontend: Frontend, data: TrainingSet) -> Tensor:
     """Return the spectrogram (frames, bands) of the first clip."""
     inputs = [each[:1] for each in data.inputs]
     return frontend.compute(*inputs)[0, : int(data.lengths[0])]
-
-
-@contextmanager
-def interruptible() -> Iterator[None]:
-    """Let Ctrl-C be a KeyboardInterrupt while Lightning trains, and frozen modules be no news."""
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", r"Found \d+ module\(s\) in eval mode")
-            yield
-    except SystemExit as error:  # Lightning turns Ctrl-C into exit code 1 and ignores the signal
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        raise KeyboardInterrupt from error
 
 
 class Fitting(lightning.LightningModule):
@@ -147,7 +133,8 @@ class Fitting(lightning.LightningModule):
             watch.finished = True
         for run, progress in enumerate(self.progress):
             progress.losses = self.losses.means(run, progress.epochs)
-        return [progress.history() for progress in self.progress]
+        done = zip(self.progress, self.stack.methods, strict=True)
+        return [each.history(method.max_epochs, method.updates_per_epoch) for each, method in done]
 
     def on_train_epoch_end(self) -> None:
         """Note what each run has learned, and stop it where its method says so."""

@@ -16,10 +16,11 @@ from fewshot_audio.progress import epoch_finished
 from fewshot_audio.seeding import seed_for
 from fewshot_audio.training.crops import RandomCrops, Waveforms, loader
 from fewshot_audio.training.history import Progress, TrainingHistory, five_digits
-from fewshot_audio.training.loop import CALIBRATED_EVERY, interruptible
+from fewshot_audio.training.loop import CALIBRATED_EVERY
 from fewshot_audio.training.optimizers import make_optimizer, make_scheduler
 from fewshot_audio.training.randomness import isolated
 from fewshot_audio.training.state import drop_unusable, network_weights
+from fewshot_audio.training.trainer import own_trainer
 from fewshot_audio.training.watch import Watch
 from fewshot_audio.training.waveform_network import WaveformNetwork, score_windows
 from fewshot_audio.types import Job
@@ -199,7 +200,7 @@ def fit_on_crops(training: CropTraining, accelerator: str) -> TrainingHistory:
     method, state = training.method, training.state
     drop_unusable(state, training.network, training.job.optimizer)
     several = "ddp_spawn" if method.strategy == "auto" else method.strategy
-    trainer = lightning.Trainer(
+    making = own_trainer(
         max_epochs=method.max_epochs,
         accelerator=accelerator,
         devices=method.devices,
@@ -213,7 +214,7 @@ def fit_on_crops(training: CropTraining, accelerator: str) -> TrainingHistory:
         enable_model_summary=False,
         use_distributed_sampler=False,
     )
-    with isolated(0, trainer.strategy.root_device), interruptible():
+    with making as trainer, isolated(0, trainer.strategy.root_device):
         trainer.fit(training, ckpt_path=state if state.exists() else None, weights_only=True)
     saved = torch.load(state, map_location="cpu", weights_only=True)  # of whichever process trained
     progress = Progress(**saved["progress"])
@@ -224,4 +225,9 @@ def fit_on_crops(training: CropTraining, accelerator: str) -> TrainingHistory:
     training.show_frontend()
     if training.watch is not None:
         training.watch.finished = True
-    return progress.history()
+    updates = method.updates_per_epoch(len(training.train_clips.clips))
+    try:
+        return progress.history(method.max_epochs, updates)
+    except RuntimeError:
+        state.unlink()  # what goes on from it would fail likewise
+        raise

@@ -101,6 +101,11 @@ class Method(ABC):
         """How many of a batch's patches, the first ones, are a support."""
         return 0
 
+    @property
+    @abstractmethod
+    def updates_per_epoch(self) -> int:
+        """How many batches an epoch has: a run that made another number of updates has failed."""
+
     @abstractmethod
     def batches(self, dropout_sizes: tuple[int, ...]) -> Iterator[Batch]:
         """Yield the batches of the next epoch."""

@@ -102,6 +102,12 @@ class CropMethod(ABC):
                 "method=prototypical, on n clips per class"
             )
 
+    def updates_per_epoch(self, clips: int) -> int:
+        """Return how many updates of all devices an epoch has on so many clips."""
+        crops = -(-clips * self.crops_per_clip // self.devices)
+        batches = -(-crops // self.batch_size)
+        return -(-batches // self.accumulate)
+
     def samples(self, sample_rate: int) -> int:
         """Return the samples of a crop at a rate in Hz."""
         return max(1, round(self.crop * sample_rate))

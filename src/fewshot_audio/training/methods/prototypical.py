@@ -80,10 +80,14 @@ class Prototypical(Method):
     def supports(self) -> int:
         return self.support_windows.numel()
 
+    @property
+    def updates_per_epoch(self) -> int:
+        per_update = sum(min(self.queries, len(windows)) for windows in self.windows_of_classes)
+        return len(self.windows[0]) // per_update
+
     def batches(self, dropout_sizes: tuple[int, ...]) -> Iterator[Batch]:
         """Yield batches that hold the support, then new queries."""
-        per_update = sum(min(self.queries, len(windows)) for windows in self.windows_of_classes)
-        for _ in range(len(self.windows[0]) // per_update):
+        for _ in range(self.updates_per_epoch):
             chosen = [self.support_windows.flatten()]
             for windows in self.windows_of_classes:
                 order = torch.randperm(len(windows), generator=self.generators.patches)

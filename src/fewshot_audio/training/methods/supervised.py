@@ -43,6 +43,10 @@ class RandomPatches(Method):
                 "method=prototypical"
             )
 
+    @property
+    def updates_per_epoch(self) -> int:
+        return -(-len(self.data.labels) // self.batch_size)
+
     def batches(self, dropout_sizes: tuple[int, ...]) -> Iterator[Batch]:
         """Yield batches that hold each clip once, from a random frame that leaves a patch."""
         random, count = self.generators, len(self.data.labels)

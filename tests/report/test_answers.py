@@ -12,7 +12,7 @@ from fewshot_audio.report.build import pairs_by_table
 from fewshot_audio.report.claims import claims
 from fewshot_audio.report.differences import compare, gains, pair_all, with_pairs
 from fewshot_audio.report.evidence import tests as table_of_tests
-from fewshot_audio.report.figures import _forest
+from fewshot_audio.report.figures import _differences
 from fewshot_audio.report.tables import against_baseline, difference
 from fewshot_audio.types import Component
 
@@ -121,7 +121,8 @@ def test_a_pair_has_one_verdict_in_every_table_the_figure_and_the_answer():
         assert cells.equals(drawn.loc[cells.index, shown])
     assert sorted(cells.index) == ["one", "three", "two"]
     assert set(gains(selection)["frontend"]) == {"two"}
-    figure = _forest(selection, pairs).data.set_index("first")["marked"]
+    (forest,) = _differences(selection, pairs)
+    figure = forest.data.set_index("first")["marked"]
     assert figure.to_dict() == drawn["marked"].to_dict()
     *said, _ = answers(pairs, selection)
     assert {text.split()[6]: "gain" in text for text in said} == drawn["marked"].to_dict()

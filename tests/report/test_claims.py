@@ -129,7 +129,7 @@ def test_what_is_over_splits_of_one_fold_uses_its_runs():
         numbers.append(table.cells["points"].tolist())
         verdicts.append(table.cells["verdict"].tolist())
     assert numbers[0] == numbers[1]
-    assert verdicts[0] == [TOO_FEW] * 2 + [OPEN] * 4
+    assert verdicts[0] == [TOO_FEW] * 2
     assert TOO_FEW not in verdicts[1]  # these folds, as they are
     half = 2.4469118511449692 * 0.01 / 3  # 6 degrees of freedom, a standard error of 0.01 / 3
     assert f"sb_cnn +2.0 [{100 * (0.02 - half):.1f}, {100 * (0.02 + half):.1f}]" in numbers[0][1]

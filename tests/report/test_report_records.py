@@ -18,7 +18,7 @@ from synthetic_records import (
     records,
 )
 
-from fewshot_audio.report.build import notes_on, provenance, run_commands
+from fewshot_audio.report.provenance import notes_on, provenance, runs_behind
 from fewshot_audio.report.records import load, runs_of
 from fewshot_audio.types import ConfigError, NoRunsError, StoreError
 
@@ -161,7 +161,17 @@ def test_notes_tell_of_parts_changes_and_clips_without_a_score():
     assert note.startswith("us8k: 2 of 3 classes are in none or in all of the test clips")
     facts = provenance(runs, failures)
     assert ("Commits", "c0ffee (9 runs); c0ffee with changes (1 runs)") in facts
-    assert run_commands(runs) == [("Do 1 of the runs", command)]
+
+
+def test_the_runs_behind_numbers_come_with_a_command_that_makes_them():
+    command = "python scripts/run.py -m +study=us8k dataset.root=/x fold=1,2 model=vgg repeats=9"
+    made = [each | {"command": command} for each in records()]
+    first, second = runs_behind(chosen(made))
+    assert first.row == ("us8k", "sb_cnn", "log_eps")
+    assert (first.counts, first.folds) == ({"1": 4, "10": 1}, "1, 2")
+    start = "python scripts/run.py -m +study=us8k dataset.root=/x fold=1,2 model=sb_cnn"
+    assert first.command == f"{start} frontend=log_eps 'n_per_class=[1,10]' repeats=2"
+    assert second.command == first.command.replace("log_eps", "log_learn")
 
 
 def test_results_are_loaded_as_a_table(tmp_path):

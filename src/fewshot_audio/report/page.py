@@ -15,7 +15,7 @@ from fewshot_audio.report.sounds import Sound
 from fewshot_audio.report.table import Table
 
 OWN_IDS = ("content", "summary")  # of page.html
-SHOWN = 3  # sentences of an answer, the others folded
+SHOWN = 4  # sentences of an answer, the others folded
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 READY := $(VENV)/ready
 
-.PHONY: help setup demo test slow lint docs check prepare verify run status tables report bench lock clean
+.PHONY: help setup demo test slow soak lint docs check prepare verify run status tables report bench lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -28,6 +28,9 @@ test: $(READY)  ## the default tests
 slow: $(READY)  ## all slow tests: launchers, sweeps by command line, stacks of every model and frontend
 	$(PYTHON) -m pytest -n 0 -m slow -k "not stack" $(ARGS)
 	$(PYTHON) -m pytest -m slow -k stack $(ARGS)
+
+soak: $(READY)  ## 100 kills at random moments; nothing may be lost; an hour: ARGS="--kills 10"
+	$(PYTHON) scripts/soak.py $(ARGS)
 
 lint: $(READY)  ## style, types and import layers
 	$(VENV)/bin/ruff check .

@@ -6,13 +6,17 @@ import time
 from collections import Counter
 from dataclasses import replace
 from multiprocessing import get_context
+from pathlib import Path
 
 import pytest
 
 from disturbing import disturbing
 from fewshot_audio.records import FAILED
 from fewshot_audio.runner import execute
+from fewshot_audio.runner.attempt import open_job
+from fewshot_audio.runner.queue import Stack
 from fewshot_audio.runner.store import Store
+from fewshot_audio.runner.workers import WorkerKilled
 from fewshot_audio.training.methods.supervised import Supervised
 from stored import lines, outcomes
 
@@ -104,6 +108,14 @@ def test_processes_killed_at_random_lose_nothing_and_do_nothing_twice(job, machi
     assert set(Counter(line["key"] for line in found).values()) == {1}
     assert outcomes(found) == outcomes(lines(undisturbed))
     assert len(found) == 64
+
+
+def test_a_clock_that_is_set_back_gives_no_negative_time(job, machine):
+    opened = open_job(job, machine)
+    stack = Stack(Path("x.jsonl"), opened.specs[:1], {}, started="2999-01-01T00:00:00+00:00")
+    training = execute.Training(Store(machine.results), opened, None, None)
+    record = training._killed_record(stack, WorkerKilled("killed"))
+    assert record["seconds"] == {"train": 0}
 
 
 class Finalised:

@@ -39,6 +39,13 @@ def test_a_full_disk_leaves_the_state_before_it_and_no_draft(data, tmp_path, mon
     assert trained(job(), data, state).history == undisturbed.history
 
 
+def test_a_state_is_on_the_disk_before_it_takes_its_place(data, tmp_path, monkeypatch):
+    state, seen = tmp_path / "state.ckpt", []
+    monkeypatch.setattr(whole, "sync", lambda draft: seen.append((draft.name, state.exists())))
+    trained(job(), data, state)
+    assert seen[0] == ("state.draft", False)
+
+
 @pytest.mark.parametrize("damage", ["truncated", "empty", "other", "byte", "list", "fields"])
 def test_a_state_that_cannot_be_taken_up_is_left(data, tmp_path, damage, caplog):
     state = tmp_path / "state.ckpt"

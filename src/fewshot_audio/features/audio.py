@@ -57,8 +57,6 @@ def decode(path: Path, start: float = 0.0, end: float | None = None) -> tuple[np
             samples.
     """
     try:
-        if path.stat().st_size == 0:
-            raise DataError("is empty (0 bytes)")
         if path.suffix.lower() in BY_FFMPEG:
             with converted(path, start, end) as (part, first, length):
                 samples, rate = _read(part, first, None if length is None else first + length)

@@ -90,10 +90,12 @@ def source(path: Path) -> Path | Copy:
     """Return what libsndfile shall read: a file, or a copy whose header tells its length.
 
     Raises:
-        DataError: The file is truncated, damaged, or contradicts itself.
+        DataError: The file is empty, truncated, damaged, or contradicts itself.
         OSError: It cannot be read.
     """
     status = path.stat()
+    if status.st_size == 0:
+        raise DataError("is empty (0 bytes)")
     patch = _patch(path, status.st_size, status.st_mtime_ns)
     if patch is None:
         return path
@@ -145,10 +147,11 @@ def _of_chunks(file: BinaryIO, size: int, magic: bytes) -> Patch | None:
         offset = int.from_bytes(at(file, start, 4))
         check_aiff(held[b"COMM"], length - 8 - offset)
     end = start + length
-    places = (end, end + -end % layout.multiple)
-    # libsndfile takes what follows in Wave64 for samples
-    is_chunk = magic != b"riff" and any(_is_chunk(file, layout, place) for place in places)
-    check_behind(at(file, end, layout.multiple + 1), present - length, is_chunk)
+    if present > length:
+        places = (end, end + -end % layout.multiple)
+        # libsndfile takes what follows in Wave64 for samples
+        is_chunk = magic != b"riff" and any(_is_chunk(file, layout, place) for place in places)
+        check_behind(at(file, end, layout.multiple + 1), present - length, is_chunk)
     if held.get(b"desc", b"")[8:12] == b"alac":
         behind = replace(layout, first=end).chunks(file)
         check_alac(held | {name: at(file, *where) for name, *where in behind}, length - 4)

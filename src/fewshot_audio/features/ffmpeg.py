@@ -53,12 +53,14 @@ def converted(
 
 
 def _check_matroska(path: Path) -> None:
-    """Raise DataError where WebM or another Matroska file is shorter than it says.
+    """Raise DataError where a file is empty, or Matroska (WebM) and shorter than it says.
 
     ffmpeg decodes such files without a word.
     """
     with path.open("rb") as file:
         head = file.read(4096)
+    if not head:
+        raise DataError("is empty (0 bytes)")
     if not head.startswith(MATROSKA):
         return
     length, first = _size(head, len(MATROSKA))

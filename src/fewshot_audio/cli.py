@@ -105,7 +105,9 @@ def _exit_codes(overrides: Sequence[str], interrupted: str) -> Iterator[None]:
     except KeyboardInterrupt:
         print(interrupted, file=sys.stderr)
         sys.exit(INTERRUPTED)
-    except MENDABLE as error:
+    except (*MENDABLE, ValueError) as error:
+        if not isinstance(error, MENDABLE) and compose.NO_CHOICE not in str(error):
+            raise
         _complain(error, overrides)
         sys.exit(1)
     finally:

@@ -9,6 +9,7 @@ import torch
 from fewshot_audio.components import build
 from fewshot_audio.datasets.base import Clip, Dataset
 from fewshot_audio.features.audio import decode
+from fewshot_audio.frontends.base import Frontend
 from fewshot_audio.runner.plan import transform_of
 from fewshot_audio.types import Job
 
@@ -48,7 +49,7 @@ def _spectrogram(job: Job, dataset: Dataset, clip: Clip) -> np.ndarray:
     transform = transform_of(job)
     samples, rate = decode(dataset.file(clip.path), clip.start, clip.end)
     features = transform(transform.resample(samples, rate, transform.sample_rate))
-    frontend = build(job.frontend)
+    frontend = build(job.frontend, Frontend)
     frontend.begin(torch.Generator().manual_seed(job.seed))
     with torch.no_grad():
         return frontend.spectrogram(torch.from_numpy(features)[None])[0].numpy()

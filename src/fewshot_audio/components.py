@@ -21,6 +21,7 @@ from fewshot_audio.types import Component, ConfigError
 Kind = TypeVar("Kind")
 NAME, TARGET = "name", "_target_"  # keys of a component's yaml
 SPECIAL = (TARGET, "_partial_", "_convert_", "_recursive_", "_args_")  # keys that Hydra reads
+FLAGS = ("_partial_", "_recursive_")  # those of them that are true or false
 OPEN_ENDED = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
@@ -162,8 +163,8 @@ def _with_checks(value: Any, where: str, given: Mapping[str, Any], hint: Any, ki
             for name, each in value.items()
         }
     factory = locate(value[TARGET], where)
-    made = called(hint) if value.get("_partial_") else hint
-    wanted = made if classes_of(made) else kind  # where an argument has no annotation
+    wanted = called(hint) if _is_partial(value, where) else hint
+    wanted = wanted if classes_of(wanted) else kind  # where an argument has no annotation
     check_makes(factory, wanted, f"{where}.{TARGET}: {value[TARGET]}")
     hints = _signature(factory)[1]
     settings = {
@@ -179,6 +180,14 @@ def _with_checks(value: Any, where: str, given: Mapping[str, Any], hint: Any, ki
 
     settings[TARGET] = checked
     return settings
+
+
+def _is_partial(settings: Mapping[str, Any], where: str) -> bool:
+    """Return whether a function is wanted, which builds the component; check Hydra's flags."""
+    for name in FLAGS:
+        if not isinstance(settings.get(name, False), bool):
+            raise ConfigError(f"{where}.{name}: found {settings[name]!r}; expected true or false")
+    return settings.get("_partial_", False)
 
 
 def _check_names(

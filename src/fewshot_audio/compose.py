@@ -20,7 +20,7 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import (
-    InterpolationKeyError,
+    InterpolationResolutionError,
     MissingMandatoryValue,
     OmegaConfBaseException,
 )
@@ -165,9 +165,10 @@ def explain(error: BaseException, overrides: Sequence[str] = ()) -> str:
             "cannot be quoted, and goes into a yaml (docs/own-data.md, Classes)"
         )
         return f"{text.splitlines()[0]}; {step}"
-    if isinstance(error, InterpolationKeyError):
-        name = re.sub(r".*'(.*)'.*", r"\1", text.splitlines()[0])
-        return f"{name} is not set, which {error.full_key} is made of"
+    if isinstance(error, InterpolationResolutionError):
+        raw: Any = OmegaConf.to_container(error.parent_node, resolve=False)
+        made_of = f"{error.full_key}={raw[error.key]}"
+        return f"{made_of} cannot be made of the other settings: {text.splitlines()[0]}"
     if isinstance(error, MissingMandatoryValue):
         return f"{error.full_key} is not set; add {error.full_key}=... to the command"
     if isinstance(error, BrokenProcessPool):

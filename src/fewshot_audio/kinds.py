@@ -31,6 +31,8 @@ def check_makes(factory: Callable, hint: Any, setting: str) -> None:
     made = classes_of(factory if inspect.isclass(factory) else returned(factory))
     if made and all(_is_one(each, kinds) for each in made):
         return
+    if called(hint) is not hint and all(_is_one(each, classes_of(called(hint))) for each in made):
+        raise ConfigError(f"{setting} is called later; expected _partial_: true beside it")
     found = f"makes {_names(made)}" if made else "does not say what it returns"
     names = _names(kinds)
     raise ConfigError(

@@ -46,6 +46,7 @@ WITH = {  # what a choice needs beside it
     "frontend/engine=rectified_maximum": ["frontend=sincnet"],
     "frontend/pooling=largest": ["frontend=sincnet"],
     "frontend=wavegram": ["hop=1024"],
+    "frontend=learned": ["frontend.checkpoint=nowhere"],
     **{f"augmentation={name}": CROPS for name in ("gain", "mixup", "time_shift")},
 }
 
@@ -122,7 +123,7 @@ class Door:
         if choice.startswith("frontend/") and choice not in WITH:
             words.insert(0, "frontend=leaf")
         names = [word.partition("=")[2] for word in words if word.startswith("dataset=")]
-        data = [f"dataset.root={self._root_of(name)}" for name in names[-1:]]
+        data = [f"dataset.root={self._root_of(name)}" for name in names[-1:] if name != "tasks"]
         if names in ([], ["synthetic"]):
             data = SYNTHETIC
         where = [f"cache={self.folder / 'cache'}", f"results={self.folder / 'results'}"]

@@ -19,11 +19,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import (
-    InterpolationResolutionError,
-    MissingMandatoryValue,
-    OmegaConfBaseException,
-)
+from omegaconf.errors import InterpolationResolutionError, MissingMandatoryValue
+from omegaconf.errors import OmegaConfBaseException as OmegaConfError
 
 from fewshot_audio.components import near
 from fewshot_audio.types import ConfigError
@@ -94,7 +91,7 @@ def setting_names(overrides: Sequence[str]) -> set[str]:
     kept = [text for text, key in keys.items() if key in [*known, SEARCHPATH] or "/" in key]
     try:
         plain: Any = OmegaConf.to_container(composed(kept), resolve=False)
-    except (HydraException, OmegaConfBaseException):
+    except (HydraException, OmegaConfError):
         return set()
     return set(_dotted(plain)) | set(known)
 
@@ -167,8 +164,8 @@ def explain(error: BaseException, overrides: Sequence[str] = ()) -> str:
         return f"{text.splitlines()[0]}; {step}"
     if isinstance(error, InterpolationResolutionError):
         raw: Any = OmegaConf.to_container(error.parent_node, resolve=False)
-        made_of = f"{error.full_key}={raw[error.key]}"
-        return f"{made_of} cannot be made of the other settings: {text.splitlines()[0]}"
+        found = f"{error.full_key}={raw[error.key]}"
+        return f"{found} cannot be made of the other settings: {text.splitlines()[0]}"
     if isinstance(error, MissingMandatoryValue):
         return f"{error.full_key} is not set; add {error.full_key}=... to the command"
     if isinstance(error, BrokenProcessPool):
@@ -189,8 +186,7 @@ def _no_choice(overrides: Sequence[str]) -> str:
     known = groups(overrides)
     for override in parsed(overrides):
         value: Any = override.value()
-        values = value.list if override.is_choice_sweep() else [value]
-        key = override.key_or_group
+        key, values = override.key_or_group, getattr(value, "list", [value])  # of a sweep
         is_group = key in known or "/" in key
         if is_group and not all(isinstance(each, str | list) for each in values):
             return f"{override.input_line}: expected a choice{near('', choices(key, overrides))}"

@@ -38,7 +38,7 @@ class Component:
     arguments: Mapping[str, Any]
 
 
-Rate = Annotated[int, Field(ge=1000, le=384_000)]  # Hz
+Rate = Annotated[int, Field(ge=1000, le=1_000_000)]  # Hz
 Size = Annotated[int, Field(ge=1, le=65_536)]  # samples, frames
 Count = Annotated[int, Field(ge=1, le=10_000)]  # processes, runs
 

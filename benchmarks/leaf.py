@@ -119,9 +119,8 @@ def _prepared(
         f"n_bands={filters}",
         f"frontend/engine={engine}",
     ]
-    made: Filterbank = build(
-        config.job(config.composed(["dataset=synthetic", "frontend=leaf", *settings])).frontend
-    ).to(device)
+    job = config.job(config.composed(["dataset=synthetic", "frontend=leaf", *settings]))
+    made = build(job.frontend, Filterbank).to(device)
     return made, made.prepare(
         noise.to(device)[..., None], torch.full((len(noise),), noise.shape[1], device=device)
     )

@@ -10,6 +10,7 @@ import torch
 from benchmarks.measure import job, machine, noise_material, seconds, train_and_score
 from fewshot_audio import config
 from fewshot_audio.components import build
+from fewshot_audio.frontends.base import Frontend
 from fewshot_audio.runner import environment
 from fewshot_audio.training.loop import CALIBRATED_EVERY, calibrate
 from fewshot_audio.training.prepare import prepare_run
@@ -137,7 +138,8 @@ def _cost(data: Data, stack: int, epochs: int, accelerator: str, model: str, fro
     """What runs of a model cost, from short ones at each of two n."""
     short = min(epochs, PROTO_SHORT) if model.startswith("proto") else epochs
     wanted = job(model, f"method.max_epochs={short}", f"frontend={frontend}")
-    small, large = (SIZES if stack == 1 else SIZES_OF_STACKS)[build(wanted.frontend).reads]
+    reads = build(wanted.frontend, Frontend).reads
+    small, large = (SIZES if stack == 1 else SIZES_OF_STACKS)[reads]
     (first, test), (second, _) = (
         _short(wanted, data, n, stack, accelerator) for n in (small, large)
     )
@@ -169,5 +171,5 @@ def _short(
 
 def _size(wanted: Job, clip_seconds: int) -> tuple[int, int]:
     """Rows and columns of a clip in its bank."""
-    frontend, samples = build(wanted.frontend), clip_seconds * wanted.mel.sample_rate
+    frontend, samples = build(wanted.frontend, Frontend), clip_seconds * wanted.mel.sample_rate
     return (samples, 1) if frontend.reads == "waveform" else (1 + samples // wanted.mel.hop, 128)

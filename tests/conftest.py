@@ -11,6 +11,7 @@ import torch
 from command_line import command, in_process  # noqa: F401  # fixtures
 from fewshot_audio import config
 from fewshot_audio.components import build
+from fewshot_audio.datasets.base import Dataset
 from fewshot_audio.datasets.synthetic import synthetic
 from fewshot_audio.types import Job, Machine
 
@@ -93,7 +94,7 @@ def machine(tmp_path, cache) -> Machine:
 @pytest.fixture
 def dataset(job):
     """The job's dataset."""
-    return build(job.dataset, name=job.dataset.name)
+    return build(job.dataset, Dataset, name=job.dataset.name)
 
 
 @pytest.fixture(scope="session")

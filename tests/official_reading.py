@@ -5,6 +5,7 @@ from functools import cache
 
 from fewshot_audio import config
 from fewshot_audio.components import build
+from fewshot_audio.datasets.base import Dataset
 from fewshot_audio.datasets.verify import find_verifier
 
 
@@ -16,7 +17,7 @@ def job_of(name, *settings):
 def read(name, root, *settings):
     component = job_of(name, *settings).dataset
     arguments = {**component.arguments, "root": str(root)}
-    return build(replace(component, arguments=arguments), name=name)
+    return build(replace(component, arguments=arguments), Dataset, name=name)
 
 
 def verify(name, root, full):

@@ -6,6 +6,7 @@ import torch
 
 from fewshot_audio import config
 from fewshot_audio.components import build
+from fewshot_audio.frontends.base import Frontend
 
 ENGINES = ["conv", "exact", "fast"]
 
@@ -13,7 +14,7 @@ ENGINES = ["conv", "exact", "fast"]
 def leaf(*settings, kind="leaf", rate=16000, filters=12):
     """The configured LEAF or one of its relatives, small."""
     small = [f"frontend={kind}", f"sample_rate={rate}", f"hop={rate // 100}", f"n_bands={filters}"]
-    return build(component(*small, *settings))
+    return build(component(*small, *settings), Frontend)
 
 
 @cache

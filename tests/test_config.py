@@ -14,6 +14,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from fewshot_audio import compose, config
 from fewshot_audio.components import build
 from fewshot_audio.frontends.base import Frontend
+from fewshot_audio.training.methods.base import Method
 from fewshot_audio.training.network import build_network
 from fewshot_audio.types import ConfigError
 
@@ -36,10 +37,12 @@ def composed(*overrides):
 
 def error_of(*overrides) -> str:
     """What a user reads after a mistake in the command."""
-    with pytest.raises((ConfigError, HydraException, OmegaConfBaseException)) as caught:
+    kinds = (ConfigError, HydraException, OmegaConfBaseException, ValueError)
+    with pytest.raises(kinds) as caught:
         cfg = composed(*overrides)
         compose.check_names(cfg, overrides)
         config.job(cfg)
+        config.machine(cfg)
     return compose.explain(caught.value, ["dataset=synthetic", *overrides])
 
 
@@ -59,7 +62,7 @@ def test_every_choice_makes_a_job(group, name):
 
 @pytest.mark.parametrize("name", config.complete("frontend"))
 def test_every_frontend_can_be_built(name):
-    assert isinstance(build(config.job(composed(f"frontend={name}")).frontend), Frontend)
+    assert isinstance(build(config.job(composed(f"frontend={name}")).frontend, Frontend), Frontend)
 
 
 def leaves(settings, above=()):
@@ -118,7 +121,7 @@ def test_n_and_repeats_cut_the_schedule():
         ("method.optimizer=1", "did you mean optimizer?"),
         ("model.wdth=3", "no such setting with these choices; did you mean model.width"),
         ("model=timbre model.width=3", "model.width: no such setting with these choices"),
-        ("hop=0", "hop=0: expected at least 1"),
+        ("hop=0", "hop: found 0; expected a whole number from 1 to 65,536"),
         ("pad_mode=mirror", "pad_mode: found 'mirror'; Input should be 'reflect' or 'constant'"),
         ("dataset.root=~/data", "write folders in full, and quote what holds other signs"),
         (
@@ -129,9 +132,12 @@ def test_n_and_repeats_cut_the_schedule():
         ("fold=one", "fold: found 'one'; Input should be a valid integer"),
         ("n_per_class=3", "n_per_class=3: the protocol has n = 1, 2, 5, 10, 20, 50, 100"),
         ("n_per_class=[1,b]", "n_per_class: found [1, 'b']; Input should be a valid integer"),
-        ("repeats=many", "repeats: found 'many'; Input should be a valid integer"),
-        ("n_per_class=0 repeats=1", "n_per_class=0: expected whole numbers from 1"),
-        ("repeats=0", "repeats=0: expected at least 1"),
+        (
+            "repeats=many",
+            "repeats: found 'many'; expected a whole number from 1 to 10,000, or null",
+        ),
+        ("n_per_class=0 repeats=1", "n_per_class: found 0; Input should be greater than 0"),
+        ("repeats=0", "repeats: found 0; expected a whole number from 1 to 10,000, or null"),
         ("dataset=us8k", "dataset.root is not set; add dataset.root=... to the command"),
         ("~model.name", "model: name must be set"),
         ("n_per_class=[]", "n_per_class=[]: expected at least one number"),
@@ -139,6 +145,24 @@ def test_n_and_repeats_cut_the_schedule():
             "frontend.name=a/b",
             "frontend.name=a/b: expected letters, digits and the signs _ . + - only",
         ),
+        ("model=null", "model=null: expected a choice; there are cnn14, conv_net, "),
+        ("frontend=leaf frontend/filters=3", "frontend/filters=3: expected a choice; there are "),
+        ("cache=null", "cache: found None; Input is not a valid path"),
+        ("sampling=null", "sampling: found None; expected a group of settings"),
+        ("optimizer.scheduler=3", "optimizer.scheduler: found 3; expected a group of settings"),
+        ("metrics.recall=null", "metrics.recall: found None; expected a group of settings"),
+        ("protocol.repeats=null", "protocol.repeats: found None; Input should be a valid dict"),
+        ("~model", "model is not set; remove ~model from the command"),
+        ("~hop", "hop is not set; remove ~hop from the command"),
+        ("frontend.name=1e3", "frontend.name=1000.0: expected text, found a float; quote it"),
+        ("frontend.name=true", "frontend.name=True: expected text, found a bool; quote it"),
+        ("model._target_=3", "model._target_=3: expected package.module.name"),
+        ("optimizer.lr=inf", "optimizer.lr=inf: expected a finite number"),
+        ("frontend=log_learn frontend.a=nan", "frontend.a=nan: expected a finite number"),
+        ("n_fft=100000000", "n_fft: found 100000000; expected a whole number from 1 to 65,536"),
+        ("sample_rate=1", "sample_rate: found 1; expected a whole number from 1,000 to 1,000,000"),
+        ("sample_rate=10000000", "expected a whole number from 1,000 to 1,000,000"),
+        ("optimizer.max_grad_norm=0", "optimizer.max_grad_norm: found 0; Input should be greater"),
         ("study=demo", "study: not part of every command; write +study=... to add it"),
     ],
 )
@@ -150,23 +174,28 @@ def test_components_report_what_is_missing_ill_typed_or_not_there():
     with pytest.raises(
         ConfigError, match="frontend.alpha: found 'much'; Input should be a valid number"
     ):
-        build(config.job(composed("frontend.alpha=much")).frontend)
+        build(config.job(composed("frontend.alpha=much")).frontend, Frontend)
     with pytest.raises(ConfigError, match="frontend.betta: no such setting; did you mean beta?"):
-        build(config.job(composed("+frontend.betta=3")).frontend)
+        build(config.job(composed("+frontend.betta=3")).frontend, Frontend)
     with pytest.raises(
         ConfigError, match="method.max_epochs: found -1; Input should be greater than 0"
     ):
-        build(config.job(composed("method.max_epochs=-1")).method, data=None, generators=None)
+        build(
+            config.job(composed("method.max_epochs=-1")).method, Method, data=None, generators=None
+        )
     with pytest.raises(
         ConfigError, match="accelerator: found 'tpu'; Input should be 'auto', 'cpu' or 'gpu'"
     ):
         config.machine(composed("accelerator=tpu"))
-    with pytest.raises(ConfigError, match="threads=0: expected at least 1"):
+    with pytest.raises(ConfigError, match="threads: found 0; expected a whole number from 1 to "):
         config.machine(composed("threads=0"))
     with pytest.raises(
         ConfigError, match="_target_: fewshot_audio.frontends.nothing.No cannot be found"
     ):
-        build(config.job(composed("frontend._target_=fewshot_audio.frontends.nothing.No")).frontend)
+        build(
+            config.job(composed("frontend._target_=fewshot_audio.frontends.nothing.No")).frontend,
+            Frontend,
+        )
 
 
 @pytest.mark.parametrize(
@@ -244,7 +273,7 @@ def test_machine_settings_are_no_part_of_a_job(tmp_path):
 def test_every_model_is_trained_by_a_method_that_can(name):
     job = config.job(composed(f"model={name}"))
     network = build_network(job, 5)
-    build(job.method, data=None, generators=None).adapt(network)
+    build(job.method, Method, data=None, generators=None).adapt(network)
     assert network(torch.zeros(2, 128, 128)).shape == (2, 10 if network.classifier.embeds else 5)
 
 
@@ -260,13 +289,15 @@ def test_prototypical_models_choose_their_method_and_the_command_line_overrules(
         ConfigError,
         match="gives embeddings, not one output per class: train it with method=prototypical",
     ):
-        build(supervised.method, data=None, generators=None).adapt(build_network(supervised, 5))
+        build(supervised.method, Method, data=None, generators=None).adapt(
+            build_network(supervised, 5)
+        )
     with pytest.raises(
         ConfigError,
         match="method.max_epochs=null: this method ends after a number of epochs",
     ):
         endless = config.job(composed("method.max_epochs=null"))
-        build(endless.method, data=None, generators=None).adapt(build_network(endless, 5))
+        build(endless.method, Method, data=None, generators=None).adapt(build_network(endless, 5))
 
 
 def test_a_way_to_draw_that_is_none_says_which_there_are():

@@ -11,6 +11,7 @@ import torch
 
 from fewshot_audio import config, frontends
 from fewshot_audio.components import build
+from fewshot_audio.frontends.base import Frontend
 from fewshot_audio.models.cnn14 import CNN14
 from fewshot_audio.models.conv_net import ConvNet
 from fewshot_audio.models.sb_cnn import SBCNN
@@ -124,7 +125,7 @@ def test_shares_of_frontends_are_those_of_the_study():
     rows = re.findall(r"^\| `(\w+)` \| ([\d,]+) \| ([\d.]+) \| ([\d.]+) \|$", page, re.MULTILINE)
     words = ["+study=leaf_article", "dataset=synthetic", "frontend=log_mel"]
     jobs = [config.job(cfg) for cfg in swept(["+study=leaf_article", "dataset=synthetic"])]
-    frontends_of = {job.frontend.name: build(job.frontend) for job in jobs}
+    frontends_of = {job.frontend.name: build(job.frontend, Frontend) for job in jobs}
     sizes = [learned(build_waveform_network(config.job(cfg), "0123456789")) for cfg in swept(words)]
     assert {name for name, *_ in rows} == set(frontends_of)
     for name, count, *shares in rows:

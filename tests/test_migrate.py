@@ -12,6 +12,7 @@ from scripts.migrate import main
 
 from fewshot_audio import config
 from fewshot_audio.components import build
+from fewshot_audio.datasets.base import Dataset
 from fewshot_audio.files import sha256
 from fewshot_audio.runner.plan import Planner
 from fewshot_audio.runner.store import Store
@@ -46,7 +47,7 @@ def overrides(tmp_path):
 @pytest.fixture
 def dataset(overrides):
     component = config.job(config.composed(overrides)).dataset
-    return build(component, name=component.name)
+    return build(component, Dataset, name=component.name)
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ CODE = """
 from pathlib import Path
 import torch
 from torch import nn
+from fewshot_audio.datasets.base import Dataset
 from fewshot_audio.datasets.synthetic import synthetic
 from fewshot_audio.frontends.base import Frontend
 
@@ -34,7 +35,7 @@ class Linear(nn.Module):
     def forward(self, patches):
         return self.output(patches.mean(1))
 
-def sounds(name, root: Path, clips: int = 2):
+def sounds(name, root: Path, clips: int = 2) -> Dataset:
     return synthetic(name, root, "us8k", 3, clips, "next", ())
 """
 FILES = {

@@ -108,7 +108,9 @@ def _exit_codes(overrides: Sequence[str], interrupted: str = "") -> Iterator[Non
         terminated = processes.terminated()
         print("terminated" if terminated else "interrupted", interrupted, sep="", file=sys.stderr)
         sys.exit(TERMINATED if terminated else INTERRUPTED)
-    except MENDABLE as error:
+    except (*MENDABLE, ValueError) as error:
+        if not isinstance(error, MENDABLE) and compose.NO_CHOICE not in str(error):
+            raise
         _complain(error, overrides)
         sys.exit(1)
     finally:

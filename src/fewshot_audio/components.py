@@ -7,7 +7,7 @@ import inspect
 import pkgutil
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cache
-from typing import Any, get_type_hints
+from typing import Any, TypeVar, get_type_hints
 
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
@@ -15,39 +15,48 @@ from omegaconf import OmegaConf
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
 
+from fewshot_audio.kinds import called, check_makes, classes_of, item
 from fewshot_audio.types import Component, ConfigError
 
+Kind = TypeVar("Kind")
 NAME, TARGET = "name", "_target_"  # keys of a component's yaml
 SPECIAL = (TARGET, "_partial_", "_convert_", "_recursive_", "_args_")  # keys that Hydra reads
+FLAGS = ("_partial_", "_recursive_")  # those of them that are true or false
 OPEN_ENDED = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
-def build(component: Component, **given: Any) -> Any:
+def build(component: Component, kind: type[Kind], **given: Any) -> Kind:
     """Build a component, and those nested in its arguments, by hydra.utils.instantiate.
+
+    All names are looked up first, and what they make is compared with what is wanted; only then is
+    anything called.
 
     Args:
         component: Dotted name and arguments; an argument with a `_target_` is built first.
+        kind: What it must be an instance of, or make where it has `_partial_: true`. Those in its
+            arguments must be what these are annotated with, or of this kind where they are not.
         **given: Arguments that only the program knows.
 
     Returns:
         The object, or a function that makes it where the component has `_partial_: true`.
 
     Raises:
-        ConfigError: A name is not found, or an argument is unknown, missing, of another type, or
-            refused with a ValueError. It names the setting, and near matches.
+        ConfigError: A name is not found or makes something else, or an argument is unknown,
+            missing, of another type, or refused with a ValueError. It names the setting, and near
+            matches.
     """
     settings = {"_convert_": "all", TARGET: component.target, **component.arguments}
-    checked = _with_checks(settings, component.group, given)
+    checked = _with_checks(settings, component.group, given, kind, kind)
     try:  # not as a dict, in which Hydra replaces functions by their names
         return instantiate(OmegaConf.create(checked, flags={"allow_objects": True}))
     except InstantiationException as error:
         raise error.__cause__ or error from None
 
 
-def build_for(component: Component, **offered: Any) -> Any:
+def build_for(component: Component, kind: type[Kind], **offered: Any) -> Kind:
     """Build a component with those of the offered values that its class or function names."""
     parameters = _signature(locate(component.target, component.group))[0]
-    return build(component, **{k: value for k, value in offered.items() if k in parameters})
+    return build(component, kind, **{k: value for k, value in offered.items() if k in parameters})
 
 
 def locate(target: str, where: str = "") -> Callable:
@@ -57,10 +66,12 @@ def locate(target: str, where: str = "") -> Callable:
         ConfigError: There is none.
     """
     name = f"{where}.{TARGET}" if where else TARGET
+    if not isinstance(target, str):
+        raise ConfigError(f"{name}: found {target!r}; expected package.module.name")
     module, _, attribute = target.rpartition(".")
     try:
         located = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
+    except (ImportError, AttributeError, ValueError, TypeError) as error:
         raise ConfigError(
             f"{name}: {target} cannot be found ({error}){_near_target(target)}"
         ) from error
@@ -75,7 +86,7 @@ def _near_target(target: str) -> str:
     module, _, last = target.rpartition(".")
     try:
         parent = importlib.import_module(module)
-    except (ImportError, ValueError):
+    except (ImportError, ValueError, TypeError):
         return _near_target(module) if "." in module else "; expected package.module.name"
     inside = [each.name for each in pkgutil.iter_modules(getattr(parent, "__path__", []))]
     close = difflib.get_close_matches(last, {*dir(parent), *inside})
@@ -93,6 +104,7 @@ def call(
     """
     prefix = f"{where}." if where else ""
     parameters, hints, _ = _signature(factory)
+    of_group(arguments, where)
     _check_names(factory, arguments, where, given)
     for name, parameter in parameters.items():
         unset = name not in arguments and name not in given
@@ -105,12 +117,20 @@ def call(
         try:
             checked[name] = _adapter(hints.get(name, Any)).validate_python(value)
         except ValidationError as error:
-            reason = error.errors()[0]["msg"]
+            reason = _range(hints[name]) or error.errors()[0]["msg"]
             raise ConfigError(f"{prefix}{name}: found {value!r}; {reason}") from error
     try:
         return factory(**checked, **given)
     except ValueError as error:
-        raise ConfigError(f"{where}: {error}" if where else str(error)) from error
+        is_named = str(error).partition("=")[0] in parameters
+        raise ConfigError(f"{prefix if is_named or not where else f'{where}: '}{error}") from error
+
+
+def of_group(settings: Any, where: str) -> Mapping[str, Any]:
+    """Return the settings of a group. ConfigError where one value stands in their place."""
+    if not isinstance(settings, Mapping):
+        raise ConfigError(f"{where}: found {settings!r}; expected a group of settings")
+    return settings
 
 
 def defaults_of(target: str) -> dict[str, Any]:
@@ -131,25 +151,43 @@ def near(word: str, words: Iterable[str]) -> str:
     return f"; there are {', '.join(words) or 'none'}"
 
 
-def _with_checks(value: Any, where: str, given: Mapping[str, Any]) -> Any:
+def _with_checks(value: Any, where: str, given: Mapping[str, Any], hint: Any, kind: Any) -> Any:
     """Return settings with each `_target_` replaced by a function that checks what it is given."""
     if isinstance(value, list | tuple):
-        return [_with_checks(item, where, {}) for item in value]
+        return [_with_checks(each, where, {}, item(hint), kind) for each in value]
     if not isinstance(value, Mapping):
         return value
-    settings = {name: _with_checks(item, f"{where}.{name}", {}) for name, item in value.items()}
-    if TARGET in value:
-        factory = locate(value[TARGET], where)
-        names = [name for name in value if name not in SPECIAL]
-        _check_names(factory, names, where, given)
+    if TARGET not in value:
+        return {
+            name: _with_checks(each, f"{where}.{name}", {}, item(hint), kind)
+            for name, each in value.items()
+        }
+    factory = locate(value[TARGET], where)
+    wanted = called(hint) if _is_partial(value, where) else hint
+    wanted = wanted if classes_of(wanted) else kind  # where an argument has no annotation
+    check_makes(factory, wanted, f"{where}.{TARGET}: {value[TARGET]}")
+    hints = _signature(factory)[1]
+    settings = {
+        name: _with_checks(each, f"{where}.{name}", {}, hints.get(name, Any), kind)
+        for name, each in value.items()
+    }
+    _check_names(factory, [name for name in value if name not in SPECIAL], where, given)
 
-        @functools.wraps(factory, updated=())  # Hydra decides by the name whether it may be called
-        def checked(*positional: Any, **arguments: Any) -> Any:
-            made = functools.partial(factory, *positional) if positional else factory
-            return call(made, arguments, where, given)
+    @functools.wraps(factory, updated=())  # Hydra decides by the name whether it may be called
+    def checked(*positional: Any, **arguments: Any) -> Any:
+        make = functools.partial(factory, *positional) if positional else factory
+        return call(make, arguments, where, given)
 
-        settings[TARGET] = checked
+    settings[TARGET] = checked
     return settings
+
+
+def _is_partial(settings: Mapping[str, Any], where: str) -> bool:
+    """Return whether a function is wanted, which builds the component; check Hydra's flags."""
+    for name in FLAGS:
+        if not isinstance(settings.get(name, False), bool):
+            raise ConfigError(f"{where}.{name}: found {settings[name]!r}; expected true or false")
+    return settings.get("_partial_", False)
 
 
 def _check_names(
@@ -182,9 +220,24 @@ def _signature(factory: Callable) -> tuple[dict[str, inspect.Parameter], dict[st
 @cache
 def _adapter(hint: Any) -> TypeAdapter:
     """Return what checks values of a type; where pydantic does not know it, anything passes."""
-    for config in (ConfigDict(arbitrary_types_allowed=True), None):
+    for config in (ConfigDict(arbitrary_types_allowed=True, allow_inf_nan=False), None):
         try:
             return TypeAdapter(hint, config=config)
         except PydanticUserError:
             continue
     return TypeAdapter(Any)
+
+
+def _range(hint: Any) -> str:
+    """Return what numbers a type allows, where it has both bounds; else nothing."""
+    try:
+        schema = _adapter(hint).json_schema()
+    except PydanticUserError:  # of types that JSON has not
+        return ""
+    allowed = schema.get("anyOf", [schema])
+    for each in allowed:
+        if "minimum" in each and "maximum" in each:
+            kind = "whole number" if each["type"] == "integer" else "number"
+            null = ", or null" if {"type": "null"} in allowed else ""
+            return f"expected a {kind} from {each['minimum']:,} to {each['maximum']:,}{null}"
+    return ""

@@ -19,7 +19,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+from omegaconf.errors import InterpolationResolutionError, MissingMandatoryValue
+from omegaconf.errors import OmegaConfBaseException as OmegaConfError
 
 from fewshot_audio.components import near
 from fewshot_audio.types import ConfigError
@@ -28,6 +29,7 @@ CONF = Path(__file__).parent / "conf"  # a link to conf/ of the repository
 PRIMARY = "config"
 SEARCHPATH = "hydra.searchpath"
 ADDED = ("study", "report")
+NO_CHOICE = "Config group override must be a string or a list"  # a ValueError of Hydra's
 
 
 @contextmanager
@@ -89,7 +91,7 @@ def setting_names(overrides: Sequence[str]) -> set[str]:
     kept = [text for text, key in keys.items() if key in [*known, SEARCHPATH] or "/" in key]
     try:
         plain: Any = OmegaConf.to_container(composed(kept), resolve=False)
-    except (HydraException, OmegaConfBaseException):
+    except (HydraException, OmegaConfError):
         return set()
     return set(_dotted(plain)) | set(known)
 
@@ -115,7 +117,7 @@ def parsed(overrides: Sequence[str]) -> list[Override]:
 
 
 def check_names(cfg: DictConfig, overrides: Sequence[str]) -> None:
-    """ConfigError where an added setting (+name=...) is none of conf/, or a study sets nothing."""
+    """ConfigError where a setting is none of conf/, lacks, or a study sets nothing."""
     if "study" in cfg:
         raise ConfigError(
             "study: its yaml sets nothing; let its first line be '# @package _global_'"
@@ -124,18 +126,30 @@ def check_names(cfg: DictConfig, overrides: Sequence[str]) -> None:
     for key in cfg:
         if str(key) not in known:
             raise ConfigError(f"{key!s}: no such setting{near(str(key), known)}")
+    for name in sorted(_always_set() - set(map(str, cfg))):
+        raise ConfigError(f"{name} is not set; remove ~{name} from the command")
 
 
 @cache
 def _top_names(folders: tuple[str, ...]) -> set[str]:
     """Return the names of groups and of the settings in config.yaml."""
-    names = {str(key) for key in OmegaConf.load(CONF / f"{PRIMARY}.yaml")}
-    return names - {"defaults", "hydra"} | set(groups(folders))
+    return _always_set() | set(groups(folders))
+
+
+@cache
+def _always_set() -> set[str]:
+    """Return the names of the settings in config.yaml, and of those groups that are not none."""
+    settings: Any = OmegaConf.to_container(OmegaConf.load(CONF / f"{PRIMARY}.yaml"), resolve=False)
+    chosen = [each for each in settings.pop("defaults") if isinstance(each, dict)]
+    groups = {name for each in chosen for name, choice in each.items() if choice != "none"}
+    return {name for name in {*settings, *groups} - {"hydra"} if not name.startswith("override")}
 
 
 def explain(error: BaseException, overrides: Sequence[str] = ()) -> str:
     """Return what a user should read of an error of a command: near matches, the next step."""
     text = str(error)
+    if NO_CHOICE in text:
+        return _no_choice(overrides)
     if option := re.search(r"Could not find '([\w/]+)/([^'/]+)'", text):
         group, name = option.groups()
         return f"{group}={name}: no such {group}{near(name, choices(group, overrides))}"
@@ -148,6 +162,10 @@ def explain(error: BaseException, overrides: Sequence[str] = ()) -> str:
             "cannot be quoted, and goes into a yaml (docs/own-data.md, Classes)"
         )
         return f"{text.splitlines()[0]}; {step}"
+    if isinstance(error, InterpolationResolutionError):
+        raw: Any = OmegaConf.to_container(error.parent_node, resolve=False)
+        found = f"{error.full_key}={raw[error.key]}"
+        return f"{found} cannot be made of the other settings: {text.splitlines()[0]}"
     if isinstance(error, MissingMandatoryValue):
         return f"{error.full_key} is not set; add {error.full_key}=... to the command"
     if isinstance(error, BrokenProcessPool):
@@ -161,6 +179,18 @@ def explain(error: BaseException, overrides: Sequence[str] = ()) -> str:
         step = "free space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "mend that"
         return f"{text}; {step} and run the same command again, finished work is kept"
     return text
+
+
+def _no_choice(overrides: Sequence[str]) -> str:
+    """Return a message on a group that is set to something else than the name of a file."""
+    known = groups(overrides)
+    for override in parsed(overrides):
+        value: Any = override.value()
+        key, values = override.key_or_group, getattr(value, "list", [value])  # of a sweep
+        is_group = key in known or "/" in key
+        if is_group and not all(isinstance(each, str | list) for each in values):
+            return f"{override.input_line}: expected a choice{near('', choices(key, overrides))}"
+    return "a group of settings is null: expected one of its files"
 
 
 def _unknown_setting(key: str, overrides: Sequence[str]) -> str:

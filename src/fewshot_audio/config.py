@@ -6,18 +6,21 @@ import re
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
+from pydantic import PositiveInt
 
 from fewshot_audio import compose
-from fewshot_audio.components import NAME, TARGET, call
+from fewshot_audio.components import NAME, TARGET, call, of_group
+from fewshot_audio.parts import check_finite, component, named_by_key, unnamed
 from fewshot_audio.types import (
     Component,
     ConfigError,
+    Count,
     Job,
     Machine,
     Mel,
@@ -46,7 +49,6 @@ REPORT_SETTINGS = (  # of every table
 )
 USUAL = ("model", "frontend", "method", "optimizer", "seed")  # settings that a run has by default
 PRIVATE = re.compile(r"(^|[\s\[({,:'\"])[~/]")  # where a path that is not relative starts
-PLAIN = re.compile(r"\w[\w.+-]*")
 
 
 def job(cfg: DictConfig) -> Job:
@@ -56,34 +58,30 @@ def job(cfg: DictConfig) -> Job:
         ConfigError: A setting is of the wrong type, or impossible.
     """
     plain: Any = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+    check_finite(plain)
     parts: dict[str, Any] = {
         part: component(plain[part], part)
         for part in ("dataset", "model", "frontend", "method", "features")
     }
     parts["optimizer"] = optimizer_settings(plain["optimizer"])
-    parts["metrics"] = {
-        name: component({NAME: name, **settings}, f"metrics.{name}")
-        for name, settings in plain["metrics"].items()
-    }
-    parts["augmentations"] = {
-        name: component({NAME: name, **settings}, f"augmentation.{name}")
-        for name, settings in plain.get("augmentation", {}).items()  # an empty file for none
-    }
+    parts["metrics"] = named_by_key(plain["metrics"], "metrics")
+    augmentation = plain.get("augmentation", {})  # an empty file for none
+    parts["augmentations"] = named_by_key(augmentation, "augmentation")
     mel = call(Mel, {field.name: plain[field.name] for field in fields(Mel)}, "", {})
     parts["sampling"] = call(Sampling, plain["sampling"], "sampling", {})
     rest = {key: plain[key] for key in ("fold", "seed", "splits", "patch_frames")}
     return call(Job, rest, "", {**parts, "mel": mel, "repeats": schedule(plain)})
 
 
-def optimizer_settings(settings: Mapping[str, Any]) -> OptimizerSettings:
+def optimizer_settings(settings: Any) -> OptimizerSettings:
     """Split the optimizer's group into torch's optimizer and what goes with it."""
-    rest = dict(settings)
+    rest = dict(of_group(settings, "optimizer"))
     frontend, scheduler = rest.pop("frontend", None), rest.pop("scheduler", None)
-    own = {"frontend": frontend or {}, "max_grad_norm": rest.pop("max_grad_norm", None)}
+    own = {"frontend": {} if frontend is None else frontend}
+    own["max_grad_norm"] = rest.pop("max_grad_norm", None)
     parts = {"optimizer": component(rest, "optimizer"), "scheduler": None}
-    if scheduler:
-        named = {NAME: str(scheduler.get(TARGET)).rpartition(".")[2], **scheduler}
-        parts["scheduler"] = component(named, "optimizer.scheduler")
+    if scheduler is not None:
+        parts["scheduler"] = unnamed(scheduler, "optimizer.scheduler")
     return call(OptimizerSettings, own, "optimizer", parts)
 
 
@@ -92,28 +90,19 @@ def machine(cfg: DictConfig) -> Machine:
     settings: dict[str, Any] = {
         field.name: cfg[field.name] for field in fields(Machine) if field.name in cfg
     }
-    settings["logger"] = _logger(cfg)
-    words: Sequence[str] = sys.argv[1:]
+    logger: Any = OmegaConf.to_container(cfg.get("logger") or OmegaConf.create(), resolve=True)
+    settings["logger"] = unnamed(logger, "logger") if logger else None  # an empty file for none
+    words, started_in = sys.argv[1:], Path()
     if HydraConfig.initialized():  # a launcher may start jobs in other folders, by other words
         started_in = Path(HydraConfig.get().runtime.cwd)
-        settings |= {name: started_in / settings[name] for name in ("results", "cache")}
         searched = compose.searchpath(compose.overrides_of_command())
         words = [*HydraConfig.get().overrides.task, *searched]
     settings["command"] = command_line("run", [*filter(None, map(public, words))])
     workers = settings.pop("workers")
-    settings |= {"workers": workers or 1, "builders": cores() if workers is None else workers}
-    if workers == 0:
-        raise ConfigError("workers=0: expected at least 1")
-    return call(Machine, settings, "", {})
-
-
-def _logger(cfg: DictConfig) -> Component | None:
-    """Return what shows runs while they train; `name` is an argument of some loggers."""
-    plain: Any = OmegaConf.to_container(cfg.get("logger") or OmegaConf.create(), resolve=True)
-    if not plain:  # an empty file for none
-        return None
-    target = str(plain.pop(TARGET, "???"))
-    return Component("logger", target.rpartition(".")[2], target, plain)
+    settings["workers"] = 1 if workers is None else workers
+    settings["builders"] = cores() if workers is None else workers
+    made: Machine = call(Machine, settings, "", {})
+    return replace(made, results=started_in / made.results, cache=started_in / made.cache)
 
 
 def command_line(name: str, words: Sequence[str]) -> str:
@@ -150,8 +139,10 @@ def reporting(cfg: DictConfig) -> ReportSettings:
         ConfigError: A setting is of the wrong type, or a folder of also=[...] holds no runs.
     """
     plain: Any = OmegaConf.to_container(cfg, resolve=True)
+    check_finite(plain)
     settings = {name: plain[name] for name in ("results", "also", "partial", "published", "show")}
-    settings |= {name: plain["report"][name] for name in REPORT_SETTINGS}
+    shown = of_group(plain["report"], "report")
+    settings |= {name: shown[name] for name in REPORT_SETTINGS if name in shown}
     settings["usual"] = {name: plain[name] for name in USUAL}
     settings["schedule"] = {}
     if plain["n_per_class"] is not None or plain["repeats"] is not None:
@@ -177,32 +168,27 @@ def reports(cfg: DictConfig) -> list[Component]:
     return list(made.values())
 
 
-def component(settings: Mapping[str, Any], where: str) -> Component:
-    """Return the component of a mapping with a name, a `_target_` and arguments."""
-    rest = {key: value for key, value in settings.items() if key not in (NAME, TARGET)}
-    if absent := [key for key in (NAME, TARGET) if key not in settings]:
-        raise ConfigError(f"{where}: {' and '.join(absent)} must be set in its yaml")
-    if not PLAIN.fullmatch(str(settings[NAME])):  # files are called by it
-        raise ConfigError(
-            f"{where}.name={settings[NAME]}: expected letters, digits and the signs _ . + - only"
-        )
-    return Component(where, settings[NAME], settings[TARGET], rest)
-
-
 def schedule(plain: Mapping[str, Any]) -> dict[int | None, int]:
     """Return the repeats m for each n per class of all settings, None standing for all clips."""
-    protocol = {None if n == ALL else n: m for n, m in plain["protocol"]["repeats"].items()}
+    protocol = call(protocol_of, plain["protocol"], "protocol", {})
     chosen = {name: plain[name] for name in ("n_per_class", "repeats")}
     return call(cut_schedule, chosen, "", {"schedule": protocol})
 
 
+def protocol_of(repeats: Mapping[PositiveInt | Literal["all"], Count]) -> dict[int | None, int]:
+    """Return the repeats m for each n per class of a protocol, None standing for all clips."""
+    return {n if isinstance(n, int) else None: m for n, m in repeats.items()}
+
+
 def cut_schedule(
-    schedule: Mapping[int | None, int], n_per_class: int | list[int] | None, repeats: int | None
+    schedule: Mapping[int | None, int],
+    n_per_class: PositiveInt | list[PositiveInt] | None,
+    repeats: Count | None,
 ) -> dict[int | None, int]:
     """Return the repeats of the chosen n per class, another m for all of them where one is given.
 
     Raises:
-        ConfigError: No n is chosen, or one that the protocol has not, or m is below 1.
+        ConfigError: No n is chosen, or one that the protocol has not.
     """
     chosen: list[int | None] = list(schedule)
     if n_per_class is not None:
@@ -211,14 +197,10 @@ def cut_schedule(
         raise ConfigError("n_per_class=[]: expected at least one number")
     known = ", ".join("all" if n is None else str(n) for n in schedule)
     for n in chosen:
-        if n is not None and n < 1:
-            raise ConfigError(f"n_per_class={n}: expected whole numbers from 1")
         if n not in schedule and (repeats is None or None in schedule):
             raise ConfigError(
                 f"n_per_class={n}: the protocol has n = {known}; choose from these, or another "
                 "protocol, or give repeats=m"
             )
-    if repeats is not None and repeats < 1:
-        raise ConfigError(f"repeats={repeats}: expected at least 1")
     ordered = sorted(chosen, key=lambda n: n or math.inf)
     return {n: repeats or schedule[n] for n in ordered}

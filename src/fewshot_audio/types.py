@@ -1,9 +1,11 @@
-"""Settings, runs and errors: frozen, standard library only."""
+"""Settings, runs and errors: frozen; the bounds of a setting stand in its type."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, PositiveFloat
 
 
 class FewshotAudioError(Exception):
@@ -36,26 +38,20 @@ class Component:
     arguments: Mapping[str, Any]
 
 
-def _check_positive(**numbers: int) -> None:
-    for name, number in numbers.items():
-        if number < 1:
-            raise ConfigError(f"{name}={number}: expected at least 1")
+Rate = Annotated[int, Field(ge=1000, le=1_000_000)]  # Hz
+Size = Annotated[int, Field(ge=1, le=65_536)]  # samples, frames
+Count = Annotated[int, Field(ge=1, le=10_000)]  # processes, runs
 
 
 @dataclass(frozen=True)
 class Mel:
     """Settings of the mel spectrogram: rate (Hz), FFT size and hop (samples), padding, bands."""
 
-    sample_rate: int
-    n_fft: int
-    hop: int
+    sample_rate: Rate
+    n_fft: Size
+    hop: Size
     pad_mode: Literal["reflect", "constant"]
-    n_bands: int = 128
-
-    def __post_init__(self) -> None:
-        _check_positive(
-            sample_rate=self.sample_rate, n_fft=self.n_fft, hop=self.hop, n_bands=self.n_bands
-        )
+    n_bands: Annotated[int, Field(ge=1, le=1024)] = 128
 
 
 @dataclass(frozen=True)
@@ -72,13 +68,7 @@ class OptimizerSettings:
     optimizer: Component
     frontend: Mapping[str, float]
     scheduler: Component | None
-    max_grad_norm: float | None
-
-    def __post_init__(self) -> None:
-        if self.max_grad_norm is not None and not self.max_grad_norm > 0:
-            raise ConfigError(
-                f"optimizer.max_grad_norm={self.max_grad_norm}: expected a number above 0, or null"
-            )
+    max_grad_norm: PositiveFloat | None
 
 
 @dataclass(frozen=True)
@@ -100,16 +90,13 @@ class Job:
     optimizer: OptimizerSettings
     metrics: Mapping[str, Component]  # by the name that results have
     mel: Mel
-    patch_frames: int  # frames of a patch
+    patch_frames: Size  # frames of a patch
     repeats: Mapping[int | None, int]  # n per class -> m; None: all training clips
     seed: int
     sampling: Sampling
     splits: Path | None  # a CSV of few-shot splits to use instead of seeded ones
     features: Component  # how waveforms and mel spectrograms are computed
     augmentations: Mapping[str, Component] = field(default_factory=dict)  # by name, in order
-
-    def __post_init__(self) -> None:
-        _check_positive(patch_frames=self.patch_frames)
 
 
 @dataclass(frozen=True)
@@ -121,7 +108,7 @@ class Recipe:
     method: Component
     features: Component
     mel: Mel
-    patch_frames: int
+    patch_frames: Size
     augmentations: Mapping[str, Component] = field(default_factory=dict)  # of training: none
 
 
@@ -151,24 +138,19 @@ class Machine:
     results: Path
     cache: Path
     accelerator: Literal["auto", "cpu", "gpu"]
-    threads: int
-    builders: int
-    workers: int
-    stack: int | None
-    max_jobs: int | None
+    threads: Count
+    builders: Count
+    workers: Count
+    stack: Count | None
+    max_jobs: Count | None
     missing_folds: Literal["error", "skip"]
     keep_memory: bool
     retry_failed: bool
     checkpoint: bool
     dry_run: bool
     command: str
-    loaders: int = 0
+    loaders: Annotated[int, Field(ge=0, le=10_000)] = 0
     logger: Component | None = None
-
-    def __post_init__(self) -> None:
-        _check_positive(threads=self.threads, workers=self.workers)
-        limits = {"stack": self.stack, "max_jobs": self.max_jobs}
-        _check_positive(**{name: limit for name, limit in limits.items() if limit is not None})
 
 
 @dataclass(frozen=True)
@@ -176,15 +158,8 @@ class Statistics:
     """How sure answers are: what intervals are over, their level, what counts as no difference."""
 
     unit: Literal["fold", "split"]
-    confidence: float
-    margin: float  # in units of the metric: 0.01 is a point of accuracy
-
-    def __post_init__(self) -> None:
-        if not (0 < self.confidence < 1 and self.margin > 0):
-            found = f"confidence={self.confidence}, margin={self.margin}"
-            raise ConfigError(
-                f"statistics: {found}; expected a confidence between 0 and 1 and a margin above 0"
-            )
+    confidence: Annotated[float, Field(gt=0, lt=1)]
+    margin: PositiveFloat  # in units of the metric: 0.01 is a point of accuracy
 
 
 @dataclass(frozen=True)

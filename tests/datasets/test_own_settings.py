@@ -9,13 +9,14 @@ from own_cases import pets, touch, write_table
 
 from fewshot_audio import compose, config
 from fewshot_audio.components import build
+from fewshot_audio.datasets.base import Dataset
 from fewshot_audio.runner.plan import Planner
 from fewshot_audio.types import ConfigError
 
 
 def dataset(*settings):
     component = config.job(config.composed([*settings])).dataset
-    return build(component, name=component.name)
+    return build(component, Dataset, name=component.name)
 
 
 def test_folder(tmp_path):

@@ -38,7 +38,7 @@ def silent_pairs(name: str, root: Path) -> Dataset:
 def data(tmp_path):
     """The dataset as a configuration makes it, its files written."""
     component = Component("dataset", "pairs", f"{__name__}.pairs", {"root": str(tmp_path)})
-    dataset = build(component, name=component.name)
+    dataset = build(component, Dataset, name=component.name)
     random = np.random.default_rng(0)
     for clip in dataset.clips:
         soundfile.write(tmp_path / clip.path, 0.1 * random.standard_normal(4000), 8000)

@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from fewshot_audio.components import build
+from fewshot_audio.frontends.base import Frontend
 from small_leaf import component
 
 RATE = 8000
@@ -11,7 +12,7 @@ RATE = 8000
 
 def wavegram(hop=320, rate=RATE, seed=0):
     """The configured Wavegram in float64, for evaluation, with random weights and statistics."""
-    made = build(component("frontend=wavegram", f"sample_rate={rate}", f"hop={hop}"))
+    made = build(component("frontend=wavegram", f"sample_rate={rate}", f"hop={hop}"), Frontend)
     random = torch.Generator().manual_seed(seed)
     made.initialise(random)
     for norm in made.norms:

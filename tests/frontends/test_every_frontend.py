@@ -8,6 +8,7 @@ import torch
 from defaults import SGD
 from fewshot_audio import config
 from fewshot_audio.components import build
+from fewshot_audio.frontends.base import Frontend
 from fewshot_audio.training.loop import fit, training_set
 from fewshot_audio.training.methods.base import Generators
 from fewshot_audio.training.network import Patches
@@ -29,7 +30,7 @@ def job(name, *settings):
 
 
 def frontend(name, *settings):
-    made = build(job(name, *settings).frontend)
+    made = build(job(name, *settings).frontend, Frontend)
     made.initialise(torch.Generator().manual_seed(0))
     return made
 
@@ -106,7 +107,7 @@ def test_it_learns_to_tell_low_from_high_beeps(name):
     """Two classes of eight clips each: learned by heart, and recognised in other clips."""
     plain = ["frontend/engine=exact"] if name in FAST else []  # quicker for so few clips
     settings = job(name, "method.max_epochs=20", *plain)
-    clips, labels = labelled(build(settings.frontend), range(8))
+    clips, labels = labelled(build(settings.frontend, Frontend), range(8))
     network, method = prepared(settings, 2, clips, labels, Generators.named("learns", name))
     before = {key: value.clone() for key, value in network.frontend.state_dict().items()}
     fit([network], [method], SGD, "cpu")

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from fewshot_audio.components import build
+from fewshot_audio.frontends.base import Frontend
 from fewshot_audio.frontends.log import Log1pPerBand, LogFixed, LogLearn, LogPerBand
 from small_leaf import component
 
@@ -21,7 +22,7 @@ STARTS = {  # alpha, beta, base, at the start of training
 
 
 def frontend(name, *settings):
-    return build(component(f"frontend={name}", *settings))
+    return build(component(f"frontend={name}", *settings), Frontend)
 
 
 @pytest.mark.parametrize("name", STARTS)

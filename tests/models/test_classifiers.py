@@ -26,7 +26,7 @@ PARAMETERS = {  # for 10 and 15 classes
 def model(name, n_classes=10, **changes) -> Classifier:
     component = config.job(config.composed([f"model={name}", "dataset=synthetic"])).model
     arguments = {**component.arguments, **changes}
-    return build(replace(component, arguments=arguments), n_classes=n_classes)
+    return build(replace(component, arguments=arguments), nn.Module, n_classes=n_classes)
 
 
 def small(name) -> dict[str, int]:

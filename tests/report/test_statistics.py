@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from fewshot_audio import config
 from fewshot_audio.report.power import needed_folds, needed_repeats
 from fewshot_audio.report.statistics import (
     ANY,
@@ -217,5 +218,5 @@ def test_a_constant_difference_has_no_gain_by_pairing():
 
 
 def test_settings_that_cannot_be_are_refused():
-    with pytest.raises(ConfigError, match=r"confidence=95.* expected a confidence between 0 and 1"):
-        replace(HOW, confidence=95)
+    with pytest.raises(ConfigError, match=r"statistics.confidence: found 95; .* less than 1"):
+        config.reporting(config.composed(["statistics.confidence=95"]))

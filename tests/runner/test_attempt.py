@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from fewshot_audio.components import build
+from fewshot_audio.frontends.base import Frontend
 from fewshot_audio.progress import RunBar
 from fewshot_audio.records import FINISHED
 from fewshot_audio.runner import execute, messages
@@ -47,7 +48,9 @@ def test_workers_do_what_one_process_does_and_are_no_more_than_asked(job, machin
 
 def test_a_report_that_cannot_be_stored_is_a_failure_of_its_run(job, machine, monkeypatch):
     reports = iter([{"largest": np.float32(1)}])
-    monkeypatch.setattr(type(build(job.frontend)), "report", lambda self: next(reports, {}))
+    monkeypatch.setattr(
+        type(build(job.frontend, Frontend)), "report", lambda self: next(reports, {})
+    )
     outcome = execute.run(job, machine)
     assert (outcome.trained, [line["cause"] for line in outcome.failed]) == (1, ["error"])
     assert "float32" in outcome.failed[0]["error"]

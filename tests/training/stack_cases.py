@@ -9,6 +9,7 @@ import torch
 
 from fewshot_audio import config
 from fewshot_audio.components import build
+from fewshot_audio.frontends.base import Frontend
 from fewshot_audio.training.methods.base import Generators
 from fewshot_audio.training.prepare import prepared
 
@@ -61,7 +62,7 @@ def runs(job, count, dtype=torch.float64, clips=2):
     networks, methods = [], []
     for run in range(count):
         random = np.random.default_rng(run)
-        waveform = build(job.frontend).reads == "waveform"
+        waveform = build(job.frontend, Frontend).reads == "waveform"
         rows, labels = [], []
         for label in range(CLASSES):
             for frames in random.choice(FRAMES_OF, clips):

@@ -11,6 +11,7 @@ from defaults import SGD
 from engine_cases import CASES, batch, distance, energies_and_gradients, parts
 from fewshot_audio import config
 from fewshot_audio.components import build
+from fewshot_audio.frontends.base import Frontend
 from fewshot_audio.frontends.filterbank.engines.blocks import Blocks
 from fewshot_audio.frontends.filterbank.engines.conv import Conv
 from fewshot_audio.frontends.filterbank.engines.exact import Exact
@@ -97,7 +98,7 @@ def test_rectified_filters_on_a_gpu(largest):
 
 @pytest.mark.parametrize("name", FRONTENDS)
 def test_every_frontend_gives_the_same_maps_and_gradients(name):
-    made, found = build(small_job("timbre", name).frontend), []
+    made, found = build(small_job("timbre", name).frontend, Frontend), []
     made.initialise(torch.Generator().manual_seed(0))
     shape = (4000, 1) if made.reads == "waveform" else (30, 128)
     clips = [

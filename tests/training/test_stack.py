@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from defaults import SGD
 from fewshot_audio.components import build
+from fewshot_audio.frontends.base import Frontend
 from fewshot_audio.training.batchnorm import reestimate
 from fewshot_audio.training.loop import fit, updates_of
 from fewshot_audio.training.methods.base import Batch
@@ -19,7 +20,7 @@ from fewshot_audio.training.stack_limits import bytes_of_run
 @pytest.mark.parametrize(("model", "frontend"), PAIRS + REST)
 def test_a_stack_of_three_equals_three_of_one(model, frontend):
     """In double precision: in single, maxima change place by rounding."""
-    whole = not build(job(model, frontend).frontend).pointwise  # slow
+    whole = not build(job(model, frontend).frontend, Frontend).pointwise  # slow
     wanted = job(model, frontend, f"method.max_epochs={1 if whole else 2}")
     together, methods = runs(wanted, 3)
     histories = fit(together, methods, SGD, "cpu")

@@ -14,13 +14,14 @@ from fewshot_audio.types import FewshotAudioError
 def main(sweep: cli.SweepOfJobs) -> None:
     """Write figures/spectrograms.* below results=; scripts/report.py shows them on its page."""
     from fewshot_audio.components import build  # while another process composes the sweep
+    from fewshot_audio.datasets.base import Dataset
     from fewshot_audio.report.export import write
     from fewshot_audio.report.figures import pictures
     from fewshot_audio.report.plots.spectrograms import spectrograms as draw
     from fewshot_audio.runner.spectrograms import spectrograms
 
     jobs, machine = sweep()
-    dataset = build(jobs[0].dataset, name=jobs[0].dataset.name)
+    dataset = build(jobs[0].dataset, Dataset, name=jobs[0].dataset.name)
     files, _ = pictures([draw(spectrograms(jobs, dataset))])
     print(*write(files, machine.results), sep="\n")
 

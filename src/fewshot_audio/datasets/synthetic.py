@@ -5,11 +5,12 @@ import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import soundfile
 from filelock import FileLock
+from pydantic import Field
 
 from fewshot_audio.datasets import tut2017, urbansound8k
 from fewshot_audio.datasets.base import Dataset
@@ -21,6 +22,7 @@ from fewshot_audio.seeding import seed_for
 from fewshot_audio.types import DataError
 
 Layout = Literal["us8k", "tut_asc"]
+Few = Annotated[int, Field(ge=1, le=100)]
 MANIFEST = "manifest.tsv"
 FORMATS = (  # rate (Hz), channels, format; no FLOAT, because its header holds the time of writing
     (44100, 2, "PCM_24"),
@@ -35,8 +37,8 @@ def synthetic(
     name: str,
     root: Path,
     layout: Layout = "us8k",
-    groups: int = 4,
-    clips_per_class: int = 8,
+    groups: Few = 4,
+    clips_per_class: Few = 8,
     validation: urbansound8k.Validation = "next",
     tolerate: tuple[Tolerable, ...] = (),
 ) -> Dataset:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from fewshot_audio.frontends.checks import check_positive
+from fewshot_audio.frontends.checks import check_count
 from fewshot_audio.frontends.export import Framewise, Loudness
 from fewshot_audio.frontends.layer import call, fixed, wide_dtype
 from fewshot_audio.frontends.loudness import MOST_GAIN, STANDARD_DEVIATION, Normalize, loud
@@ -55,7 +55,7 @@ class Frontend(Reusable, Rated, ABC):
     notes: tuple[str, ...] = ()
 
     def __init__(self, n_bands: int = 128, mel: PowerMel | None = None):
-        check_positive(n_bands=n_bands)
+        check_count(n_bands=n_bands)
         super().__init__()
         self.n_bands, self.mel = n_bands, PowerMel(n_bands=n_bands) if mel is None else mel
         if self.mel.n_bands != n_bands:

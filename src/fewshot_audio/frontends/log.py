@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from fewshot_audio.frontends.base import Compression, Frontend
-from fewshot_audio.frontends.checks import check_choice, check_positive
+from fewshot_audio.frontends.checks import check_choice, check_count, check_positive
 from fewshot_audio.frontends.compressed_mel import CompressedMel
 from fewshot_audio.frontends.diagnostics import before_and_after, medians
 from fewshot_audio.frontends.loudness import Normalize, checked
@@ -203,7 +203,7 @@ class Log1p(Compression):
     framewise = True
 
     def __init__(self, n_bands: int, a: float):
-        check_positive(n_bands=n_bands)
+        check_count(n_bands=n_bands)
         super().__init__()
         self.a = nn.Parameter(torch.full((n_bands,), float(a)))
 

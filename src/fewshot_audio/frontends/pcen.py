@@ -12,7 +12,7 @@ from torch.nn.functional import pad
 
 from fewshot_audio.frontends.base import Compression
 from fewshot_audio.frontends.bounds import within
-from fewshot_audio.frontends.checks import check_positive
+from fewshot_audio.frontends.checks import check_count, check_positive
 from fewshot_audio.frontends.compressed_mel import CompressedMel
 from fewshot_audio.frontends.export import Smoothing
 from fewshot_audio.frontends.loudness import Normalize, checked
@@ -51,7 +51,8 @@ class PCEN(Compression):
         smooth: float = 0.04,
         floor: float = EPSILON,
     ):
-        check_positive(n_bands=n_bands, delta=delta, floor=floor)
+        check_count(n_bands=n_bands)
+        check_positive(delta=delta, floor=floor)
         if not alpha <= 1:
             raise ValueError(f"alpha={alpha}: expected at most 1")
         if not root >= 1:

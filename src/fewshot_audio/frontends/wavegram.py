@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import max_pool1d, pad
 
 from fewshot_audio.frontends.base import Frontend
-from fewshot_audio.frontends.checks import check_positive
+from fewshot_audio.frontends.checks import check_count, check_positive
 from fewshot_audio.frontends.diagnostics import before_and_after, rounded
 from fewshot_audio.frontends.export import Convolutions
 from fewshot_audio.frontends.filterbank.filters import FWHM
@@ -59,7 +59,8 @@ class Wavegram(Frontend):
         n_bands: int = 128,
         normalize: Normalize = None,
     ):
-        check_positive(sample_rate=sample_rate, hop=hop, learning_rate_factor=learning_rate_factor)
+        check_positive(sample_rate=sample_rate, learning_rate_factor=learning_rate_factor)
+        check_count(hop=hop)
         if hop % PER_FRAME:
             nearest = max(PER_FRAME, round(hop / PER_FRAME) * PER_FRAME)
             raise ValueError(

@@ -1,6 +1,8 @@
 """CNN14 of the PANNs (pretrained audio neural networks), without their weights."""
 
-from pydantic import PositiveInt
+from typing import Annotated
+
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -29,7 +31,13 @@ class CNN14(nn.Module):
         ConfigError: A patch is too small for the pools.
     """
 
-    def __init__(self, n_classes: int, n_bands: int, n_frames: int, width: PositiveInt = 64):
+    def __init__(
+        self,
+        n_classes: int,
+        n_bands: int,
+        n_frames: int,
+        width: Annotated[int, Field(ge=1, le=256)] = 64,
+    ):
         super().__init__()
         check_patches("CNN14", n_frames, n_bands, (SMALLEST, SMALLEST))
         widths = [width * 2**number for number in range(BLOCKS)]

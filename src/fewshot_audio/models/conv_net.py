@@ -1,8 +1,9 @@
 """The convolutional network of leaf-audio's examples."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
-from pydantic import PositiveInt
+from pydantic import Field
 from torch import Tensor, nn
 
 from fewshot_audio.models.base import batch_norm, check_patches, glorot_uniform
@@ -34,7 +35,7 @@ class ConvNet(nn.Module):
         n_classes: int,
         n_bands: int,
         n_frames: int,
-        filters: Sequence[PositiveInt] = FILTERS,
+        filters: Sequence[Annotated[int, Field(ge=1, le=4096)]] = FILTERS,
         dropout: float = 0.1,
     ):
         super().__init__()

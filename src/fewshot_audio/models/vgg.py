@@ -1,10 +1,10 @@
 """VGG: five small convolutional blocks, and their exact dense scoring."""
 
 from collections.abc import Iterable
-from typing import cast
+from typing import Annotated, cast
 
 import torch
-from pydantic import PositiveInt
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -17,6 +17,7 @@ from fewshot_audio.models.base import (
     patch_starts,
     patchwise,
 )
+from fewshot_audio.types import Size
 
 BLOCKS = 5
 SHRINKS = 2**BLOCKS  # times that a patch is smaller after all blocks
@@ -69,8 +70,8 @@ class VGG(Classifier):
         n_classes: int,
         n_bands: int = 128,
         n_frames: int = 128,
-        width: PositiveInt = 32,
-        embedding: PositiveInt | None = None,
+        width: Annotated[int, Field(ge=1, le=1024)] = 32,
+        embedding: Size | None = None,
         norm_frames: bool = False,
     ):
         super().__init__()

@@ -154,7 +154,7 @@ def make_tables(
     tables, errors = [], []
     for component in in_order(components):
         try:
-            tables.append(build(component, selection=selection, name=component.name))
+            tables.append(build(component, Table, selection=selection, name=component.name))
         except StoreError as error:
             errors.append(error)
     return tables, errors

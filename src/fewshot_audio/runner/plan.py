@@ -92,7 +92,7 @@ class Planner:
 
 
 def _dataset(component: Component) -> Dataset:
-    return build(component, name=component.name)
+    return build(component, Dataset, name=component.name)
 
 
 def classes_of(dataset: Dataset) -> str:
@@ -111,8 +111,8 @@ def _splits(dataset: Dataset, job: Job) -> FewShotSplits:
 
 def transform_of(job: Job | Recipe) -> Transform:
     """Return what a job's feature cache is computed by: what its method and frontend read."""
-    frontend: Frontend = build(job.frontend)
-    features: Features = build(job.features)
+    frontend = build(job.frontend, Frontend)
+    features = build(job.features, Features)
     if trains_on_crops(job) or frontend.reads == "waveform":
         return features.waveform(crop_rate(frontend, job))
     return features.mel(job.mel)

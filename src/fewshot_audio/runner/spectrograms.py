@@ -64,7 +64,7 @@ def _spectrogram(job: Job, dataset: Dataset, clip: Clip) -> tuple[Frontend, np.n
     transform = transform_of(job)
     samples, rate = decode(dataset.file(clip.path), clip.start, clip.end)
     features = transform(transform.resample(samples, rate, transform.sample_rate))
-    frontend: Frontend = build(job.frontend)
+    frontend = build(job.frontend, Frontend)
     frontend.begin(torch.Generator().manual_seed(job.seed))
     with torch.no_grad():
         return frontend, frontend.spectrogram(torch.from_numpy(features)[None])[0].numpy()

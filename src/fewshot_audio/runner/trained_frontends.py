@@ -40,7 +40,7 @@ class Trained:
 
     def start(self) -> Frontend | None:
         """Return the frontend as it started, None where its start was drawn at random."""
-        frontend, other = build(self.model.recipe.frontend), build(self.model.recipe.frontend)
+        frontend, other = (build(self.model.recipe.frontend, Frontend) for _ in range(2))
         other.initialise(torch.Generator().manual_seed(1))
         pairs = zip(frontend.state_dict().values(), other.state_dict().values(), strict=True)
         if not all(torch.equal(one, another) for one, another in pairs):

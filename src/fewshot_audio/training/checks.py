@@ -28,7 +28,7 @@ def check_job(job: Job, dataset: Dataset) -> tuple[str, ...]:
         network, method = whole.network, whole.method
     else:
         network = build_network(job, len(dataset.classes), "meta")
-        method = build(job.method, data=None, generators=None)
+        method = build(job.method, Method, data=None, generators=None)
     check_spectrograms(network.frontend, job.frontend.name, job.mel.n_bands)
     method.adapt(network)
     check_labels(job, method, dataset)

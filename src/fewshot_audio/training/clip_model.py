@@ -121,7 +121,7 @@ class PatchModel(ClipModel):
         cls, recipe: Recipe, class_names: Sequence[str], tensors: Mapping[str, Tensor]
     ) -> "PatchModel":
         network = build_network(recipe, len(class_names))
-        method: Method = build(recipe.method, data=None, generators=None)
+        method = build(recipe.method, Method, data=None, generators=None)
         method.adapt(network)
         model = cls(recipe, class_names, network, method, below(SCORING, tensors))
         network.load_state_dict(below(NETWORK, tensors))

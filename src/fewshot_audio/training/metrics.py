@@ -117,7 +117,7 @@ def compute(
 
 def make_metric(component: Component, n_classes: int) -> Metric:
     """Build a metric, with the number of classes under the name that its class has for it."""
-    return build_for(component, num_classes=n_classes, num_labels=n_classes)
+    return build_for(component, Metric, num_classes=n_classes, num_labels=n_classes)
 
 
 def check_labels_of(components: Mapping[str, Component], multi_label: bool) -> None:

@@ -126,9 +126,9 @@ def build_network(job: Job | Recipe, n_classes: int, device: str = "cpu", seed: 
         device = "cpu"
     with isolated(seed):
         with torch.device(device):
-            module = build_for(job.model, n_classes=n_classes, **shape)
+            module = build_for(job.model, nn.Module, n_classes=n_classes, **shape)
             classifier = as_classifier(module, n_classes=n_classes, **shape)
-        frontend = build(job.frontend)
+        frontend = build(job.frontend, Frontend)
     use_plain_clamps(frontend)  # the loop calls `project`
     bands = frontend.n_bands
     if frontend.reads == "waveform" and bands != job.mel.n_bands:
@@ -136,7 +136,7 @@ def build_network(job: Job | Recipe, n_classes: int, device: str = "cpu", seed: 
             f"frontend={job.frontend.name} gives {bands} bands, the model takes "
             f"n_bands={job.mel.n_bands}; set n_bands={bands}, or the frontend's bands"
         )
-    modules = [build(each) for each in job.augmentations.values()]
+    modules = [build(each, nn.Module) for each in job.augmentations.values()]
     if of_waveforms := [each for each in modules if isinstance(each, WaveformAugmentation)]:
         raise ConfigError(
             f"augmentation: {type(of_waveforms[0]).__name__} changes waveforms, and this method "

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-import torch
+from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from fewshot_audio.components import build, defaults_of
@@ -10,9 +10,9 @@ from fewshot_audio.training.network import Network
 from fewshot_audio.types import ConfigError, OptimizerSettings
 
 
-def make_optimizer(network: Network, settings: OptimizerSettings) -> torch.optim.Optimizer:
+def make_optimizer(network: Network, settings: OptimizerSettings) -> Optimizer:
     """Return the optimizer of a network, with groups for its classifier and each frontend."""
-    optimizer = build(settings.optimizer, params=parameter_groups(network, settings))
+    optimizer = build(settings.optimizer, Optimizer, params=parameter_groups(network, settings))
     unknown = sorted(set(settings.frontend) - set(optimizer.defaults))
     if unknown:
         raise ConfigError(
@@ -22,13 +22,11 @@ def make_optimizer(network: Network, settings: OptimizerSettings) -> torch.optim
     return optimizer
 
 
-def make_scheduler(
-    optimizer: torch.optim.Optimizer, settings: OptimizerSettings
-) -> LRScheduler | None:
+def make_scheduler(optimizer: Optimizer, settings: OptimizerSettings) -> LRScheduler | None:
     """Return the learning-rate schedule of an optimizer, None where there is none."""
     if settings.scheduler is None:
         return None
-    scheduler = build(settings.scheduler, optimizer=optimizer)
+    scheduler = build(settings.scheduler, LRScheduler, optimizer=optimizer)
     if isinstance(scheduler, ReduceLROnPlateau):
         raise ConfigError(
             "optimizer.scheduler: ReduceLROnPlateau needs a metric after each epoch; choose a "

@@ -119,7 +119,7 @@ def prepared(
     """
     network = build_network(job, n_classes, seed=generators.init.initial_seed())
     data = training_set(network.frontend, rows, labels, job.patch_frames)
-    method: Method = build(job.method, data=data, generators=generators)
+    method = build(job.method, Method, data=data, generators=generators)
     method.adapt(network)
     return network, method
 

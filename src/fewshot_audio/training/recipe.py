@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import PurePath
 from typing import Any
 
-from fewshot_audio.components import NAME, TARGET, locate
+from fewshot_audio.components import NAME, TARGET, call, locate
 from fewshot_audio.types import Component, ConfigError, Job, Mel, Recipe
 
 PARTS = ("model", "frontend", "method", "features")
@@ -59,8 +59,8 @@ def from_settings(settings: Mapping[str, Any], trust: Collection[str] = ()) -> R
             if "pretrained" in arguments:  # a download of weights that would not be used
                 arguments["pretrained"] = False
             parts[part] = Component(part, *names, arguments)
-        mel = Mel(**settings["mel"])
-        return Recipe(**parts, mel=mel, patch_frames=settings["patch_frames"])
+        parts["mel"] = call(Mel, settings["mel"], "settings.mel", {})
+        return call(Recipe, {"patch_frames": settings["patch_frames"]}, "settings", parts)
     except (KeyError, TypeError) as error:
         raise ConfigError(f"its settings are incomplete ({error!r})") from error
 

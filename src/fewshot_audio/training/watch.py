@@ -3,6 +3,7 @@
 import re
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +106,7 @@ def make_logger(settings: Component, folder: Path, job: str, run: str) -> Logger
     words = {"{folder}": str(folder), "{job}": job, "{run}": run}
     arguments = {name: _filled(value, words) for name, value in settings.arguments.items()}
     try:
-        made: Logger = build(Component(settings.group, settings.name, settings.target, arguments))
+        made = build(replace(settings, arguments=arguments), Logger)
     except ImportError as error:
         reason = str(error).partition("\n")[0]
         raise ConfigError(f"logger: {reason}; pip install 'fewshot-audio[loggers]'") from error

@@ -94,13 +94,13 @@ def build_waveform_network(
     job: Job | Recipe, class_names: Sequence[str], device: str = "cpu", seed: int = 0
 ) -> WaveformNetwork:
     """Build a job's untrained network of crops; arguments and errors as for `build_network`."""
-    method: CropMethod = build_for(job.method, class_names=tuple(class_names))
-    frontend: Frontend = build(job.frontend)
+    method = build_for(job.method, CropMethod, class_names=tuple(class_names))
+    frontend = build(job.frontend, Frontend)
     mel = mel_of(job)
     rate = crop_rate(frontend, job)
     samples = method.samples(rate)
     frames = frontend.frames(samples if frontend.reads == "waveform" else mel.frames(samples))
-    modules = {name: build(each) for name, each in job.augmentations.items()}
+    modules = {name: build(each, nn.Module) for name, each in job.augmentations.items()}
     of_waveforms = [each for each in modules.values() if isinstance(each, WaveformAugmentation)]
     of_spectrograms = {
         name: each

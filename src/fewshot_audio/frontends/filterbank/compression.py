@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from fewshot_audio.frontends.base import Compression
+from fewshot_audio.frontends.checks import check_count
 from fewshot_audio.frontends.export import MedianNorm
 from fewshot_audio.frontends.log import Log1p
 from fewshot_audio.frontends.norm import MaskedNorm
@@ -45,6 +46,7 @@ class FrameNorm(Compression):
     framewise = True
 
     def __init__(self, n_bands: int):
+        check_count(n_bands=n_bands)
         super().__init__()
         self.n_bands = n_bands
         self.gamma = nn.Parameter(torch.ones(n_bands))
@@ -76,6 +78,7 @@ class LogTBN(Compression):
     """
 
     def __init__(self, n_bands: int, a: float = 5.0):
+        check_count(n_bands=n_bands)
         super().__init__()
         self.n_bands = n_bands
         self.log1p, self.norm = Log1p(n_bands, a), MaskedNorm(n_bands)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import conv1d, pad
 
 from fewshot_audio.frontends.bounds import within
-from fewshot_audio.frontends.checks import check_positive
+from fewshot_audio.frontends.checks import check_count, check_positive
 from fewshot_audio.frontends.filterbank.framing import taps_of
 from fewshot_audio.frontends.filterbank.init import Init, Mel
 
@@ -47,7 +47,7 @@ class Filters(nn.Module, ABC):
     random = False
 
     def __init__(self, n_filters: int, sample_rate: int, window_ms: float):
-        check_positive(n_filters=n_filters)
+        check_count(n_filters=n_filters)
         super().__init__()
         self.n_filters, self.sample_rate = n_filters, sample_rate
         self.taps = taps_of(sample_rate, window_ms)

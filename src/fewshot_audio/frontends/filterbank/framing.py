@@ -6,7 +6,7 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor
 
-from fewshot_audio.frontends.checks import check_choice, check_positive
+from fewshot_audio.frontends.checks import MOST, check_choice, check_count, check_positive
 
 Align = Literal["centre", "tf", "symmetric", "valid"]
 
@@ -31,7 +31,7 @@ class Placement:
     align: Align
 
     def __post_init__(self) -> None:
-        check_positive(hop=self.hop)
+        check_count(hop=self.hop)
         check_choice("align", self.align, get_args(Align))
 
     def frames(self, samples: Any) -> Any:
@@ -65,12 +65,14 @@ def taps_of(sample_rate: int, window_ms: float) -> int:
     """Return the samples of a window.
 
     Raises:
-        ValueError: For fewer than 5 samples, which leave filters and windows nothing to learn.
+        ValueError: For fewer than 5 samples, which leave filters and windows nothing to learn, or
+            more than a clip has.
     """
     check_positive(sample_rate=sample_rate, window_ms=window_ms)
     taps = int(sample_rate * window_ms / 1000) + 1
-    if taps < 5:
+    if not 5 <= taps <= MOST:
         raise ValueError(
-            f"window_ms={window_ms}: {taps} samples at {sample_rate} Hz, expected at least 5"
+            f"window_ms={window_ms}: {taps} samples at sample_rate={sample_rate}, expected 5 to "
+            f"{MOST:,}"
         )
     return taps

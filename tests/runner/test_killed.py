@@ -1,7 +1,10 @@
 """What becomes of runs when a worker, a command or Ctrl-C ends them."""
 
+import json
 import random
 import signal
+import subprocess
+import sys
 import time
 from collections import Counter
 from dataclasses import replace
@@ -10,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from command_line import ROOT
 from disturbing import disturbing
 from fewshot_audio.records import FAILED
 from fewshot_audio.runner import execute
@@ -108,6 +112,17 @@ def test_processes_killed_at_random_lose_nothing_and_do_nothing_twice(job, machi
     assert set(Counter(line["key"] for line in found).values()) == {1}
     assert outcomes(found) == outcomes(lines(undisturbed))
     assert len(found) == 64
+
+
+@pytest.mark.slow
+def test_a_few_kills_of_every_command_do_no_harm(tmp_path):
+    """`make soak` has more."""
+    file = tmp_path / "soak.json"
+    words = [sys.executable, str(ROOT / "scripts/soak.py"), "--kills", "3", "--out", str(file)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    result = json.loads(file.read_text())
+    assert (result["kills"], result["lost"], result["doubled"], result["different"]) == (3, 0, 0, 0)
 
 
 def test_a_clock_that_is_set_back_gives_no_negative_time(job, machine):

@@ -120,6 +120,7 @@ def test_models_need_what_their_table_says():
                 models[name](3, n_frames=smaller[0], n_bands=smaller[1])
 
 
+@pytest.mark.slow
 def test_shares_of_frontends_are_those_of_the_study():
     page = (ROOT / "docs/leaf-article.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `(\w+)` \| ([\d,]+) \| ([\d.]+) \| ([\d.]+) \|$", page, re.MULTILINE)

@@ -151,6 +151,7 @@ def test_damage_is_named(tree, file, old, new, text):
 
 
 @pytest.mark.real
+@pytest.mark.slow
 def test_real_words_in_the_official_layout(shared, tmp_path):
     """The lists are made of the folder's own table."""
     with (shared / "keywords/keywords.csv").open() as file:

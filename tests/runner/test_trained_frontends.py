@@ -120,6 +120,7 @@ def test_checkpoints_are_named_by_what_differs(monkeypatch):
     ]
 
 
+@pytest.mark.slow
 def test_the_command_writes_figures_that_are_drawn_again(moved, tmp_path, monkeypatch):
     from fewshot_audio.report.figures import FROM_COMMANDS
 

@@ -123,7 +123,7 @@ class FixedHead(nn.Module):
         return self.head(patches.flatten(1))
 
 
-def tied(n_classes, n_bands):
+def tied(n_classes, n_bands) -> nn.Module:
     """A function that makes a module with one layer used twice."""
     layer = nn.Linear(n_bands, n_bands)
     return nn.Sequential(layer, nn.ReLU(), layer, nn.Flatten(), nn.LazyLinear(n_classes))

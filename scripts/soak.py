@@ -42,6 +42,7 @@ STEPS = {"few": [*ALL, *FEW], "whole": [*ALL, *WHOLE], "report": ["show=[tables,
 CACHES = {"few": 1, "whole": 2}  # that are there once a step trains
 TARGETS, WEIGHTS = ("command", "worker", "all"), (5, 3, 2)
 OTHER_EACH_TIME = ("started", "stopped", "seconds", "command", "settings")
+LONGER = 1.3  # than a command has ever taken is the longest wait for a kill: some come to their end
 ORPHAN_S = 30.0  # in which what a killed command has started must end
 FAULTS = ("lost", "doubled", "different", "orphans", "stale_locks", "left_over")
 
@@ -134,9 +135,9 @@ class Soak:
         """Start a command and kill it or its workers; return whether it came to its end."""
         before = {each["key"] for each in finished(folder)}
         self.counts["taken_up"] += any(folder.glob("results/unfinished/*.ckpt"))
-        process, code, killed = begin(step, folder), None, False
+        process, code, killed, start = begin(step, folder), None, False, time.monotonic()
         while code is None and sum(self.kills.values()) < self.wanted and not killed:
-            until = time.monotonic() + self.dice.uniform(0, self.spans[step])
+            until = time.monotonic() + self.dice.uniform(0, LONGER * self.spans[step])
             while code is None and time.monotonic() < until:
                 time.sleep(0.02)
                 code = ended(process)
@@ -145,7 +146,9 @@ class Soak:
         if code is None:
             code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
         self._check(folder, process, before)
-        if code != 0 and not killed:
+        if code == 0:
+            self.spans[step] = min(self.spans[step], time.monotonic() - start)
+        elif not killed:
             self.counts["ended_with_an_error"] += 1  # as where a worker was killed
         return code == 0
 

@@ -26,7 +26,7 @@ PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples"
 PACKAGE = ROOT / "examples/my_package"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMAND = re.compile(
-    r"python scripts/(?:run|status|prepare|splits|report|maps)\.py(?: -m)? (?!--|\S+/checkpoints/)(.+)"
+    r"python scripts/(?:run|status|prepare|splits|report|maps)\.py(?: -m)? (?!-|\S+/checkpoints/)(.+)"
 )
 
 

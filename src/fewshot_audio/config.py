@@ -90,7 +90,12 @@ def machine(cfg: DictConfig) -> Machine:
     settings: dict[str, Any] = {
         field.name: cfg[field.name] for field in fields(Machine) if field.name in cfg
     }
-    logger: Any = OmegaConf.to_container(cfg.get("logger") or OmegaConf.create(), resolve=True)
+    chosen = cfg.get("logger") or OmegaConf.create()
+    if not isinstance(chosen, DictConfig):
+        raise ConfigError(
+            f"logger: found {chosen!r}; expected a choice of its group, as logger=csv"
+        )
+    logger: Any = OmegaConf.to_container(chosen, resolve=True)
     settings["logger"] = unnamed(logger, "logger") if logger else None  # an empty file for none
     words, started_in = sys.argv[1:], Path()
     if HydraConfig.initialized():  # a launcher may start jobs in other folders, by other words
@@ -194,7 +199,8 @@ def cut_schedule(
     if n_per_class is not None:
         chosen = [n_per_class] if isinstance(n_per_class, int) else list(n_per_class)
     if not chosen:
-        raise ConfigError("n_per_class=[]: expected at least one number")
+        name = "protocol.repeats={}" if n_per_class is None else "n_per_class=[]"
+        raise ConfigError(f"{name}: expected at least one number")
     known = ", ".join("all" if n is None else str(n) for n in schedule)
     for n in chosen:
         if n not in schedule and (repeats is None or None in schedule):

@@ -13,7 +13,7 @@ from fewshot_audio.datasets.listed import Listed
 from fewshot_audio.seeding import seed_for
 from fewshot_audio.types import ConfigError
 
-MAX_FOLDS = 200  # of one fold per group
+MAX_FOLDS = 200  # of one fold per group, too
 Made = tuple[list[Listed], str, tuple[str, ...]]  # clips in splits, how it was done, notes
 
 
@@ -37,8 +37,8 @@ class Partition:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.folds < 2:
-            raise ConfigError(f"dataset.split.folds={self.folds}: expected at least 2")
+        if not 2 <= self.folds <= MAX_FOLDS:
+            raise ConfigError(f"dataset.split.folds={self.folds}: expected 2 to {MAX_FOLDS}")
         if not 0 < self.test < 1:
             raise ConfigError(f"dataset.split.test={self.test}: expected a share between 0 and 1")
         if not 0 <= self.valid < 1:

@@ -25,7 +25,7 @@ from fewshot_audio.types import NoRunsError
 
 NAME = "spectrograms"
 NOT_BANDS = ["frontend", "clip", "unit", "seconds"]
-HERTZ = (100, 200, 500, 1000, 2000, 5000, 10000, 20000)  # ticks
+HERTZ = (200, 500, 1000, 2000, 5000, 10000, 20000)  # ticks
 LOG_MEL = "log-mel"  # beside what was trained
 TICKS = (200, 500, 1000, 2000, 4000, 8000, 16000)  # Hz, of a mel axis
 

@@ -36,13 +36,12 @@ DATA = ["dataset=synthetic", "dataset.groups=3", "dataset.clips_per_class=4", "a
 SMALL = ["sample_rate=8000", "n_fft=512", "hop=256", "features=torchaudio", "model=timbre"]
 ALL = [*DATA, *SMALL, "frontend=log_learn", "workers=2"]
 FEW = ["n_per_class=[1,2]", "repeats=4", "method.max_epochs=20", "method.test_hop=16", "stack=2"]
-WHOLE = ["protocol=full", "repeats=2", "method.max_epochs=20", "method.batch_size=16"]
-WHOLE += ["checkpoint=true"]
+WHOLE = ["protocol=full", "method.max_epochs=20", "method.batch_size=16", "checkpoint=true"]
 STEPS = {"few": [*ALL, *FEW], "whole": [*ALL, *WHOLE], "report": ["show=[tables,page]"]}
-CACHES = {"few": 1, "whole": 2}  # that are there once a step trains
+KILLS = {"few": 6, "whole": 4, "report": 1}  # of each round; then a command comes to its end
+CACHES = {"few": 1, "whole": 2}  # that are there, after the dataset, once a step trains
 TARGETS, WEIGHTS = ("command", "worker", "all"), (5, 3, 2)
 OTHER_EACH_TIME = ("started", "stopped", "seconds", "command", "settings")
-LONGER = 1.3  # than a command has ever taken is the longest wait for a kill: some come to their end
 ORPHAN_S = 30.0  # in which what a killed command has started must end
 FAULTS = ("lost", "doubled", "different", "orphans", "stale_locks", "left_over")
 
@@ -102,7 +101,8 @@ class Soak:
         self.kills: Counter[str] = Counter()
         self.targets: Counter[str] = Counter()
         self.counts: Counter[str] = Counter(dict.fromkeys(FAULTS, 0))
-        self.spans: dict[str, float] = {}
+        self.spans: dict[str, float] = {}  # seconds of undisturbed commands
+        self.left: dict[str, int] = {}  # kills of a step in the round
 
     def undisturbed(self) -> None:
         """Do every step once, and once more what stacks that are halved must come to."""
@@ -125,6 +125,7 @@ class Soak:
         folder.mkdir()
         self.counts["rounds"] += 1
         for step in STEPS:
+            self.left[step] = min(KILLS[step], self.wanted - self.kills.total())
             while not self._attempt(step, folder):
                 pass
         self._compare(folder)
@@ -135,9 +136,9 @@ class Soak:
         """Start a command and kill it or its workers; return whether it came to its end."""
         before = {each["key"] for each in finished(folder)}
         self.counts["taken_up"] += any(folder.glob("results/unfinished/*.ckpt"))
-        process, code, killed, start = begin(step, folder), None, False, time.monotonic()
-        while code is None and sum(self.kills.values()) < self.wanted and not killed:
-            until = time.monotonic() + self.dice.uniform(0, LONGER * self.spans[step])
+        process, code, killed = begin(step, folder), None, False
+        while code is None and self.left[step] and not killed:
+            until = time.monotonic() + self.spans[step] * self.dice.random() ** 2
             while code is None and time.monotonic() < until:
                 time.sleep(0.02)
                 code = ended(process)
@@ -146,9 +147,7 @@ class Soak:
         if code is None:
             code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
         self._check(folder, process, before)
-        if code == 0:
-            self.spans[step] = min(self.spans[step], time.monotonic() - start)
-        elif not killed:
+        if code != 0 and not killed:
             self.counts["ended_with_an_error"] += 1  # as where a worker was killed
         return code == 0
 
@@ -157,9 +156,8 @@ class Soak:
         workers = [each for each in started_by(process) if each != process]
         (target,) = self.dice.choices(TARGETS, WEIGHTS)
         target = target if workers else "command"
-        building = len(list(folder.glob("cache/*/index.json"))) < CACHES.get(step, 0)
-        written = (folder / "cache/synthetic/us8k").exists()
-        phase = ("cache" if written else "dataset") if building else step
+        written = len(list(folder.glob("cache/*/index.json")))
+        phase = step if written >= CACHES.get(step, 0) else "cache"
         with suppress(ProcessLookupError):
             if target == "all":
                 os.killpg(process, signal.SIGKILL)
@@ -168,7 +166,8 @@ class Soak:
                 os.kill(victim, signal.SIGKILL)
             self.kills[phase] += 1
             self.targets[target] += 1
-            print(f"{sum(self.kills.values())} of {self.wanted}: {target}, {phase}", flush=True)
+            self.left[step] -= 1
+            print(f"{self.kills.total()} of {self.wanted}: {target}, {phase}", flush=True)
         return target != "worker"
 
     def _check(self, folder: Path, process: int, before: set[str]) -> None:
@@ -195,8 +194,8 @@ class Soak:
         table = "results/tables/accuracy.csv"
         texts = [(each / table).read_bytes() for each in (folder, self.folder / "undisturbed")]
         self.counts["different"] += texts[0] != texts[1]
-        left_over = (*folder.glob("results/unfinished/*"), *folder.glob("cache/*/part-*"))
-        self.counts["left_over"] += len(left_over)
+        for left_over in ("results/unfinished/*", "cache/*/part-*"):
+            self.counts["left_over"] += len(list(folder.glob(left_over)))
 
 
 def ended(process: int) -> int | None:
@@ -216,9 +215,8 @@ def is_held(file: Path) -> bool:
 
 def main() -> int:
     """Do the kills, write what they came to; return 0 where there is no fault, else 1."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    plain = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=plain)
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=None, help="of moments and targets; drawn")
     parser.add_argument("--out", type=Path, default=Path("results/soak.json"))
@@ -231,12 +229,12 @@ def main() -> int:
 
     soak = Soak(folder, arguments.kills, random.Random(seed))
     soak.undisturbed()
-    while sum(soak.kills.values()) < arguments.kills:
+    while soak.kills.total() < arguments.kills:
         soak.round()
     code = {name: provenance()[name] for name in ("commit", "dirty", "machine")}
     minutes = round((time.monotonic() - start) / 60, 1)
     result = {"date": f"{datetime.now(UTC):%Y-%m-%d}", **code, "seed": seed, "minutes": minutes}
-    result |= {"kills": sum(soak.kills.values()), "cores": os.cpu_count()}
+    result |= {"kills": soak.kills.total(), "cores": os.cpu_count()}
     result |= {"by_phase": dict(soak.kills), "by_target": dict(soak.targets), **soak.counts}
     with atomic_write(arguments.out) as draft:
         draft.write_text(json.dumps(result, indent=1) + "\n")

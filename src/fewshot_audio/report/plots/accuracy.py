@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
-from fewshot_audio.report.plots.names import fit_beside, name_lines
+from fewshot_audio.report.plots.names import fit_beside, name_lines, on, panel_names, short
 from fewshot_audio.report.plots.style import (
     GREY,
     STYLE,
@@ -21,11 +21,8 @@ from fewshot_audio.report.plots.style import (
     is_at_the_left,
     legend_below,
     looks,
-    on,
-    panel_names,
     panels,
     settled,
-    short,
 )
 from fewshot_audio.report.records import ALL_CLIPS
 from fewshot_audio.report.text import Measure, n_text

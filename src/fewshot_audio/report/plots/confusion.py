@@ -6,6 +6,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from fewshot_audio.report.plots.names import panel_names
 from fewshot_audio.report.plots.style import (
     CHARACTER,
     STYLE,
@@ -13,7 +14,6 @@ from fewshot_audio.report.plots.style import (
     Drawing,
     head,
     is_at_the_left,
-    panel_names,
     settled,
 )
 

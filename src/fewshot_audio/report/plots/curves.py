@@ -9,6 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from fewshot_audio.report.plots.learned import on_all_epochs, panels_in_rows
+from fewshot_audio.report.plots.names import panel_names
 from fewshot_audio.report.plots.style import (
     GREY,
     STYLE,
@@ -19,7 +20,6 @@ from fewshot_audio.report.plots.style import (
     is_at_the_left,
     legend_below,
     looks,
-    panel_names,
     same_limits,
     settled,
 )

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from fewshot_audio.report.plots.names import on, panel_names, short
 from fewshot_audio.report.plots.style import (
     CHARACTER,
     GREY,
@@ -19,10 +20,7 @@ from fewshot_audio.report.plots.style import (
     Drawing,
     legend_below,
     looks,
-    on,
-    panel_names,
     settled,
-    short,
 )
 from fewshot_audio.report.text import Measure, minus, n_text
 from fewshot_audio.types import NoRunsError

@@ -6,12 +6,11 @@ from matplotlib import colormaps, rc_context
 from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
 
+from fewshot_audio.report.plots.names import on, panel_names
 from fewshot_audio.report.plots.style import (
     STYLE,
     Drawing,
     head,
-    on,
-    panel_names,
     panels,
     settled,
 )

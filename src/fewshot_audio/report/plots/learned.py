@@ -12,20 +12,20 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from fewshot_audio.report.plots.names import on
 from fewshot_audio.report.plots.style import (
     STYLE,
     Drawing,
     head,
     is_at_the_left,
     legend_below,
-    on,
     panels,
     same_limits,
     settled,
 )
 from fewshot_audio.report.text import n_text
 
-SINGLE = 30  # runs of an n that are drawn one by one: more would hide each other
+SINGLE = 10  # runs of an n that are drawn one by one: more would hide each other
 PALEST = 0.82  # of VIRIDIS, that is still seen on white
 VIRIDIS = colormaps["viridis"]
 MEDIAN = "median"

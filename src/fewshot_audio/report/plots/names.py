@@ -1,5 +1,6 @@
-"""Names of lines at their ends, in place of a legend."""
+"""Names in figures: of panels, of what is drawn, and of lines at their ends."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,10 +9,29 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fewshot_audio.report.plots.style import Look
+from fewshot_audio.report.plots.style import Look, laid_out
 
 MOST, LONGEST = 6, 14  # names, and characters of each, that find room
 LINE = 10.5  # points from one name to the next
+
+
+def on(table: pd.DataFrame) -> str:
+    """Return where numbers are from, to follow a title: the dataset where there is one."""
+    datasets = table["dataset"].unique()
+    return f" on {datasets[0]}" if len(datasets) == 1 else ""
+
+
+def panel_names(table: pd.DataFrame, columns: Sequence[str]) -> dict[tuple, str]:
+    """Return headings of panels by their values of these columns: those that differ."""
+    keys = list(dict.fromkeys(table[list(columns)].itertuples(index=False, name=None)))
+    differ = [len(set(values)) > 1 for values in zip(*keys, strict=True)]
+    differ = differ if any(differ) else [*differ[:-1], True]
+    return {key: ", ".join(map(str, itertools.compress(key, differ))) for key in keys}
+
+
+def short(band: str) -> str:
+    """Return what intervals are in a legend: what they are over is there where it is all one."""
+    return band.partition(" over ")[0] if "(" in band else band
 
 
 def fit_beside(names: Mapping[str, Look]) -> bool:
@@ -33,9 +53,7 @@ def name_lines(
             for name, level in ends.items()
         ]
         named.append((axis, names, ends.to_numpy()))
-    engine = figure.get_layout_engine()
-    assert engine is not None
-    engine.execute(figure)  # the axes' heights are known
+    laid_out(figure)  # the axes' heights are known
     for axis, names, levels in named:
         low, high = axis.get_ylim()
         step = LINE * (high - low) / (axis.get_window_extent().height / figure.dpi * 72)

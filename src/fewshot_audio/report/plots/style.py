@@ -139,25 +139,6 @@ def only(table: pd.DataFrame, column: str) -> str:
     return str(values[0])
 
 
-def on(table: pd.DataFrame) -> str:
-    """Return where numbers are from, to follow a title: the dataset where there is one."""
-    datasets = table["dataset"].unique()
-    return f" on {datasets[0]}" if len(datasets) == 1 else ""
-
-
-def panel_names(table: pd.DataFrame, columns: Sequence[str]) -> dict[tuple, str]:
-    """Return headings of panels by their values of these columns: those that differ."""
-    keys = list(dict.fromkeys(table[list(columns)].itertuples(index=False, name=None)))
-    differ = [len(set(values)) > 1 for values in zip(*keys, strict=True)]
-    differ = differ if any(differ) else [*differ[:-1], True]
-    return {key: ", ".join(map(str, itertools.compress(key, differ))) for key in keys}
-
-
-def short(band: str) -> str:
-    """Return what intervals are in a legend: what they are over is there where it is all one."""
-    return band.partition(" over ")[0] if "(" in band else band
-
-
 def panels(count: int, most: int, height: float, **sharing: Any) -> tuple[Figure, list[Axes]]:
     """Return a figure and the axes of its panels, row by row.
 
@@ -242,9 +223,16 @@ def legend_below(figure: Figure, *groups: Sequence[Artist]) -> None:
     )
 
 
+def laid_out(figure: Figure) -> Figure:
+    """Lay a figure out, which is not drawn for it."""
+    engine = figure.get_layout_engine()
+    assert engine is not None
+    engine.execute(figure)
+    return figure
+
+
 def settled(figure: Figure) -> Figure:
     """Lay a figure out for good: saving it again would move it by fractions of a point."""
     figure.align_ylabels()
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")
+    laid_out(figure).set_layout_engine(None)  # with "none", each file would take two drawings
     return figure

@@ -57,6 +57,28 @@ def test_agreement_of_torchaudio(settings):
     assert np.abs(theirs - ours).max() < 1e-4 * ours.max()
 
 
+@pytest.mark.parametrize("features", [Librosa2018, Torchaudio])
+def test_levels_of_clips(features):
+    samples = chirp(16000)
+    to_loudness = 10 ** (15 / 20) / samples.astype(np.float64).std()
+    quiet = samples / np.float32(1000)  # 30 dB do not suffice
+    settings = Mel(16000, 512, 160, "reflect", 40)
+    for level, clip, gain in [
+        (-20, samples, 0.1),
+        ("peak", samples, 1 / np.abs(samples).max()),
+        ("loudness", samples, to_loudness),
+        ("loudness", quiet, 10 ** (30 / 20)),
+        ("peak", 0 * samples, 1),
+    ]:
+        transform = features(level).waveform(16000)
+        np.testing.assert_allclose(transform(clip)[:, 0], clip * gain, rtol=1e-5)
+        power = features(level).mel(settings)(clip)
+        expected = features().mel(settings)(clip) * gain**2
+        np.testing.assert_allclose(power, expected, rtol=1e-3, atol=1e-6 * expected.max())
+    assert features(0).mel(settings) == features().mel(settings)
+    assert repr(features(-20).waveform(1000)) == repr(features(-20.0).waveform(1000))
+
+
 def test_filters_agree_with_librosa():
     theirs = librosa.filters.mel(sr=44100, n_fft=1024, n_mels=128, dtype=np.float64)
     np.testing.assert_allclose(slaney_filters(44100, 1024, 128), theirs.T, atol=1e-15)

@@ -65,6 +65,7 @@ def test_a_key_changes_with_all_that_can_change_a_result(job):
         replace(job, mel=replace(job.mel, pad_mode="constant")),
         replace(job, mel=replace(job.mel, n_bands=64)),
         replace(job, patch_frames=64),
+        changed("features", level=-20),
     ]
     other_fold = Fold(1, (Clip("a.wav", (0,), 1, "a"),), ())
     found = [keys(job), keys(job, "c"), keys(job, splits="d"), keys(job, fold=other_fold)]
@@ -83,6 +84,15 @@ def test_a_key_does_not_change_with_where_data_lie_or_how_numbers_are_written(jo
         job, method=replace(job.method, arguments=dict(reversed(job.method.arguments.items())))
     )
     assert keys(moved) == keys(floats) == keys(turned) == keys(job)
+
+
+def test_clips_at_their_own_level_have_the_keys_of_earlier_runs(job):
+    def levelled(level):
+        return replace(job, features=replace(job.features, arguments={"level": level}))
+
+    bare = replace(job, features=replace(job.features, arguments={}))
+    assert keys(levelled("none")) == keys(levelled(0)) == keys(bare)
+    assert keys(levelled(-20)) == keys(levelled(-20.0))
 
 
 def test_a_key_is_the_start_of_a_sha256_over_sorted_json():

@@ -65,6 +65,19 @@ def test_it_computes_the_mel_spectrograms_of_the_job(job, machine, dataset, pad_
     np.testing.assert_allclose(found, kept.probabilities(checkpoint), atol=1e-4)
 
 
+@pytest.mark.parametrize(("frontend", "level"), [("log_eps", "loudness"), ("leaf", -20)])
+def test_clips_have_the_level_of_the_job(job, machine, dataset, frontend, level):
+    made = vgg(with_frontend(changed(job, "features", level=level), frontend))
+    checkpoint = kept.kept(made, machine)
+    model, clips = load(checkpoint), waveforms(checkpoint, dataset.root, 16000)
+    lengths = torch.tensor([len(clip) for clip in clips])
+    with torch.no_grad():
+        found = model(pad_sequence(clips, batch_first=True, padding_value=0.3), lengths).softmax(-1)
+        plain = model.for_export()(clips[0][None]).softmax(-1)
+    np.testing.assert_allclose(found, kept.probabilities(checkpoint), atol=1e-4)
+    np.testing.assert_allclose(plain[0], kept.probabilities(checkpoint)[0], atol=2e-3)
+
+
 def test_prototypes_are_kept(job, machine, dataset):
     other = config.job(config.composed(["dataset=synthetic", "model=proto", "model.width=4"]))
     method = replace(other.method, arguments={**other.method.arguments, "max_epochs": 1})

@@ -36,7 +36,11 @@ def checkpoint(synthetic_root, machine):
 
 @pytest.mark.parametrize(
     "words",
-    [("frontend=log_learn", "method.level=loudness"), ("frontend=leaf", "method.level=peak")],
+    [
+        ("frontend=log_learn", "method.level=loudness"),
+        ("frontend=leaf", "method.level=peak"),
+        ("frontend=log_eps", "features.level=peak"),
+    ],
 )
 def test_softmax_of_logits_are_the_probabilities_of_the_run(checkpoint, dataset, words):
     folder = checkpoint(*words)

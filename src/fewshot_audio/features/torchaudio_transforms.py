@@ -45,7 +45,7 @@ class TorchaudioMel(BaseMel):
         import torch
 
         # by NumPy: torch cannot reflect a clip that is shorter than half a frame
-        padded = np.pad(samples, self.n_fft // 2, mode=self.pad_mode)
+        padded = np.pad(self.levelled(samples), self.n_fft // 2, mode=self.pad_mode)
         mel = _mel_spectrogram(self.sample_rate, self.n_fft, self.hop, self.n_bands)
         with torch.inference_mode():
             return mel(torch.from_numpy(padded)).T.contiguous().numpy()

@@ -30,7 +30,7 @@ class MelTransform(BaseMel):
 
     def __call__(self, samples: np.ndarray) -> np.ndarray:
         """Return the spectrogram, float32 (1 + samples // hop, bands)."""
-        padded = np.pad(samples, self.n_fft // 2, mode=self.pad_mode)
+        padded = np.pad(self.levelled(samples), self.n_fft // 2, mode=self.pad_mode)
         frames = np.lib.stride_tricks.sliding_window_view(padded, self.n_fft)[:: self.hop]
         window = _hann(self.n_fft)
         filters = _sparse_filters(self.sample_rate, self.n_fft, self.n_bands)

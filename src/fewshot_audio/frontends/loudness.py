@@ -1,4 +1,4 @@
-"""Loudness normalisation of waveforms, as before the source's LEAF."""
+"""Levels of waveforms: a gain, a peak of 1, or loudness as before the source's LEAF."""
 
 from typing import Literal, get_args
 
@@ -8,6 +8,7 @@ from torch import Tensor
 from fewshot_audio.frontends.checks import check_choice
 
 Normalize = Literal["loudness"] | None
+Level = float | Literal["none", "peak", "loudness"]
 MOST_GAIN = 10 ** (30 / 20)
 STANDARD_DEVIATION = 10 ** (15 / 20)  # that gain leads to, if it suffices
 
@@ -20,6 +21,26 @@ def checked(normalize: Normalize) -> Normalize:
     """
     check_choice("normalize", normalize, [None, *get_args(get_args(Normalize)[0])])
     return normalize
+
+
+def at_level(clips: Tensor, samples: Tensor, level: Level) -> Tensor:
+    """Return clips (clips, samples) at a level.
+
+    Args:
+        clips: Waveforms, padded with anything.
+        samples: Samples of each clip (clips,); the others have no influence.
+        level: "none": their own; "peak": a largest magnitude of 1, silent ones stay silent;
+            "loudness": as `loud`; a number: louder by so many dB.
+    """
+    if level == "none":
+        return clips
+    if level == "loudness":
+        return loud(clips, samples)
+    if level == "peak":
+        inside = torch.arange(clips.shape[1], device=clips.device) < samples[:, None]
+        peak = clips.masked_fill(~inside, 0.0).abs().amax(-1, keepdim=True)
+        return clips / torch.where(peak > 0, peak, 1)
+    return clips * 10 ** (float(level) / 20)
 
 
 def loud(clips: Tensor, samples: Tensor) -> Tensor:

@@ -139,7 +139,7 @@ def _checks(compare: str) -> list[tuple[list[str], tuple[str, ...]]]:
             (["dataset", "model", "frontend"], ()),
             (["dataset", "model", "frontend_input"], ("frontend",)),
         ]
-    changes_features = compare.partition(".")[0] in ("mel", FRONTEND)
+    changes_features = compare.partition(".")[0] in ("mel", "level", FRONTEND)
     return [
         (["dataset", "model"], ("features",) if changes_features else ()),
         (["dataset", "model", "frontend"], ()),

@@ -63,6 +63,9 @@ def _of_all_runs(job: Job, fold: Fold, features: str, splits: str | None) -> dic
             "few_shot_splits": splits,
         }
     )
+    level = job.features.arguments.get("level", "none")
+    if level not in ("none", 0):  # of which earlier records know nothing
+        shared["level"] = canonical(level)
     if job.augmentations:
         shared["augmentation"] = canonical(
             {name: component_identity(each) for name, each in job.augmentations.items()}

@@ -160,6 +160,7 @@ def clip_table(networks: Sequence[Trained], file: Path) -> pd.DataFrame:
     for network in networks:
         model, mel = network.model, mel_of(network.model.recipe)
         waveform = torch.from_numpy(load_audio(file, model.sample_rate))[None]
+        waveform = model.levelled(waveform)
         if isinstance(model, CropModel):
             waveform = model.network.method.levelled(waveform)
         if not tables:

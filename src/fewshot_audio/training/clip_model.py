@@ -11,13 +11,12 @@ from torch import Tensor, nn
 
 from fewshot_audio.components import build
 from fewshot_audio.frontends.base import Frontend
+from fewshot_audio.frontends.loudness import at_level
 from fewshot_audio.training.evaluate import dense_inputs, score_inputs
 from fewshot_audio.training.methods.base import Method
 from fewshot_audio.training.network import Network, build_network
 from fewshot_audio.training.randomness import isolated
-from fewshot_audio.training.waveform_network import (
-    mel_of,
-)
+from fewshot_audio.training.waveform_network import mel_of
 from fewshot_audio.types import Recipe
 
 NETWORK, SCORING = "network.", "scoring."  # what names of tensors begin with
@@ -47,6 +46,7 @@ class ClipModel(nn.Module, ABC):
         super().__init__()
         self.recipe, self.class_names = recipe, tuple(class_names)
         self.sample_rate, self.multi_label = sample_rate, multi_label
+        self.level = recipe.features.arguments.get("level", "none")
 
     @classmethod
     @abstractmethod
@@ -68,6 +68,13 @@ class ClipModel(nn.Module, ABC):
             waveform: Samples in [-1, 1] at `sample_rate`, with any leading dimensions.
             lengths: The samples of each clip of a padded batch (...); the others have no influence.
         """
+
+    def levelled(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Return waveforms (..., time) at the level that clips were trained at."""
+        clips, size = waveform.reshape(-1, waveform.shape[-1]), waveform.shape[-1]
+        if lengths is None:
+            lengths = torch.full(waveform.shape[:-1], size, device=waveform.device)
+        return at_level(clips, lengths.reshape(-1), self.level).reshape(waveform.shape)
 
     @abstractmethod
     def scores(self, rows: Sequence[np.ndarray]) -> Tensor:
@@ -138,7 +145,8 @@ class PatchModel(ClipModel):
         n_frames, classifier = self.network.classifier.n_frames, self.network.classifier
         if lengths is None:
             lengths = torch.full(waveform.shape[:-1], waveform.shape[-1], device=waveform.device)
-        spectrograms, frames = self.network.frontend(waveform, lengths)
+        levelled = self.levelled(waveform, lengths)
+        spectrograms, frames = self.network.frontend(levelled, lengths)
         clips = spectrograms.reshape(-1, *spectrograms.shape[-2:]).mT
         frames = frames.reshape(-1, 1).clamp(min=1)
         places = torch.arange(max(clips.shape[1], n_frames), device=clips.device) % frames
@@ -173,6 +181,7 @@ class PlainPatches(nn.Module):
         self.frontend = model.network.frontend.for_export()
         self.classifier = deepcopy(model.network.classifier)
         self.scoring, self.method, self.hop = deepcopy(model.scoring), model.method, model.hop
+        self.levelled = model.levelled
 
     def forward(self, waveform: Tensor) -> Tensor:
         """Return the logits (batch, n_classes).
@@ -180,7 +189,7 @@ class PlainPatches(nn.Module):
         The patch that comes after the last one is computed too, and has no part in the mean: torch
         takes a dimension that can be 1 at some lengths for another one.
         """
-        spectrograms, n_frames = self.frontend(waveform).mT, self.classifier.n_frames
+        spectrograms, n_frames = self.frontend(self.levelled(waveform)).mT, self.classifier.n_frames
         batch, frames, _ = spectrograms.shape
         count = 1 + (torch.sym_max(frames, n_frames) - n_frames) // self.hop
         patch = torch.arange(count + 1, device=waveform.device)

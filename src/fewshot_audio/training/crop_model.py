@@ -50,7 +50,8 @@ class CropModel(ClipModel):
         return self.network.network.frontend
 
     def forward(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
-        method, clips = self.network.method, waveform.reshape(-1, waveform.shape[-1])
+        method, clips = self.network.method, self.levelled(waveform, lengths)
+        clips = clips.reshape(-1, waveform.shape[-1])
         size, hop = method.samples(self.sample_rate), method.hop(self.sample_rate)
         counts = [clips.shape[1]] * len(clips) if lengths is None else lengths.flatten().tolist()
         windows, shares = [], []
@@ -79,7 +80,8 @@ class PlainCrops(nn.Module):
         super().__init__()
         inner, method = model.network.network, model.network.method
         self.frontend, self.classifier = inner.frontend.for_export(), deepcopy(inner.classifier)
-        self.levelled, self.size = method.levelled, method.samples(model.sample_rate)
+        self.levelled, self.of_clip = method.levelled, model.levelled
+        self.size = method.samples(model.sample_rate)
         self.hop = method.hop(model.sample_rate)
 
     def forward(self, waveform: Tensor) -> Tensor:
@@ -92,7 +94,7 @@ class PlainCrops(nn.Module):
         count = 1 + (last + self.hop - 1) // self.hop
         window = torch.arange(count + 1, device=waveform.device)
         starts = (window * self.hop).clamp(max=last)
-        padded = pad(waveform, (0, self.size))
+        padded = pad(self.of_clip(waveform), (0, self.size))
         places = starts[:, None] + torch.arange(self.size, device=waveform.device)
         windows = self.levelled(padded[:, places].flatten(0, 1))
         logits = self.classifier(self.frontend(windows).mT).reshape(batch, count + 1, -1)

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from fewshot_audio.components import locate
-from fewshot_audio.frontends.loudness import loud
+from fewshot_audio.frontends.loudness import at_level
 from fewshot_audio.training.metrics import ClipScores
 from fewshot_audio.training.network import Network
 from fewshot_audio.types import ConfigError, Job, Recipe
@@ -119,7 +119,9 @@ class CropMethod(ABC):
 
     def levelled(self, waveforms: Tensor) -> Tensor:
         """Return crops (batch, time) at the level that is set."""
-        return LEVELS[self.level](waveforms)
+        count, time = waveforms.shape  # not len(), which torch.export takes for a constant
+        lengths = torch.full((count,), time, device=waveforms.device)
+        return at_level(waveforms, lengths, self.level)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,21 +152,3 @@ def trains_on_crops(job: Job | Recipe) -> bool:
     """Return whether a job's method trains on crops of waveforms, not on patches of features."""
     target = locate(job.method.target, job.method.group)
     return isinstance(target, type) and issubclass(target, CropMethod)
-
-
-def _unchanged(waveforms: Tensor) -> Tensor:
-    return waveforms
-
-
-def _peak(waveforms: Tensor) -> Tensor:
-    """Return crops whose largest magnitude is 1; silent ones stay silent."""
-    peak = waveforms.abs().amax(-1, keepdim=True)
-    return waveforms / torch.where(peak > 0, peak, 1)
-
-
-def _loudness(waveforms: Tensor) -> Tensor:
-    count, time = waveforms.shape  # not len(), which torch.export takes for a constant
-    return loud(waveforms, torch.full((count,), time, device=waveforms.device))
-
-
-LEVELS = {"none": _unchanged, "peak": _peak, "loudness": _loudness}

@@ -17,7 +17,8 @@ from fewshot_audio.training.methods.base import Batch, Method, TrainingSet
 from fewshot_audio.training.metrics import ClipScores
 from fewshot_audio.training.network import Network, Patches
 
-CLIPS, BATCH = 8, 32  # training clips scored together after an epoch, and their patches at most
+CLIPS = 8  # training clips that are scored together after an epoch
+BATCH = 8  # patches of theirs that pass together: what stays in a processor's cache
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,7 +159,8 @@ class Prototypical(Method):
         """
         network.eval()
         labels, clip_of, support = self.data.labels, self.windows[0], self.support_windows.flatten()
-        embedded = network(self._patches(data, support), support=True)
+        parts = [self._patches(data, part) for part in support.split(BATCH)]
+        embedded = torch.cat([network(part, support=True) for part in parts])
         scorer = self.scorer({"prototypes": prototypes(embedded, len(self.support_windows))})
         sums = torch.zeros(len(labels), len(self.support_windows))
         left = torch.ones(len(clip_of), dtype=torch.bool)

@@ -21,9 +21,8 @@ from fewshot_audio.training.methods.base import Generators
 from fewshot_audio.training.methods.prototypical import Prototypical
 from fewshot_audio.training.network import Network
 
-CLIPS = [
-    (label, frames) for label in range(3) for frames in (40, 130, 173, 300)
-]  # 1, 1, 2, 5 patches
+FRAMES = (40, 130, 173, 300)  # 1, 1, 2, 5 patches
+CLIPS = [(label, frames) for label in range(3) for frames in FRAMES]
 
 
 @pytest.fixture
@@ -80,9 +79,7 @@ def test_every_support_is_as_likely_as_any_other(data):
 def test_an_update_s_queries_are_different_patches_of_every_class_new_each_time(data):
     settings = method(data)
     epochs = [list(settings.batches((3,))) for _ in range(50)]
-    assert {len(epoch) for epoch in epochs} == {
-        27 // 6
-    }  # nine patches per class, two of each per update
+    assert {len(epoch) for epoch in epochs} == {27 // 6}  # nine patches per class, two per update
     seen = set()
     for batch in (batch for epoch in epochs for batch in epoch):
         assert [tuple(each.shape) for each in batch.noise] == [(12, 3)]
@@ -123,11 +120,8 @@ def embed(net, patches, noise):
 def test_a_fit_is_the_plain_loop(data):
     ours, plain = network(), network()
     (history,) = fit([ours], [method(data, max_epochs=1)], clipped(0.5), "cpu")
-    assert (history.epochs, history.updates, history.stop_reason) == (
-        1,
-        4,
-        "1 epochs, the number set",
-    )
+    found = history.epochs, history.updates, history.stop_reason
+    assert found == (1, 4, "1 epochs, the number set")
     settings = method(data)
     plain.classifier.initialise(settings.generators.init)
     for batch in settings.batches(plain.classifier.dropout_sizes):
@@ -169,15 +163,30 @@ def stopped_after(accuracies, patience):
 
 @pytest.mark.parametrize("seed", range(20))
 def test_training_ends_as_the_original_s_does(data, monkeypatch, seed):
-    accuracies = np.random.default_rng(seed).choice([0.2, 0.4, 0.6, 0.8], 60).tolist()
-    settings = method(data, patience=seed)
-    monkeypatch.setattr(
-        Prototypical, "_training_accuracy", lambda self, *_: accuracies[len(self.accuracies)]
-    )
-    said = [settings.stop_reason(None, data) for _ in accuracies]
-    first = next(epoch for epoch, reason in enumerate(said, 1) if reason)
-    assert first == stopped_after(accuracies, seed)
-    assert said[first - 1] == f"{seed + 1} epochs without a new best"
+    right = np.random.default_rng(seed).choice([2, 5, 7, 12], 60, p=[0.4, 0.3, 0.25, 0.05]).tolist()
+    monkeypatch.setattr(Prototypical, "_right_answers", lambda self, *_: right[len(self.right)])
+    expected = stopped_after(right, seed)
+    for cap in (None, *range(1, 61)):
+        settings = method(data, patience=seed, max_epochs=cap)
+        said = [settings.stop_reason(None, data) for _ in right[:cap]]
+        first = next((epoch for epoch, reason in enumerate(said, 1) if reason), None)
+        assert first == (expected if cap is None or expected <= cap else None)
+        assert first is None or said[first - 1] == f"{seed + 1} epochs without a new best"
+
+
+def test_training_clips_are_scored_only_if_that_can_end_training(data, monkeypatch):
+    scored = []
+
+    def score(self, *_):
+        scored.append(len(self.right))
+        return 12
+
+    monkeypatch.setattr(Prototypical, "_right_answers", score)
+    for patience, cap, epochs in ((5, None, [0]), (6, 6, []), (4, 6, [0])):
+        scored.clear()
+        settings = method(data, patience=patience, max_epochs=cap)
+        said = [settings.stop_reason(None, data) for _ in range(6)]
+        assert (scored, bool(said[-1])) == (epochs, patience == 4)
 
 
 def test_training_ends_by_itself_and_says_why(data):
@@ -230,15 +239,24 @@ def test_clips_are_scored_by_the_mean_log_probability_of_patches_at_hop_42(data,
     torch.testing.assert_close(scores, expected, atol=1e-5, rtol=1e-4)
 
 
-def test_the_accuracy_on_the_training_clips_is_that_of_their_patches(data):
-    net, settings = network(), method(data)
+@pytest.mark.parametrize("own", [False, True])
+def test_right_answers_on_the_training_clips_are_those_of_their_patches(data, own):
+    net, settings = network(LogLearn()), method(data, own_frontend=own)
+    settings.adapt(net)
     fit([net], [settings], SGD, "cpu")
-    net.train()
-    found = settings._training_accuracy(net, data)
-    assert net.training
+    if own:
+        torch.nn.init.constant_(net.support_frontend.a, -2)
     maps = [data.inputs[0][clip, :frames].numpy() for clip, (_, frames) in enumerate(CLIPS)]
-    expected = by_hand(net, data, settings, maps).argmax(1) == data.labels
-    assert found == pytest.approx(expected.double().mean().item())
+    right = (by_hand(net, data, settings, maps).argmax(1) == data.labels).sum().item()
+    assert 0 < right < 12
+    seen = []
+    net.classifier.register_forward_hook(lambda _, given, __: seen.append(len(given[0])))
+    for best in (*range(-1, 12), right):
+        seen.clear()
+        found = settings._right_answers(net.train(), data, best)
+        assert net.training
+        assert found == right if best < right else found <= best
+    assert sum(seen) < 27  # patches: those of the support, then clips that were wrong before
 
 
 def test_supports_may_have_a_frontend_of_their_own(data):
@@ -260,21 +278,10 @@ def test_supports_may_have_a_frontend_of_their_own(data):
 @pytest.mark.parametrize("model", ["proto", "proto_original"])
 def test_a_job_trains_and_stores_it_like_any_other(synthetic_root, machine, model, tmp_path):
     """Twice, with the same numbers to the last bit."""
-    data = [
-        "dataset=synthetic",
-        f"dataset.root={synthetic_root}",
-        "dataset.groups=3",
-        "dataset.clips_per_class=2",
-    ]
-    quick = [
-        f"model={model}",
-        "model.width=2",
-        "method.max_epochs=2",
-        "n_per_class=2",
-        "repeats=1",
-        "sample_rate=16000",
-        "hop=512",
-    ]
+    data = ["dataset=synthetic", "dataset.groups=3", "dataset.clips_per_class=2"]
+    data.append(f"dataset.root={synthetic_root}")
+    quick = [f"model={model}", "model.width=2", "method.max_epochs=2", "sample_rate=16000"]
+    quick += ["n_per_class=2", "repeats=1", "hop=512"]
     job = config.job(config.composed([*data, *quick, "frontend=log_learn"]))
     assert work.run(job, machine).failed == ()
     (line,) = Store(machine.results).records()

@@ -36,7 +36,7 @@ class Block(nn.Module):
         self.norm = batch_norm(width)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.max_pool2d(self.norm(F.elu(self.conv(x))), 2)
+        return F.max_pool2d(self.norm(_elu(self.conv(x))), 2)
 
     def valid(self, x: Tensor, dilation: int) -> Tensor:
         """Return the same at every frame, over frames that lie `dilation` apart.
@@ -44,7 +44,7 @@ class Block(nn.Module):
         There is no padding in time, so the output has 3 dilations fewer frames.
         """
         x = F.conv2d(x, self.conv.weight, self.conv.bias, padding=(0, 1), dilation=(dilation, 1))
-        return F.max_pool2d(self.norm(F.elu(x)), 2, stride=(1, 2), dilation=(dilation, 1))
+        return F.max_pool2d(self.norm(_elu(x)), 2, stride=(1, 2), dilation=(dilation, 1))
 
 
 class VGG(Classifier):
@@ -127,6 +127,11 @@ class VGG(Classifier):
         inner = [shared[:, :, starts + SHRINKS * j - shift] for j in range(1, frames_left - 1)]
         features = torch.stack([first, *inner, last], 3)  # (clips, width, patches, frames, bands)
         return self.output(features.transpose(1, 2).flatten(2))
+
+
+def _elu(x: Tensor) -> Tensor:
+    """Return ELU, in place where no gradient is asked for: in place it would differ by rounding."""
+    return F.elu(x, inplace=not torch.is_grad_enabled())
 
 
 def _edge(block: Block, frames: list[Tensor]) -> Tensor:

@@ -5,6 +5,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate
+from math import inf
 
 import torch
 from pydantic import NonNegativeInt, PositiveInt
@@ -16,7 +17,8 @@ from fewshot_audio.training.methods.base import Batch, Method, TrainingSet
 from fewshot_audio.training.metrics import ClipScores
 from fewshot_audio.training.network import Network, Patches
 
-BATCH = 32  # patches embedded together when the training clips are scored
+CLIPS = 8  # training clips that are scored together after an epoch
+BATCH = 8  # patches of theirs that pass together: what stays in a processor's cache
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,10 +26,11 @@ class Prototypical(Method):
     """A query's logits are minus its mean squared distances to the prototypes of the classes.
 
     A class's prototype is the mean embedding of its support: one patch of up to `support` clips,
-    drawn once, the same in training and test. After each epoch the training clips are scored;
-    training ends once the number of epochs without a new best, counted over the whole run, exceeds
-    `patience`. A clip's score is the mean of its patches' log-probabilities. Source: Snell,
-    Swersky & Zemel, arXiv 1703.05175, as configured in Pons, Serrà & Serra, arXiv 1810.10274.
+    drawn once, the same in training and test. Training ends once the number of epochs without a new
+    best accuracy on the training clips, counted over the whole run, exceeds `patience`; after each
+    epoch these clips are scored as far as it takes to know that. A clip's score is the mean of its
+    patches' log-probabilities. Source: Snell, Swersky & Zemel, arXiv 1703.05175, as configured in
+    Pons, Serrà & Serra, arXiv 1810.10274.
 
     Args:
         support: Clips per class.
@@ -42,7 +45,7 @@ class Prototypical(Method):
     train_hop: PositiveInt
     patience: NonNegativeInt
     own_frontend: bool = False
-    accuracies: list[float] = field(default_factory=list, init=False)  # of training clips, by epoch
+    right: list[int] = field(default_factory=list, init=False)  # see `_right_answers`, by epoch
 
     def adapt(self, network: Network) -> None:
         if self.own_frontend:
@@ -75,6 +78,11 @@ class Prototypical(Method):
                 of_clip = windows[clip_of[windows] == clip]
                 chosen.append(of_clip[torch.randint(len(of_clip), (1,), generator=random)])
         return torch.cat(chosen).unflatten(0, (len(self.windows_of_classes), -1))
+
+    @cached_property
+    def order(self) -> list[int]:
+        """The training clips in the order in which they are scored after the next epoch."""
+        return list(range(len(self.data.labels)))
 
     @property
     def supports(self) -> int:
@@ -112,10 +120,19 @@ class Prototypical(Method):
         return cross_entropy(-distances(queries, centres), labels[count:])
 
     def stop_reason(self, network: Network, data: TrainingSet) -> str | None:
-        self.accuracies.append(self._training_accuracy(network, data))
-        bests = len(set(accumulate(self.accuracies, max)))
-        without = len(self.accuracies) - bests
+        best = max(self.right, default=-1)
+        known = best == len(self.data.labels) or self._cap_comes_first()
+        self.right.append(best if known else self._right_answers(network, data, best))
+        without = self._epochs_without_a_new_best()
         return f"{without} epochs without a new best" if without > self.patience else None
+
+    def _epochs_without_a_new_best(self) -> int:
+        return len(self.right) - len(set(accumulate(self.right, max)))
+
+    def _cap_comes_first(self) -> bool:
+        """Return whether training ends at `max_epochs` even if no further epoch is a new best."""
+        left = inf if self.max_epochs is None else self.max_epochs - len(self.right)
+        return self._epochs_without_a_new_best() + left <= self.patience
 
     @torch.inference_mode()
     def scoring_state(self, network: Network, data: TrainingSet) -> dict[str, Tensor]:
@@ -133,20 +150,36 @@ class Prototypical(Method):
     def probabilities(self, scores: Tensor) -> Tensor:
         return scores.softmax(-1)
 
-    def _training_accuracy(self, network: Network, data: TrainingSet) -> float:
-        """Return the accuracy on the training clips; leave the network in training mode."""
+    @torch.inference_mode()
+    def _right_answers(self, network: Network, data: TrainingSet, best: int) -> int:
+        """Return how many training clips are answered right if more than `best` are.
+
+        If not, the result is at most `best`: scoring ends once enough are wrong, and begins with
+        those that were wrong the last time. The network is left in training mode.
+        """
         network.eval()
-        scorer = self.scorer(self.scoring_state(network, data))
-        with torch.inference_mode():
-            chunks = torch.arange(len(self.windows[0])).split(BATCH)
-            outputs = [scorer(network(self._patches(data, chunk))).cpu() for chunk in chunks]
-            scores = torch.cat(outputs)
+        labels, clip_of, support = self.data.labels, self.windows[0], self.support_windows.flatten()
+        parts = [self._patches(data, part) for part in support.split(BATCH)]
+        embedded = torch.cat([network(part, support=True) for part in parts])
+        scorer = self.scorer({"prototypes": prototypes(embedded, len(self.support_windows))})
+        sums = torch.zeros(len(labels), len(self.support_windows))
+        left = torch.ones(len(clip_of), dtype=torch.bool)
+        if network.support_frontend is None:  # the support's patches need not pass again
+            sums.index_add_(0, clip_of[support], scorer(embedded).cpu())
+            left[support] = False
+        wrong: set[int] = set()
+        for clips in torch.tensor(self.order).split(CLIPS):
+            for numbers in (left & torch.isin(clip_of, clips)).nonzero()[:, 0].split(BATCH):
+                scores = scorer(network(self._patches(data, numbers)))
+                sums.index_add_(0, clip_of[numbers], scores.cpu())
+            scores = sums[clips] / clip_of.bincount()[clips, None]
+            answers = ClipScores(scores, labels[clips]).answers
+            wrong.update(clips[answers != labels[clips]].tolist())
+            if len(labels) - len(wrong) <= best:
+                break
         network.train()
-        sums = scores.new_zeros(len(self.data.labels), scores.shape[1])
-        sums = sums.index_add(0, self.windows[0], scores)
-        counts = torch.bincount(self.windows[0])
-        answers = ClipScores(sums / counts[:, None], self.data.labels).answers
-        return (answers == self.data.labels).double().mean().item()
+        self.order.sort(key=lambda clip: clip not in wrong)
+        return len(labels) - len(wrong)
 
     def _patches(self, data: TrainingSet, numbers: Tensor) -> Patches:
         """Return the patches with these numbers, of the training set wherever it is."""

@@ -1,16 +1,18 @@
 """What engines share that filter at the rate that each filter's band needs."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
+from copy import copy
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.utils.checkpoint import checkpoint
 
 from fewshot_audio.frontends.filterbank.engines.band_energies import Group, energies_of_bands
 from fewshot_audio.frontends.filterbank.engines.band_plan import BandPlan, plan_bands
 from fewshot_audio.frontends.filterbank.engines.base import Engine
 from fewshot_audio.frontends.filterbank.engines.blocks import Blocks
+from fewshot_audio.frontends.filterbank.engines.blockwise import at_once
 from fewshot_audio.frontends.filterbank.engines.overlap_save import (
     BlockEnergies,
     Blocking,
@@ -107,42 +109,67 @@ class Bands(Engine):
         clips = Prepared(*prepared)
         if torch.compiler.is_compiling():
             return self.blocks.energies(filters, windows, clips.spectra, clips.valid)
+        return self._energies(filters, windows, Prepared(*(each[None] for each in prepared)))[0]
+
+    @classmethod
+    def energies_of_runs(
+        cls, engines: Sequence[Engine], filters: Tensor, windows: Tensor, *prepared: Tensor
+    ) -> Tensor:
+        """Filter all runs' clips at once, as if all their filters were one engine's."""
+        joint = copy(engines[0])
+        assert isinstance(joint, Bands)
+        if joint.shares is not None:
+            joint.shares = torch.cat([engine.shares for engine in engines])  # type: ignore
+        both = filters.flatten(0, 1), windows.flatten(0, 1)
+        return joint._energies(*both, Prepared(*prepared))
+
+    def _energies(self, filters: Tensor, windows: Tensor, clips: Prepared) -> Tensor:
+        """Return the energies (runs, clips, frames, filters) of what was prepared of each run.
+
+        Takes filters and windows of the first run, then of the next (runs * filters, taps).
+        """
         energies, narrow = self.without_ends(filters, windows, clips.spectra, clips.valid)
-        if len(narrow) == 0:
-            return energies
-        ends, outside = clips.end_spectra.flatten(0, 1), clips.end_outside.flatten(0, 1)
-        some = filters[narrow], windows[narrow]
-        ringing = BlockEnergies.apply(ends, outside, *some, self.end_blocking)
-        of_all = ringing.new_zeros(*ringing.shape[:2], len(filters)).index_copy(2, narrow, ringing)
-        frames = torch.arange(self.end_blocking.frames, device=clips.last.device)
-        frames = frames.expand(len(clips.last), -1)
-        places = torch.cat([frames, clips.last[:, None] + frames], 1)
-        places = places[:, :, None].expand(-1, -1, len(filters))
-        return energies.scatter_add(1, places, -of_all.unflatten(0, (-1, 2)).flatten(1, 2))
+        in_runs = len(clips.last), len(filters) // len(clips.last)
+        if len(narrow) > 0:
+            ends, outside = _by_run(clips.end_spectra), _by_run(clips.end_outside)
+            some = filters[narrow], windows[narrow], narrow // in_runs[1]
+            ringing = BlockEnergies.apply(ends, outside, *some, self.end_blocking)
+            of_all = ringing.new_zeros(*ringing.shape[:2], len(filters))
+            of_all = of_all.index_copy(2, narrow, ringing).unflatten(0, (-1, 2)).flatten(1, 2)
+            frames = torch.arange(self.end_blocking.frames, device=clips.last.device)
+            frames = frames.expand(*clips.last.shape, -1)
+            places = torch.cat([frames, clips.last[..., None] + frames], 2).permute(1, 2, 0)
+            places = places[..., None].expand(*places.shape, in_runs[1]).flatten(2)
+            energies = energies.scatter_add(1, places, -of_all)
+        return energies.unflatten(2, in_runs).permute(2, 0, 1, 3)
 
     def without_ends(
         self, filters: Tensor, windows: Tensor, half: Tensor, valid: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Return energies with what rings beyond clips, and the numbers of filters that do ring."""
-        blocks = half.flatten(0, 1)
-        wide, groups = self._divide(filters, windows)
+        """Return energies with what rings beyond clips, and the numbers of filters that do ring.
+
+        Takes filters run after run, and spectra and bounds (runs, clips, blocks, ...); returns
+        energies (clips, frames, filters).
+        """
+        blocks, per_run = _by_run(half), len(filters) // len(half)
+        wide, groups = self._divide(filters, windows, per_run)
         narrow = torch.cat([group.numbers for group in groups]) if groups else wide[:0]
         energies = []
         if groups:
             energies.append(energies_of_bands(blocks, groups))
         if len(wide):
-            some = valid.flatten(0, 1), filters[wide], windows[wide]
+            some = _by_run(valid), filters[wide], windows[wide], wide // per_run
             energies.append(BlockEnergies.apply(blocks, *some, self.blocking))
         order = torch.cat([narrow, wide]).argsort()
         in_order = torch.cat(energies, 2)[:, :, order]
-        return in_order.unflatten(0, half.shape[:2]).flatten(1, 2), narrow
+        return in_order.unflatten(0, half.shape[1:3]).flatten(1, 2), narrow
 
     def plan(self, filters: Tensor, windows: Tensor) -> BandPlan:
         """Return the bands of filters."""
         shares = self.share_outside(filters, windows).to(filters.device)
         return plan_bands(filters, windows, shares, self.window_share, self.blocking)
 
-    def _divide(self, filters: Tensor, windows: Tensor) -> Division:
+    def _divide(self, filters: Tensor, windows: Tensor, per_run: int) -> Division:
         """Return the division of filters; that of a test set's last part if it fits."""
         remembering = torch.is_inference_mode_enabled()
         last = self.remembered if remembering else None
@@ -150,27 +177,24 @@ class Bands(Engine):
             return last.division
         plan = self.plan(filters.detach(), windows.detach())
         wide = (plan.samples > self.blocking.samples // 2).nonzero()[:, 0]
-        division = wide, self._groups(filters, windows, plan)
+        division = wide, self._groups(filters, windows, plan, per_run)
         if remembering:
             self.remembered = Remembered(filters.clone(), windows.clone(), self.shares, division)
         return division
 
-    def _groups(self, filters: Tensor, windows: Tensor, plan: BandPlan) -> list[Group]:
+    def _groups(
+        self, filters: Tensor, windows: Tensor, plan: BandPlan, per_run: int
+    ) -> list[Group]:
         """Return the filters with narrow bands, grouped by the samples that they need."""
         groups = []
         for count in sorted(set(plan.samples.tolist())):
             if count > self.blocking.samples // 2:
                 break
-            for numbers in (plan.samples == count).nonzero()[:, 0].split(GROUP):
+            for numbers in (plan.samples == count).nonzero()[:, 0].split(at_once(filters, GROUP)):
                 begins = plan.centres[numbers] - count // 2
                 some = filters[numbers], windows[numbers], begins, plan.widths[numbers], count
-                if torch.is_grad_enabled():  # keep nothing of what leads to them
-                    response, window = checkpoint(
-                        self._group, *some, use_reentrant=False, preserve_rng_state=False
-                    )
-                else:
-                    response, window = self._group(*some)
-                groups.append(Group(numbers, begins % self.blocking.samples, response, window))
+                places = numbers // per_run, begins % self.blocking.samples
+                groups.append(Group(numbers, *places, *self._group(*some)))
         return groups
 
     def _group(
@@ -202,3 +226,8 @@ class Bands(Engine):
         turns = (delays * bins % size).to(given.dtype) * (2 * torch.pi / size)  # of exact integers
         delayed = spectrum[:, None] * torch.polar(torch.ones_like(turns), -turns)
         return torch.fft.irfft(delayed, count).to(windows.dtype)
+
+
+def _by_run(of_clips: Tensor) -> Tensor:
+    """Return (runs, clips, blocks, ...) as (clips * blocks, runs, ...)."""
+    return of_clips.flatten(1, 2).transpose(0, 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
@@ -41,6 +41,8 @@ class Frontend(Reusable, Rated, ABC):
         sample_rate: Hz of the waveforms that `prepare` takes, None for mel spectrograms.
         pointwise: Whether each value depends on that value of the input alone. `compute` then also
             takes patches.
+        stackable: Whether torch.func.vmap computes `compute` for several runs at once, after
+            `represent`; every pointwise one is.
         learning_rate_factor: Its parameters' learning rate, relative to the classifier's.
         normalize: "loudness": `forward` makes each clip equally loud, see `loudness.loud`.
         notes: What a user must know of its settings.
@@ -49,6 +51,7 @@ class Frontend(Reusable, Rated, ABC):
     reads: Literal["mel", "waveform"] = "mel"
     sample_rate: int | None = None
     pointwise: bool = True
+    stackable: bool = False
     learning_rate_factor: float = 1.0
     n_bands: int = 128
     normalize: Normalize = None
@@ -132,6 +135,9 @@ class Frontend(Reusable, Rated, ABC):
             where a frame depends on all others.
         """
         return inputs, starts
+
+    def represent(self, frontends: Sequence[Frontend]) -> None:  # noqa: B027
+        """Take what is no parameter or buffer of the frontends that `compute` is called for."""
 
     def frames(self, rows: Any) -> Any:
         """Return the number of frames of clips with so many rows (an int or a tensor)."""

@@ -128,6 +128,7 @@ class MelPCEN(CompressedMel):
         normalize: "loudness": clips are made equally loud first, by `loudness.loud`; in `forward`.
     """
 
+    stackable = True
     always_in_key = ("alpha", "delta", "root", "smooth", "floor")
 
     def __init__(

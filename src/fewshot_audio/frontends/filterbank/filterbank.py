@@ -12,6 +12,7 @@ from fewshot_audio.frontends.diagnostics import drift, medians
 from fewshot_audio.frontends.export import Energies
 from fewshot_audio.frontends.filterbank.compression import FLOOR
 from fewshot_audio.frontends.filterbank.engines.base import Engine
+from fewshot_audio.frontends.filterbank.engines.of_runs import OfRuns
 from fewshot_audio.frontends.filterbank.engines.rectified import SLOPE
 from fewshot_audio.frontends.filterbank.filters import Filters
 from fewshot_audio.frontends.filterbank.framing import Align, Placement
@@ -46,6 +47,7 @@ class Filterbank(Frontend):
 
     reads = "waveform"
     pointwise = False
+    stackable = True
     sample_rate: int
 
     def __init__(
@@ -113,6 +115,10 @@ class Filterbank(Frontend):
             return inputs, starts
         prepared, starts = self.engine.crop(inputs[1:], starts, frames)
         return (inputs[0], *prepared), starts
+
+    def represent(self, frontends: Sequence[Frontend]) -> None:
+        engines = [each.engine for each in frontends if isinstance(each, Filterbank)]
+        self.engine = OfRuns(engines)
 
     def frames(self, rows: Any) -> Any:
         return self.engine.placement.frames(rows)

@@ -8,11 +8,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from fewshot_audio.frontends.filterbank.engines import blockwise
 from fewshot_audio.frontends.filterbank.engines.band_energies import Group, energies_of_bands
 from fewshot_audio.frontends.filterbank.engines.band_plan import BandPlan, plan_bands
 from fewshot_audio.frontends.filterbank.engines.base import Engine
 from fewshot_audio.frontends.filterbank.engines.blocks import Blocks
-from fewshot_audio.frontends.filterbank.engines.blockwise import at_once
 from fewshot_audio.frontends.filterbank.engines.overlap_save import (
     BlockEnergies,
     Blocking,
@@ -115,7 +115,9 @@ class Bands(Engine):
     def energies_of_runs(
         cls, engines: Sequence[Engine], filters: Tensor, windows: Tensor, *prepared: Tensor
     ) -> Tensor:
-        """Filter all runs' clips at once, as if all their filters were one engine's."""
+        """Filter all runs' clips at once where that is faster, by one engine of all filters."""
+        if not blockwise.saves_launches(filters):
+            return super().energies_of_runs(engines, filters, windows, *prepared)
         joint = copy(engines[0])
         assert isinstance(joint, Bands)
         if joint.shares is not None:
@@ -187,10 +189,11 @@ class Bands(Engine):
     ) -> list[Group]:
         """Return the filters with narrow bands, grouped by the samples that they need."""
         groups = []
+        at_once = blockwise.at_once(filters, GROUP)
         for count in sorted(set(plan.samples.tolist())):
             if count > self.blocking.samples // 2:
                 break
-            for numbers in (plan.samples == count).nonzero()[:, 0].split(at_once(filters, GROUP)):
+            for numbers in (plan.samples == count).nonzero()[:, 0].split(at_once):
                 begins = plan.centres[numbers] - count // 2
                 some = filters[numbers], windows[numbers], begins, plan.widths[numbers], count
                 places = numbers // per_run, begins % self.blocking.samples

@@ -8,9 +8,14 @@ Buffers = dict[tuple[torch.Size, ...], Tensor]
 Bounds = list[list[int]] | Tensor  # (blocks, 2): the first valid sample of a block, and the end
 
 
+def saves_launches(like: Tensor) -> bool:
+    """Return whether few large steps are faster than many small ones, which fit into a cache."""
+    return like.is_cuda
+
+
 def at_once(like: Tensor, on_cpu: int) -> int:
-    """Return how much to do together: a GPU has no small cache to fill, but launches to save."""
-    return 64 * on_cpu if like.is_cuda else on_cpu
+    """Return how much to do together."""
+    return 64 * on_cpu if saves_launches(like) else on_cpu
 
 
 def slices(count: int, size: int) -> list[slice]:
@@ -48,7 +53,7 @@ def without_zeros_of_runs(
     some = gradient.any(1).T.float()  # (filters, blocks)
     of_runs = some.new_zeros(of_blocks[0].shape[1], len(gradient)).index_add_(0, runs, some) > 0
     most = max(1, int(of_runs.sum(1).max()))
-    kept = of_runs.byte().argsort(1, descending=True, stable=True)[:, :most].T  # (most, runs)
+    kept = of_runs.byte().argsort(dim=1, descending=True, stable=True)[:, :most].T  # (most, runs)
     of_filters = kept[:, runs][:, None].expand(-1, gradient.shape[1], -1)
     everyone = torch.arange(kept.shape[1], device=kept.device)
     return gradient.gather(0, of_filters), *(each[kept, everyone] for each in of_blocks)
@@ -77,7 +82,7 @@ def product(buffers: Buffers, one: Tensor, other: Tensor) -> Tensor:
 
 def as_bounds(valid: Tensor) -> Bounds:
     """Return bounds for `within`: numbers, or a tensor on a GPU and while a graph is traced."""
-    return valid if valid.is_cuda or torch.compiler.is_compiling() else valid.tolist()
+    return valid if saves_launches(valid) or torch.compiler.is_compiling() else valid.tolist()
 
 
 def within(samples: Tensor, bounds: Bounds, otherwise: float = 0.0) -> Tensor:

@@ -188,47 +188,59 @@ class Bands(Engine):
         self, filters: Tensor, windows: Tensor, plan: BandPlan, per_run: int
     ) -> list[Group]:
         """Return the filters with narrow bands, grouped by the samples that they need."""
+        narrow = (plan.samples <= self.blocking.samples // 2).nonzero()[:, 0]
+        narrow = narrow[plan.samples[narrow].argsort(stable=True)]
         groups = []
-        at_once = blockwise.at_once(filters, GROUP)
-        for count in sorted(set(plan.samples.tolist())):
-            if count > self.blocking.samples // 2:
-                break
-            for numbers in (plan.samples == count).nonzero()[:, 0].split(at_once):
-                begins = plan.centres[numbers] - count // 2
-                some = filters[numbers], windows[numbers], begins, plan.widths[numbers], count
-                places = numbers // per_run, begins % self.blocking.samples
-                groups.append(Group(numbers, *places, *self._group(*some)))
+        for some in narrow.split(blockwise.at_once(filters, GROUP)) if len(narrow) else ():
+            samples, counts = plan.samples[some].unique_consecutive(return_counts=True)
+            sizes, each = samples.tolist(), counts.tolist()
+            begins = plan.centres[some] - plan.samples[some] // 2
+            places = some // per_run, begins % self.blocking.samples
+            response = self._in_bands(filters[some], begins, BandPlan(*(x[some] for x in plan)))
+            totals = [size * count for size, count in zip(sizes, each, strict=True)]
+            given = windows[some].double() if self.double_windows else windows[some]
+            spectrum = torch.fft.rfft(given, self.blocking.samples)
+            parts = [tensor.split(each) for tensor in (some, *places, spectrum)]
+            for size, flat, *own, of_windows in zip(
+                sizes, response.split(totals), *parts, strict=True
+            ):
+                window = self._decimated(of_windows, size, windows.dtype)
+                groups.append(Group(*own, flat.view(-1, size), window))
         return groups
 
-    def _group(
-        self, filters: Tensor, windows: Tensor, begins: Tensor, widths: Tensor, count: int
-    ) -> tuple[Tensor, Tensor]:
-        """Return responses (filters, count), 0 outside of bands, and decimated windows."""
-        place = torch.arange(count, device=filters.device)
-        bins = (begins[:, None] + place) % self.blocking.samples
-        inside = (2 * (place - count // 2).abs() < widths[:, None]).to(windows.dtype)
-        of_bins = responses(filters, self.blocking.samples, self.symmetric).gather(1, bins)
-        return of_bins * inside, self._decimated(windows, count)
+    def _in_bands(self, filters: Tensor, begins: Tensor, plan: BandPlan) -> Tensor:
+        """Return the responses of filters from the first bins of their bands on, 0 outside of them.
 
-    def _decimated(self, windows: Tensor, count: int) -> Tensor:
+        As many of each filter as it needs samples, one filter after another (bins,).
+        """
+        size, device, samples = self.blocking.samples, filters.device, plan.samples
+        owner = torch.arange(len(filters), device=device).repeat_interleave(samples)
+        place = torch.arange(len(owner), device=device) - (samples.cumsum(0) - samples)[owner]
+        bins = owner * size + (begins[owner] + place) % size
+        inside = 2 * (place - samples[owner] // 2).abs() < plan.widths[owner]
+        of_all = responses(filters, size, self.symmetric).flatten()
+        return of_all.gather(0, bins) * inside.to(filters.real.dtype)
+
+    def _decimated(self, spectrum: Tensor, count: int, dtype: torch.dtype) -> Tensor:
         """Return windows (filters, frames, count), which sum `count` samples into each frame.
 
+        Takes the spectra of windows at the full rate (filters, bins), of float64 where it needs it.
         A window is delayed by a hop from frame to frame. Where that is a whole number of samples at
         the lower rate, all frames share one window; else its spectrum is turned.
         """
         size, frames, samples_per_frame, _ = self.blocking
-        given = windows.double() if self.double_windows else windows
-        spectrum = torch.fft.rfft(given, size)[:, : count // 2 + 1]
+        spectrum = spectrum[:, : count // 2 + 1]
         hop, rest = divmod(samples_per_frame * count, size)
         if rest == 0:
-            once = torch.fft.irfft(spectrum, count).to(windows.dtype)
+            once = torch.fft.irfft(spectrum, count).to(dtype)
             before = once[:, count - (frames - 1) * hop :]  # as it comes round
             return torch.cat([before, once], 1).unfold(1, count, hop).flip(1)
-        delays = torch.arange(frames, device=windows.device)[:, None] * samples_per_frame
-        bins = torch.arange(count // 2 + 1, device=windows.device)
-        turns = (delays * bins % size).to(given.dtype) * (2 * torch.pi / size)  # of exact integers
+        delays = torch.arange(frames, device=spectrum.device)[:, None] * samples_per_frame
+        bins = torch.arange(count // 2 + 1, device=spectrum.device)
+        turned = (delays * bins % size).to(spectrum.real.dtype)  # of exact integers
+        turns = turned * (2 * torch.pi / size)
         delayed = spectrum[:, None] * torch.polar(torch.ones_like(turns), -turns)
-        return torch.fft.irfft(delayed, count).to(windows.dtype)
+        return torch.fft.irfft(delayed, count).to(dtype)
 
 
 def _by_run(of_clips: Tensor) -> Tensor:

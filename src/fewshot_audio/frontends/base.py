@@ -39,10 +39,7 @@ class Frontend(Reusable, Rated, ABC):
         reads: What `prepare` takes: "mel", power mel spectrograms (clips, frames, n_bands), or
             "waveform", samples in [-1, 1] (clips, samples, 1).
         sample_rate: Hz of the waveforms that `prepare` takes, None for mel spectrograms.
-        pointwise: Whether each value depends on that value of the input alone. `compute` then also
-            takes patches.
-        stackable: Whether torch.func.vmap computes `compute` for several runs at once, after
-            `represent`; every pointwise one is.
+        pointwise: Whether each value depends on that of the input alone; `compute` takes patches.
         learning_rate_factor: Its parameters' learning rate, relative to the classifier's.
         normalize: "loudness": `forward` makes each clip equally loud, see `loudness.loud`.
         notes: What a user must know of its settings.
@@ -51,7 +48,6 @@ class Frontend(Reusable, Rated, ABC):
     reads: Literal["mel", "waveform"] = "mel"
     sample_rate: int | None = None
     pointwise: bool = True
-    stackable: bool = False
     learning_rate_factor: float = 1.0
     n_bands: int = 128
     normalize: Normalize = None
@@ -95,9 +91,8 @@ class Frontend(Reusable, Rated, ABC):
             rows, counts = self.mel(clips, samples), self.mel.frames(samples)
         longest, frames = max(0, self.frames(rows.shape[1])), self.frames(counts).clamp(min=0)
         if rows.is_meta or len(rows) == 0 or longest == 0:
-            weights = [weight for weight in self.parameters() if weight.requires_grad]
-            nothing = sum(weight.sum() for weight in weights) * 0.0  # keeps the graph whole
-            return rows.new_zeros(len(rows), longest, self.n_bands) + nothing, frames
+            nothing = sum(each.sum() for each in self.parameters() if each.requires_grad) * 0.0
+            return rows.new_zeros(len(rows), longest, self.n_bands) + nothing, frames  # one graph
         rows = rows if rows.shape[1] else pad(rows, (0, 0, 0, 1))
         return self.compute(*self.prepare(rows, counts))[:, :longest], frames
 
@@ -136,8 +131,9 @@ class Frontend(Reusable, Rated, ABC):
         """
         return inputs, starts
 
-    def represent(self, frontends: Sequence[Frontend]) -> None:  # noqa: B027
-        """Take what is no parameter or buffer of the frontends that `compute` is called for."""
+    def represent(self, frontends: Sequence[Frontend]) -> bool:
+        """Be ready to compute for these under torch.func.vmap; return whether that is possible."""
+        return self.pointwise
 
     def frames(self, rows: Any) -> Any:
         """Return the number of frames of clips with so many rows (an int or a tensor)."""

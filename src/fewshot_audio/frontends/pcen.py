@@ -3,14 +3,14 @@
 Source: Wang et al., arXiv 1607.05666, as in Zeghidour et al., arXiv 2101.08596.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import exp, sqrt
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from fewshot_audio.frontends.base import Compression
+from fewshot_audio.frontends.base import Compression, Frontend
 from fewshot_audio.frontends.bounds import within
 from fewshot_audio.frontends.checks import check_count, check_positive
 from fewshot_audio.frontends.compressed_mel import CompressedMel
@@ -128,7 +128,6 @@ class MelPCEN(CompressedMel):
         normalize: "loudness": clips are made equally loud first, by `loudness.loud`; in `forward`.
     """
 
-    stackable = True
     always_in_key = ("alpha", "delta", "root", "smooth", "floor")
 
     def __init__(
@@ -146,6 +145,9 @@ class MelPCEN(CompressedMel):
         mel = PowerMel(sample_rate, n_bands) if mel is None else mel
         super().__init__(PCEN(n_bands, alpha, delta, root, smooth, floor), n_bands, mel)
         self.normalize = checked(normalize)
+
+    def represent(self, frontends: Sequence[Frontend]) -> bool:
+        return True
 
 
 def smoothing_weight(time_constant: float, hop: int, sample_rate: int) -> float:

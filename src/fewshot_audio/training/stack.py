@@ -96,8 +96,8 @@ class StackedRuns(Stack):
             for own, shared in zip(_tensors(network), _tensors(self.all), strict=True):
                 own.data = shared.data[run]
         sets = [method.data.to(networks[0].device) for method in methods]
-        frontend = networks[0].frontend
-        self.joined = JoinedSets(sets) if frontend.pointwise or frontend.stackable else None
+        together = self.all.frontend.represent([network.frontend for network in networks])
+        self.joined = JoinedSets(sets) if together else None
         self.data = self.joined.sets if self.joined else sets
 
     def losses(self, update: Update) -> Tensor:
@@ -160,7 +160,7 @@ class StackedRuns(Stack):
                 return None
             frontend.represent([self.networks[run].frontends()[which] for run in update.runs])
             function = partial(_cut, which=which, n_frames=joined.n_frames)
-            patches.append(vmap(partial(_with_weights, function, self.all))(tensors, *clips))
+            patches.append(vmap(partial(with_weights, function, self.all))(tensors, *clips))
         return torch.cat(patches, 1)
 
     def _run_by_run(self, tensors: dict[str, Tensor], update: Update) -> tuple[Tensor, Tensor]:
@@ -175,13 +175,13 @@ class StackedRuns(Stack):
             own = {name: each[place] for name, each in weights.items()}
             uncut, of_batch, _ = self.data[run].of(update.batch.of(place))
             inputs = uncut, self.methods[run].supports
-            patches.append(_with_weights(_spectrograms, self.networks[run], own, *inputs))
+            patches.append(with_weights(_spectrograms, self.networks[run], own, *inputs))
             labels.append(of_batch)
         return torch.stack(patches), torch.stack(labels)
 
     def _loss(self, tensors: dict[str, Tensor], *inputs: Any) -> Tensor:
         """Return one run's loss, as vmap sees it: each tensor without the dimension of runs."""
-        return _with_weights(self.methods[0].loss, self.all, tensors, *inputs)
+        return with_weights(self.methods[0].loss, self.all, tensors, *inputs)
 
 
 def _spectrograms(network: Network, patches: Patches, supports: int) -> Tensor:
@@ -206,7 +206,7 @@ def _cut(
     return cut(network.frontends()[which].compute(*inputs), lengths, numbers, starts, n_frames)
 
 
-def _with_weights(
+def with_weights(
     function: Callable[..., Tensor], network: Network, tensors: dict[str, Tensor], *inputs: Any
 ) -> Tensor:
     """Return a function of a network that has other parameters and buffers for that long."""

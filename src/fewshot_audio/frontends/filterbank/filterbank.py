@@ -47,7 +47,6 @@ class Filterbank(Frontend):
 
     reads = "waveform"
     pointwise = False
-    stackable = True
     sample_rate: int
 
     def __init__(
@@ -116,9 +115,9 @@ class Filterbank(Frontend):
         prepared, starts = self.engine.crop(inputs[1:], starts, frames)
         return (inputs[0], *prepared), starts
 
-    def represent(self, frontends: Sequence[Frontend]) -> None:
-        engines = [each.engine for each in frontends if isinstance(each, Filterbank)]
-        self.engine = OfRuns(engines)
+    def represent(self, frontends: Sequence[Frontend]) -> bool:
+        self.engine = OfRuns([each.engine for each in frontends if isinstance(each, Filterbank)])
+        return True
 
     def frames(self, rows: Any) -> Any:
         return self.engine.placement.frames(rows)

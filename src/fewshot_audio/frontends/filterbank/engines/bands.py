@@ -201,11 +201,10 @@ class Bands(Engine):
             given = windows[some].double() if self.double_windows else windows[some]
             spectrum = torch.fft.rfft(given, self.blocking.samples)
             parts = [tensor.split(each) for tensor in (some, *places, spectrum)]
-            for size, flat, *own, of_windows in zip(
-                sizes, response.split(totals), *parts, strict=True
-            ):
+            of_groups = zip(sizes, response.split(totals), *parts, strict=True)
+            for size, flat, numbers, runs, begin, of_windows in of_groups:
                 window = self._decimated(of_windows, size, windows.dtype)
-                groups.append(Group(*own, flat.view(-1, size), window))
+                groups.append(Group(numbers, runs, begin, flat.view(-1, size), window))
         return groups
 
     def _in_bands(self, filters: Tensor, begins: Tensor, plan: BandPlan) -> Tensor:

@@ -93,7 +93,9 @@ def within(samples: Tensor, bounds: Bounds, otherwise: float = 0.0) -> Tensor:
     size = samples.shape[-1]
     if isinstance(bounds, Tensor):
         places = torch.arange(size, device=samples.device)
-        return torch.where((places >= bounds[..., :1]) & (places < bounds[..., 1:]), samples, otherwise)
+        return torch.where(
+            (places >= bounds[..., :1]) & (places < bounds[..., 1:]), samples, otherwise
+        )
     for block, (begin, end) in enumerate(bounds):
         if begin > 0:
             samples.select(-2, block).narrow(-1, 0, min(begin, size)).fill_(otherwise)

@@ -207,10 +207,12 @@ class Compression(nn.Module, ABC):
     Attributes:
         framewise: Whether a frame depends on that frame alone.
         n_bands: Bands that it is made for, None for any number.
+        in_stack: Whether it is computed for several runs at once, by torch.func.vmap.
     """
 
     framewise: bool = False
     n_bands: int | None = None
+    in_stack: bool = False
 
     def forward(self, energies: Float[Tensor, "... bands frames"]) -> Tensor:
         """Return the compressed energies, in their shape and dtype, computed in float32 at least.

@@ -117,6 +117,7 @@ class Filterbank(Frontend):
 
     def represent(self, frontends: Sequence[Frontend]) -> bool:
         self.engine = OfRuns([each.engine for each in frontends if isinstance(each, Filterbank)])
+        self.compression.in_stack = True
         return True
 
     def frames(self, rows: Any) -> Any:

@@ -19,16 +19,16 @@ FAST, EXACT = "frontend/engine=fast", "frontend/engine=exact"
 CASES = [
     ("leaf", FAST),
     ("leaf", EXACT),
-    ("leaf", "frontend/compression=norm"),
+    pytest.param("leaf", "frontend/compression=norm", marks=pytest.mark.slow),
     ("efficient_leaf", FAST),
     ("sincnet", "frontend.hop=${hop}"),
-    ("td_fbanks", "frontend.hop=${hop}"),
+    pytest.param("td_fbanks", "frontend.hop=${hop}", marks=pytest.mark.slow),
     ("mel_pcen", "frontend.alpha=0.9"),
 ]
 
 
 def stack_of(count, frontend, *settings, dtype=torch.float64):
-    networks, methods = runs(job("timbre", frontend, *settings), count, dtype)
+    networks, methods = runs(job("timbre", frontend, *settings), count, dtype, clips=1)
     for network, method in zip(networks, methods, strict=True):
         initialise(network.train(), method)
     stack = make_stack(networks, methods)
@@ -86,9 +86,8 @@ def largest_difference(stack, update):
 @pytest.mark.parametrize(("frontend", "setting"), CASES)
 def test_a_stack_equals_its_runs_also_where_clips_have_other_lengths(frontend, setting):
     stack = stack_of(3, frontend, setting)
-    assert len({data.inputs[-1].shape[1] for data in stack.data}) > 1 or "leaf" in frontend
+    assert len({int(data.lengths.max()) for data in stack.data}) > 1
     assert largest_difference(stack, update_of(stack, (0, 1, 2))) < 1e-9
-    assert largest_difference(stack, update_of(stack, (0, 2))) < 1e-9
 
 
 @pytest.mark.parametrize("engine", [FAST, EXACT])
@@ -100,10 +99,10 @@ def test_a_stack_equals_its_runs_in_single_precision(engine):
 def test_runs_with_other_numbers_of_clips_in_a_batch_equal_single_runs():
     stack = stack_of(2, "efficient_leaf", FAST)
     noise = update_of(stack, (0, 1)).batch.noise
-    some = torch.tensor([[0, 1, 2, 3, 4, 5], [3, 1, 1, 0, 1, 3]])
+    some = torch.tensor([[0, 1, 2], [2, 1, 1]])
     update = Update((0, 1), Batch(some, torch.zeros_like(some), noise))
     assert largest_difference(stack, update) < 1e-9
-    some[0] = torch.tensor([5, 5, 2, 0, 0, 5])  # as many, each several times
+    some[0] = torch.tensor([2, 2, 0])  # as many, each several times
     assert largest_difference(stack, update) < 1e-9
 
 
@@ -111,7 +110,7 @@ def test_a_run_that_has_finished_keeps_weights_and_statistics():
     stack = stack_of(3, "efficient_leaf", FAST)
     before = deepcopy(stack.networks[1].state_dict())
     moved = stack.networks[0].frontend.compression.norm.running_mean.clone()
-    together(stack, update_of(stack, (0, 2)))
+    assert largest_difference(stack, update_of(stack, (0, 2))) < 1e-9
     assert not any(each.grad.any() for each in stack.networks[1].parameters())
     for name, each in stack.networks[1].state_dict().items():
         assert torch.equal(each, before[name]), name

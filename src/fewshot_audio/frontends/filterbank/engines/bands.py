@@ -217,8 +217,8 @@ class Bands(Engine):
         place = torch.arange(len(owner), device=device) - (samples.cumsum(0) - samples)[owner]
         bins = owner * size + (begins[owner] + place) % size
         inside = 2 * (place - samples[owner] // 2).abs() < plan.widths[owner]
-        of_all = responses(filters, size, self.symmetric).flatten()
-        return of_all.gather(0, bins) * inside.to(filters.real.dtype)
+        in_bands = responses(filters, size, self.symmetric).flatten()[bins]
+        return in_bands * inside.to(filters.real.dtype)
 
     def _decimated(self, spectrum: Tensor, count: int, dtype: torch.dtype) -> Tensor:
         """Return windows (filters, frames, count), which sum `count` samples into each frame.

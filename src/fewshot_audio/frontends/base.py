@@ -66,8 +66,7 @@ class Frontend(Reusable, Rated, ABC):
         """Return the spectrograms of waveforms.
 
         Computed in float32, in float64 where the weights are; returned in autocast's dtype where it
-        is on, else in that of the weights. Not traced by torch.compile, whose graph breaks around
-        it: so clips may have any length in training.
+        is on, else in that of the weights. torch.compile breaks its graph here: lengths may vary.
 
         Args:
             waveform: Samples in [-1, 1] at the frontend's sample rate, with any leading dimensions.
@@ -207,12 +206,11 @@ class Compression(nn.Module, ABC):
     Attributes:
         framewise: Whether a frame depends on that frame alone.
         n_bands: Bands that it is made for, None for any number.
-        in_stack: Whether it is computed for several runs at once, by torch.func.vmap.
     """
 
     framewise: bool = False
     n_bands: int | None = None
-    in_stack: bool = False
+    in_stack: bool = False  # whether torch.func.vmap computes it for several runs at once
 
     def forward(self, energies: Float[Tensor, "... bands frames"]) -> Tensor:
         """Return the compressed energies, in their shape and dtype, computed in float32 at least.

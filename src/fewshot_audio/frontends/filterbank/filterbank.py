@@ -222,11 +222,8 @@ class Filterbank(Frontend):
 
     @torch.no_grad()
     def report(self) -> dict[str, Any]:
-        moved = drift(
-            self.before,
-            self.physical_parameters(),
-            (self.start, self.filters.impulse_responses().cpu()),
-        )
+        responses = self.start, self.filters.impulse_responses().cpu()
+        moved = drift(self.before, self.physical_parameters(), responses)
         summary = moved["summary"] | self.bounds_before | self._at_bounds("at a bound")
         return {"engine": self.engine.report(), "summary": summary, "filters": moved["filters"]}
 

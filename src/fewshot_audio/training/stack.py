@@ -149,16 +149,18 @@ class StackedRuns(Stack):
         self, joined: JoinedSets, tensors: dict[str, Tensor], update: Update
     ) -> Tensor | None:
         """Return patches of whole clips' spectrograms; None where runs differ in their number."""
-        supports, patches = self.methods[0].supports, []
+        supports, given, patches = self.methods[0].supports, [], []
         for which, part in ((-1, slice(supports)), (0, slice(supports, None))):
             batch = Batch(update.batch.clips[:, part], update.batch.starts[:, part], ())
-            if batch.clips.shape[1] == 0:
-                continue
-            frontend = self.all.frontends()[which]
-            clips = joined.clips(update.runs, batch, frontend)
-            if clips is None:
-                return None
-            frontend.represent([self.networks[run].frontends()[which] for run in update.runs])
+            if batch.clips.shape[1] > 0:
+                frontend = self.all.frontends()[which]
+                clips = joined.clips(update.runs, batch, frontend)
+                if clips is None:
+                    return None
+                given.append((which, clips))
+        for which, clips in given:
+            frontends = [self.networks[run].frontends()[which] for run in update.runs]
+            self.all.frontends()[which].represent(frontends)
             function = partial(_cut, which=which, n_frames=joined.n_frames)
             patches.append(vmap(partial(with_weights, function, self.all))(tensors, *clips))
         return torch.cat(patches, 1)

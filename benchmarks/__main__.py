@@ -24,6 +24,7 @@ KINDS = {  # what each measures, and its arguments
     "memory": ("peaks with a cache of 6,300 clips", ("models", "n", "epochs", "threads")),
     "frontends": ("the layers, beside ports that are installed", ("rounds", "threads")),
     "crops": ("a loader of crops, beside the training that it feeds", ("rounds", "threads")),
+    "stacks": ("an update of stacks with LEAF, and its launches", ("stack", "rounds", "threads")),
     "leaf": ("LEAF by engine", ("rounds", "threads", "patches")),
 }
 

@@ -14,6 +14,7 @@ from benchmarks import (
     measure,
     report,
     score,
+    stacks,
     store,
     study,
 )
@@ -184,3 +185,13 @@ def test_layers_and_engines_are_compared(monkeypatch):
     monkeypatch.setattr(leaf, "CASES", ((8000, 4, 80),))
     monkeypatch.setattr(leaf, "SECONDS", 1)
     check(leaf.leaf(1, 1, 1), leaf, "8000 Hz, 4 filters", "exact")
+
+
+def test_stacks_are_timed_and_their_launches_counted(monkeypatch):
+    for name, value in {"SECONDS": 1, "CLASSES": 2}.items():
+        monkeypatch.setattr(stacks, name, value)
+    result = stacks.stacks([1, 2], 1, 1)
+    alone, two = result["cases"]
+    assert alone["together"]["launches"] == alone["run by run"]["launches"]
+    assert two["together"]["launches"] < two["run by run"]["launches"]
+    check(result, stacks, "2 runs: together", "run by run", "times as fast")

@@ -3,7 +3,15 @@
 import pytest
 import torch
 
-from fewshot_audio.frontends.pcen import PCEN, MelPCEN, smoothed_over_frames, smoothing_weight
+from fewshot_audio.frontends.pcen import (
+    PCEN,
+    MelPCEN,
+    smoothed_at_once,
+    smoothed_over_frames,
+    smoothing_weight,
+)
+
+WAYS = [smoothed_over_frames, smoothed_at_once]
 
 
 def loop(x, weight):
@@ -15,15 +23,16 @@ def loop(x, weight):
     return torch.stack(smoothed, 1)
 
 
+@pytest.mark.parametrize("smoothed", WAYS)
 @pytest.mark.parametrize("frames", [1, 2, 3, 5, 16, 17, 100, 431])
-def test_smoothing_is_the_loop(frames):
+def test_smoothing_is_the_loop(frames, smoothed):
     random = torch.Generator().manual_seed(frames)
     x = torch.rand(3, frames, 6, generator=random, dtype=torch.float64) * 10.0 ** torch.arange(
         -6.0, 0
     )
     weight = torch.tensor([0, 1e-3, 0.04, 0.5, 0.999, 1], dtype=torch.float64)
-    torch.testing.assert_close(smoothed_over_frames(x, weight), loop(x, weight), atol=0, rtol=1e-12)
-    single = smoothed_over_frames(x.float(), weight.float())
+    torch.testing.assert_close(smoothed(x, weight), loop(x, weight), atol=0, rtol=1e-12)
+    single = smoothed(x.float(), weight.float())
     torch.testing.assert_close(single, loop(x, weight).float(), atol=0, rtol=2e-5)
 
 
@@ -35,18 +44,20 @@ def pcen_of(n_bands, random, **ranges):
     return made
 
 
-def test_gradients_are_finite_differences():
+@pytest.mark.parametrize("smoothed", WAYS)
+def test_gradients_are_finite_differences(smoothed):
     random = torch.Generator().manual_seed(0)
     x = torch.rand(2, 11, 3, generator=random, dtype=torch.float64, requires_grad=True)
     weight = torch.tensor([0.04, 0.3, 0.9], dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(smoothed_over_frames, (x, weight))
+    assert torch.autograd.gradcheck(smoothed, (x, weight))
     pcen = pcen_of(3, random, alpha=(-0.2, 0.8), delta=(1, 2), root=(1.2, 2.2), smooth=(0, 1))
     assert torch.autograd.gradcheck(pcen.double().compress, x)
 
 
-def test_weights_at_their_bounds_have_finite_gradients():
+@pytest.mark.parametrize("smoothed", WAYS)
+def test_weights_at_their_bounds_have_finite_gradients(smoothed):
     weight = torch.tensor([0.0, 1.0], requires_grad=True)
-    smoothed_over_frames(torch.rand(1, 50, 2), weight).sum().backward()
+    smoothed(torch.rand(1, 50, 2), weight).sum().backward()
     assert weight.grad.isfinite().all()
 
 

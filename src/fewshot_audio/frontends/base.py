@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
@@ -39,8 +39,7 @@ class Frontend(Reusable, Rated, ABC):
         reads: What `prepare` takes: "mel", power mel spectrograms (clips, frames, n_bands), or
             "waveform", samples in [-1, 1] (clips, samples, 1).
         sample_rate: Hz of the waveforms that `prepare` takes, None for mel spectrograms.
-        pointwise: Whether each value depends on that value of the input alone. `compute` then also
-            takes patches.
+        pointwise: Whether each value depends on that of the input alone; `compute` takes patches.
         learning_rate_factor: Its parameters' learning rate, relative to the classifier's.
         normalize: "loudness": `forward` makes each clip equally loud, see `loudness.loud`.
         notes: What a user must know of its settings.
@@ -67,8 +66,7 @@ class Frontend(Reusable, Rated, ABC):
         """Return the spectrograms of waveforms.
 
         Computed in float32, in float64 where the weights are; returned in autocast's dtype where it
-        is on, else in that of the weights. Not traced by torch.compile, whose graph breaks around
-        it: so clips may have any length in training.
+        is on, else in that of the weights. torch.compile breaks its graph here: lengths may vary.
 
         Args:
             waveform: Samples in [-1, 1] at the frontend's sample rate, with any leading dimensions.
@@ -92,9 +90,8 @@ class Frontend(Reusable, Rated, ABC):
             rows, counts = self.mel(clips, samples), self.mel.frames(samples)
         longest, frames = max(0, self.frames(rows.shape[1])), self.frames(counts).clamp(min=0)
         if rows.is_meta or len(rows) == 0 or longest == 0:
-            weights = [weight for weight in self.parameters() if weight.requires_grad]
-            nothing = sum(weight.sum() for weight in weights) * 0.0  # keeps the graph whole
-            return rows.new_zeros(len(rows), longest, self.n_bands) + nothing, frames
+            nothing = sum(each.sum() for each in self.parameters() if each.requires_grad) * 0.0
+            return rows.new_zeros(len(rows), longest, self.n_bands) + nothing, frames  # one graph
         rows = rows if rows.shape[1] else pad(rows, (0, 0, 0, 1))
         return self.compute(*self.prepare(rows, counts))[:, :longest], frames
 
@@ -132,6 +129,10 @@ class Frontend(Reusable, Rated, ABC):
             where a frame depends on all others.
         """
         return inputs, starts
+
+    def represent(self, frontends: Sequence[Frontend]) -> bool:
+        """Be ready to compute for these under torch.func.vmap; return whether that is possible."""
+        return self.pointwise
 
     def frames(self, rows: Any) -> Any:
         """Return the number of frames of clips with so many rows (an int or a tensor)."""
@@ -209,6 +210,7 @@ class Compression(nn.Module, ABC):
 
     framewise: bool = False
     n_bands: int | None = None
+    in_stack: bool = False  # whether torch.func.vmap computes it for several runs at once
 
     def forward(self, energies: Float[Tensor, "... bands frames"]) -> Tensor:
         """Return the compressed energies, in their shape and dtype, computed in float32 at least.

@@ -57,8 +57,9 @@ class MaskedNorm(nn.Module):
             with torch.no_grad():  # as in torch
                 self.num_batches_tracked += 1
                 weight = 1 / self.num_batches_tracked if self.momentum is None else self.momentum
-                self.running_mean.lerp_(mean, weight)
-                self.running_var.lerp_(variance * count / (count - 1).clamp(min=1), weight)
+                unbiased = variance * count / (count - 1).clamp(min=1)
+                self.running_mean.copy_(self.running_mean.lerp(mean, weight))
+                self.running_var.copy_(self.running_var.lerp(unbiased, weight))
         scale = self.weight * (variance + self.eps).rsqrt()
         return scale[:, None], (self.bias - mean * scale)[:, None]
 
@@ -74,14 +75,20 @@ class Moments(torch.autograd.Function):
     Arguments of `apply`: the masks, the count of positions within clips, then the parts.
     """
 
+    generate_vmap_rule = True
+
     @staticmethod
-    def forward(ctx: Any, masks: Parts, count: Tensor, *parts: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(masks: Parts, count: Tensor, *parts: Tensor) -> tuple[Tensor, Tensor]:
         pairs = list(zip(parts, masks, strict=True))
         mean = sum(_masked_sum(x, mask) for x, mask in pairs) / count
-        squares = (_masked_sum((x - mean[:, None]).square_(), mask) for x, mask in pairs)
-        variance = sum(squares) / count
-        ctx.save_for_backward(count, mean, *masks, *parts)
+        centred = ((x - mean[:, None], mask) for x, mask in pairs)
+        variance = sum(_masked_sum(x.mul_(x), mask) for x, mask in centred) / count
         return mean, variance
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+        masks, count, *parts = inputs
+        ctx.save_for_backward(count, output[0], *masks, *parts)
 
     @staticmethod
     def backward(ctx: Any, by_mean: Tensor, by_variance: Tensor) -> tuple[Tensor | None, ...]:

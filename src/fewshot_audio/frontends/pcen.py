@@ -3,14 +3,14 @@
 Source: Wang et al., arXiv 1607.05666, as in Zeghidour et al., arXiv 2101.08596.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import exp, sqrt
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from fewshot_audio.frontends.base import Compression
+from fewshot_audio.frontends.base import Compression, Frontend
 from fewshot_audio.frontends.bounds import within
 from fewshot_audio.frontends.checks import check_count, check_positive
 from fewshot_audio.frontends.compressed_mel import CompressedMel
@@ -88,7 +88,8 @@ class PCEN(Compression):
         return {name: value.cpu().clone() for name, value in self.bounded().items()}
 
     def compress(self, energies: Tensor, frames: Tensor | None = None) -> Tensor:
-        return self.gained(energies, smoothed_over_frames(energies, self.bounded()["smooth"]))
+        smoothed = smoothed_at_once if self.in_stack else smoothed_over_frames
+        return self.gained(energies, smoothed(energies, self.bounded()["smooth"]))
 
     def gained(self, energies: Tensor, smoothed: Tensor) -> Tensor:
         """Return the compressed energies, given the smoothed ones."""
@@ -146,6 +147,10 @@ class MelPCEN(CompressedMel):
         super().__init__(PCEN(n_bands, alpha, delta, root, smooth, floor), n_bands, mel)
         self.normalize = checked(normalize)
 
+    def represent(self, frontends: Sequence[Frontend]) -> bool:
+        self.compression.in_stack = True
+        return True
+
 
 def smoothing_weight(time_constant: float, hop: int, sample_rate: int) -> float:
     """Return the weight of a new frame that gives smoothing a time constant.
@@ -183,3 +188,26 @@ def smoothed_over_frames(x: Tensor, weight: Tensor) -> Tensor:
     fading = keep ** steps[:, None]  # (size, bands)
     smoothed = torch.stack(inside, 2) + torch.stack(entering, 1)[:, :, None] * fading
     return smoothed.flatten(1, 2)[:, :frames]
+
+
+def smoothed_at_once(x: Tensor, weight: Tensor) -> Tensor:
+    """Return what `smoothed_over_frames` does, by few products of matrices instead of two loops.
+
+    A GPU waits for the steps of the loops. Rounding differs.
+    """
+    frames, keep = x.shape[1], 1 - weight
+    size = max(1, round(sqrt(frames)))
+    blocks = pad(x, (0, 0, 0, -frames % size)).unflatten(1, (-1, size)).permute(3, 0, 1, 2)
+    rows = (weight[:, None, None, None] * blocks).flatten(1, 2)  # (bands, clips * blocks, size)
+    inside = (rows @ _fading(keep, size)).view(blocks.shape)
+    before = torch.cat([x[:, 0].T[..., None], inside[..., :-1, -1]], 2)  # what ends before a block
+    entering = before @ _fading(keep**size, blocks.shape[2])
+    steps = torch.arange(1, size + 1, device=x.device)
+    smoothed = inside + entering[..., None] * (keep[:, None] ** steps)[:, None, None]
+    return smoothed.flatten(2)[..., :frames].permute(1, 2, 0)
+
+
+def _fading(keep: Tensor, size: int) -> Tensor:
+    """Return what is left of each step's value at each later one (bands, size, size)."""
+    steps = torch.arange(size, device=keep.device)
+    return (keep[:, None, None] ** (steps - steps[:, None]).clamp(min=0)).triu()

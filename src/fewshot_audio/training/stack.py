@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
+from functools import partial
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -10,9 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 from torch.nn.utils import clip_grad_norm_
-from torch.nn.utils.rnn import pad_sequence
 
 from fewshot_audio.training.batchnorm import batch_norms
+from fewshot_audio.training.joined import JoinedSets
 from fewshot_audio.training.methods.base import Batch, Method, TrainingSet
 from fewshot_audio.training.network import Network, Patches, cut
 
@@ -95,25 +96,21 @@ class StackedRuns(Stack):
             for own, shared in zip(_tensors(network), _tensors(self.all), strict=True):
                 own.data = shared.data[run]
         sets = [method.data.to(networks[0].device) for method in methods]
-        self.joined = JoinedSets(sets) if networks[0].frontend.pointwise else None
+        together = self.all.frontend.represent([network.frontend for network in networks])
+        self.joined = JoinedSets(sets) if together else None
         self.data = self.joined.sets if self.joined else sets
 
     def losses(self, update: Update) -> Tensor:
         """Return the losses; a run that is not in the update keeps its batch norms' statistics."""
-        if self.joined is None:
-            patches, labels = self._patches(update)
-        else:
-            patches, labels = self.joined.patches(update.runs, update.batch)
-        given = patches, labels, update.batch.noise
         buffers = dict(self.all.named_buffers())
         tensors = {**dict(self.all.named_parameters()), **buffers}
-        if len(update.runs) == len(self.data):
-            return vmap(self._loss)(tensors, *given)
-        runs = torch.tensor(update.runs, device=labels.device)
-        some = {name: each[runs] for name, each in tensors.items()}
-        losses = vmap(self._loss)(some, *given)
+        every = len(update.runs) == len(self.data)
+        runs = torch.tensor(update.runs, device=update.batch.clips.device)
+        some = tensors if every else {name: each[runs] for name, each in tensors.items()}
+        losses = vmap(self._loss)(some, *self._patches(some, update), update.batch.noise)
         for name, each in buffers.items():
-            each[runs] = some[name]
+            if not every:
+                each[runs] = some[name]
         return losses
 
     def gradients(self, max_norm: float | None) -> None:
@@ -134,28 +131,59 @@ class StackedRuns(Stack):
             for tensor in _tensors(network):
                 tensor.data = tensor.data.clone()
 
-    def _patches(self, update: Update) -> tuple[Tensor, Tensor]:
-        """Return patches of spectrograms (runs, batch, n_frames, bands) and labels (runs, batch).
+    def _patches(self, tensors: dict[str, Tensor], update: Update) -> tuple[Tensor, Tensor]:
+        """Return patches (runs, batch, n_frames, columns) and labels (runs, batch).
 
-        Each run's frontends see whole clips, run by run.
+        Of features where the frontend is pointwise, else of spectrograms.
         """
+        if self.joined is not None:
+            labels = self.joined.labels_of(update.runs, update.batch)
+            if self.all.frontend.pointwise:
+                return self.joined.patches(update.runs, update.batch), labels
+            patches = self._of_clips(self.joined, tensors, update)
+            if patches is not None:
+                return patches, labels
+        return self._run_by_run(tensors, update)
+
+    def _of_clips(
+        self, joined: JoinedSets, tensors: dict[str, Tensor], update: Update
+    ) -> Tensor | None:
+        """Return patches of whole clips' spectrograms; None where runs differ in their number."""
+        supports, given, patches = self.methods[0].supports, [], []
+        for which, part in ((-1, slice(supports)), (0, slice(supports, None))):
+            batch = Batch(update.batch.clips[:, part], update.batch.starts[:, part], ())
+            if batch.clips.shape[1] > 0:
+                frontend = self.all.frontends()[which]
+                clips = joined.clips(update.runs, batch, frontend)
+                if clips is None:
+                    return None
+                given.append((which, clips))
+        for which, clips in given:
+            frontends = [self.networks[run].frontends()[which] for run in update.runs]
+            self.all.frontends()[which].represent(frontends)
+            function = partial(_cut, which=which, n_frames=joined.n_frames)
+            patches.append(vmap(partial(with_weights, function, self.all))(tensors, *clips))
+        return torch.cat(patches, 1)
+
+    def _run_by_run(self, tensors: dict[str, Tensor], update: Update) -> tuple[Tensor, Tensor]:
+        """Return patches of spectrograms and labels, of frontends that vmap cannot compute."""
         weights = {
             name: each.unbind()
-            for name, each in self.all.named_parameters()
+            for name, each in tensors.items()
             if not name.startswith("classifier.")
         }
         patches, labels = [], []
         for place, run in enumerate(update.runs):
-            own = {name: each[run] for name, each in weights.items()}
+            own = {name: each[place] for name, each in weights.items()}
             uncut, of_batch, _ = self.data[run].of(update.batch.of(place))
             inputs = uncut, self.methods[run].supports
-            patches.append(_with_weights(_spectrograms, self.networks[run], own, *inputs))
+            patches.append(with_weights(_spectrograms, self.networks[run], own, *inputs))
             labels.append(of_batch)
         return torch.stack(patches), torch.stack(labels)
 
     def _loss(self, tensors: dict[str, Tensor], *inputs: Any) -> Tensor:
         """Return one run's loss, as vmap sees it: each tensor without the dimension of runs."""
-        return _with_weights(self.methods[0].loss, self.all, tensors, *inputs)
+        return with_weights(self.methods[0].loss, self.all, tensors, *inputs)
 
 
 def _spectrograms(network: Network, patches: Patches, supports: int) -> Tensor:
@@ -166,7 +194,21 @@ def _spectrograms(network: Network, patches: Patches, supports: int) -> Tensor:
     return torch.cat([patches[:supports].through(network.frontends()[-1]), queries])
 
 
-def _with_weights(
+def _cut(
+    network: Network,
+    inputs: tuple[Tensor, ...],
+    lengths: Tensor,
+    numbers: Tensor,
+    starts: Tensor,
+    *,
+    which: int,
+    n_frames: int,
+) -> Tensor:
+    """Return patches of the spectrograms that one of the frontends computes."""
+    return cut(network.frontends()[which].compute(*inputs), lengths, numbers, starts, n_frames)
+
+
+def with_weights(
     function: Callable[..., Tensor], network: Network, tensors: dict[str, Tensor], *inputs: Any
 ) -> Tensor:
     """Return a function of a network that has other parameters and buffers for that long."""
@@ -183,36 +225,6 @@ class _Function(nn.Module):
 
     def forward(self, *inputs: Any) -> Tensor:
         return self.function(self.network, *inputs)
-
-
-class JoinedSets:
-    """Training sets of spectrograms in one array, padded to the longest clip.
-
-    The patches of several runs are cut from it at once.
-    """
-
-    def __init__(self, sets: Sequence[TrainingSet]):
-        counts = [len(each.labels) for each in sets]
-        clips = [clip for each in sets for clip in each.inputs[0]]
-        self.spectrograms = pad_sequence(clips, batch_first=True)
-        self.lengths = torch.cat([each.lengths for each in sets])
-        self.labels = torch.cat([each.labels for each in sets])
-        earlier = torch.tensor([0, *counts[:-1]]).cumsum(0)  # clips of the runs before
-        self.first_clips = earlier.to(self.labels.device)
-        joined = self.spectrograms, self.lengths, self.labels
-        parts = zip(*(each.split(counts) for each in joined), strict=True)
-        n_frames = sets[0].n_frames
-        self.sets = [TrainingSet((part[0],), part[1], part[2], n_frames) for part in parts]
-
-    def patches(self, runs: Sequence[int], batch: Batch) -> tuple[Tensor, Tensor]:
-        """Return the patches (runs, batch, n_frames, bands) and labels (runs, batch) of some runs.
-
-        Their numbers are `runs`, their batches (runs, batch, ...).
-        """
-        clips = batch.clips + self.first_clips[list(runs), None]
-        starts, n_frames = batch.starts.flatten(), self.sets[0].n_frames
-        patches = cut(self.spectrograms, self.lengths, clips.flatten(), starts, n_frames)
-        return patches.unflatten(0, clips.shape), self.labels[clips]
 
 
 def stacked(networks: Sequence[Network]) -> Network:

@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -16,7 +17,7 @@ from torch.func import functional_call, vmap
 from fewshot_audio.training.methods.base import Batch, Method, TrainingSet
 from fewshot_audio.training.network import Network
 from fewshot_audio.training.randomness import Generators, generator_states, isolated
-from fewshot_audio.training.stack import stacked
+from fewshot_audio.training.stack import stacked, with_weights
 
 log = logging.getLogger(__name__)
 COPIES = 3  # of a run's weights: their own, its network's, the gradients
@@ -31,8 +32,8 @@ def why_not_stacked(networks: Sequence[Network], n_bands: int, data: TrainingSet
 
     The first two, untrained and on the CPU, are tried in training mode on random patches, alone and
     under torch.func.vmap: they must draw no random numbers of their own, and outputs and statistics
-    must be the same. A frontend that needs whole clips, which a stack calls run by run, is tried on
-    the first clips of `data`. They stay as they are.
+    must be the same. A frontend that needs whole clips is tried on the first clips of `data`, under
+    torch.func.vmap where a stack calls it so. They stay as they are.
     """
     names = dict(networks[0].named_parameters(remove_duplicate=False))
     if len(names) > len(list(networks[0].parameters())):
@@ -53,16 +54,25 @@ def why_not_stacked(networks: Sequence[Network], n_bands: int, data: TrainingSet
             data.patches(Batch(clips, torch.zeros_like(clips), ())).through(alone[0].frontend)
         if before != generator_states():
             return "it draws random numbers while it trains"
-        return _difference_of_stack(networks[:2], alone, torch.stack(outputs), patches, noise)
+        return _difference_of_stack(networks[:2], alone, data, torch.stack(outputs), patches, noise)
 
 
 def _difference_of_stack(
-    networks: Sequence[Network], alone: Sequence[Network], expected: Tensor, *inputs: Any
+    networks: Sequence[Network],
+    alone: Sequence[Network],
+    data: TrainingSet,
+    expected: Tensor,
+    *inputs: Any,
 ) -> str | None:
     """Return in what a stack differs from networks that have seen the inputs alone."""
     try:
         joint = stacked([deepcopy(network).train() for network in networks])
         tensors = {**dict(joint.named_parameters()), **dict(joint.named_buffers())}
+        frontends = [network.frontend for network in networks]
+        if not joint.frontend.pointwise and joint.frontend.represent(frontends):
+            clips = (torch.stack([each[:PROBE]] * len(networks)) for each in data.inputs)
+            lent = {name: each.clone() for name, each in tensors.items()}
+            vmap(partial(with_weights, _spectrograms, joint))(lent, *clips)
         outputs = vmap(lambda weights, *own: functional_call(joint, weights, own))(tensors, *inputs)
     except Exception as error:  # of any kind: a user's module may raise anything under vmap
         log.debug("%s", traceback.format_exc())
@@ -72,6 +82,10 @@ def _difference_of_stack(
         if not _close(tensors[name][1], buffer):
             return f"its {name} is another one under torch.func.vmap"
     return None if _close(outputs, expected) else "its outputs are others under torch.func.vmap"
+
+
+def _spectrograms(network: Network, *inputs: Tensor) -> Tensor:
+    return network.frontend.compute(*inputs)
 
 
 def _close(ours: Tensor, expected: Tensor) -> bool:

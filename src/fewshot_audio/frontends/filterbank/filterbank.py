@@ -12,6 +12,7 @@ from fewshot_audio.frontends.diagnostics import drift, medians
 from fewshot_audio.frontends.export import Energies
 from fewshot_audio.frontends.filterbank.compression import FLOOR
 from fewshot_audio.frontends.filterbank.engines.base import Engine
+from fewshot_audio.frontends.filterbank.engines.of_runs import OfRuns
 from fewshot_audio.frontends.filterbank.engines.rectified import SLOPE
 from fewshot_audio.frontends.filterbank.filters import Filters
 from fewshot_audio.frontends.filterbank.framing import Align, Placement
@@ -113,6 +114,11 @@ class Filterbank(Frontend):
             return inputs, starts
         prepared, starts = self.engine.crop(inputs[1:], starts, frames)
         return (inputs[0], *prepared), starts
+
+    def represent(self, frontends: Sequence[Frontend]) -> bool:
+        self.engine = OfRuns([each.engine for each in frontends if isinstance(each, Filterbank)])
+        self.compression.in_stack = True
+        return True
 
     def frames(self, rows: Any) -> Any:
         return self.engine.placement.frames(rows)
@@ -216,11 +222,8 @@ class Filterbank(Frontend):
 
     @torch.no_grad()
     def report(self) -> dict[str, Any]:
-        moved = drift(
-            self.before,
-            self.physical_parameters(),
-            (self.start, self.filters.impulse_responses().cpu()),
-        )
+        responses = self.start, self.filters.impulse_responses().cpu()
+        moved = drift(self.before, self.physical_parameters(), responses)
         summary = moved["summary"] | self.bounds_before | self._at_bounds("at a bound")
         return {"engine": self.engine.report(), "summary": summary, "filters": moved["filters"]}
 

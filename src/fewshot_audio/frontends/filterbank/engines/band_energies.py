@@ -16,7 +16,7 @@ from fewshot_audio.frontends.filterbank.engines.blockwise import (
     doubled,
     parts,
     slices,
-    without_zeros,
+    without_zeros_of_runs,
 )
 from fewshot_audio.frontends.filterbank.engines.gradients import are_needed, of_plain
 from fewshot_audio.frontends.filterbank.engines.overlap_save import (
@@ -30,58 +30,66 @@ from fewshot_audio.frontends.filterbank.engines.overlap_save import (
 TILE = 48  # blocks whose bands are filtered together; more than at the full rate: less to call
 
 
+Places = tuple[Tensor, Tensor]  # the runs and the first bins of filters' bands (filters,)
+
+
 class Group(NamedTuple):
     """Filters whose bands have equally many bins, `count`, so that they are filtered together."""
 
     numbers: Tensor  # (filters,)
+    runs: Tensor  # the runs that they are of (filters,)
     begins: Tensor  # the first bins of their bands (filters,)
     responses: Tensor  # frequency responses in their bands (filters, count)
     windows: Tensor  # of `count` samples to each frame (filters, frames, count)
 
 
 def energies_of_bands(half: Tensor, groups: list[Group]) -> Tensor:
-    """Return the energies (blocks, frames, filters) in blocks of filters, group after group."""
+    """Return the energies (blocks, frames, filters) of filters, group after group.
+
+    Half spectra are (blocks, runs, bins): each filter filters the blocks of its run.
+    """
     tensors = []
     for group in groups:
         tensors += [group.responses, group.windows]
-    return _BandEnergies.apply(half, [group.begins for group in groups], *tensors)
+    return _BandEnergies.apply(half, [(group.runs, group.begins) for group in groups], *tensors)
 
 
 class _BandEnergies(torch.autograd.Function):
-    """Takes the first bins of each group, then by turns responses and windows of each group."""
+    """Takes where the bands of each group are, then by turns responses and windows of each."""
 
     @staticmethod
-    def forward(ctx: Any, half: Tensor, begins: list[Tensor], *tensors: Tensor) -> Tensor:
+    def forward(ctx: Any, half: Tensor, places: list[Places], *tensors: Tensor) -> Tensor:
         ctx.save_for_backward(half, *tensors)
-        ctx.begins = begins
-        filters = sum(len(begin) for begin in begins)
+        ctx.places = places
+        filters = sum(len(runs) for runs, _ in places)
         energies = half.real.new_empty(filters, tensors[1].shape[1], len(half))
-        for blocks in slices(len(half), at_once(half, TILE)):
+        for blocks in _tiles(half):
             spectrum, done = _extended(half[blocks]), 0
-            for begin, response, window in _some(spectrum, begins, tensors):
-                products = _in_band(spectrum, begin, response).mul_(response)
+            for place, response, window in _some(spectrum, places, tensors):
+                products = _in_band(spectrum, place, response).mul_(response)
                 squares = parts(torch.fft.ifft(products, norm="forward")).square_()
                 sums = torch.bmm(doubled(window), squares.transpose(1, 2))
-                energies[done : done + len(begin), :, blocks] = sums
-                done += len(begin)
+                energies[done : done + len(window), :, blocks] = sums
+                done += len(window)
         return energies.permute(2, 1, 0)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         half, *tensors = ctx.saved_tensors
         if are_needed(ctx):
-            of_half, *others = of_plain(partial(_plain, ctx.begins), gradient, half, *tensors)
+            of_half, *others = of_plain(partial(_plain, ctx.places), gradient, half, *tensors)
             return of_half, None, *others
-        gradient, half = without_zeros(gradient, half)
+        all_runs = torch.cat([runs for runs, _ in ctx.places])
+        gradient, half = without_zeros_of_runs(gradient, all_runs, half)
         gradients = [torch.zeros_like(tensor) for tensor in tensors]
-        for blocks in slices(len(half), at_once(half, TILE)):
+        for blocks in _tiles(half):
             spectrum, done = _extended(half[blocks]), 0
-            both = _some(spectrum, ctx.begins, tensors), _some(spectrum, ctx.begins, gradients)
-            for (begin, response, window), (_, of_response, of_window) in zip(*both, strict=True):
-                out = gradient[blocks, :, done : done + len(begin)].permute(2, 0, 1).contiguous()
-                done += len(begin)
+            both = _some(spectrum, ctx.places, tensors), _some(spectrum, ctx.places, gradients)
+            for (place, response, window), (_, of_response, of_window) in zip(*both, strict=True):
+                out = gradient[blocks, :, done : done + len(window)].permute(2, 0, 1).contiguous()
+                done += len(window)
                 symmetric = not response.is_complex()
-                band = _in_band(spectrum, begin, response)
+                band = _in_band(spectrum, place, response)
                 filtered = torch.fft.ifft(band * response, norm="forward")
                 of_doubled = torch.bmm(out.transpose(1, 2), parts(filtered).square())
                 of_window += of_doubled.unflatten(2, (-1, 2)).sum(3)
@@ -91,32 +99,37 @@ class _BandEnergies(torch.autograd.Function):
         return None, None, *gradients
 
 
-def _plain(begins: list[Tensor], half: Tensor, *tensors: Tensor) -> Tensor:
+def _plain(places: list[Places], half: Tensor, *tensors: Tensor) -> Tensor:
     """Return what `_BandEnergies` does, by operations that torch differentiates."""
     spectrum, energies = _extended(half), []
-    for begin, response, window in zip(begins, tensors[::2], tensors[1::2], strict=True):
+    for (runs, begin), response, window in zip(places, tensors[::2], tensors[1::2], strict=True):
         bins = begin[:, None] + torch.arange(response.shape[1], device=begin.device)
-        products = spectrum[:, bins].transpose(0, 1) * response[:, None]
+        products = spectrum[:, runs[:, None], bins].transpose(0, 1) * response[:, None]
         energies.append(power(torch.fft.ifft(products, norm="forward")) @ window.mT)
     return torch.cat(energies).permute(1, 2, 0)
 
 
+def _tiles(half: Tensor) -> list[slice]:
+    """Return the numbers of the blocks that are filtered together, in each run."""
+    return slices(len(half), max(1, at_once(half, TILE) // half.shape[1]))
+
+
 def _some(
-    spectrum: Tensor, begins: list[Tensor], tensors: tuple[Tensor, ...] | list[Tensor]
-) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """Yield first bins, responses and windows of some filters of a group at a time, as views."""
-    for begin, response, window in zip(begins, tensors[::2], tensors[1::2], strict=True):
+    spectrum: Tensor, places: list[Places], tensors: tuple[Tensor, ...] | list[Tensor]
+) -> Iterator[tuple[Places, Tensor, Tensor]]:
+    """Yield places, responses and windows of some filters of a group at a time, as views."""
+    for (runs, begin), response, window in zip(places, tensors[::2], tensors[1::2], strict=True):
         size = max(1, at_once(spectrum, AT_ONCE) // (len(spectrum) * response.shape[1]))
         for some in slices(len(begin), size):
-            yield begin[some], response[some, None], window[some]
+            yield (runs[some], begin[some]), response[some, None], window[some]
 
 
 def _extended(half: Tensor) -> Tensor:
     """Return all bins of blocks, and the first half of them again, so that no band is broken."""
     spectrum = whole(half)
-    return torch.cat([spectrum, spectrum[:, : spectrum.shape[1] // 2]], 1)
+    return torch.cat([spectrum, spectrum[..., : spectrum.shape[-1] // 2]], -1)
 
 
-def _in_band(spectrum: Tensor, begins: Tensor, response: Tensor) -> Tensor:
+def _in_band(spectrum: Tensor, places: Places, response: Tensor) -> Tensor:
     """Return the bins (filters, blocks, count) of each filter's band."""
-    return spectrum.unfold(1, response.shape[2], 1).transpose(0, 1)[begins]
+    return spectrum.unfold(2, response.shape[2], 1).permute(1, 2, 0, 3)[places]

@@ -1,12 +1,14 @@
 """What engines share that filter at the rate that each filter's band needs."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
+from copy import copy
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.utils.checkpoint import checkpoint
 
+from fewshot_audio.frontends.filterbank.engines import blockwise
 from fewshot_audio.frontends.filterbank.engines.band_energies import Group, energies_of_bands
 from fewshot_audio.frontends.filterbank.engines.band_plan import BandPlan, plan_bands
 from fewshot_audio.frontends.filterbank.engines.base import Engine
@@ -107,42 +109,69 @@ class Bands(Engine):
         clips = Prepared(*prepared)
         if torch.compiler.is_compiling():
             return self.blocks.energies(filters, windows, clips.spectra, clips.valid)
+        return self._energies(filters, windows, Prepared(*(each[None] for each in prepared)))[0]
+
+    @classmethod
+    def energies_of_runs(
+        cls, engines: Sequence[Engine], filters: Tensor, windows: Tensor, *prepared: Tensor
+    ) -> Tensor:
+        """Filter all runs' clips at once where that is faster, by one engine of all filters."""
+        if not blockwise.saves_launches(filters):
+            return super().energies_of_runs(engines, filters, windows, *prepared)
+        joint = copy(engines[0])
+        assert isinstance(joint, Bands)
+        if joint.shares is not None:
+            joint.shares = torch.cat([engine.shares for engine in engines])  # type: ignore
+        both = filters.flatten(0, 1), windows.flatten(0, 1)
+        return joint._energies(*both, Prepared(*prepared))
+
+    def _energies(self, filters: Tensor, windows: Tensor, clips: Prepared) -> Tensor:
+        """Return the energies (runs, clips, frames, filters) of what was prepared of each run.
+
+        Takes filters and windows of the first run, then of the next (runs * filters, taps).
+        """
         energies, narrow = self.without_ends(filters, windows, clips.spectra, clips.valid)
-        if len(narrow) == 0:
-            return energies
-        ends, outside = clips.end_spectra.flatten(0, 1), clips.end_outside.flatten(0, 1)
-        some = filters[narrow], windows[narrow]
-        ringing = BlockEnergies.apply(ends, outside, *some, self.end_blocking)
-        of_all = ringing.new_zeros(*ringing.shape[:2], len(filters)).index_copy(2, narrow, ringing)
-        frames = torch.arange(self.end_blocking.frames, device=clips.last.device)
-        frames = frames.expand(len(clips.last), -1)
-        places = torch.cat([frames, clips.last[:, None] + frames], 1)
-        places = places[:, :, None].expand(-1, -1, len(filters))
-        return energies.scatter_add(1, places, -of_all.unflatten(0, (-1, 2)).flatten(1, 2))
+        in_runs = len(clips.last), len(filters) // len(clips.last)
+        if len(narrow) > 0:
+            ends, outside = _by_run(clips.end_spectra), _by_run(clips.end_outside)
+            some = filters[narrow], windows[narrow], narrow // in_runs[1]
+            ringing = BlockEnergies.apply(ends, outside, *some, self.end_blocking)
+            of_all = ringing.new_zeros(*ringing.shape[:2], len(filters))
+            of_all = of_all.index_copy(2, narrow, ringing).unflatten(0, (-1, 2)).flatten(1, 2)
+            frames = torch.arange(self.end_blocking.frames, device=clips.last.device)
+            frames = frames.expand(*clips.last.shape, -1)
+            places = torch.cat([frames, clips.last[..., None] + frames], 2).permute(1, 2, 0)
+            places = places[..., None].expand(*places.shape, in_runs[1]).flatten(2)
+            energies = energies.scatter_add(1, places, -of_all)
+        return energies.unflatten(2, in_runs).permute(2, 0, 1, 3)
 
     def without_ends(
         self, filters: Tensor, windows: Tensor, half: Tensor, valid: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Return energies with what rings beyond clips, and the numbers of filters that do ring."""
-        blocks = half.flatten(0, 1)
-        wide, groups = self._divide(filters, windows)
+        """Return energies with what rings beyond clips, and the numbers of filters that do ring.
+
+        Takes filters run after run, and spectra and bounds (runs, clips, blocks, ...); returns
+        energies (clips, frames, filters).
+        """
+        blocks, per_run = _by_run(half), len(filters) // len(half)
+        wide, groups = self._divide(filters, windows, per_run)
         narrow = torch.cat([group.numbers for group in groups]) if groups else wide[:0]
         energies = []
         if groups:
             energies.append(energies_of_bands(blocks, groups))
         if len(wide):
-            some = valid.flatten(0, 1), filters[wide], windows[wide]
+            some = _by_run(valid), filters[wide], windows[wide], wide // per_run
             energies.append(BlockEnergies.apply(blocks, *some, self.blocking))
         order = torch.cat([narrow, wide]).argsort()
         in_order = torch.cat(energies, 2)[:, :, order]
-        return in_order.unflatten(0, half.shape[:2]).flatten(1, 2), narrow
+        return in_order.unflatten(0, half.shape[1:3]).flatten(1, 2), narrow
 
     def plan(self, filters: Tensor, windows: Tensor) -> BandPlan:
         """Return the bands of filters."""
         shares = self.share_outside(filters, windows).to(filters.device)
         return plan_bands(filters, windows, shares, self.window_share, self.blocking)
 
-    def _divide(self, filters: Tensor, windows: Tensor) -> Division:
+    def _divide(self, filters: Tensor, windows: Tensor, per_run: int) -> Division:
         """Return the division of filters; that of a test set's last part if it fits."""
         remembering = torch.is_inference_mode_enabled()
         last = self.remembered if remembering else None
@@ -150,55 +179,69 @@ class Bands(Engine):
             return last.division
         plan = self.plan(filters.detach(), windows.detach())
         wide = (plan.samples > self.blocking.samples // 2).nonzero()[:, 0]
-        division = wide, self._groups(filters, windows, plan)
+        division = wide, self._groups(filters, windows, plan, per_run)
         if remembering:
             self.remembered = Remembered(filters.clone(), windows.clone(), self.shares, division)
         return division
 
-    def _groups(self, filters: Tensor, windows: Tensor, plan: BandPlan) -> list[Group]:
+    def _groups(
+        self, filters: Tensor, windows: Tensor, plan: BandPlan, per_run: int
+    ) -> list[Group]:
         """Return the filters with narrow bands, grouped by the samples that they need."""
+        narrow = (plan.samples <= self.blocking.samples // 2).nonzero()[:, 0]
+        narrow = narrow[plan.samples[narrow].argsort(stable=True)]
         groups = []
-        for count in sorted(set(plan.samples.tolist())):
-            if count > self.blocking.samples // 2:
-                break
-            for numbers in (plan.samples == count).nonzero()[:, 0].split(GROUP):
-                begins = plan.centres[numbers] - count // 2
-                some = filters[numbers], windows[numbers], begins, plan.widths[numbers], count
-                if torch.is_grad_enabled():  # keep nothing of what leads to them
-                    response, window = checkpoint(
-                        self._group, *some, use_reentrant=False, preserve_rng_state=False
-                    )
-                else:
-                    response, window = self._group(*some)
-                groups.append(Group(numbers, begins % self.blocking.samples, response, window))
+        for some in narrow.split(blockwise.at_once(filters, GROUP)) if len(narrow) else ():
+            samples, counts = plan.samples[some].unique_consecutive(return_counts=True)
+            sizes, each = samples.tolist(), counts.tolist()
+            begins = plan.centres[some] - plan.samples[some] // 2
+            places = some // per_run, begins % self.blocking.samples
+            response = self._in_bands(filters[some], begins, BandPlan(*(x[some] for x in plan)))
+            totals = [size * count for size, count in zip(sizes, each, strict=True)]
+            given = windows[some].double() if self.double_windows else windows[some]
+            spectrum = torch.fft.rfft(given, self.blocking.samples)
+            parts = [tensor.split(each) for tensor in (some, *places, spectrum)]
+            of_groups = zip(sizes, response.split(totals), *parts, strict=True)
+            for size, flat, numbers, runs, begin, of_windows in of_groups:
+                window = self._decimated(of_windows, size, windows.dtype)
+                groups.append(Group(numbers, runs, begin, flat.view(-1, size), window))
         return groups
 
-    def _group(
-        self, filters: Tensor, windows: Tensor, begins: Tensor, widths: Tensor, count: int
-    ) -> tuple[Tensor, Tensor]:
-        """Return responses (filters, count), 0 outside of bands, and decimated windows."""
-        place = torch.arange(count, device=filters.device)
-        bins = (begins[:, None] + place) % self.blocking.samples
-        inside = (2 * (place - count // 2).abs() < widths[:, None]).to(windows.dtype)
-        of_bins = responses(filters, self.blocking.samples, self.symmetric).gather(1, bins)
-        return of_bins * inside, self._decimated(windows, count)
+    def _in_bands(self, filters: Tensor, begins: Tensor, plan: BandPlan) -> Tensor:
+        """Return the responses of filters from the first bins of their bands on, 0 outside of them.
 
-    def _decimated(self, windows: Tensor, count: int) -> Tensor:
+        As many of each filter as it needs samples, one filter after another (bins,).
+        """
+        size, device, samples = self.blocking.samples, filters.device, plan.samples
+        owner = torch.arange(len(filters), device=device).repeat_interleave(samples)
+        place = torch.arange(len(owner), device=device) - (samples.cumsum(0) - samples)[owner]
+        bins = owner * size + (begins[owner] + place) % size
+        inside = 2 * (place - samples[owner] // 2).abs() < plan.widths[owner]
+        in_bands = responses(filters, size, self.symmetric).flatten()[bins]
+        return in_bands * inside.to(filters.real.dtype)
+
+    def _decimated(self, spectrum: Tensor, count: int, dtype: torch.dtype) -> Tensor:
         """Return windows (filters, frames, count), which sum `count` samples into each frame.
 
+        Takes the spectra of windows at the full rate (filters, bins), of float64 where it needs it.
         A window is delayed by a hop from frame to frame. Where that is a whole number of samples at
         the lower rate, all frames share one window; else its spectrum is turned.
         """
         size, frames, samples_per_frame, _ = self.blocking
-        given = windows.double() if self.double_windows else windows
-        spectrum = torch.fft.rfft(given, size)[:, : count // 2 + 1]
+        spectrum = spectrum[:, : count // 2 + 1]
         hop, rest = divmod(samples_per_frame * count, size)
         if rest == 0:
-            once = torch.fft.irfft(spectrum, count).to(windows.dtype)
+            once = torch.fft.irfft(spectrum, count).to(dtype)
             before = once[:, count - (frames - 1) * hop :]  # as it comes round
             return torch.cat([before, once], 1).unfold(1, count, hop).flip(1)
-        delays = torch.arange(frames, device=windows.device)[:, None] * samples_per_frame
-        bins = torch.arange(count // 2 + 1, device=windows.device)
-        turns = (delays * bins % size).to(given.dtype) * (2 * torch.pi / size)  # of exact integers
+        delays = torch.arange(frames, device=spectrum.device)[:, None] * samples_per_frame
+        bins = torch.arange(count // 2 + 1, device=spectrum.device)
+        turned = (delays * bins % size).to(spectrum.real.dtype)  # of exact integers
+        turns = turned * (2 * torch.pi / size)
         delayed = spectrum[:, None] * torch.polar(torch.ones_like(turns), -turns)
-        return torch.fft.irfft(delayed, count).to(windows.dtype)
+        return torch.fft.irfft(delayed, count).to(dtype)
+
+
+def _by_run(of_clips: Tensor) -> Tensor:
+    """Return (runs, clips, blocks, ...) as (clips * blocks, runs, ...)."""
+    return of_clips.flatten(1, 2).transpose(0, 1)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor
 
 from fewshot_audio.frontends.base import Cropped
@@ -56,6 +58,21 @@ class Engine(ABC):
         self, filters: Filters, windows: Windows, *prepared: Tensor
     ) -> Float[Tensor, "clips frames filters"]:
         """Return the energies; frames beyond the end of a clip may hold anything."""
+
+    @classmethod
+    def energies_of_runs(
+        cls, engines: Sequence[Engine], filters: Filters, windows: Windows, *prepared: Tensor
+    ) -> Float[Tensor, "runs clips frames filters"]:
+        """Return the energies of runs that train together, each of an engine's own filters.
+
+        Args:
+            engines: Each run's, of this class.
+            filters: Impulse responses (runs, filters, taps).
+            windows: Pooling windows (runs, filters, taps).
+            *prepared: What was prepared of each run's clips (runs, clips, ...).
+        """
+        own = zip(engines, filters, windows, *prepared, strict=True)
+        return torch.stack([engine.energies(*of_run) for engine, *of_run in own])
 
     def crop(self, prepared: tuple[Tensor, ...], starts: Tensor, frames: int) -> Cropped:
         """Return the part of `prepared` that some frames depend on, as `Frontend.crop` does."""

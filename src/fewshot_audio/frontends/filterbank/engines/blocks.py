@@ -61,4 +61,6 @@ class Blocks(BlockEngine):
     """
 
     def of_blocks(self, half: Tensor, valid: Tensor, filters: Tensor, windows: Tensor) -> Tensor:
-        return BlockEnergies.apply(half, valid, filters, windows, self.blocking)
+        return BlockEnergies.apply(
+            half[:, None], valid[:, None], filters, windows, None, self.blocking
+        )

@@ -8,9 +8,14 @@ Buffers = dict[tuple[torch.Size, ...], Tensor]
 Bounds = list[list[int]] | Tensor  # (blocks, 2): the first valid sample of a block, and the end
 
 
+def saves_launches(like: Tensor) -> bool:
+    """Return whether few large steps are faster than many small ones, which fit into a cache."""
+    return like.is_cuda
+
+
 def at_once(like: Tensor, on_cpu: int) -> int:
-    """Return how much to do together: a GPU has no small cache to fill, but launches to save."""
-    return 64 * on_cpu if like.is_cuda else on_cpu
+    """Return how much to do together."""
+    return 64 * on_cpu if saves_launches(like) else on_cpu
 
 
 def slices(count: int, size: int) -> list[slice]:
@@ -31,6 +36,38 @@ def without_zeros(gradient: Tensor, *of_blocks: Tensor) -> tuple[Tensor, ...]:
     return tuple(each[some] for each in (gradient, *of_blocks))
 
 
+def without_zeros_of_runs(
+    gradient: Tensor, runs: Tensor | None, *of_blocks: Tensor
+) -> tuple[Tensor, ...]:
+    """Do what `without_zeros` does with blocks of several runs, (blocks, runs, ...).
+
+    Equally many of each run are kept, among them all whose gradient is not 0.
+
+    Args:
+        gradient: That of filters (blocks, frames, filters).
+        runs: The run of each filter (filters,), None for one run.
+        *of_blocks: What belongs to blocks.
+    """
+    if runs is None or of_blocks[0].shape[1] == 1:
+        return without_zeros(gradient, *of_blocks)
+    some = gradient.any(1).T.float()  # (filters, blocks)
+    of_runs = some.new_zeros(of_blocks[0].shape[1], len(gradient)).index_add_(0, runs, some) > 0
+    most = max(1, int(of_runs.sum(1).max()))
+    kept = of_runs.byte().argsort(dim=1, descending=True, stable=True)[:, :most].T  # (most, runs)
+    of_filters = kept[:, runs][:, None].expand(-1, gradient.shape[1], -1)
+    everyone = torch.arange(kept.shape[1], device=kept.device)
+    return gradient.gather(0, of_filters), *(each[kept, everyone] for each in of_blocks)
+
+
+def of_filters(of_blocks: Tensor, runs: Tensor | None) -> Tensor:
+    """Return what each filter sees of (blocks, runs, ...), (filters, blocks, ...).
+
+    Where there is one run it is a view (1, blocks, ...) for all filters.
+    """
+    swapped = of_blocks.transpose(0, 1)
+    return swapped if runs is None or len(swapped) == 1 else swapped[runs]
+
+
 def product(buffers: Buffers, one: Tensor, other: Tensor) -> Tensor:
     """Return one * other, written over the last product of such shapes.
 
@@ -45,7 +82,7 @@ def product(buffers: Buffers, one: Tensor, other: Tensor) -> Tensor:
 
 def as_bounds(valid: Tensor) -> Bounds:
     """Return bounds for `within`: numbers, or a tensor on a GPU and while a graph is traced."""
-    return valid if valid.is_cuda or torch.compiler.is_compiling() else valid.tolist()
+    return valid if saves_launches(valid) or torch.compiler.is_compiling() else valid.tolist()
 
 
 def within(samples: Tensor, bounds: Bounds, otherwise: float = 0.0) -> Tensor:
@@ -56,7 +93,9 @@ def within(samples: Tensor, bounds: Bounds, otherwise: float = 0.0) -> Tensor:
     size = samples.shape[-1]
     if isinstance(bounds, Tensor):
         places = torch.arange(size, device=samples.device)
-        return torch.where((places >= bounds[:, :1]) & (places < bounds[:, 1:]), samples, otherwise)
+        return torch.where(
+            (places >= bounds[..., :1]) & (places < bounds[..., 1:]), samples, otherwise
+        )
     for block, (begin, end) in enumerate(bounds):
         if begin > 0:
             samples.select(-2, block).narrow(-1, 0, min(begin, size)).fill_(otherwise)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from fewshot_audio.frontends.filterbank.engines.bands import Bands
+from fewshot_audio.frontends.filterbank.engines.bands import Bands, Prepared
 from fewshot_audio.frontends.filterbank.engines.exact import Exact
 from fewshot_audio.frontends.filterbank.framing import Placement
 
@@ -46,10 +46,10 @@ class Fast(Bands):
     def share_outside(self, filters: Tensor, windows: Tensor) -> Tensor:
         return LADDER[-1].expand(len(filters)) if self.shares is None else self.shares
 
-    def energies(self, filters: Tensor, windows: Tensor, *prepared: Tensor) -> Tensor:
+    def _energies(self, filters: Tensor, windows: Tensor, clips: Prepared) -> Tensor:
         if self.shares is None:
-            return self.reference.energies(filters, windows, *prepared)
-        return super().energies(filters, windows, *prepared)
+            return self.reference._energies(filters, windows, clips)
+        return super()._energies(filters, windows, clips)
 
     def calibrate(self, filters: Tensor, windows: Tensor, floor: float, *prepared: Tensor) -> None:
         """Choose the band of each filter."""
@@ -114,11 +114,12 @@ class Fast(Bands):
         """
         everywhere = torch.tensor([0, self.blocking.samples], device=spectra.device)
         everywhere = everywhere.expand(*spectra.shape[:2], 2)
-        true, _ = self.reference.without_ends(filters, windows, spectra, everywhere)
+        blocks = spectra[None], everywhere[None]
+        true, _ = self.reference.without_ends(filters, windows, *blocks)
         scale = true.mean(1, keepdim=True).clamp(min=floor)  # of each clip, as PCEN takes it
 
         def errors(some: Tensor) -> Tensor:
-            energies, _ = self.without_ends(filters[some], windows[some], spectra, everywhere)
+            energies, _ = self.without_ends(filters[some], windows[some], *blocks)
             return (energies - true[..., some]).abs() / scale[..., some]
 
         return errors

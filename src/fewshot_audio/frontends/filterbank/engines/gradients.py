@@ -37,7 +37,7 @@ def of_plain(
         of_blocks: What else belongs to blocks, without a gradient.
     """
     create = torch.is_grad_enabled()
-    together = max(1, AT_ONCE // (2 * half.shape[1] * gradient.shape[2]))
+    together = max(1, AT_ONCE // (2 * half.shape[-1] * gradient.shape[2]))
     of_half, of_shared = [], [torch.zeros_like(each) for each in shared]
     with torch.enable_grad():
         if not create:

@@ -20,12 +20,13 @@ from fewshot_audio.frontends.filterbank.engines.blockwise import (
     at_once,
     doubled,
     framed,
+    of_filters,
     parts,
     product,
     shifted,
     slices,
     within,
-    without_zeros,
+    without_zeros_of_runs,
 )
 from fewshot_audio.frontends.filterbank.engines.gradients import are_needed, of_plain
 
@@ -84,8 +85,8 @@ def spectra(
 
 
 def whole(half: Tensor) -> Tensor:
-    """Return all bins (blocks, size) of real blocks of even size."""
-    return torch.cat([half, half[:, 1:-1].flip(1).conj()], 1)
+    """Return all bins (..., size) of real blocks of even size."""
+    return torch.cat([half, half[..., 1:-1].flip(-1).conj()], -1)
 
 
 def responses(filters: Tensor, size: int, symmetric: bool) -> Tensor:
@@ -136,23 +137,31 @@ class BlockEnergies(torch.autograd.Function):
 
     Frame t sums |filtered|^2 under the window that begins t * hop samples into the block. Some
     blocks and some filters are filtered at a time, and anew in the backward pass, for which nothing
-    but the arguments is kept: the blocks' half spectra, of each block the first sample that counts
-    and the end (blocks, 2), impulse responses and pooling windows (filters, taps).
+    but the arguments is kept: the blocks' half spectra (blocks, runs, bins), of each block the
+    first sample that counts and the end (blocks, runs, 2), impulse responses and pooling windows
+    (filters, taps), and the run that each filter is of (filters,), None where there is one run.
     """
 
     @staticmethod
     def forward(
-        ctx: Any, half: Tensor, valid: Tensor, filters: Tensor, windows: Tensor, blocking: Blocking
+        ctx: Any,
+        half: Tensor,
+        valid: Tensor,
+        filters: Tensor,
+        windows: Tensor,
+        runs: Tensor | None,
+        blocking: Blocking,
     ) -> Tensor:
         ctx.save_for_backward(half, valid, filters, windows)
-        ctx.blocking = blocking
+        ctx.runs, ctx.blocking = runs, blocking
         _, frames, hop, symmetric = blocking
         weights = doubled(windows)[:, None]
         energies = half.real.new_empty(len(filters), len(half), frames)
         for blocks, spectrum, bounds in _tiles(half, valid):
             buffers: Buffers = {}
             for numbers, response in _some_responses(spectrum, filters, symmetric):
-                filtered = _filtered(buffers, spectrum, response, bounds)
+                own = None if runs is None else runs[numbers]
+                filtered = _filtered(buffers, spectrum, response, bounds, own)
                 under = framed(parts(filtered), weights.shape[2], 2 * hop, frames)
                 squares = product(buffers, under, under).flatten(1, 2)
                 sums = weights[numbers] @ squares.transpose(1, 2)
@@ -163,43 +172,50 @@ class BlockEnergies(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         half, valid, filters, windows = ctx.saved_tensors
         if are_needed(ctx):
-            plain = partial(_plain, ctx.blocking)
+            plain = partial(_plain, ctx.blocking, ctx.runs)
             of_half, *others = of_plain(plain, gradient, half, filters, windows, of_blocks=(valid,))
-            return of_half, None, *others, None
-        gradient, half, valid = without_zeros(gradient, half, valid)
-        of_filters, of_windows = torch.zeros_like(filters), torch.zeros_like(windows)
+            return of_half, None, *others, None, None
+        gradient, half, valid = without_zeros_of_runs(gradient, ctx.runs, half, valid)
+        of_taps, of_windows = torch.zeros_like(filters), torch.zeros_like(windows)
         size, frames, hop, symmetric = ctx.blocking
         taps = windows.shape[1]
         for blocks, spectrum, bounds in _tiles(half, valid):
             against = opposite(spectrum, symmetric)
             buffers: Buffers = {}
             for numbers, response in _some_responses(spectrum, filters, symmetric):
+                own = None if ctx.runs is None else ctx.runs[numbers]
                 out = gradient[blocks, :, numbers].permute(2, 0, 1)  # (filters, blocks, frames)
-                filtered = _filtered(buffers, spectrum, response, bounds)
+                filtered = _filtered(buffers, spectrum, response, bounds, own)
                 under = framed(parts(filtered), 2 * taps, 2 * hop, frames)
                 squares = product(buffers, under, under).flatten(1, 2)
                 of_weights = out.flatten(1)[:, None] @ squares  # (filters, 1, 2 * taps)
                 of_windows[numbers] += of_weights[:, 0].unflatten(1, (-1, 2)).sum(2)
                 filtered *= out @ shifted(windows[numbers], size, hop, frames)
-                of_response = gradient_of_responses(torch.fft.fft(filtered), against, symmetric)
-                of_filters[numbers] += _gradient_of_filters(of_response * (2 / size), taps)
-        return None, None, of_filters, of_windows, None
+                seen, of_products = of_filters(against, own), torch.fft.fft(filtered)
+                of_response = gradient_of_responses(of_products, seen, symmetric)
+                of_taps[numbers] += _gradient_of_filters(of_response * (2 / size), taps)
+        return None, None, of_taps, of_windows, None, None
 
 
 def _plain(
-    blocking: Blocking, half: Tensor, filters: Tensor, windows: Tensor, valid: Tensor
+    blocking: Blocking,
+    runs: Tensor | None,
+    half: Tensor,
+    filters: Tensor,
+    windows: Tensor,
+    valid: Tensor,
 ) -> Tensor:
     """Return what `BlockEnergies` does, by operations that torch differentiates."""
     size, frames, hop, symmetric = blocking
-    products = whole(half) * responses(filters, size, symmetric)[:, None]
-    filtered = within(torch.fft.ifft(products, norm="forward"), valid)
+    products = of_filters(whole(half), runs) * responses(filters, size, symmetric)[:, None]
+    filtered = within(torch.fft.ifft(products, norm="forward"), of_filters(valid, runs))
     return (power(filtered) @ shifted(windows, size, hop, frames).mT).permute(1, 2, 0)
 
 
 def _tiles(half: Tensor, valid: Tensor) -> Iterator[tuple[slice, Tensor, Bounds]]:
     """Yield some blocks at a time: their numbers, all bins of their spectra, their bounds."""
-    bounds = as_bounds(valid)
-    for blocks in slices(len(half), at_once(half, TILE)):
+    bounds = as_bounds(valid[:, 0]) if valid.shape[1] == 1 else valid
+    for blocks in slices(len(half), max(1, at_once(half, TILE) // half.shape[1])):
         yield blocks, whole(half[blocks]), bounds[blocks]
 
 
@@ -207,14 +223,19 @@ def _some_responses(
     spectrum: Tensor, filters: Tensor, symmetric: bool
 ) -> Iterator[tuple[slice, Tensor]]:
     """Yield some filters at a time: their numbers and their responses (filters, 1, size)."""
-    size, done = spectrum.shape[1], 0
-    together = max(LEAST, at_once(filters, AT_ONCE) // spectrum.numel())
+    size, done = spectrum.shape[2], 0
+    together = max(LEAST, at_once(filters, AT_ONCE) // (len(spectrum) * size))
     for some in filters.split(together * max(1, RESPONSES // together)):
         for response in responses(some, size, symmetric)[:, None].split(together):
             yield slice(done, done + len(response)), response
             done += len(response)
 
 
-def _filtered(buffers: Buffers, spectrum: Tensor, response: Tensor, bounds: Bounds) -> Tensor:
+def _filtered(
+    buffers: Buffers, spectrum: Tensor, response: Tensor, bounds: Bounds, runs: Tensor | None
+) -> Tensor:
     """Return filtered blocks (filters, blocks, size), zeros where samples do not count."""
-    return within(torch.fft.ifft(product(buffers, spectrum, response), norm="forward"), bounds)
+    products = product(buffers, of_filters(spectrum, runs), response)
+    if isinstance(bounds, Tensor) and bounds.dim() == 3:
+        bounds = of_filters(bounds, runs)
+    return within(torch.fft.ifft(products, norm="forward"), bounds)

@@ -162,7 +162,7 @@ class Prototypical(Method):
         parts = [self._patches(data, part) for part in support.split(BATCH)]
         embedded = torch.cat([network(part, support=True) for part in parts])
         scorer = self.scorer({"prototypes": prototypes(embedded, len(self.support_windows))})
-        sums = torch.zeros(len(labels), len(self.support_windows))
+        sums = embedded.new_zeros(len(labels), len(self.support_windows), device="cpu")
         left = torch.ones(len(clip_of), dtype=torch.bool)
         if network.support_frontend is None:  # the support's patches need not pass again
             sums.index_add_(0, clip_of[support], scorer(embedded).cpu())

@@ -14,10 +14,10 @@ from torch.nn.functional import cross_entropy
 from whole_cases import RATE, job, tones, trained
 
 from fewshot_audio.frontends import LogMel
+from fewshot_audio.frontends.loudness import at_level
 from fewshot_audio.frontends.mel import PowerMel
 from fewshot_audio.training import whole
 from fewshot_audio.training.crops import RandomCrops, window_starts
-from fewshot_audio.training.methods.crops import LEVELS
 from fewshot_audio.training.prepare import prepare_on_crops, waveforms_of
 from fewshot_audio.training.run import train
 from fewshot_audio.training.score import scored
@@ -83,6 +83,23 @@ def test_the_weights_are_those_of_plain_pytorch(data, tmp_path):
     torch.testing.assert_close(found.bias, dense.bias, atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.parametrize("momentum", [None, 0.25])
+def test_statistics_of_batch_norm_are_averages_with_its_momentum(data, tmp_path, momentum):
+    words = [] if momentum is None else [f"method.batch_norm_momentum={momentum}"]
+    made = job("method.keep_best=null", *words, model="Normed")
+    ours = trained(made, data, tmp_path / "a.ckpt").run
+    layer = LogMel(mel=PowerMel(RATE, 16, 128, 40, pad_mode="reflect"))
+    clips, weight, mean = ours.split.train, momentum or 0.01, torch.zeros(16)
+    lengths = np.array([len(data.features[clip.path]) for clip in clips])
+    for epoch in range(4):
+        for batch in RandomCrops(lengths, RATE, 4, 1, ours.names, partial(int, epoch)):
+            crops = [data.features[clips[one].path][at : at + RATE, 0] for one, at in batch]
+            padded = torch.tensor(np.stack([np.pad(x, (0, RATE - len(x))) for x in crops]))
+            mean = (1 - weight) * mean + weight * layer(padded).mean((0, 2))
+    found = ours.network.network.classifier.module.norm.running_mean
+    torch.testing.assert_close(found, mean, atol=1e-4, rtol=1e-4)
+
+
 def test_a_clip_is_scored_by_the_mean_logits_of_its_windows(data):
     made = job("method.window_hop=0.4", "method.level=loudness")
     network = build_waveform_network(made, data.dataset.classes, seed=5).eval()
@@ -101,10 +118,12 @@ def test_a_clip_is_scored_by_the_mean_logits_of_its_windows(data):
 
 def test_levels():
     crops = torch.randn(3, 1000) * torch.tensor([[0.001], [0.5], [0.0]])
-    assert LEVELS["none"](crops) is crops
-    peak = LEVELS["peak"](crops)
+    levelled = partial(at_level, crops, torch.tensor([1000] * 3))
+    assert levelled("none") is crops
+    torch.testing.assert_close(levelled(-20), 0.1 * crops)
+    peak = levelled("peak")
     assert peak.abs().amax(1).tolist() == [1, 1, 0]
-    loud = LEVELS["loudness"](crops)
+    loud = levelled("loudness")
     assert loud[0].std(correction=0) == pytest.approx(crops[0].std(correction=0) * 10**1.5)
     assert loud[1].std(correction=0) == pytest.approx(10**0.75, rel=1e-4)
     assert not loud[2].any()

@@ -36,6 +36,17 @@ class Noisy(Small):
         return torch.nn.functional.dropout(super().forward(patches), 0.2, self.training)
 
 
+class Normed(Small):
+    """With batch norm of the bands' means."""
+
+    def __init__(self, n_classes, n_bands):
+        super().__init__(n_classes, n_bands)
+        self.norm = torch.nn.BatchNorm1d(n_bands, momentum=0.01)
+
+    def forward(self, patches):
+        return self.dense(self.norm(patches.mean(1)))
+
+
 def job(*words, model="Small", frontend="log_eps"):
     quick = ["protocol=full", f"frontend={frontend}", "method.max_epochs=4", "method.batch_size=4"]
     made = config.job(config.composed([*WORDS, *quick, "optimizer.lr=0.03", *words]))

@@ -110,6 +110,7 @@ def build_waveform_network(
     shaped = replace(job, patch_frames=frames, augmentations=of_spectrograms)
     network = build_network(shaped, len(class_names), device, seed)
     network.frontend.mel = mel
+    method.adapt(network)
     return WaveformNetwork(network, method, of_waveforms, rate)
 
 

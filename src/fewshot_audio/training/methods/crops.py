@@ -3,16 +3,17 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import torch
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from fewshot_audio.components import locate
 from fewshot_audio.frontends.loudness import at_level
+from fewshot_audio.training.batchnorm import batch_norms
 from fewshot_audio.training.metrics import ClipScores
 from fewshot_audio.training.network import Network
 from fewshot_audio.types import ConfigError, Job, Recipe
@@ -34,6 +35,9 @@ class CropMethod(ABC):
         batch_size: Crops of an update, on each device.
         crops_per_clip: Crops of each clip in an epoch.
         balanced: Whether an epoch has as many crops of each class instead of each clip.
+        batch_norm_momentum: The weight of a batch in batch norm's running statistics, by which
+            clips are scored; None: the model's own. The models of the studies have 0.01, which
+            takes some 500 updates to forget its start.
         keep_best: Metric on the clips that validate; the weights of the epoch at which it is best
             are kept. None: those of the last epoch.
         patience: Epochs without a better metric after which training ends; None: goes on.
@@ -52,6 +56,7 @@ class CropMethod(ABC):
     batch_size: PositiveInt
     crops_per_clip: PositiveInt = 1
     balanced: bool = False
+    batch_norm_momentum: Annotated[float, Field(gt=0, le=1)] | None = None
     keep_best: str | None = None
     patience: PositiveInt | None = None
     accumulate: PositiveInt = 1
@@ -91,7 +96,7 @@ class CropMethod(ABC):
         return [clips for each in targets.T if len(clips := each.nonzero()[:, 0].numpy())]
 
     def adapt(self, network: Network) -> None:
-        """Check that this method can train a network.
+        """Check that this method can train a network, and set its batch norms' momentum.
 
         Raises:
             ConfigError: It gives embeddings.
@@ -101,6 +106,9 @@ class CropMethod(ABC):
                 "this model gives embeddings, not one output per class: train it with "
                 "method=prototypical, on n clips per class"
             )
+        if self.batch_norm_momentum is not None:
+            for norm in batch_norms(network):
+                norm.momentum = self.batch_norm_momentum
 
     def updates_per_epoch(self, clips: int) -> int:
         """Return how many updates of all devices an epoch has on so many clips."""

@@ -3,9 +3,13 @@
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from command_line import run
+from fewshot_audio.features import build
+from fewshot_audio.features.audio import decode
 
 ROOT = Path(__file__).parents[1]
 
@@ -38,6 +42,25 @@ def test_a_sweep_of_impossible_jobs_is_not_proposed_again(in_process):
     assert done.returncode == 1
     assert "1 job: 0 of 0 runs finished, 0 failed, 1 job impossible" in done.stdout
     assert done.stdout.endswith("next: change what the errors name\n")
+
+
+def test_bad_files_are_decoded_and_named_once_in_a_sweep(in_process, tmp_path, monkeypatch):
+    for label in ("a", "b"):
+        for number in range(4):
+            file = tmp_path / "sounds" / label / f"{number}.wav"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            soundfile.write(file, np.random.default_rng(number).normal(0, 0.1, 8000), 8000)
+    file.write_bytes(file.read_bytes()[:-9000])
+    data = ["dataset=folder", f"dataset.root={tmp_path / 'sounds'}", "dataset.split.folds=2"]
+    decoded = []
+    monkeypatch.setattr(build, "decode", lambda path, *part: decoded.append(path) or decode(path))
+    done = in_process(
+        "frontend=log_eps,log_learn", "n_per_class=1", words=["-m", *data, "workers=1"]
+    )
+    assert done.returncode == 1
+    assert done.stderr.count("b/3.wav: is truncated") == 1
+    assert done.stderr.endswith("2 jobs stopped by 1 error, named above: mend what it names\n")
+    assert len(decoded) == 8
 
 
 def test_a_sweep_with_runs_that_are_left_is_proposed_as_it_was_typed(in_process, tmp_path):

@@ -5,6 +5,7 @@ import logging
 import os
 import sys
 from argparse import Namespace
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -120,7 +121,7 @@ def _exit_codes(overrides: Sequence[str], interrupted: str = "") -> Iterator[Non
 
 def _with_hydra(run: Callable[[DictConfig], bool], overrides: Sequence[str]) -> bool:
     """Do a task for each job under hydra.main; return whether one failed."""
-    failures, process = [], os.getpid()
+    failures, process, stopped_by = [], os.getpid(), Counter[str]()
 
     def checked(cfg: DictConfig) -> None:
         single = HydraConfig.get().mode is RunMode.RUN
@@ -130,7 +131,9 @@ def _with_hydra(run: Callable[[DictConfig], bool], overrides: Sequence[str]) -> 
             if run(cfg):
                 return
         except MENDABLE as error:
-            _complain(error, overrides)
+            if stopped_by[str(error)] == 0:
+                _complain(error, overrides)
+            stopped_by[str(error)] += 1
         failures.append(cfg)
         if os.getpid() != process:  # a launcher's; here Hydra would print the overrides too
             raise Reported
@@ -139,6 +142,9 @@ def _with_hydra(run: Callable[[DictConfig], bool], overrides: Sequence[str]) -> 
         _hydra_main(checked, run)
     except Reported:
         return True
+    if (jobs := stopped_by.total()) > 1:
+        stopped, errors = counted(jobs, "job"), counted(len(stopped_by), "error")
+        print(f"{stopped} stopped by {errors}, named above: mend what it names", file=sys.stderr)
     return bool(failures)
 
 

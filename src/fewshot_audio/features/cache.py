@@ -16,11 +16,12 @@ from filelock import FileLock
 from fewshot_audio.datasets.base import TASK, Dataset
 from fewshot_audio.datasets.listing import bad_files
 from fewshot_audio.features.base import PCM_STEP, Transform
-from fewshot_audio.features.build import FEATURES, INDEX, PARTS, SILENT, build_cache
+from fewshot_audio.features.build import FEATURES, INDEX, PARTS, SILENT, Problems, build_cache
 from fewshot_audio.features.digests import digest_files
 from fewshot_audio.files import acquire, sha256
 
 log = logging.getLogger(__name__)
+_bad: dict[Path, Problems] = {}  # of caches that cannot be built; others' jobs need not try again
 VERSION = 2  # of how features are computed; 2: clips resampled as in 2018
 
 
@@ -155,8 +156,9 @@ def open_cache(dataset: Dataset, transform: Transform, folder: Path, workers: in
     lock = FileLock(own / "lock")
     with acquire(lock, f"waiting for another process that builds {own.name}"):
         if not _is_whole(own):
-            problems = build_cache(dataset, transform, own, workers, settings)
-            _check(dataset, problems)
+            _check(dataset, _bad.get(own, {}))
+            _bad[own] = build_cache(dataset, transform, own, workers, settings)
+            _check(dataset, _bad[own])
         for part in own.glob(PARTS):  # joined
             part.unlink()
     cache = _load(key, own)

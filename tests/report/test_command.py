@@ -272,14 +272,15 @@ def test_a_store_without_results_gives_one_message_and_no_file(report, tmp_path,
 
 def test_a_gap_is_an_error_with_its_command_unless_partial(report, tmp_path):
     keep(tmp_path, [each | {"command": "python scripts/run.py fold=1"} for each in records()[:-1]])
-    done = report(tmp_path, "show=[tables]")
+    done = report(tmp_path, "show=[tables,page]")
     assert done.returncode == 1
-    row = "  dataset=us8k fold=1 model=sb_cnn frontend=log_learn n_per_class=10 repeat=1\n"
-    assert row in done.stderr
+    assert "<p>Not complete: accuracy: 1 run is m" in (tmp_path / "report.html").read_text()
+    assert " fold=1 model=sb_cnn frontend=log_learn n_per_class=10 repeat=1\n" in done.stderr
     command = "  python scripts/run.py fold=1 model=sb_cnn frontend=log_learn 'n_per_class=[10]'\n"
     assert command in done.stderr
-    some = report(tmp_path, "show=[tables]", "partial=true")
+    some = report(tmp_path, "show=[tables,page]", "partial=true")
     assert (some.returncode, some.stderr) == (0, "")
+    assert "Not complete" not in (tmp_path / "report.html").read_text()
     assert "75.0 (1)" in some.stdout
 
 

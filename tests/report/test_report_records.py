@@ -30,7 +30,7 @@ def test_a_missing_run_is_an_error_or_leaves_its_pair_out(lost):
     name = f"dataset=us8k fold={gone['fold']} model=sb_cnn frontend={gone['frontend']['name']} "
     name += f"n_per_class={gone['n_per_class']} repeat={gone['repeat']}"
     for make in (accuracies, differences):
-        with pytest.raises(StoreError, match=f"1 runs are missing:\n  {name}\n"):
+        with pytest.raises(StoreError, match=f"1 run is missing:\n  {name}\n"):
             make(made)
     assert differences(made, PARTIAL).cells["count"].sum() == 4
     assert accuracies(made, PARTIAL).cells["count"].sum() == 9
@@ -128,7 +128,7 @@ def test_runs_without_the_metric_are_named_with_what_helps():
     assert lines[0] == "log_learn − log_eps: 1 runs have no f1:"
     assert lines[1].startswith("  dataset=us8k fold=2 model=sb_cnn frontend=log_eps n_per_class=1 ")
     assert lines[2].startswith("a finished run gets no metric later")
-    assert lines[3] == "log_learn − log_eps: 1 runs are missing:"
+    assert lines[3] == "log_learn − log_eps: 1 run is missing:"
     assert "frontend=log_learn n_per_class=10" in lines[4]
 
 

@@ -15,7 +15,7 @@ from omegaconf import DictConfig
 
 from fewshot_audio import cli, compose, config
 from fewshot_audio.components import TARGET
-from fewshot_audio.report.build import FolderReport, is_own, report_folder
+from fewshot_audio.report.build import FolderReport, is_absent, is_own, report_folder
 from fewshot_audio.report.export import write
 from fewshot_audio.report.page import in_reading_order, page
 from fewshot_audio.report.published import check_used
@@ -37,36 +37,37 @@ def main(cfg: DictConfig) -> bool:
     """Report every results folder at or just below results=; whether all tables could be made."""
     settings, components = config.reporting(cfg), config.reports(cfg)
     alone = cfg.report.name if TARGET in cfg.report else None
-    complete, reports, without = True, [], []
+    complete, reports, without, said = True, [], [], []
     for folder in results_folders(settings.results, settings.also):
         also = settings.also if folder == settings.results else ()
         try:
             report = report_folder([folder, *also], components, settings, alone, COMMAND)
         except StoreError as error:  # other folders may be whole
-            complain(f"error: {folder}: {error}")
+            said.append(f"error: {folder}: {error}")
             complete = complete and isinstance(error, NoRunsError)
             continue
         for failure in report.errors:
-            if isinstance(failure, NoRunsError):  # not every folder has every table
+            if is_absent(failure):
                 without.append(f"error: {folder}: {failure}")
                 continue
-            complain(f"error: {folder}: {failure}")
+            said.append(f"error: {folder}: {failure}")
             complete = False
-        for note in report.warnings:
-            complain(f"warning: {folder}: {note}")
+        said += [f"warning: {folder}: {note}" for note in report.warnings]
         if not is_own(folder / "README.md"):
-            complain(f"{folder}/README.md: not made by this script, left as it is")
+            said.append(f"{folder}/README.md: not made by this script, left as it is")
         if not written(report.files, folder, report.stale):
             report, complete = replace(report, files={}), False
         reports.append(report)
     if alone and len(without) == len(reports):
-        complain("\n".join(without))
+        said += without
         complete = False
     check_used(settings.published, [table for report in reports for table in report.study.tables])
     if reports and "page" in settings.show and not alone:
         text = page(QUESTION, in_reading_order(report.study for report in reports))
         complete = written({"report.html": text}, settings.results) and complete
     show(reports)
+    for message in said:  # last, where it is seen
+        complain(message)
     return complete and bool(reports)
 
 

@@ -11,6 +11,7 @@ from fewshot_audio.report.text import interval_name, joined, n_text, these
 
 QUESTION = ["dataset", "first", "second"]
 FEW = 3  # so many n are all named
+MANY = 100  # more folds than anybody has
 
 
 def answers(pairs: pd.DataFrame, selection: Selection) -> list[str]:
@@ -64,16 +65,21 @@ def _found(cells: pd.DataFrame, said: str, selection: Selection) -> str:
 
 
 def _needs(cells: pd.DataFrame, selection: Selection) -> str:
-    """Return how many folds the model that varies most needs, after a comma."""
-    margin, counts = selection.settings.how.margin, []
+    """Return how many folds the model that varies most needs, after a semicolon."""
+    measure, margin, takes = selection.measure, selection.settings.how.margin, []
     for difference in (margin, 3 * margin):
         needed = needed_folds(cells, difference, selection.joint.confidence)
         if np.isnan(needed).any():
-            return ", there are too few folds to say how many it needs"
-        counts.append(about(needed.max()))
-    one, three = (f"{selection.measure.scale * times * margin:g}" for times in (1, 3))
-    unit = " points" if selection.measure.is_share else ""
-    return f", {one} ({three}){unit} need about {counts[0]} ({counts[1]}) folds"
+            return "; there are too few folds to say how many it needs"
+        size = measure.scale * difference
+        unit = f" point{'s' if size != 1 else ''}" if measure.is_share else ""
+        takes.append(f"{size:g}{unit} {'take' if unit == ' points' else 'takes'} {folds(needed)}")
+    return f"; {takes[0]} to show, {takes[1]}"
+
+
+def folds(needed: np.ndarray) -> str:
+    """Return the largest of some numbers of folds as text."""
+    return f"about {needed.max():.0f} folds" if needed.max() <= MANY else f"over {MANY} folds"
 
 
 def about(count: float) -> str:

@@ -95,7 +95,7 @@ def report_folder(
     sounds, silent = worst_sounds(tables, settings)
     study = Study(
         title=folders[0].name,
-        verdicts=answers(pairs, selection),
+        verdicts=[*incomplete(errors), *answers(pairs, selection)],
         tables=tables,
         pictures=pictures,
         notes=[*selection.notes, *notes_on(selection.runs)],
@@ -158,6 +158,18 @@ def make_tables(
         except StoreError as error:
             errors.append(error)
     return tables, errors
+
+
+def incomplete(errors: Sequence[StoreError]) -> list[str]:
+    """Return a sentence on the tables that lack runs, none where no table does."""
+    heads = [str(error).partition("\n")[0] for error in errors if not is_absent(error)]
+    lacking = "; ".join(dict.fromkeys(head.rstrip(":") for head in heads))
+    return [f"Not complete: {lacking}. Tables that need them are left out."] if heads else []
+
+
+def is_absent(error: StoreError) -> bool:
+    """Whether a table has no runs at all: not every folder has every table."""
+    return isinstance(error, NoRunsError)
 
 
 def worst_sounds(

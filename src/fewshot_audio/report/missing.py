@@ -55,13 +55,15 @@ def absence(what: str, lacking: pd.DataFrame, selection: Selection) -> str:
         lines.append(ANEW)
     if not finished.all():
         missing = both[~finished]
-        lines.append(f"{what}: {len(missing)} runs are missing:")
-        lines += [listed(missing, compared), "do them with"]
+        are = "1 run is" if len(missing) == 1 else f"{len(missing)} runs are"
+        lines += [f"{what}: {are} missing:", listed(missing, compared), "do them with"]
         rows = list(missing.groupby([*ROW, "pool"], observed=True))
         for _, group in rows[:COMMANDS]:
             lines.append(f"  {command_of(group, selection)}")
         if len(rows) > COMMANDS:
             lines.append(f"  ... and the like for {len(rows) - COMMANDS} more rows")
+        if any("=???" in line for line in lines):
+            lines.append("where ??? stands for a folder of yours, which records do not hold,")
     lines.append("or make tables of what there is: partial=true")
     return "\n".join(lines)
 

@@ -276,8 +276,7 @@ def test_a_gap_is_an_error_with_its_command_unless_partial(report, tmp_path):
     assert done.returncode == 1
     assert "<p>Not complete: accuracy: 1 run is m" in (tmp_path / "report.html").read_text()
     assert " fold=1 model=sb_cnn frontend=log_learn n_per_class=10 repeat=1\n" in done.stderr
-    command = "  python scripts/run.py fold=1 model=sb_cnn frontend=log_learn 'n_per_class=[10]'\n"
-    assert command in done.stderr
+    assert "run.py fold=1 model=sb_cnn frontend=log_learn 'n_per_class=[10]'\n" in done.stderr
     some = report(tmp_path, "show=[tables,page]", "partial=true")
     assert (some.returncode, some.stderr) == (0, "")
     assert "Not complete" not in (tmp_path / "report.html").read_text()

@@ -51,12 +51,17 @@ def test_classes_that_look_like_splits(tmp_path, classes):
     assert dataset.classes == tuple(sorted(classes))
 
 
-def test_other_files_are_counted(tmp_path):
+def test_other_files_are_counted_and_named(tmp_path):
     touch(tmp_path, *(f"cat/{i}.wav" for i in range(4)), "cat/readme.txt", ".git/x.wav")
     touch(tmp_path, "cat/._1.wav", "licence")
     dataset = from_folder("pets", tmp_path, split=HOLDOUT)
     assert len(dataset.clips) == 4
-    assert "4 files left out: hidden, or no audio by the name" in dataset.notes
+    note = "4 files left out, hidden or no audio by the name"
+    assert f"{note}: licence, cat/readme.txt, .git/x.wav, cat/._1.wav" in dataset.notes
+    touch(tmp_path, *(f"cat/{i}.txt" for i in range(4)))
+    (note,) = (n for n in from_folder("pets", tmp_path, split=HOLDOUT).notes if "8 files" in n)
+    names = "licence, cat/0.txt, cat/1.txt, cat/2.txt, cat/3.txt"
+    assert note.endswith(f": {names} and 3 more")
 
 
 def test_folders_that_cannot_be_read(tmp_path, monkeypatch):

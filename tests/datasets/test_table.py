@@ -1,5 +1,7 @@
 """Datasets from a table: delimiters, columns, paths, segments, several labels."""
 
+from dataclasses import replace
+
 import pytest
 from own_cases import paths, pets, read, touch, write_table
 
@@ -16,7 +18,7 @@ def test_splits_of_a_table(tmp_path):
     assert paths(fold.train) == ["cat0.wav", "cat2.wav", "dog0.wav", "dog2.wav"]
     assert [clip.label for clip in fold.test] == [0, 0, 1, 1]
     assert (dataset.multi_label, dataset.made, fold.valid) == (False, "", ())
-    assert dataset.notes == ()
+    assert dataset.notes == ("2 splits from the table",)
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
@@ -53,6 +55,7 @@ def test_folds_of_a_table(tmp_path, form):
     lines = ["path,label,fold", *(f"{i}.wav,x,{form.format(i % 3 + 9)}" for i in range(6))]
     dataset = read(tmp_path, lines)
     assert [fold.number for fold in dataset.folds] == [9, 10, 11]
+    assert dataset.notes == ("3 folds from the table",)
     assert paths(dataset.fold(10).test) == ["1.wav", "4.wav"]
     assert paths(dataset.fold(10).train) == ["0.wav", "2.wav", "3.wav", "5.wav"]
 
@@ -102,6 +105,12 @@ def test_columns_by_other_names(tmp_path):
     dataset = read(tmp_path, lines, columns=columns, split=Partition(folds=4))
     assert {clip.path: clip.group for clip in dataset.clips}["dog3.wav"] == "s3"
     assert dataset.leak_unit == "group"
+    assert dataset.notes[:2] == ("4 groups from the table", "columns not used: split")
+    both = read(tmp_path, lines, columns=replace(columns, split="split"))
+    assert both.notes == ("2 splits and 4 groups from the table",)
+    settings = {"group_by": r"(\d)", "split": Partition("folds", folds=2)}
+    others = read(tmp_path, lines, columns=replace(columns, split="split"), **settings)
+    assert not any("from the table" in note for note in others.notes)
     assert len(dataset.folds) == 4  # its splits are not used
     with pytest.raises(
         DataError, match=r"no column path; found speaker, file, animal, split; name what"
@@ -109,7 +118,6 @@ def test_columns_by_other_names(tmp_path):
         read(tmp_path, lines, columns=Columns(label="animal"))
     with pytest.raises(DataError, match=r"no column who; .*dataset.columns.group="):
         read(tmp_path, lines, columns=Columns(path="file", label="animal", group="who"))
-    assert "columns not used: split" in dataset.notes
     missing = r"no column path and no column who; .*columns.path=... dataset.columns.group=..."
     with pytest.raises(DataError, match=missing):
         read(tmp_path, lines, columns=Columns(label="animal", group="who"))

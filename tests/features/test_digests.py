@@ -23,6 +23,7 @@ def test_all_files_that_cannot_be_read_are_named(tmp_path, monkeypatch):
     for name in "abc":
         (tmp_path / name).write_text(name)
     (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "empty").touch()
 
     def refusing(path):
         if path.name in "ac":
@@ -31,11 +32,12 @@ def test_all_files_that_cannot_be_read_are_named(tmp_path, monkeypatch):
 
     monkeypatch.setattr("fewshot_audio.features.digests.sha256", refusing)
     with pytest.raises(DataError) as caught:
-        digest_files(tmp_path, ["a", "b", "c", "gone", "link"], tmp_path / "cache", 1)
+        digest_files(tmp_path, ["a", "b", "c", "gone", "empty", "link"], tmp_path / "cache", 1)
     assert str(caught.value).splitlines() == [
-        f"{tmp_path}: 4 bad files; mend or replace them",
+        f"{tmp_path}: 5 bad files; mend or replace them",
         "  a: cannot be read (Permission denied)",
         "  c: cannot be read (Permission denied)",
+        "  empty: is empty (0 bytes)",
         "  gone: cannot be read (No such file or directory)",
         "  link: is a link to nothing",
     ]

@@ -6,13 +6,15 @@ from pathlib import Path
 
 from fewshot_audio.datasets.base import Dataset
 from fewshot_audio.datasets.listed import Listed, split_named
-from fewshot_audio.datasets.listing import SHOWN, Problems, Tolerable, shorten
+from fewshot_audio.datasets.listing import Problems, Tolerable, shorten
 from fewshot_audio.datasets.own import Choice, Label, own_dataset
 from fewshot_audio.datasets.partition import Partition
 from fewshot_audio.datasets.row_checks import counted
 from fewshot_audio.datasets.verify import Report, check_files, complaint, decoding_error
 from fewshot_audio.features.audio import SUFFIXES
 from fewshot_audio.types import DataError
+
+NAMED = 5  # files or folders in a note
 
 
 def from_folder(  # noqa: D417
@@ -45,10 +47,10 @@ def from_folder(  # noqa: D417
     rows = _rows(paths, problems)
     notes = []
     if others:
-        notes.append(f"{counted(len(others), 'file')} left out: hidden, or no audio by the name")
+        what = f"{counted(len(others), 'file')} left out, hidden or no audio by the name"
+        notes.append(f"{what}: {_named(sorted(others, key=_is_hidden))}")
     if empty := _without_audio(root, paths):
-        named = ", ".join(empty[:SHOWN])
-        notes.append(f"{counted(len(empty), 'folder')} without audio left out: {named}")
+        notes.append(f"{counted(len(empty), 'folder')} without audio left out: {_named(empty)}")
     choice = Choice(group_by, classes, labels or {}, min_clips, split, tolerate)
     return own_dataset(name, root, rows, choice, problems, notes)
 
@@ -112,6 +114,11 @@ def _walk(root: Path) -> tuple[list[str], list[str], list[OSError]]:
             known = is_audio and not hidden and not file.startswith(".")
             (audio if known else others).append(path)
     return audio, others, failed
+
+
+def _named(paths: list[str]) -> str:
+    more = f" and {len(paths) - NAMED:,} more" if len(paths) > NAMED else ""
+    return ", ".join(paths[:NAMED]) + more
 
 
 def _is_hidden(path: str) -> bool:

@@ -11,6 +11,7 @@ from fewshot_audio.datasets.listed import Listed, split_named
 from fewshot_audio.datasets.listing import Problems, Tolerable
 from fewshot_audio.datasets.own import Choice, Label, own_dataset
 from fewshot_audio.datasets.partition import Partition
+from fewshot_audio.datasets.row_checks import counted
 from fewshot_audio.datasets.verify import Report, check_files, complaint, decoding_error
 from fewshot_audio.types import DataError
 
@@ -57,8 +58,17 @@ def from_table(  # noqa: D417
     rows = reader.rows(cells, bool(multi_label))
     several = _several_labels(rows, multi_label, problems)
     choice = Choice(group_by, classes, labels or {}, min_clips, split, tolerate)
-    notes = [f"columns not used: {', '.join(unused)}"] if unused else []
+    notes = _used(rows, choice) + ([f"columns not used: {', '.join(unused)}"] if unused else [])
     return own_dataset(name, root, rows, choice, problems, notes, bool(multi_label or several))
+
+
+def _used(rows: Sequence[Listed], choice: Choice) -> list[str]:
+    """Return a note on the folds or splits, and the groups, that are taken from the table."""
+    splits = {row.split for row in rows if row.split and choice.split.make is None}
+    groups = {row.group for row in rows if row.group and choice.group_by is None}
+    word = "fold" if all(split.isdecimal() for split in splits) else "split"
+    used = [counted(len(found), of) for found, of in ((splits, word), (groups, "group")) if found]
+    return [f"{' and '.join(used)} from the table"] if used else []
 
 
 def _several_labels(

@@ -15,6 +15,7 @@ from fewshot_audio.seeding import seed_for
 from fewshot_audio.types import DataError
 
 AT_ONCE = 1000
+EMPTY = "is empty (0 bytes)"
 
 
 def digest_files(root: Path, paths: Iterable[str], folder: Path, workers: int) -> dict[str, str]:
@@ -24,7 +25,7 @@ def digest_files(root: Path, paths: Iterable[str], folder: Path, workers: int) -
     folder, one file per root.
 
     Raises:
-        DataError: Files cannot be read; all of them are named.
+        DataError: Files cannot be read or are empty; all of them are named.
     """
     memory, known = _remembered(root, folder)
     bad: dict[str, str] = {}
@@ -35,6 +36,7 @@ def digest_files(root: Path, paths: Iterable[str], folder: Path, workers: int) -
         except OSError as error:
             linked = os.path.islink(os.path.join(root, path))
             bad[path] = "is a link to nothing" if linked else f"cannot be read ({error.strerror})"
+    bad |= {path: EMPTY for path, (size, _) in stamps.items() if size == 0}
     stale = [path for path, stamp in stamps.items() if known.get(path, [None])[:2] != stamp]
     if stale:
         hashes = _hashes(root, stale, workers)

@@ -3,6 +3,7 @@
 import re
 import shlex
 import sys
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -108,10 +109,12 @@ def test_layers_learn_as_many_numbers_as_their_table_says():
 
 def test_models_need_what_their_table_says():
     page = (ROOT / "docs/own-data.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| `(\w+)`.* \| (\d+) \| (\d+) \|$", page, re.MULTILINE)
+    rows = re.findall(r"^\| `(\w+)` \| (\d+) \| (\d+) \| ([\d,]+) \|$", page, re.MULTILINE)
     models = {"sb_cnn": SBCNN, "vgg": VGG, "timbre": Timbre, "conv_net": ConvNet, "cnn14": CNN14}
+    models |= {"proto": partial(VGG, width=128)}
     assert {name for name, *_ in rows} == set(models)
-    for name, n_frames, n_bands in rows:
+    for name, n_frames, n_bands, parameters in rows:
+        assert parameters == f"{learned(models[name](10, n_bands=128, n_frames=128)):,}"
         frames, bands = int(n_frames), int(n_bands)
         model = models[name](3, n_bands=bands, n_frames=frames)
         assert model(torch.rand(2, frames, bands)).shape == (2, 3)

@@ -182,7 +182,12 @@ def test_all_bad_files_are_named_at_once(data, tmp_path):
         open_cache(data, MEL, tmp_path / "cache", 1)
     text = str(caught.value)
     assert "4 bad files" in text
-    for number, reason in ((0, "cannot be decoded"), (5, "is truncated"), (9, "is silent"), (12, "NaN")):
+    for number, reason in (
+        (0, "cannot be read"),
+        (5, "is truncated"),
+        (9, "is silent"),
+        (12, "NaN"),
+    ):
         assert f"{data.clips[number].path}: " in text
         assert reason in text
 

@@ -1,7 +1,6 @@
 """conf/ to frozen types; each file there, and what is said of mistakes."""
 
 import re
-from pathlib import Path
 
 import hydra
 import pytest
@@ -9,7 +8,7 @@ import torch
 import yaml
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
-from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+from omegaconf.errors import OmegaConfBaseException
 
 from fewshot_audio import compose, config
 from fewshot_audio.components import build
@@ -225,48 +224,6 @@ def test_a_full_disk_says_the_next_step():
     assert "free space and run the same command again" in compose.explain(
         OSError(28, "No space left on device")
     )
-
-
-@pytest.mark.parametrize(
-    ("word", "stored"),
-    [
-        ("model=vgg", "model=vgg"),
-        ("results=other/folder", "results=other/folder"),
-        ("results=/home/me/results", None),
-        ("cache=~/cache", None),
-        ("dataset.root=/data/us8k", "dataset.root=???"),
-        ("+model.extra={weights: /data/w.pt}", "+model.extra=???"),
-        ("also=[a,'/b c']", "also=???"),
-        ("~frontend.alpha", "~frontend.alpha"),
-        ("hydra.searchpath=[pkg://mine.conf,file://conf]",) * 2,
-        (
-            "hydra.searchpath=[pkg://mine.conf,'file:///home/me/a b',/c]",
-            "hydra.searchpath=[pkg://mine.conf,'file://FOLDER',file://FOLDER]",
-        ),
-    ],
-)
-def test_a_stored_command_names_no_folder_of_the_machine(word, stored):
-    assert config.public(word) == stored
-
-
-@pytest.mark.parametrize("word", ["dataset.root=???", "splits=???"])
-def test_what_stands_for_a_path_cannot_run(word):
-    with pytest.raises(MissingMandatoryValue):
-        config.job(composed(word))
-
-
-def test_machine_settings_are_no_part_of_a_job(tmp_path):
-    plain, other = (
-        composed(),
-        composed(
-            f"results={tmp_path}", "workers=7", "threads=3", "accelerator=cpu", "cache=elsewhere"
-        ),
-    )
-    same = config.job(plain), config.job(other)
-    assert [job.model for job in same] == [same[0].model] * 2
-    assert same[0].repeats == same[1].repeats
-    assert config.machine(other).workers == 7
-    assert config.machine(other).results == Path(tmp_path)
 
 
 @pytest.mark.parametrize("name", GROUPS["model"])

@@ -3,6 +3,7 @@
 import random
 import resource
 import time
+import traceback
 from collections import Counter
 from pathlib import Path
 
@@ -41,8 +42,8 @@ def tried(door: Door, cases: list[Case]) -> Counter[str]:
         start = time.process_time()
         try:
             answer = door.answer(case)
-        except Exception as error:
-            found[f"{case}: {type(error).__name__}: {error}"] += 1
+        except Exception:
+            found[f"{case}: {traceback.format_exc()}"] += 1
             continue
         if time.process_time() - start > LONGEST:
             found[f"{case}: {time.process_time() - start:.1f} s"] += 1

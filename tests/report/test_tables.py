@@ -49,10 +49,13 @@ us8k & sb\\_cnn & 37.5 $\\pm$ 14.4 (4) & 50.0 $\\pm$ 20.4 (4) & 75.0 (1) & 50.0 
 \\end{{tabular}}
 \\end{{table}}
 """
-CSV = """dataset,model,frontend,n_per_class,mean,spread,count,folds,unit,se,df,low,high,repeats,variance_folds,variance_splits
-us8k,sb_cnn,log_eps,1,0.375,0.14433756729740643,4,2,splits,0.08838834764831845,2.0,0.10588719837429338,0.7524657146901504,2.0,0.0,0.015625
+CSV = """dataset,model,frontend,n_per_class,mean,spread,count,folds,unit,se,df,low,high,repeats,\
+variance_folds,variance_splits
+us8k,sb_cnn,log_eps,1,0.375,0.14433756729740643,4,2,splits,0.08838834764831845,2.0,\
+0.10588719837429338,0.7524657146901504,2.0,0.0,0.015625
 us8k,sb_cnn,log_eps,10,0.75,,1,1,splits,,,,,1.0,,
-us8k,sb_cnn,log_learn,1,0.5,0.2041241452319315,4,2,splits,0.125,1.0,0.0017383094992046075,0.9982616905007955,2.0,0.0,0.03125
+us8k,sb_cnn,log_learn,1,0.5,0.2041241452319315,4,2,splits,0.125,1.0,0.0017383094992046075,\
+0.9982616905007955,2.0,0.0,0.03125
 us8k,sb_cnn,log_learn,10,0.5,,1,1,splits,,,,,1.0,,
 """
 BY_FOLD = """dataset,model,frontend,n_per_class,fold,mean,spread,count

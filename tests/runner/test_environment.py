@@ -60,7 +60,9 @@ def test_what_would_store_another_result_under_the_same_key_is_refused(monkeypat
 def test_variables_that_do_nothing_are_let_through(monkeypatch):
     for variable in ("NVIDIA_TF32_OVERRIDE=0", "ONEDNN_DEFAULT_FPMATH_MODE=strict"):
         monkeypatch.setenv(*variable.split("="))
+    torch.set_float32_matmul_precision("medium")
     set_up(1, keep_memory=False)
+    assert torch.get_float32_matmul_precision() == "highest"  # it came to its end
 
 
 def test_another_default_type_is_refused():

@@ -118,7 +118,7 @@ def test_a_clip_is_scored_by_the_mean_logits_of_its_windows(data):
 
 def test_levels():
     crops = torch.randn(3, 1000) * torch.tensor([[0.001], [0.5], [0.0]])
-    levelled = partial(at_level, crops, torch.tensor([1000] * 3))
+    levelled = partial(at_level, crops)
     assert levelled("none") is crops
     torch.testing.assert_close(levelled(-20), 0.1 * crops)
     peak = levelled("peak")

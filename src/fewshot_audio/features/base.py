@@ -51,8 +51,7 @@ class Transform(ABC):
 
         from fewshot_audio.frontends.loudness import at_level
 
-        clip = torch.from_numpy(samples.astype(np.float32))[None]
-        return at_level(clip, torch.tensor([len(samples)]), self.level)[0].numpy()
+        return at_level(torch.from_numpy(samples.astype(np.float32))[None], self.level)[0].numpy()
 
 
 @dataclass(frozen=True)

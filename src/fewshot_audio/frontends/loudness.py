@@ -23,21 +23,24 @@ def checked(normalize: Normalize) -> Normalize:
     return normalize
 
 
-def at_level(clips: Tensor, samples: Tensor, level: Level) -> Tensor:
+def at_level(clips: Tensor, level: Level, samples: Tensor | None = None) -> Tensor:
     """Return clips (clips, samples) at a level.
 
     Args:
         clips: Waveforms, padded with anything.
-        samples: Samples of each clip (clips,); the others have no influence.
         level: "none": their own; "peak": a largest magnitude of 1, silent ones stay silent;
             "loudness": as `loud`; a number: louder by so many dB.
+        samples: Samples of each clip (clips,); the others have no influence. None: all.
     """
     if level == "none":
         return clips
+    count, time = clips.shape  # not len(), which torch.export takes for a constant
+    if samples is None:
+        samples = torch.full((count,), time, device=clips.device)
     if level == "loudness":
         return loud(clips, samples)
     if level == "peak":
-        inside = torch.arange(clips.shape[1], device=clips.device) < samples[:, None]
+        inside = torch.arange(time, device=clips.device) < samples[:, None]
         peak = clips.masked_fill(~inside, 0.0).abs().amax(-1, keepdim=True)
         return clips / torch.where(peak > 0, peak, 1)
     return clips * 10 ** (float(level) / 20)

@@ -7,8 +7,9 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from fewshot_audio.components import TARGET, defaults_of, locate
+from fewshot_audio.components import TARGET, build, defaults_of, locate
 from fewshot_audio.datasets.base import Fold
+from fewshot_audio.features.base import Features
 from fewshot_audio.types import Component, Job, OptimizerSettings, RunSpec
 
 STUDY_SIZE = 128  # bands of a spectrogram, frames of a patch
@@ -63,8 +64,8 @@ def _of_all_runs(job: Job, fold: Fold, features: str, splits: str | None) -> dic
             "few_shot_splits": splits,
         }
     )
-    level = job.features.arguments.get("level", "none")
-    if level not in ("none", 0):  # of which earlier records know nothing
+    level = build(job.features, Features).level
+    if level != "none":  # of which earlier records know nothing
         shared["level"] = canonical(level)
     if job.augmentations:
         shared["augmentation"] = canonical(

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from fewshot_audio.components import build
+from fewshot_audio.features.base import Features
 from fewshot_audio.frontends.base import Frontend
 from fewshot_audio.frontends.loudness import at_level
 from fewshot_audio.training.evaluate import dense_inputs, score_inputs
@@ -46,7 +47,7 @@ class ClipModel(nn.Module, ABC):
         super().__init__()
         self.recipe, self.class_names = recipe, tuple(class_names)
         self.sample_rate, self.multi_label = sample_rate, multi_label
-        self.level = recipe.features.arguments.get("level", "none")
+        self.level = build(recipe.features, Features).level
 
     @classmethod
     @abstractmethod
@@ -71,10 +72,9 @@ class ClipModel(nn.Module, ABC):
 
     def levelled(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Return waveforms (..., time) at the level that clips were trained at."""
-        clips, size = waveform.reshape(-1, waveform.shape[-1]), waveform.shape[-1]
-        if lengths is None:
-            lengths = torch.full(waveform.shape[:-1], size, device=waveform.device)
-        return at_level(clips, lengths.reshape(-1), self.level).reshape(waveform.shape)
+        clips = waveform.reshape(-1, waveform.shape[-1])
+        samples = None if lengths is None else lengths.reshape(-1)
+        return at_level(clips, self.level, samples).reshape(waveform.shape)
 
     @abstractmethod
     def scores(self, rows: Sequence[np.ndarray]) -> Tensor:

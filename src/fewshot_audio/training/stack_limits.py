@@ -2,7 +2,6 @@
 
 import gc
 import logging
-import traceback
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import replace
@@ -75,7 +74,7 @@ def _difference_of_stack(
             vmap(partial(with_weights, _spectrograms, joint))(lent, *clips)
         outputs = vmap(lambda weights, *own: functional_call(joint, weights, own))(tensors, *inputs)
     except Exception as error:  # of any kind: a user's module may raise anything under vmap
-        log.debug("%s", traceback.format_exc())
+        log.debug("stacks do not form", exc_info=error)
         reason = (str(error).splitlines() or [""])[0]
         return f"torch.func.vmap cannot run it ({type(error).__name__}: {reason})"
     for name, buffer in alone[1].named_buffers():

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
-import torch
 from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
@@ -127,9 +126,7 @@ class CropMethod(ABC):
 
     def levelled(self, waveforms: Tensor) -> Tensor:
         """Return crops (batch, time) at the level that is set."""
-        count, time = waveforms.shape  # not len(), which torch.export takes for a constant
-        lengths = torch.full((count,), time, device=waveforms.device)
-        return at_level(waveforms, lengths, self.level)
+        return at_level(waveforms, self.level)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -30,13 +30,10 @@ class JoinedSets:
         self.n_frames = sets[0].n_frames
         earlier = torch.tensor([0, *counts[:-1]]).cumsum(0)  # clips of the runs before
         self.first_clips = earlier.to(self.labels.device)
-        parts = [each.split(counts) for each in self.inputs]
+        of_runs = zip(*(each.split(counts) for each in self.inputs), strict=True)
         own = [
-            tuple(part if part.dim() == 1 else part[:, : given.shape[1]] for part, given in pairs)
-            for pairs in (
-                zip(of_run, each.inputs, strict=True)
-                for of_run, each in zip(zip(*parts, strict=True), sets, strict=True)
-            )
+            tuple(_unpadded(*pair) for pair in zip(of_run, each.inputs, strict=True))
+            for of_run, each in zip(of_runs, sets, strict=True)
         ]
         others = zip(own, self.lengths.split(counts), self.labels.split(counts), strict=True)
         self.sets = [TrainingSet(*each, self.n_frames) for each in others]
@@ -88,3 +85,8 @@ def _joined(tensors: Sequence[Tensor]) -> Tensor:
     if tensors[0].dim() == 1:
         return torch.cat(list(tensors))
     return pad_sequence([clip for each in tensors for clip in each], batch_first=True)
+
+
+def _unpadded(clips: Tensor, before: Tensor) -> Tensor:
+    """Return a run's own clips as a view, as long as they were before."""
+    return clips if clips.dim() == 1 else clips[:, : before.shape[1]]

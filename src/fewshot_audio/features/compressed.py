@@ -76,10 +76,9 @@ def _of_flac(file: BinaryIO, size: int, first: int) -> Patch | None:
     total = packed & (1 << 36) - 1
     for length in (TAIL, size):  # nearly always the first will do
         tail = at(file, max(first + 42, size - length), length)
-        for place in _places(tail, b"\xff"):
-            end = _flac_frame(
-                tail[place : place + 16].ljust(16, b"\0"), block, rate, channels, bits
-            )
+        for place in _flac_places(tail):
+            head = tail[place : place + 16].ljust(16, b"\0")
+            end = _flac_frame(head, block, rate, channels, bits)
             if end is None:
                 continue
             if total == 0:
@@ -93,17 +92,18 @@ def _of_flac(file: BinaryIO, size: int, first: int) -> Patch | None:
     raise DataError(f"is truncated or damaged: no frame has {what}, as its header says")
 
 
-def _places(data: bytes, sign: bytes) -> Iterator[int]:
-    """Yield where a sign stands, from the end on."""
-    place = data.rfind(sign)
+def _flac_places(data: bytes) -> Iterator[int]:
+    """Yield where frames of FLAC may begin, from the end on."""
+    place = data.rfind(b"\xff")
     while place >= 0:
-        yield place
-        place = data.rfind(sign, 0, place)
+        if data[place + 1 : place + 2] in (b"\xf8", b"\xf9"):
+            yield place
+        place = data.rfind(b"\xff", 0, place)
 
 
 def _flac_frame(head: bytes, block: int, rate: int, channels: int, bits: int) -> int | None:
     """Return the sample at which a frame of FLAC ends, None where none of this kind begins."""
-    if head[1] & 0xFE != 0xF8 or head[3] & 1:
+    if head[3] & 1:
         return None
     of_size, of_rate, mode, of_bits = head[2] >> 4, head[2] & 15, head[3] >> 4, head[3] >> 1 & 7
     if of_size == 0 or of_rate == 15 or mode > 10 or FLAC_BITS[of_bits] not in (0, bits):
@@ -132,10 +132,17 @@ def _flac_frame(head: bytes, block: int, rate: int, channels: int, bits: int) ->
 def _crc8(data: bytes) -> int:
     crc = 0
     for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            crc = crc << 1 ^ (0x107 if crc & 0x80 else 0)
+        crc = CRC8[crc ^ byte]
     return crc
+
+
+def _crc8_of(byte: int) -> int:
+    for _ in range(8):
+        byte = byte << 1 ^ (0x107 if byte & 0x80 else 0)
+    return byte
+
+
+CRC8 = [_crc8_of(byte) for byte in range(256)]
 
 
 def _check_ogg(data: bytes) -> None:

@@ -1,6 +1,7 @@
 """The table of tasks, computed again by pandas and SciPy."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -8,9 +9,13 @@ import pytest
 from scipy import stats
 from synthetic_records import PARTIAL, SETTINGS, chosen, record
 
-from fewshot_audio.report.differences import with_pairs
+from fewshot_audio.report.answers import answers
+from fewshot_audio.report.averages import AVERAGE
+from fewshot_audio.report.differences import pair_all, with_pairs
 from fewshot_audio.report.export import markdown
-from fewshot_audio.report.tasks import AVERAGE, tasks
+from fewshot_audio.report.figures import draw
+from fewshot_audio.report.tasks import tasks
+from fewshot_audio.report.text import points
 from fewshot_audio.types import NoRunsError, StoreError
 
 LEVEL = 1 - 0.05 / (2 * 2 + 2)  # two models, each with two tasks and their average
@@ -28,14 +33,19 @@ def runs():
     return pd.DataFrame(rows, columns=["model", "task", "fold", "seed", "frontend", "accuracy"])
 
 
-def made(table, settings=SETTINGS, n=None):
-    """The table of tasks of these runs, stored as records."""
+def selected(table, settings=SETTINGS, n=None):
+    """These runs, stored as records and selected."""
     records = []
     for run in table.itertuples():
         names = {"dataset": {"name": run.task}, "model": {"name": run.model}}
         each = record(run.fold, n, run.seed, run.frontend, run.accuracy, names)
         records.append({**each, "key": str(run.Index), "few_shot_split": None})
-    return tasks(with_pairs(chosen(records, settings), {}), "tasks", "{metric}")
+    return with_pairs(chosen(records, settings), {})
+
+
+def made(table, settings=SETTINGS, n=None):
+    """The table of tasks of these runs."""
+    return tasks(selected(table, settings, n), "tasks", "{metric}")
 
 
 @pytest.mark.parametrize("unit", ["fold", "split"])
@@ -96,6 +106,40 @@ def test_an_average_needs_every_task_of_its_model():
     with pytest.raises(StoreError, match="2 runs are missing"):
         made(incomplete)
     assert len(made(incomplete, PARTIAL).text) == 12
+
+
+@pytest.mark.parametrize(
+    ("unit", "needs"),
+    [("fold", "cannot tell yet."), ("split", "cannot tell yet; 1 point takes over 100 seeds")],
+)
+def test_answers_and_the_forest_show_the_average_that_the_table_has(unit, needs):
+    table, settings = runs(), replace(SETTINGS, how=replace(SETTINGS.how, unit=unit))
+    selection = selected(table, settings)
+    pairs = pair_all(selection, "pairs", None, partial=True)
+    average = made(table, settings).cells.query("dataset == @AVERAGE and shown == '− log_mel'")
+    answer, reading = answers(pairs, selection)
+    found = "; ".join(
+        f"{points(c.mean)} [{points(c.low, signed=False)}, {points(c.high, signed=False)}] for {c.model}"
+        for c in average.itertuples()
+    ).replace("; ", " and ")
+    start = f"average of 2 tasks, n = all: leaf minus log_mel, in points, is {found}: "
+    assert answer.startswith(start + needs)
+    assert "mean over tasks [95 % t interval over seeds, for these tasks, for the study" in reading
+    forest = next(d for d in draw(selection, pairs, [], Path("none")) if d.name == "forest")
+    first = forest.data[forest.data["dataset"] == AVERAGE]
+    np.testing.assert_allclose(
+        first[["mean", "low", "high"]], 100 * average[["mean", "low", "high"]]
+    )
+    rows = [text.get_text() for text in forest.figure.axes[0].get_yticklabels()]
+    assert rows[0].startswith(AVERAGE)
+
+
+def test_a_gain_of_the_average_is_one_on_these_tasks():
+    table = runs()
+    shift = 0.4 * (table["frontend"] == "leaf")
+    selection = selected(table.assign(accuracy=table["accuracy"] + shift))
+    answer = answers(pair_all(selection, "pairs", None, partial=True), selection)[0]
+    assert answer.endswith(": gain on these tasks.")
 
 
 @pytest.mark.parametrize("n", [None, 5])

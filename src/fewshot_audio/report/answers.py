@@ -3,19 +3,23 @@
 import numpy as np
 import pandas as pd
 
+from fewshot_audio.report.averages import average_of_tasks, tasks_of
 from fewshot_audio.report.differences import OPEN, compare
-from fewshot_audio.report.power import needed_folds
+from fewshot_audio.report.power import needed_folds, needed_repeats
+from fewshot_audio.report.records import ALL_CLIPS
 from fewshot_audio.report.selection import Selection
-from fewshot_audio.report.statistics import SPLITS
+from fewshot_audio.report.statistics import SPLITS, TASKS
 from fewshot_audio.report.text import interval_name, joined, n_text, these
 
 QUESTION = ["dataset", "first", "second"]
 FEW = 3  # so many n are all named
-MANY = 100  # more folds than anybody has
+MANY = 100  # more folds or seeds than anybody has
 
 
 def answers(pairs: pd.DataFrame, selection: Selection) -> list[str]:
     """Return a sentence for each dataset and pair of frontends, and last how to read them.
+
+    Where only all clips train, on several datasets, each sentence is about their average.
 
     Args:
         pairs: Pairs of runs.
@@ -24,18 +28,39 @@ def answers(pairs: pd.DataFrame, selection: Selection) -> list[str]:
     if pairs.empty:
         names = joined(list(selection.runs["frontend"].cat.categories))
         return [f"There are runs of {names} only, and nothing on the same splits to compare with."]
-    cells = compare(selection, pairs, over_n=True)
+    cells = _averages(pairs, selection)
+    if cells.empty:
+        cells = compare(selection, pairs, over_n=True)
     unit = ", in points," if selection.measure.is_share else ""
     sentences = []
     for (dataset, first, second), group in _in_order(cells, selection):
-        here = (pairs[QUESTION] == [dataset, first, second]).all(axis=1)
         found = "; ".join(
             _found(same, said, selection)
             for said, same in group.groupby(group.apply(said_of, axis=1), sort=False)
         )
-        where = f"{dataset}, {_count(group)}, {_ns(pairs[here])}"
+        where = _where(dataset, group, pairs, selection)
         sentences.append(f"{where}: {first} minus {second}{unit} is {found}.")
     return [*sentences, _reading(cells, selection)]
+
+
+def _averages(pairs: pd.DataFrame, selection: Selection) -> pd.DataFrame:
+    """Return averages over tasks where all runs are of such, else none."""
+    if (pairs["n_per_class"] != ALL_CLIPS).any():
+        return pairs.iloc[:0]
+    return average_of_tasks(selection, compare(selection, pairs))
+
+
+def _where(dataset: str, cells: pd.DataFrame, pairs: pd.DataFrame, selection: Selection) -> str:
+    """Return what the cells of a dataset and a pair of frontends are means over."""
+    if _is_of_tasks(cells):
+        count = max(tasks_of(selection.runs)[model] for model in cells["model"])
+        return f"{dataset} of {count} tasks, n = {n_text(ALL_CLIPS)}"
+    here = (pairs[QUESTION].astype(str) == cells[QUESTION].iloc[0].astype(str)).all(axis=1)
+    return f"{dataset}, {_count(cells)}, {_ns(pairs[here])}"
+
+
+def _is_of_tasks(cells: pd.DataFrame) -> bool:
+    return bool((cells["unit"] == TASKS).all())
 
 
 def _in_order(
@@ -49,9 +74,10 @@ def _in_order(
 
 def said_of(cell: pd.Series) -> str:
     """Return a cell's verdict, with the folds that it is about where these are not any folds."""
-    if cell["unit"] == SPLITS and cell["verdict"] != OPEN:
-        return f"{cell['verdict']} on {these(cell['folds'])}"
-    return cell["verdict"]
+    if cell["unit"] not in (SPLITS, TASKS) or cell["verdict"] == OPEN:
+        return cell["verdict"]
+    here = "these tasks" if cell["unit"] == TASKS else these(cell["folds"])
+    return f"{cell['verdict']} on {here}"
 
 
 def _found(cells: pd.DataFrame, said: str, selection: Selection) -> str:
@@ -65,21 +91,25 @@ def _found(cells: pd.DataFrame, said: str, selection: Selection) -> str:
 
 
 def _needs(cells: pd.DataFrame, selection: Selection) -> str:
-    """Return how many folds the model that varies most needs, after a semicolon."""
+    """Return how many folds, or seeds of tasks, the model that varies most needs."""
     measure, margin, takes = selection.measure, selection.settings.how.margin, []
+    unit, needs = ("seeds", needed_repeats) if _is_of_tasks(cells) else ("folds", needed_folds)
     for difference in (margin, 3 * margin):
-        needed = needed_folds(cells, difference, selection.joint.confidence)
+        needed = needs(cells, difference, selection.joint.confidence)
         if np.isnan(needed).any():
-            return "; there are too few folds to say how many it needs"
+            if _is_of_tasks(cells) and cells["se"].notna().all():
+                return ""  # some tasks vary by fold, whatever the seeds
+            return f"; there are too few {unit} to say how many it needs"
         size = measure.scale * difference
-        unit = f" point{'s' if size != 1 else ''}" if measure.is_share else ""
-        takes.append(f"{size:g}{unit} {'take' if unit == ' points' else 'takes'} {folds(needed)}")
+        points = f" point{'s' if size != 1 else ''}" if measure.is_share else ""
+        take = "take" if points == " points" else "takes"
+        takes.append(f"{size:g}{points} {take} {most(needed)} {unit}")
     return f"; {takes[0]} to show, {takes[1]}"
 
 
-def folds(needed: np.ndarray) -> str:
-    """Return the largest of some numbers of folds as text."""
-    return f"about {needed.max():.0f} folds" if needed.max() <= MANY else f"over {MANY} folds"
+def most(needed: np.ndarray) -> str:
+    """Return the largest of some numbers of folds or seeds as text."""
+    return f"about {needed.max():.0f}" if needed.max() <= MANY else f"over {MANY}"
 
 
 def about(count: float) -> str:
@@ -103,10 +133,16 @@ def _reading(cells: pd.DataFrame, selection: Selection) -> str:
     """Return what the numbers and words of the sentences mean."""
     measure, how = selection.measure, selection.settings.how
     unit = " points" if measure.is_share else ""
+    over, last = "n", "Folds: to show such a difference of any folds in 80 of 100 studies, with "
+    last += "the repeats at hand."
+    if _is_of_tasks(cells):
+        over, last = (
+            "tasks",
+            "Seeds: to show such a difference on these tasks in 80 of 100 studies.",
+        )
     return (
-        f"{measure.label.capitalize()}{measure.direction}, mean over n "
+        f"{measure.label.capitalize()}{measure.direction}, mean over {over} "
         f"[{interval_name(cells, how, selection.comparisons)}]. Gain, loss: the interval excludes "
         f"zero; no difference: it is within ± {measure.value(how.margin)}{unit}; no gain: it ends "
-        "below that. Folds: to show such a difference of any folds in 80 of 100 studies, with the "
-        "repeats at hand."
+        f"below that. {last}"
     )

@@ -11,6 +11,7 @@ import pandas as pd
 
 from fewshot_audio.records import FINISHED, Record
 from fewshot_audio.report import differences
+from fewshot_audio.report.averages import average_of_tasks
 from fewshot_audio.report.classes import answers
 from fewshot_audio.report.embeddings import located
 from fewshot_audio.report.page import Picture
@@ -145,7 +146,8 @@ def _differences(selection: Selection, pairs: pd.DataFrame) -> list[Drawing]:
     how = selection.settings.how
     cells = differences.compare(selection, pairs)
     band = interval_name(cells, how, selection.comparisons)
-    drawn = [forest(cells, selection.measure, how.margin, band)]
+    shown = pd.concat([average_of_tasks(selection, cells), cells], ignore_index=True)
+    drawn = [forest(shown, selection.measure, how.margin, band)]
     return drawn + ([heat(cells, selection.measure)] if cells["n_per_class"].nunique() > 1 else [])
 
 

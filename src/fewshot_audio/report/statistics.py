@@ -9,7 +9,7 @@ from scipy.special import expit, logit, stdtr, stdtrit
 
 from fewshot_audio.types import Statistics
 
-FOLDS, SPLITS = "folds", "splits"
+FOLDS, SPLITS, TASKS = "folds", "splits", "tasks"
 LEAST = 4  # folds that an interval over folds takes; of fewer it is over splits within them
 ANY, SHARE = (-np.inf, np.inf), (0.0, 1.0)  # what means can be
 TINY = 1e-12  # what rounding leaves of a variance, or of a standard error

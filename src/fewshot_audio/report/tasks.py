@@ -1,21 +1,18 @@
 """Table of tasks: datasets of which all training clips train, and their average."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 
-import numpy as np
 import pandas as pd
 
-from fewshot_audio.report.differences import compare, judged, pair_all
+from fewshot_audio.report.averages import AVERAGE, average_of_tasks, tasks_of, with_average
+from fewshot_audio.report.differences import compare, pair_all
 from fewshot_audio.report.records import ALL_CLIPS
 from fewshot_audio.report.selection import Selection
-from fewshot_audio.report.statistics import ANY, summary, with_limits
+from fewshot_audio.report.statistics import summary
 from fewshot_audio.report.table import Table, pivot
 from fewshot_audio.report.tables import BY, VERDICT, means_by_fold, with_runs
 from fewshot_audio.report.text import MINUS, interval_name
-from fewshot_audio.types import NoRunsError, Statistics
-
-AVERAGE = "average"
+from fewshot_audio.types import NoRunsError
 
 
 def tasks(selection: Selection, name: str, title: str) -> Table:
@@ -30,12 +27,11 @@ def tasks(selection: Selection, name: str, title: str) -> Table:
     chosen = with_runs(selection, runs, name, selection.settings.partial)
     if chosen.runs["dataset"].nunique() < 2:
         raise NoRunsError(f"table {name}: it needs runs trained on all clips of two datasets")
-    counts = chosen.runs.groupby("model", observed=True)["dataset"].nunique().to_dict()
     means = summary(chosen.runs, BY, selection.settings.how, within=measure.limits())
-    means = with_average(means, counts, selection.settings.how, measure.limits())
+    means = with_average(means, tasks_of(chosen.runs), selection.settings.how, measure.limits())
     texts = [measure.value(mean) for mean in means["mean"]]
     means = means.assign(text=texts, bold=False, shown=measure.label)
-    differences = _differences(selection, name, counts)
+    differences = _differences(selection, name)
     texts = [measure.with_interval(cell, signed=True) for cell in differences.itertuples()]
     differences = differences.assign(text=texts, shown=f"{MINUS} {baseline}")
     cells = pd.concat([means, differences], ignore_index=True)
@@ -47,54 +43,18 @@ def tasks(selection: Selection, name: str, title: str) -> Table:
     return replace(table, text=table.text.loc[order], bold=table.bold.loc[order])
 
 
-def _differences(selection: Selection, name: str, counts: Mapping[str, int]) -> pd.DataFrame:
+def _differences(selection: Selection, name: str) -> pd.DataFrame:
     """Return the differences from the baseline by task, and their average."""
     cells = compare(selection, pair_all(selection, name, None, partial=True))
-    cells = cells[cells["n_per_class"] == ALL_CLIPS].rename(columns={"first": "frontend"})
-    limits = selection.measure.limits(is_difference=True)
-    cells = with_average(cells.drop(columns="second"), counts, selection.joint, limits)
-    return judged(cells, selection).rename(columns={"marked": "bold"})
-
-
-def with_average(
-    cells: pd.DataFrame,
-    counts: Mapping[str, int],
-    how: Statistics,
-    within: tuple[float, float] = ANY,
-) -> pd.DataFrame:
-    """Append the mean over datasets of each model and frontend that has all of the model's.
-
-    The datasets are independent of each other and stay as they are: variances of their means add
-    up, with Welch's degrees of freedom.
-
-    Args:
-        cells: As `summary` makes them, a row per dataset, model and frontend.
-        counts: Datasets of each model.
-        how: Confidence of the intervals.
-        within: The least and the largest mean that there can be.
-    """
-    cells = cells.astype(dict.fromkeys(("dataset", "model", "frontend"), str))
-    rows = []
-    for (model, frontend), group in cells.groupby(["model", "frontend"]):
-        if len(group) < counts[str(model)]:
-            continue
-        mean, variances = group["mean"].mean(), (group["se"].to_numpy() / len(group)) ** 2
-        se = np.sqrt(variances.sum())
-        df = variances.sum() ** 2 / (variances**2 / group["df"].to_numpy()).sum()
-        names = {"dataset": AVERAGE, "model": model, "frontend": frontend}
-        numbers = {"mean": mean, "se": se, "df": df, "count": group["count"].sum()}
-        rows.append({**names, "n_per_class": ALL_CLIPS, **numbers})
-    if not rows:
-        return cells
-    averages = with_limits(pd.DataFrame(rows), how.confidence, within)
-    return pd.concat([cells, averages], ignore_index=True)
+    cells = cells[cells["n_per_class"] == ALL_CLIPS]
+    cells = pd.concat([cells, average_of_tasks(selection, cells)], ignore_index=True)
+    return cells.drop(columns="second").rename(columns={"first": "frontend", "marked": "bold"})
 
 
 def _caption(selection: Selection, differences: pd.DataFrame) -> str:
     measure, how = selection.measure, selection.settings.how
     of_tasks = differences[differences["dataset"] != AVERAGE].astype({"folds": int})
     interval = interval_name(of_tasks, how, selection.comparisons)
-    interval = interval.replace("few-shot splits", "seeds")
     return (
         f"{measure.heading} of runs trained on all clips: mean of the folds' means; and difference "
         f"from {selection.settings.baseline}{measure.points}, of runs of the same fold and seed: "

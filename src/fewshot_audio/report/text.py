@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from fewshot_audio.report.records import ALL_CLIPS
-from fewshot_audio.report.statistics import ANY, FOLDS, LEAST, SHARE
+from fewshot_audio.report.statistics import ANY, FOLDS, LEAST, SHARE, TASKS
 from fewshot_audio.types import Statistics
 
 NONE, MINUS = "–", "−"
@@ -161,13 +161,17 @@ def interval_name(cells: pd.DataFrame, how: Statistics, comparisons: int = 0) ->
 
 
 def _over(cells: pd.DataFrame) -> str:
+    if (cells["unit"] == TASKS).all():
+        return "over seeds, for these tasks"
+    whole = "n_per_class" in cells and (cells["n_per_class"] == ALL_CLIPS).all()
+    splits = "seeds" if whole else "few-shot splits"
     if cells["unit"].nunique() > 1:
-        return f"over folds, or over few-shot splits where there are fewer than {LEAST} folds"
+        return f"over folds, or over {splits} where there are fewer than {LEAST} folds"
     low, high = cells["folds"].min(), cells["folds"].max()
     count = f"{low}" if low == high else f"{low} to {high}"
     if (cells["unit"] == FOLDS).all():
         return f"over {count} folds"
-    return f"over few-shot splits within {these(count)}"
+    return f"over {splits} within {these(count)}"
 
 
 def these(count: int | str) -> str:

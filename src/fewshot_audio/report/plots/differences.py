@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from fewshot_audio.report.averages import AVERAGE
 from fewshot_audio.report.plots.names import on, panel_names, short
 from fewshot_audio.report.plots.style import (
     CHARACTER,
@@ -48,6 +49,8 @@ class Row(NamedTuple):
 @rc_context(STYLE)
 def forest(cells: pd.DataFrame, measure: Measure, margin: float | None, band: str) -> Drawing:
     """Draw differences with their intervals, sorted in groups of dataset, model and n.
+
+    An average over datasets comes first.
 
     Args:
         cells: dataset, model, first, second, n_per_class, mean, low, high, count and, where they
@@ -98,7 +101,8 @@ def _groups(data: pd.DataFrame, has_pairs: bool) -> list[list[Row]]:
     """Return the rows of each group, first its heading; pairs sorted, or n where there is one."""
     by = [*ROW_OF, *(["n_per_class"] if has_pairs else [])]
     order = "mean" if has_pairs else "n_per_class"
-    data = data.sort_values([*ROW_OF, "n_per_class"], kind="stable")
+    data = data.assign(is_task=data["dataset"] != AVERAGE)
+    data = data.sort_values(["is_task", *ROW_OF, "n_per_class"], kind="stable")
     shown = data.assign(n_per_class=[n_text(n) for n in data["n_per_class"]], place=data[order])
     names = panel_names(shown.assign(n_per_class="n = " + shown["n_per_class"]), by)
     groups = []

@@ -1,0 +1,78 @@
+"""Averages over tasks: datasets of which all training clips train."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from fewshot_audio.report.differences import QUESTION, judged
+from fewshot_audio.report.records import ALL_CLIPS
+from fewshot_audio.report.selection import Selection
+from fewshot_audio.report.statistics import ANY, FOLDS, TASKS, with_limits
+from fewshot_audio.types import Statistics
+
+AVERAGE = "average"
+
+
+def average_of_tasks(selection: Selection, cells: pd.DataFrame) -> pd.DataFrame:
+    """Return each model's differences averaged over tasks, judged; none where a task lacks runs.
+
+    Args:
+        selection: The runs.
+        cells: Differences of runs trained on all clips, as `compare` makes them.
+    """
+    counts, limits = tasks_of(selection.runs), selection.measure.limits(is_difference=True)
+    averages = with_average(cells, counts, selection.joint, limits, QUESTION[1:])
+    return judged(averages[averages["dataset"] == AVERAGE], selection)
+
+
+def tasks_of(runs: pd.DataFrame) -> dict[str, int]:
+    """Return the number of tasks of each model that has several."""
+    counts = runs[runs["n_per_class"] == ALL_CLIPS].groupby("model", observed=True)["dataset"]
+    return {str(model): count for model, count in counts.nunique().items() if count > 1}
+
+
+def with_average(
+    cells: pd.DataFrame,
+    counts: Mapping[str, int],
+    how: Statistics,
+    within: tuple[float, float] = ANY,
+    by: Sequence[str] = ("model", "frontend"),
+) -> pd.DataFrame:
+    """Append the mean over datasets of each row that has all of its model's.
+
+    The datasets are independent of each other and stay as they are: variances of their means add
+    up, with Welch's degrees of freedom.
+
+    Args:
+        cells: As `summary` makes them, a row per dataset and `by`.
+        counts: Tasks of each model that has an average.
+        how: Confidence of the intervals.
+        within: The least and the largest mean that there can be.
+        by: Columns that name a row, with the model first.
+    """
+    cells = cells.astype(dict.fromkeys(("dataset", *by), str))
+    rows = []
+    for names, group in cells.groupby(list(by)):
+        if len(group) < counts.get(names[0], np.inf):
+            continue
+        variances = (group["se"].to_numpy() / len(group)) ** 2
+        with np.errstate(invalid="ignore"):
+            df = variances.sum() ** 2 / (variances**2 / group["df"].to_numpy()).sum()
+        over_seeds = (group["unit"] != FOLDS).all()
+        numbers = {
+            "mean": group["mean"].mean(),
+            "se": np.sqrt(variances.sum()),
+            "df": df,
+            "count": group["count"].sum(),
+            "folds": 1,
+            "unit": TASKS,
+            "repeats": group["repeats"].mean(),
+            "variance_splits": variances.sum() if over_seeds else np.nan,
+        }
+        row = dict(zip(by, names, strict=True))
+        rows.append({"dataset": AVERAGE, **row, "n_per_class": ALL_CLIPS, **numbers})
+    if not rows:
+        return cells
+    averages = with_limits(pd.DataFrame(rows), how.confidence, within)
+    return pd.concat([cells, averages], ignore_index=True)

@@ -33,14 +33,28 @@ def runs():
     return pd.DataFrame(rows, columns=["model", "task", "fold", "seed", "frontend", "accuracy"])
 
 
-def selected(table, settings=SETTINGS, n=None):
-    """These runs, stored as records and selected."""
+def selected(table, settings=SETTINGS, n=None, more=()):
+    """These runs, and more records, selected."""
     records = []
     for run in table.itertuples():
         names = {"dataset": {"name": run.task}, "model": {"name": run.model}}
         each = record(run.fold, n, run.seed, run.frontend, run.accuracy, names)
         records.append({**each, "key": str(run.Index), "few_shot_split": None})
-    return with_pairs(chosen(records, settings), {})
+    return with_pairs(chosen([*records, *more], settings), {})
+
+
+def multitask(table):
+    """Records of runs of both tasks, with other accuracies than on each alone, in fold 1."""
+    random, records = np.random.default_rng(1), []
+    of_fold = table[table["fold"] == 1]
+    for (model, frontend, seed), _ in of_fold.groupby(["model", "frontend", "seed"]):
+        names = {"dataset": {"name": "both"}, "model": {"name": model}}
+        values = {f"{task} accuracy": round(random.random() / 4, 3) for task in TASKS}
+        each = record(1, None, seed, frontend, np.mean(list(values.values())), names)
+        each["metrics"] |= values
+        key = f"{model} {frontend} {seed}"
+        records.append({**each, "key": key, "few_shot_split": None})
+    return records
 
 
 def made(table, settings=SETTINGS, n=None):
@@ -140,6 +154,39 @@ def test_a_gain_of_the_average_is_one_on_these_tasks():
     selection = selected(table.assign(accuracy=table["accuracy"] + shift))
     answer = answers(pair_all(selection, "pairs", None, partial=True), selection)[0]
     assert answer.endswith(": gain on these tasks.")
+
+
+def test_networks_of_several_tasks_have_a_row_for_each_task_beside_those_of_one():
+    table = runs()
+    table, several = table[table["fold"] == 1], multitask(table)
+    selection = selected(table, more=several)
+    made = tasks(selection, "tasks", "{metric}")
+    cells = made.cells.set_index(["model", "shown", "dataset", "frontend"])
+    assert set(made.cells["dataset"]) == {*TASKS, AVERAGE}
+    for model in MODELS:
+        wide = table[table["model"] == model].pivot(
+            index="seed", columns=["frontend", "task"], values="accuracy"
+        )
+        own = [each for each in several if each["identity"]["model"]["name"] == model]
+        gained = {}
+        for frontend in FRONTENDS:
+            runs_of = [e for e in own if e["identity"]["frontend"]["name"] == frontend]
+            for task in TASKS:
+                together = np.array([each["metrics"][f"{task} accuracy"] for each in runs_of])
+                shown = cells.loc[(model, "accuracy", task, f"{frontend} (multi-task)")]
+                assert shown["mean"] == pytest.approx(together.mean())
+                gained[frontend, task] = together - wide[frontend, task].to_numpy()
+            average = cells.loc[(model, "multi-task − alone", AVERAGE, f"{frontend} (multi-task)")]
+            parts = [gained[frontend, task] for task in TASKS]
+            errors = [stats.sem(part) / 2 for part in parts]
+            df = np.linalg.norm(errors) ** 4 / sum(e**4 / (SEEDS - 1) for e in errors)
+            level = 1 - 0.05 / 26  # 2 models: of one task 3, both 1, by task 3, gains 2 x 3
+            mean, error = np.mean(parts), np.linalg.norm(errors)
+            expected = [mean, *stats.t.interval(level, df, mean, error)]
+            assert average[["mean", "low", "high"]].tolist() == pytest.approx(expected)
+    assert "for the study's 26 comparisons together" in made.caption
+    pairs = pair_all(selection, "pairs", None, partial=True)
+    assert all("average of 2 tasks" in each for each in answers(pairs, selection)[:-1])
 
 
 @pytest.mark.parametrize("n", [None, 5])

@@ -53,7 +53,7 @@ def _averages(pairs: pd.DataFrame, selection: Selection) -> pd.DataFrame:
 def _where(dataset: str, cells: pd.DataFrame, pairs: pd.DataFrame, selection: Selection) -> str:
     """Return what the cells of a dataset and a pair of frontends are means over."""
     if _is_of_tasks(cells):
-        count = max(tasks_of(selection.runs)[model] for model in cells["model"])
+        count = max(tasks_of(selection)[model] for model in cells["model"])
         return f"{dataset} of {count} tasks, n = {n_text(ALL_CLIPS)}"
     here = (pairs[QUESTION].astype(str) == cells[QUESTION].iloc[0].astype(str)).all(axis=1)
     return f"{dataset}, {_count(cells)}, {_ns(pairs[here])}"

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from fewshot_audio.report.differences import QUESTION, judged
+from fewshot_audio.report.multitask import is_multitask
 from fewshot_audio.report.records import ALL_CLIPS
 from fewshot_audio.report.selection import Selection
 from fewshot_audio.report.statistics import ANY, FOLDS, TASKS, with_limits
@@ -17,19 +18,25 @@ AVERAGE = "average"
 def average_of_tasks(selection: Selection, cells: pd.DataFrame) -> pd.DataFrame:
     """Return each model's differences averaged over tasks, judged; none where a task lacks runs.
 
+    Datasets that are several together are no tasks.
+
     Args:
         selection: The runs.
         cells: Differences of runs trained on all clips, as `compare` makes them.
     """
-    counts, limits = tasks_of(selection.runs), selection.measure.limits(is_difference=True)
-    averages = with_average(cells, counts, selection.joint, limits, QUESTION[1:])
+    limits = selection.measure.limits(is_difference=True)
+    alone = set(selection.runs.loc[~is_multitask(selection), "dataset"])
+    cells = cells[cells["dataset"].astype(str).isin(alone)]
+    averages = with_average(cells, tasks_of(selection), selection.joint, limits, QUESTION[1:])
     return judged(averages[averages["dataset"] == AVERAGE], selection)
 
 
-def tasks_of(runs: pd.DataFrame) -> dict[str, int]:
+def tasks_of(selection: Selection) -> dict[str, int]:
     """Return the number of tasks of each model that has several."""
-    counts = runs[runs["n_per_class"] == ALL_CLIPS].groupby("model", observed=True)["dataset"]
-    return {str(model): count for model, count in counts.nunique().items() if count > 1}
+    runs = selection.runs[~is_multitask(selection)]
+    runs = runs[runs["n_per_class"] == ALL_CLIPS]
+    counts = runs.groupby("model", observed=True)["dataset"].nunique()
+    return {str(model): count for model, count in counts.items() if count > 1}
 
 
 def with_average(

@@ -6,6 +6,7 @@ import pandas as pd
 
 from fewshot_audio.report.averages import AVERAGE, average_of_tasks, tasks_of, with_average
 from fewshot_audio.report.differences import compare, pair_all
+from fewshot_audio.report.multitask import TOGETHER, by_task, gains_of_several
 from fewshot_audio.report.records import ALL_CLIPS
 from fewshot_audio.report.selection import Selection
 from fewshot_audio.report.statistics import summary
@@ -14,51 +15,93 @@ from fewshot_audio.report.tables import BY, VERDICT, means_by_fold, with_runs
 from fewshot_audio.report.text import MINUS, interval_name
 from fewshot_audio.types import NoRunsError
 
+GAINED = f"multi-task {MINUS} alone"
+ROWS = ["model", "shown", "dataset"]
+
 
 def tasks(selection: Selection, name: str, title: str) -> Table:
     """Show each dataset's mean, its paired difference from the baseline, and averages of both.
+
+    Runs of several datasets have a column for themselves, with a row for each dataset.
 
     Raises:
         NoRunsError: If fewer than two datasets have runs trained on all clips.
         StoreError: If some frontends have runs that others lack, unless `partial`.
     """
-    measure, baseline = selection.measure, selection.settings.baseline
     runs = selection.runs[selection.runs["n_per_class"] == ALL_CLIPS]
     chosen = with_runs(selection, runs, name, selection.settings.partial)
-    if chosen.runs["dataset"].nunique() < 2:
+    alone, several = by_task(chosen)
+    parts = {"": alone, TOGETHER: several}
+    parts = {end: part for end, part in parts.items() if tasks_of(part)}
+    if not parts:
         raise NoRunsError(f"table {name}: it needs runs trained on all clips of two datasets")
-    means = summary(chosen.runs, BY, selection.settings.how, within=measure.limits())
-    means = with_average(means, tasks_of(chosen.runs), selection.settings.how, measure.limits())
-    texts = [measure.value(mean) for mean in means["mean"]]
-    means = means.assign(text=texts, bold=False, shown=measure.label)
-    differences = _differences(selection, name)
-    texts = [measure.with_interval(cell, signed=True) for cell in differences.itertuples()]
-    differences = differences.assign(text=texts, shown=f"{MINUS} {baseline}")
-    cells = pd.concat([means, differences], ignore_index=True)
-    by_fold = means_by_fold(chosen.runs, BY)
-    rows, caption = ["model", "shown", "dataset"], _caption(selection, differences)
-    table = pivot(selection, name, title, caption, cells, rows, ["frontend"], by_fold)
+    pairs = {end: pair_all(part, name, None, partial=True) for end, part in parts.items()}
+    if len(several.runs) and len(alone.runs):
+        pairs[GAINED] = gains_of_several(alone, several)
+    others = sum(map(_comparisons, pairs.values())) - _comparisons(pairs.get("", alone.runs[:0]))
+    joint = replace(selection, comparisons=selection.comparisons + others)
+    differences = [
+        _differences(replace(part, comparisons=joint.comparisons), pairs[end], end)
+        for end, part in parts.items()
+    ]
+    if GAINED in pairs:
+        gained = _differences(replace(several, comparisons=joint.comparisons), pairs[GAINED], "")
+        differences.append(gained.assign(shown=GAINED))
+    of_differences = pd.concat(differences, ignore_index=True)
+    means = [_means(part, end) for end, part in parts.items()]
+    cells = pd.concat([*means, of_differences], ignore_index=True)
+    by_fold = pd.concat([_of(means_by_fold(p.runs, BY), end) for end, p in parts.items()])
+    caption = _caption(joint, of_differences)
+    table = pivot(selection, name, title, caption, cells, ROWS, ["frontend"], by_fold)
     key = table.text["dataset"] == AVERAGE
-    order = table.text.assign(key=key).sort_values([*rows[:2], "key"], kind="stable").index
+    order = table.text.assign(key=key).sort_values([*ROWS[:2], "key"], kind="stable").index
     return replace(table, text=table.text.loc[order], bold=table.bold.loc[order])
 
 
-def _differences(selection: Selection, name: str) -> pd.DataFrame:
-    """Return the differences from the baseline by task, and their average."""
-    cells = compare(selection, pair_all(selection, name, None, partial=True))
-    cells = cells[cells["n_per_class"] == ALL_CLIPS]
-    cells = pd.concat([cells, average_of_tasks(selection, cells)], ignore_index=True)
-    return cells.drop(columns="second").rename(columns={"first": "frontend", "marked": "bold"})
+def _comparisons(pairs: pd.DataFrame) -> int:
+    """Return how many differences pairs make: of each task, and of the average."""
+    if pairs.empty:
+        return 0
+    own = ["model", "first", "second"]
+    return pairs.groupby(["dataset", *own]).ngroups + pairs.groupby(own).ngroups
+
+
+def _means(part: Selection, end: str) -> pd.DataFrame:
+    """Return the mean of each task, and their average."""
+    measure, how = part.measure, part.settings.how
+    means = summary(part.runs, BY, how, within=measure.limits())
+    means = with_average(means, tasks_of(part), how, measure.limits())
+    texts = [measure.value(mean) for mean in means["mean"]]
+    return _of(means.assign(text=texts, bold=False, shown=measure.label), end)
+
+
+def _differences(part: Selection, pairs: pd.DataFrame, end: str) -> pd.DataFrame:
+    """Return differences by task, and their average."""
+    cells = compare(part, pairs)
+    cells = pd.concat([cells, average_of_tasks(part, cells)], ignore_index=True)
+    cells = cells.drop(columns="second").rename(columns={"first": "frontend", "marked": "bold"})
+    texts = [part.measure.with_interval(cell, signed=True) for cell in cells.itertuples()]
+    return _of(cells.assign(text=texts, shown=f"{MINUS} {part.settings.baseline}"), end)
+
+
+def _of(cells: pd.DataFrame, end: str) -> pd.DataFrame:
+    """Return cells with an end to their frontends' names."""
+    return cells.assign(frontend=cells["frontend"].astype(str) + end)
 
 
 def _caption(selection: Selection, differences: pd.DataFrame) -> str:
     measure, how = selection.measure, selection.settings.how
     of_tasks = differences[differences["dataset"] != AVERAGE].astype({"folds": int})
     interval = interval_name(of_tasks, how, selection.comparisons)
+    several = differences["frontend"].str.endswith(TOGETHER).any()
+    note = (
+        "Multi-task: one network learned all of these tasks together; its differences from "
+        f"{selection.settings.baseline} are from that network's. "
+    )
     return (
         f"{measure.heading} of runs trained on all clips: mean of the folds' means; and difference "
         f"from {selection.settings.baseline}{measure.points}, of runs of the same fold and seed: "
-        f"mean [{interval}] (number of pairs). The average counts each task "
-        "the same. Its interval takes the tasks as they are: t, with the variances of the tasks' "
-        f"differences and Welch's degrees of freedom. {VERDICT}"
+        f"mean [{interval}] (number of pairs). {note if several else ''}The average counts each "
+        "task the same. Its interval takes the tasks as they are: t, with the variances of the "
+        f"tasks' differences and Welch's degrees of freedom. {VERDICT}"
     )

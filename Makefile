@@ -4,7 +4,7 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 READY := $(VENV)/ready
 
-.PHONY: help setup demo test slow soak lint docs check prepare verify run status tables report bench lock clean
+.PHONY: help setup demo test slow soak lint docs check prepare verify run status tables report answers bench lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -61,6 +61,9 @@ tables: $(READY)  ## write the tables of every results folder
 
 report: $(READY)  ## tables, figures and the page results/report.html: ARGS="results=results/demo"
 	$(PYTHON) scripts/report.py $(ARGS)
+
+answers: report  ## the same, and what README.md and docs/index.md say of the results
+	$(PYTHON) scripts/readme.py
 
 bench: $(READY)  ## how long a run takes, part by part, and what the runner adds to it
 	$(PYTHON) -m benchmarks fit $(ARGS)

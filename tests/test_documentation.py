@@ -6,7 +6,6 @@ import sys
 from functools import partial
 from pathlib import Path
 
-import pandas as pd
 import pytest
 import torch
 
@@ -186,32 +185,3 @@ def test_every_dataset_is_on_their_page():
 def test_readme_is_short():
     assert len(README.split()) <= 900
     assert max(map(len, README.splitlines())) <= 100
-
-
-@pytest.mark.parametrize("page", ["README.md", "docs/index.md"])
-def test_numbers_are_those_of_the_tables(page):
-    text = " ".join((ROOT / page).read_text(encoding="utf-8").split())
-    rows = pd.read_csv(ROOT / "results/us8k_two_folds/tables/tests.csv")
-    means = rows[rows["n_per_class"].isna()].set_index("model")
-    for model, words in {"sb_cnn": "SB-CNN", "timbre": "TIMBRE", "vgg": "VGG"}.items():
-        unit = " points" if model == "sb_cnn" else ""
-        row = means.loc[model]
-        assert f"{signed(row['mean'])}{unit} {interval(row)} with {words}" in text
-        assert row["verdict"] == "cannot tell yet"
-    needed = " ({:.0f}".join(["{:.0f}", ")"]).format(*means[["folds_for_1", "folds_for_3"]].max())
-    assert f"A difference of 1 (3) points needs about {needed} folds" in text
-    leaf = pd.read_csv(ROOT / "results/us8k_two_folds_leaf/tables/leaf.csv")
-    leaf = leaf[(leaf["first"] == "leaf") & (leaf["second"] == "log_eps")].set_index("model")
-    timbre, vgg = leaf.loc["timbre"], leaf.loc["vgg"]
-    assert f"{signed(timbre['mean'])} points {interval(timbre)} with TIMBRE" in text
-    assert f"{signed(vgg['mean'])} {interval(vgg)} with VGG" in text
-
-
-def signed(share: float) -> str:
-    """Return a difference in points as pages write it."""
-    return f"{100 * share:+.1f}".replace("-", "−")
-
-
-def interval(row: pd.Series) -> str:
-    """Return the interval of a difference in points as pages write it."""
-    return f"[{100 * row['low']:.1f}, {100 * row['high']:.1f}]".replace("-", "−")

@@ -66,7 +66,8 @@ def test_everything_is_written_and_the_same_again(report, tmp_path):
     names = ("accuracy", "forest", "heat", "completeness")
     figures = {f"figures/{name}.{kind}" for name in names for kind in ("png", "pdf")}
     figures.add("figures/completeness.csv")  # the others' numbers are in tables
-    assert set(written) == tables | figures | {"runs/x.jsonl", "README.md", "report.html"}
+    others = {"runs/x.jsonl", "README.md", "report.html", "tables/answers.md"}
+    assert set(written) == tables | figures | others
     assert "| us8k      | sb_cnn  | log_learn − log_eps | +12.5 [" in done.stdout
     assert b"for sb_cnn: cannot tell yet" in written["report.html"]
     assert report(tmp_path).stdout == done.stdout

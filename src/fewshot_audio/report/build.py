@@ -111,8 +111,9 @@ def report_folder(
 
 
 def finished(report: FolderReport, components: Sequence[Component], command: str) -> FolderReport:
-    """Add a README, unless somebody wrote one, and what an earlier report has left."""
-    files = report.files
+    """Add the answers, a README unless somebody wrote one, and what an earlier report has left."""
+    answer = "".join(f"- {sentence}\n" for sentence in report.study.verdicts)
+    files = {**report.files, "tables/answers.md": answer}
     if is_own(report.folder / "README.md"):
         files = {**files, "README.md": readme(report.study, command)}
     return replace(report, files=files, stale=stale(report, components, files))
@@ -227,7 +228,7 @@ def readme(study: Study, command: str) -> str:
         "- `runs/` has one line of JSON for each run.",
         f"- `tables/` has these tables: {tables}. The CSV files have every digit, with accuracy as "
         "a share of 1, and there is one with the means of each fold. The Markdown and LaTeX files "
-        "have the same table as text.",
+        "have the same table as text. answers.md has the answers in sentences.",
         "- `figures/` has each figure as PNG and PDF, and as CSV the numbers that no table has.",
         "",
         "What the runs are:",

@@ -21,6 +21,7 @@ KINDS = {  # what each measures, and its arguments
         "the whole study, projected",
         ("models", "stack", "epochs", "threads", "accelerator"),
     ),
+    "devices": ("the whole study on several devices, simulated", ("durations", "devices")),
     "memory": ("peaks with a cache of 6,300 clips", ("models", "n", "epochs", "threads")),
     "frontends": ("the layers, beside ports that are installed", ("rounds", "threads")),
     "crops": ("a loader of crops, beside the training that it feeds", ("rounds", "threads")),
@@ -45,6 +46,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="the median of so many is the result")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--accelerator", choices=("auto", "cpu", "gpu"), default="auto")
+    parser.add_argument("--devices", type=int, nargs="+", default=[1, 8, 64], help="of devices")
+    parser.add_argument(
+        "--durations", type=Path, default=Path("results/bench/gpu_study.json"), help="of study"
+    )
     parser.add_argument("--patches", type=int, default=8, help="filtered together, of leaf")
     parser.add_argument("--lines", type=int, default=9900, help="at least so many, of report")
     parser.add_argument("--out", type=Path)

@@ -2,10 +2,14 @@
 tested."""
 
 import json
+from itertools import product
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from benchmarks import (
+    devices,
     features,
     fit,
     frontends,
@@ -21,6 +25,8 @@ from benchmarks import (
 
 from defaults import SGD
 from fewshot_audio.models.base import patchwise
+
+ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(autouse=True)
@@ -195,3 +201,27 @@ def test_stacks_are_timed_and_their_launches_counted(monkeypatch):
     assert alone["together"]["launches"] == alone["run by run"]["launches"]
     assert two["together"]["launches"] < two["run by run"]["launches"]
     check(result, stacks, "2 runs: together", "run by run", "times as fast")
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_the_longest_first_is_no_worse_than_four_thirds_of_the_best(count):
+    random = np.random.default_rng(count)
+    tasks = random.integers(1, 20, 7).tolist()
+    best = min(
+        max(sum(t for t, on in zip(tasks, places, strict=True) if on == d) for d in range(count))
+        for places in product(range(count), repeat=len(tasks))
+    )
+    span = devices.makespan(devices.longest_first(tasks), count)
+    assert best <= span <= 4 / 3 * best
+    assert devices.makespan(tasks, 1) == sum(tasks)
+    assert devices.makespan([2.0, 1.0, 3.0], 2) == 4.0  # the second device takes the third task
+
+
+def test_the_study_on_devices_takes_as_many_hours_as_it_was_projected_to(tmp_path):
+    file = ROOT / "results/bench/gpu_study.json"
+    result = devices.devices(file, [1, 64])
+    check(result, devices, "64 devices, stacks, longest first")
+    one, *_ = result["rows"]
+    assert one["hours"] == pytest.approx(json.loads(file.read_text())["hours"], abs=0.05)
+    assert all(row["bound"] <= row["hours"] for row in result["rows"])
+    assert {row["idle"] for row in result["rows"] if row["devices"] == 1} == {0}

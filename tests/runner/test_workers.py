@@ -8,10 +8,13 @@ import sys
 import time
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from fewshot_audio import progress
+from fewshot_audio.runner import execute
+from fewshot_audio.runner.environment import gpus
 from fewshot_audio.runner.workers import EpochFinished, Outcome, Worker, WorkerKilled, with_news
 from processes import workers_of
 
@@ -106,3 +109,40 @@ def test_a_worker_may_have_processes_of_its_own():
     with closing(Worker()) as worker:
         worker.start(positive_by_another, -3)
         assert worker.receive() == Outcome([3])
+
+
+def test_a_worker_sees_its_gpu_alone():
+    for gpu in ("3", "GPU-1c2d"):
+        with closing(Worker(gpu)) as worker:
+            worker.start(os.getenv, "CUDA_VISIBLE_DEVICES")
+            assert worker.receive().value == gpu
+    with closing(Worker()) as worker:
+        worker.start(os.getenv, "CUDA_VISIBLE_DEVICES")
+        assert worker.receive().value == os.getenv("CUDA_VISIBLE_DEVICES")
+
+
+@pytest.mark.parametrize(
+    ("visible", "count", "names"),
+    [
+        (None, 3, ["0", "1", "2"]),
+        ("2,5", 2, ["2", "5"]),
+        ("GPU-a,GPU-b,GPU-c", 2, ["GPU-a", "GPU-b"]),
+    ],
+)
+def test_gpus_are_those_that_this_process_may_use(monkeypatch, visible, count, names):
+    monkeypatch.setattr("torch.cuda.device_count", lambda: count)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert gpus("auto") == gpus("gpu") == names
+    assert gpus("cpu") == []
+
+
+def test_workers_share_gpus_evenly_and_the_memory_of_each(monkeypatch):
+    monkeypatch.setattr(execute, "gpus", lambda accelerator: ["0", "1"])
+    monkeypatch.setattr(execute, "max_stack_size", lambda *_: 12)
+    opened = SimpleNamespace(
+        job=None, data=None, machine=SimpleNamespace(stack=None, accelerator="gpu")
+    )
+    sizes = {workers: execute.stack_size(opened, workers, 1) for workers in (1, 2, 3, 4, 100)}
+    assert sizes == {1: 12, 2: 12, 3: 6, 4: 6, 100: 1}

@@ -27,6 +27,17 @@ OWN_PAGES = 2**25  # bytes of a block that gets pages of its own
 KEPT_FREE = 2**26  # bytes of free memory that are not returned
 
 
+def gpus(accelerator: str) -> list[str]:
+    """Return the GPUs that this process may use, by the names that CUDA_VISIBLE_DEVICES takes."""
+    import torch  # here, because commands that train nothing read provenance too
+
+    if accelerator == "cpu":
+        return []
+    count = torch.cuda.device_count()
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return visible.split(",")[:count] if visible else [str(number) for number in range(count)]
+
+
 def set_up(threads: int, keep_memory: bool) -> None:
     """Set threads, precision and the allocator of this process, and silence Lightning.
 

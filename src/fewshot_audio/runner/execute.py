@@ -6,6 +6,8 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from itertools import cycle, islice
+from math import ceil
 
 import torch
 
@@ -22,7 +24,7 @@ from fewshot_audio.runner.attempt import (
     open_job,
 )
 from fewshot_audio.runner.checkpoints import is_kept, state_file
-from fewshot_audio.runner.environment import set_up
+from fewshot_audio.runner.environment import gpus, set_up
 from fewshot_audio.runner.identity import missing
 from fewshot_audio.runner.messages import log_plan, log_problems, log_trained
 from fewshot_audio.runner.plan import Planner, title
@@ -80,7 +82,7 @@ def run(job: Job, machine: Machine, bar: RunBar | None = None) -> JobResult:
         return JobResult()
     store, opened = Store(machine.results), open_job(job, machine, planner)
     _keep_splits(opened)
-    finished, failed_before = _stored(store)
+    finished, failed_before = store.by_outcome()
     unfinished = missing(opened.specs, finished)
     todo = unfinished if machine.retry_failed else missing(unfinished, failed_before)
     log_plan(opened, unfinished, todo, finished)
@@ -141,11 +143,11 @@ def _train(
         if bar is None:
             bar = cleanup.enter_context(closing(RunBar(title(opened.job), len(todo))))
 
-        def stack_size(n_per_class: int | None) -> int:
-            return _stack_size(opened, n_workers, n_per_class)
+        def size(n_per_class: int | None) -> int:
+            return stack_size(opened, n_workers, n_per_class)
 
         kept = partial(is_kept, machine)
-        queue = cleanup.enter_context(closing(Queue(store, todo, stack_size, done, bar, kept)))
+        queue = cleanup.enter_context(closing(Queue(store, todo, size, done, bar, kept)))
         training = Training(store, opened, queue, bar)
         if n_workers > 1:
             training.in_workers(n_workers)
@@ -173,7 +175,8 @@ class Training:
         pickled = self.opened.pickled()
         under_way: dict[Worker, Stack] = {}
         with ExitStack() as cleanup:
-            free = [cleanup.enter_context(closing(Worker())) for _ in range(n_workers)]
+            each = islice(cycle(gpus(self.opened.machine.accelerator) or [None]), n_workers)
+            free = [cleanup.enter_context(closing(Worker(gpu))) for gpu in each]
             while True:
                 while free and (stack := self.queue.take(wait=not under_way)):
                     worker, stack.started = free.pop(), now()
@@ -223,28 +226,20 @@ class Training:
         self.queue.release(stack.file, under_way)
 
 
-def _stack_size(opened: OpenJob, n_workers: int, n_per_class: int | None) -> int:
+def stack_size(opened: OpenJob, n_workers: int, n_per_class: int | None) -> int:
     """Return the runs of a stack: what is set, or what fits beside those of the other workers."""
     machine = opened.machine
     if machine.stack is not None:
         return machine.stack
     fitting = max_stack_size(opened.job, opened.data, n_per_class, machine.accelerator)
-    return max(1, fitting // n_workers)
+    of_one_gpu = ceil(n_workers / max(1, len(gpus(machine.accelerator))))
+    return max(1, fitting // of_one_gpu)
 
 
 def _left(
     store: Store, unfinished: Sequence[RunSpec], tried: Sequence[Record]
 ) -> tuple[Record, ...]:
     """Return records of runs that failed before, or meanwhile in another process."""
-    finished, failed = _stored(store)
+    finished, failed = store.by_outcome()
     done = finished.keys() | {each["key"] for each in tried}
     return tuple(failed[spec.key] for spec in missing(unfinished, done) if spec.key in failed)
-
-
-def _stored(store: Store) -> tuple[dict[str, Record], dict[str, Record]]:
-    """Return the last record of each key that is finished, and of each that failed."""
-    finished: dict[str, Record] = {}
-    failed: dict[str, Record] = {}
-    for each in store.brief():
-        (finished if each["status"] == FINISHED else failed)[each["key"]] = each
-    return finished, failed

@@ -14,7 +14,7 @@ from typing import Any
 from filelock import FileLock
 
 from fewshot_audio.files import sync
-from fewshot_audio.records import Record, encoded, read_records
+from fewshot_audio.records import FINISHED, Record, encoded, read_records
 from fewshot_audio.types import RunSpec, StoreError
 
 PROBE = 2**16  # bytes that a disk must have room for before any run
@@ -104,6 +104,14 @@ class Store:
     def brief(self) -> Iterator[Record]:
         """Read of all records what plans look at."""
         return self.records(BRIEF)
+
+    def by_outcome(self) -> tuple[dict[str, Record], dict[str, Record]]:
+        """Return the last record of each key that is finished, and of each that failed."""
+        finished: dict[str, Record] = {}
+        failed: dict[str, Record] = {}
+        for each in self.brief():
+            (finished if each["status"] == FINISHED else failed)[each["key"]] = each
+        return finished, failed
 
     def brief_of(self, file: Path) -> Iterator[Record]:
         """Read the same of one file's records, none where it is not there yet."""

@@ -1,6 +1,7 @@
 """Worker processes, which call functions for this one and never outlive it."""
 
 import multiprocessing
+import os
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -34,9 +35,13 @@ class Worker:
     """A process that makes one call at a time.
 
     It is started when it is first needed, anew once it was killed, and gone when this process is.
+
+    Args:
+        gpu: The one GPU that it sees, by CUDA's name; None: what this process sees.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, gpu: str | None = None) -> None:
+        self.gpu = gpu
         self.process: multiprocessing.process.BaseProcess | None = None
         self.connection: Connection | None = None
 
@@ -73,7 +78,7 @@ class Worker:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         # not a daemon, which may not start loaders; `_serve` ends with this process
-        self.process = context.Process(target=_serve, args=(theirs,))
+        self.process = context.Process(target=_serve, args=(theirs, self.gpu))
         self.process.start()
         theirs.close()  # so that its end closes when the worker ends
 
@@ -85,9 +90,11 @@ def with_news(workers: Sequence[Worker]) -> Iterator[Worker]:
         yield by_connection[connection]  # type: ignore[index]
 
 
-def _serve(connection: Connection) -> None:
+def _serve(connection: Connection, gpu: str | None) -> None:
     """Make one call after the other, in a worker."""
     begin_worker()
+    if gpu is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpu  # before torch looks
     while True:
         try:
             function, arguments = connection.recv()

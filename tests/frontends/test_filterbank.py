@@ -212,3 +212,16 @@ assert all(name.startswith("fewshot_audio.frontends") for name in ours), ours
 assert not {"pydantic", "jaxtyping", "scipy", "hydra"} & set(sys.modules)
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_energies_are_no_less_than_the_floor():
+    clips = torch.randn(2, 4000, generator=torch.Generator().manual_seed(0)) / 100
+    low, high = (
+        leaf("frontend/compression=none", f"frontend.floor={floor}") for floor in (1e-12, 1e-4)
+    )
+    energies = spectrogram(low, clips)
+    assert (energies < 1e-4).any()
+    assert (energies > 1e-4).any()
+    torch.testing.assert_close(spectrogram(high, clips), energies.clamp(min=1e-4))
+    with pytest.raises(ConfigError, match=r"floor=-1"):
+        leaf("frontend.floor=-1")

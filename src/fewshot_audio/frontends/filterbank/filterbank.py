@@ -25,7 +25,7 @@ PARTS: tuple[Part, ...] = get_args(Part)
 
 
 class Filterbank(Frontend):
-    """Filter waveforms, square or rectify, pool into frames, floor at 1e-5, and compress.
+    """Filter waveforms, square or rectify, pool into frames, floor, and compress.
 
     In float32 also under autocast. With Gabor filters, Gaussian pooling and PCEN it is LEAF.
     Source: Zeghidour et al., arXiv 2101.08596, and its TensorFlow code.
@@ -43,6 +43,7 @@ class Filterbank(Frontend):
         align: Where frames lie, see `Placement`.
         learn: The parts that learn.
         learning_rate_factor: The parameters' learning rate, relative to the classifier's.
+        floor: The least energy that is compressed: lower ones are all the same.
     """
 
     reads = "waveform"
@@ -59,8 +60,9 @@ class Filterbank(Frontend):
         align: Align = "centre",
         learn: Sequence[Part] = PARTS,
         learning_rate_factor: float = 1.0,
+        floor: float = FLOOR,
     ):
-        check_positive(learning_rate_factor=learning_rate_factor)
+        check_positive(learning_rate_factor=learning_rate_factor, floor=floor)
         for part in learn:
             check_choice("learn", part, PARTS)
         super().__init__(filters.n_filters)
@@ -68,6 +70,7 @@ class Filterbank(Frontend):
         self.pooling = pooling(filters.n_filters, filters.taps)
         self.compression = compression
         self.sample_rate, self.learning_rate_factor = filters.sample_rate, learning_rate_factor
+        self.floor = floor
         self.fixed = not (filters.random or "filters" in learn or "pooling" in learn)
         made = engine(Placement(filters.taps, hop, align), filters.symmetric)
         self.engine = made.exact() if self.fixed else made
@@ -127,7 +130,7 @@ class Filterbank(Frontend):
         frames, *prepared = inputs
         with torch.autocast(frames.device.type, enabled=False):
             energies = prepared[0] if self.fixed else self.energies(*prepared)
-            return self.compression.compress(energies.clamp(min=FLOOR), frames)
+            return self.compression.compress(energies.clamp(min=self.floor), frames)
 
     def energies(self, *prepared: Tensor) -> Tensor:
         """Return the energies (clips, frames, filters) of what the engine prepared."""
@@ -148,14 +151,13 @@ class Filterbank(Frontend):
 
     def _of_clips(self, clips: Tensor) -> Tensor:
         lengths = torch.full((len(clips),), clips.shape[1], device=clips.device)
-        return self.energies(*self.engine.prepare(clips, lengths)).clamp(min=FLOOR)
+        return self.energies(*self.engine.prepare(clips, lengths)).clamp(min=self.floor)
 
     def plain(self) -> nn.Module:
         filters, windows = self._shapes()
         pooling = None if self.pooling.maximum else windows
-        energies = Energies(
-            filters, pooling, self.pooling.bias, self.engine.placement, SLOPE, FLOOR
-        )
+        placement, bias = self.engine.placement, self.pooling.bias
+        energies = Energies(filters, pooling, bias, placement, SLOPE, self.floor)
         return nn.Sequential(energies, self.compression.for_export())
 
     def initialise(self, generator: torch.Generator) -> None:
@@ -196,12 +198,12 @@ class Filterbank(Frontend):
     @torch.no_grad()
     def calibrate(self, *inputs: Tensor) -> None:
         if not self.fixed:
-            self.engine.calibrate(*self._shapes(), FLOOR, *inputs[1:])
+            self.engine.calibrate(*self._shapes(), self.floor, *inputs[1:])
 
     @torch.no_grad()
     def check(self, *inputs: Tensor) -> None:
         if not self.fixed:
-            self.engine.check(*self._shapes(), FLOOR, *inputs[1:])
+            self.engine.check(*self._shapes(), self.floor, *inputs[1:])
 
     @torch.no_grad()
     def physical_parameters(self) -> dict[str, Tensor]:

@@ -19,8 +19,9 @@ KINDS = {  # what each measures, and its arguments
     "intervals": ("how often intervals hold the truth", ("rounds",)),
     "study": (
         "the whole study, projected",
-        ("models", "stack", "epochs", "threads", "accelerator"),
+        ("models", "n", "stack", "rounds", "threads", "accelerator"),
     ),
+    "projection": ("a small study, projected and done", ("rounds", "threads", "accelerator")),
     "devices": ("the whole study on several devices, simulated", ("durations", "devices")),
     "memory": ("peaks with a cache of 6,300 clips", ("models", "n", "epochs", "threads")),
     "frontends": ("the layers, beside ports that are installed", ("rounds", "threads")),

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measure import machine
-from fewshot_audio import config
+from benchmarks.study import paper_schedule
 
 ORDERS = ("jobs in order", "jobs, longest first", "stacks, longest first")
 
@@ -54,15 +54,12 @@ def lines(result: dict[str, Any]) -> Iterator[str]:
 
 
 def jobs_of(part: Mapping[str, Any], stack: int) -> list[list[float]]:
-    """Return the seconds of the stacks of each job of a model with some frontends."""
-    schedule = config.job(config.composed(["dataset=synthetic"])).repeats
-    classes = part["clips"] * part["runs"] / sum(n * runs for n, runs in schedule.items())
+    """Return the seconds of the stacks of each job of a dataset, model and frontend."""
     stacks = []
-    for n, runs in schedule.items():
-        one = part["epochs"] * (part["epoch"] + part["clip"] * n * classes)
-        one += part["test"] * part["test_clips"]
+    for n, runs in paper_schedule().items():
+        one = part["seconds"][str(n)]
         stacks += [one * min(stack, runs - first) for first in range(0, runs, stack)]
-    return [stacks] * (len(part["frontends"]) * part["folds"])
+    return [stacks] * part["folds"]
 
 
 def longest_first(tasks: Sequence[float]) -> list[float]:

@@ -16,12 +16,14 @@ from benchmarks import (
     intervals,
     leaf,
     measure,
+    projection,
     report,
     score,
     stacks,
     store,
     study,
 )
+from scipy import stats
 
 from defaults import SGD
 from fewshot_audio.models.base import patchwise
@@ -121,39 +123,53 @@ def test_the_store_benchmark_has_the_runs_of_the_whole_study(monkeypatch):
     check(result, store, "225 lines")
 
 
-@pytest.mark.parametrize("stack", [1, pytest.param(16, marks=pytest.mark.slow)])
-def test_the_projection_is_the_sum_of_its_terms(stack, monkeypatch):
-    """With a made-up clock: 2 s per epoch and clip, 1 s per epoch and 4 s more with LEAF, 3 s per
-    clip to score."""
+def test_the_projection_of_the_study_is_the_sum_of_its_runs(monkeypatch):
+    """With a made-up clock, slower by a tenth in the second round: 5 s to begin, 2 s per epoch and
+    clip, 1 s per epoch and 4 s more with LEAF, 3 s per clip to score."""
+    calls = []
 
     def short(wanted, data, n_per_class, stack, accelerator):
-        return 1.0 + 4.0 * (wanted.frontend.name == "leaf") + 2.0 * n_per_class * data.classes, 3.0
+        calls.append(n_per_class)
+        slow = 1 + 0.1 * (len(calls) > 2 * 3 * 3)
+        epoch = 1.0 + 4.0 * (wanted.frontend.name == "leaf") + 2.0 * n_per_class * data.classes
+        return study.Times(5.0 * slow, epoch * slow, 3.0 * slow)
 
-    def hours(epochs, epoch, folds):
-        return folds * (epochs * (75 * epoch + 2.0 * clips) + 75 * 100 * 3.0) / 3600
-
-    monkeypatch.setattr(study, "_short", short)
+    monkeypatch.setattr(study, "short", short)
     monkeypatch.setattr(study, "DATA", {"us8k": study.Data(10, 4, 100, 2)})
+    result = study.study(["vgg", "proto"], [1, 20, 50], [1], 2, 1, "cpu")
     clips = 10 * (20 * 1 + 20 * 2 + 10 * 5 + 10 * 10 + 5 * 20 + 5 * 50 + 5 * 100)
-    result = study.study(["vgg", "proto"], [stack], 1, 1, "cpu")
-    supervised = [2 * hours(199, 1.0, 2), hours(199, 5.0, 2)]
-    prototypical = [2 * hours(202, 1.0, 2), hours(202, 5.0, 2)]
-    assert [part["hours"] for part in result["parts"]] == pytest.approx(supervised + prototypical)
-    assert result["hours"] == pytest.approx(sum(supervised + prototypical), abs=0.1)
-    check(
-        result,
-        study,
-        "199 epochs x (1.0000 s + 2.0000 s x 141 clips) + 3.0000 s x 100 clips; 75 runs x 2 frontends x 2 folds",
+    hours = sum(
+        2 * (75 * (5.0 + epochs * epoch + 100 * 3.0) + epochs * 2.0 * clips) / 3600
+        for epochs in (199, 202)
+        for epoch in (1.0, 1.0, 5.0)
     )
+    rounds = [hours, 1.1 * hours]
+    limits = stats.t.interval(0.95, 1, np.mean(rounds), stats.sem(rounds))
+    found = [result[name] for name in ("hours", "low", "high")]
+    assert found == pytest.approx([np.mean(rounds), *limits])
+    check(result, study, "us8k    vgg    leaf", "at n = 100", "together")
+
+
+def test_times_lie_on_the_lines_through_those_that_were_measured():
+    runs = study.between({2: 10.0, 4: 14.0, 8: 30.0}, [1, 2, 3, 6, 10])
+    assert runs == {1: 10.0, 2: 10.0, 3: 12.0, 6: 22.0, 10: 38.0}
+    assert study.between({5: 7.0}, [1, 100]) == {1: 7.0, 100: 7.0}
 
 
 @pytest.mark.parametrize("stack", [1, 2])
 def test_a_short_run_gives_the_times_of_an_epoch_and_of_a_clip(stack):
-    epoch, clip = study._short(
-        measure.job("timbre", "method.max_epochs=2"), study.Data(2, 1, 100, 1), 1, stack, "cpu"
-    )
-    assert epoch > 0
-    assert clip > 0
+    times = study.short(measure.job("timbre"), study.Data(2, 1, 100, 1), 1, stack, "cpu")
+    assert min(times.begin, times.epoch, times.test) > 0
+    assert times.of(3, 10) == pytest.approx(times.begin + 3 * times.epoch + 10 * times.test)
+
+
+def test_a_small_study_is_projected_and_done(monkeypatch):
+    for name, value in {"MODELS": ("timbre",), "FRONTENDS": ("log_eps",), "EPOCHS": 2}.items():
+        monkeypatch.setattr(projection, name, value)
+    monkeypatch.setattr(projection, "SCHEDULE", {1: 2})
+    result = projection.projection(1, 1, "cpu")
+    assert [row["measured"] > 0 < row["projected"] for row in result["rows"]] == [True]
+    check(result, projection, "timbre log_eps", "together")
 
 
 @pytest.mark.slow

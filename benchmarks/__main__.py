@@ -22,6 +22,10 @@ KINDS = {  # what each measures, and its arguments
         ("models", "n", "stack", "rounds", "threads", "accelerator"),
     ),
     "projection": ("a small study, projected and done", ("rounds", "threads", "accelerator")),
+    "gpu": (
+        "what a GPU is to tell of the study, within --minutes",
+        ("models", "stack", "minutes", "threads", "accelerator"),
+    ),
     "devices": ("the whole study on several devices, simulated", ("durations", "devices")),
     "memory": ("peaks with a cache of 6,300 clips", ("models", "n", "epochs", "threads")),
     "frontends": ("the layers, beside ports that are installed", ("rounds", "threads")),
@@ -47,6 +51,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="the median of so many is the result")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--accelerator", choices=("auto", "cpu", "gpu"), default="auto")
+    parser.add_argument("--minutes", type=float, default=8, help="of gpu: then nothing new begins")
     parser.add_argument("--devices", type=int, nargs="+", default=[1, 8, 64], help="of devices")
     parser.add_argument(
         "--durations", type=Path, default=Path("results/bench/gpu_study.json"), help="of study"

@@ -141,9 +141,12 @@ def _part(
     }
 
 
-def short(wanted: Job, data: Data, n_per_class: int, stack: int, accelerator: str) -> Times:
+def short(
+    wanted: Job, data: Data, n_per_class: int, stack: int, accelerator: str, limit: float = SHORT
+) -> Times:
     """Return the times of runs, a run's share in a stack, from one of an epoch and one of some.
 
+    The latter trains for about `limit` seconds after its first epoch, and for two epochs at least.
     Their difference has neither what begins a run nor the choice of LEAF's bands, which comes every
     few epochs.
     """
@@ -160,7 +163,7 @@ def short(wanted: Job, data: Data, n_per_class: int, stack: int, accelerator: st
     trained(1)  # what comes first is slower
     first = trained(1)
     train = first["seconds"]["train"]
-    epochs = 1 + int(np.clip(SHORT / max(train, 1e-9), 1, CALIBRATED_EVERY - 2))
+    epochs = 1 + int(np.clip(limit / max(train, 1e-9), 1, CALIBRATED_EVERY - 2))
     fields = trained(epochs)
     run = prepare_run(wanted, material, n_per_class, 1)
     device = torch.device(fields["device"].split()[0])

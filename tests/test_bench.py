@@ -13,6 +13,7 @@ from benchmarks import (
     features,
     fit,
     frontends,
+    gpu,
     intervals,
     leaf,
     measure,
@@ -241,3 +242,20 @@ def test_the_study_on_devices_takes_as_many_hours_as_it_was_projected_to(tmp_pat
     assert one["hours"] == pytest.approx(json.loads(file.read_text())["hours"], abs=0.05)
     assert all(row["bound"] <= row["hours"] for row in result["rows"])
     assert {row["idle"] for row in result["rows"] if row["devices"] == 1} == {0}
+
+
+def test_the_script_for_gpus_measures_what_there_is_time_for(monkeypatch):
+    monkeypatch.setattr(gpu, "NS", (1, 2))
+    monkeypatch.setattr(gpu, "LAUNCHES", (1,))
+    monkeypatch.setattr(study, "DATA", {"us8k": study.Data(2, 1, 10, 3)})
+    monkeypatch.setattr(study, "FRONTENDS", ("log_eps",))
+    schedule = {1: 3, 2: 2}
+    monkeypatch.setattr(study, "paper_schedule", lambda: schedule)
+    result = gpu.gpu(["timbre"], [2], 1, 1, "cpu")
+    assert all(check["difference"] < 1e-3 for check in result["checks"])
+    taken = {cell["n"]: cell["seconds"] for cell in result["cells"]}
+    hours = 3 * (3 * taken[1] + 2 * taken[2]) / 3600
+    assert result["hours"] == {"us8k timbre log_eps": pytest.approx(hours)}
+    assert result["left"] == []
+    check(json.loads(json.dumps(result)), gpu, "timbre log_eps n 2, 2 together", "1 parts")
+    assert len(gpu.gpu(["timbre"], [2], 0, 1, "cpu")["left"]) == 2

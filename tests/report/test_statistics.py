@@ -130,8 +130,8 @@ def test_intervals_of_shares_stay_within_them_and_hold_the_truth_no_less_often()
     middle = grid(np.array([[[0.5], [0.501], [0.499], [0.5]]]))
     plain, share = (summary(middle, ["cell"], HOW, within=ends) for ends in (ANY, SHARE))
     np.testing.assert_allclose(share[["low", "high"]], plain[["low", "high"]], rtol=1e-5)
-    cut = summary(grid(np.array([[[-0.9, 0.9]]])), ["cell"], HOW, within=(-1, 1))
-    assert cut[["low", "high"]].to_numpy().tolist() == [[-1, 1]]
+    cut = summary(grid(np.array([[[0.8, 0.9]]])), ["cell"], HOW, within=(-1, 1))
+    assert cut["high"].tolist() == [1]
 
 
 @pytest.mark.parametrize(("folds", "between"), [(10, 0.02), (2, 0)])
@@ -220,3 +220,18 @@ def test_a_constant_difference_has_no_gain_by_pairing():
 def test_settings_that_cannot_be_are_refused():
     with pytest.raises(ConfigError, match=r"statistics.confidence: found 95; .* less than 1"):
         config.reporting(config.composed(["statistics.confidence=95"]))
+
+
+def test_an_interval_that_would_hold_all_that_is_possible_is_none():
+    cells = pd.DataFrame({"mean": [0.2, 0.9, 0.2], "se": [0.5, 0.2, 0.01], "df": [2.0, 3.0, 2.0]})
+    found = with_limits(cells, 0.95, (-1.0, 1.0))
+    plain = with_limits(cells, 0.95)
+    assert found[["low", "high"]].isna().to_numpy().tolist() == [
+        [True] * 2,
+        [False] * 2,
+        [False] * 2,
+    ]
+    assert found["high"][1] == 1
+    assert found["low"][1] == plain["low"][1] > -1
+    assert found[["low", "high"]].iloc[2].tolist() == plain[["low", "high"]].iloc[2].tolist()
+    assert plain["low"][0] < -1 < 1 < plain["high"][0]

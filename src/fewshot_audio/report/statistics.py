@@ -74,7 +74,7 @@ def with_limits(
     """Return cells with low and high: the t interval of their mean by se and df.
 
     That of a share is made on the logit scale (delta method), which never leaves 0 to 1; others
-    are cut at what is possible.
+    are cut at what is possible. There is none that would hold all that is possible.
     """
     half = cells["se"] * quantile(cells["df"], 0.5 + confidence / 2)
     if within == SHARE:
@@ -82,7 +82,8 @@ def with_limits(
         on_logits, half = logit(cells["mean"]), half / slope.where(slope > 0)
         return cells.assign(low=expit(on_logits - half), high=expit(on_logits + half))
     low, high = ((cells["mean"] + end).clip(*within) for end in (-half, half))
-    return cells.assign(low=low, high=high)
+    tells = (low > within[0]) | (high < within[1])
+    return cells.assign(low=low.where(tells), high=high.where(tells))
 
 
 def _of_splits(parts: pd.DataFrame, by: list[str]) -> pd.DataFrame:

@@ -9,6 +9,7 @@ import pandas as pd
 from pydantic import BeforeValidator
 
 from fewshot_audio.report.missing import absence, listed
+from fewshot_audio.report.multitask import comparisons_by_task
 from fewshot_audio.report.records import ALL_CLIPS
 from fewshot_audio.report.selection import SPLIT, Selection
 from fewshot_audio.report.statistics import narrowed, summary, with_p
@@ -95,7 +96,8 @@ def with_pairs(selection: Selection, lists: Mapping[str, Pairs]) -> Selection:
     """Assign each pair that there are runs of to a table: the first that has it, or the baseline's.
 
     Their comparisons are counted: all these pairs, for each dataset and model at each n, averaged
-    over n where there are several, and over datasets of which all clips train.
+    over n where there are several, and over datasets of which all clips train; and those by task of
+    networks that learned several datasets.
 
     Args:
         selection: The runs.
@@ -110,7 +112,7 @@ def with_pairs(selection: Selection, lists: Mapping[str, Pairs]) -> Selection:
     cells = selection.runs.groupby("frontend", observed=True)[["dataset", "model", "n_per_class"]]
     have = {name: set(of.itertuples(index=False, name=None)) for name, of in cells}
     present = {each: table for each, table in tables.items() if set(each) <= set(have)}
-    count = 0
+    count = comparisons_by_task(selection)
     for first, second in {tuple(sorted(each)) for each in present}:
         both = have[first] & have[second]
         ns = pd.Series([cell[:2] for cell in both], dtype=object).value_counts()

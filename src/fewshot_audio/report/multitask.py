@@ -8,6 +8,7 @@ from fewshot_audio.report.selection import SPLIT, Selection
 
 TOGETHER = " (multi-task)"  # ends the names of frontends
 SAME = [*SPLIT, "frontend"]
+KIND = ["dataset", "model", "frontend"]
 
 
 def is_multitask(selection: Selection) -> pd.Series:
@@ -47,3 +48,12 @@ def gains_of_several(alone: Selection, several: Selection) -> pd.DataFrame:
     pairs = sides[0].merge(sides[1], on=SAME, suffixes=("_first", "_second"))
     name, value = pairs["frontend"].astype(str), pairs["value_first"] - pairs["value_second"]
     return pairs.assign(first=name + TOGETHER, second=name, value=value)
+
+
+def comparisons_by_task(selection: Selection) -> int:
+    """Return how many differences there are by task: from the baseline, and from one dataset's."""
+    alone, several = (each.runs[KIND].drop_duplicates().astype(str) for each in by_task(selection))
+    baseline = several["frontend"] == selection.settings.baseline
+    others = several[~baseline].merge(several[baseline], on=KIND[:2], suffixes=("", "_baseline"))
+    both = several.merge(alone, on=KIND)
+    return sum(len(each) + len(each[KIND[1:]].drop_duplicates()) for each in (others, both))

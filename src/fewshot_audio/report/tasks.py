@@ -38,32 +38,18 @@ def tasks(selection: Selection, name: str, title: str) -> Table:
     pairs = {end: pair_all(part, name, None, partial=True) for end, part in parts.items()}
     if len(several.runs) and len(alone.runs):
         pairs[GAINED] = gains_of_several(alone, several)
-    others = sum(map(_comparisons, pairs.values())) - _comparisons(pairs.get("", alone.runs[:0]))
-    joint = replace(selection, comparisons=selection.comparisons + others)
-    differences = [
-        _differences(replace(part, comparisons=joint.comparisons), pairs[end], end)
-        for end, part in parts.items()
-    ]
+    differences = [_differences(part, pairs[end], end) for end, part in parts.items()]
     if GAINED in pairs:
-        gained = _differences(replace(several, comparisons=joint.comparisons), pairs[GAINED], "")
-        differences.append(gained.assign(shown=GAINED))
+        differences.append(_differences(several, pairs[GAINED], "").assign(shown=GAINED))
     of_differences = pd.concat(differences, ignore_index=True)
     means = [_means(part, end) for end, part in parts.items()]
     cells = pd.concat([*means, of_differences], ignore_index=True)
     by_fold = pd.concat([_of(means_by_fold(p.runs, BY), end) for end, p in parts.items()])
-    caption = _caption(joint, of_differences)
+    caption = _caption(selection, of_differences)
     table = pivot(selection, name, title, caption, cells, ROWS, ["frontend"], by_fold)
     key = table.text["dataset"] == AVERAGE
     order = table.text.assign(key=key).sort_values([*ROWS[:2], "key"], kind="stable").index
     return replace(table, text=table.text.loc[order], bold=table.bold.loc[order])
-
-
-def _comparisons(pairs: pd.DataFrame) -> int:
-    """Return how many differences pairs make: of each task, and of the average."""
-    if pairs.empty:
-        return 0
-    own = ["model", "first", "second"]
-    return pairs.groupby(["dataset", *own]).ngroups + pairs.groupby(own).ngroups
 
 
 def _means(part: Selection, end: str) -> pd.DataFrame:

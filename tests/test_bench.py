@@ -247,6 +247,8 @@ def test_the_study_on_devices_takes_as_many_hours_as_it_was_projected_to(tmp_pat
 def test_the_script_for_gpus_measures_what_there_is_time_for(monkeypatch):
     monkeypatch.setattr(gpu, "NS", (1, 2))
     monkeypatch.setattr(gpu, "LAUNCHES", (1,))
+    monkeypatch.setattr(gpu, "CHECKED", ("timbre",))
+    monkeypatch.setattr(gpu, "LIMIT", 0.01)
     monkeypatch.setattr(study, "DATA", {"us8k": study.Data(2, 1, 10, 3)})
     monkeypatch.setattr(study, "FRONTENDS", ("log_eps",))
     schedule = {1: 3, 2: 2}
@@ -258,4 +260,6 @@ def test_the_script_for_gpus_measures_what_there_is_time_for(monkeypatch):
     assert result["hours"] == {"us8k timbre log_eps": pytest.approx(hours)}
     assert result["left"] == []
     check(json.loads(json.dumps(result)), gpu, "timbre log_eps n 2, 2 together", "1 parts")
+    monkeypatch.setattr(gpu, "CHECKED", ())
+    monkeypatch.setattr(gpu, "LAUNCHES", ())
     assert len(gpu.gpu(["timbre"], [2], 0, 1, "cpu")["left"]) == 2

@@ -97,6 +97,9 @@ def test_runs_of_a_stack_are_those_of_single_ones(job, machine, tmp_path):
 class InThisProcess:
     """A worker that works here, so that what a test replaces reaches it."""
 
+    def __init__(self, gpu):
+        pass
+
     def start(self, function, *arguments):
         self.outcome = Outcome(function(*arguments))
 

@@ -192,7 +192,7 @@ def test_tables_of_an_earlier_report_are_removed_and_nothing_else(report, tmp_pa
     assert (tmp_path / "tables/difference.md").exists()  # one table alone removes nothing
     assert report(tmp_path, "show=[tables]").returncode == 0
     left = {path.name.split(".")[0] for path in (tmp_path / "tables").iterdir()}
-    assert left == {"mine", "cost", "frontends", "frontends_by_fold"}
+    assert left == {"mine", "answers", "cost", "frontends", "frontends_by_fold"}
 
 
 def test_a_small_study_counts_as_complete():

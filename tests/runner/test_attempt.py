@@ -64,7 +64,7 @@ def test_runs_that_another_process_failed_meanwhile_are_left_alone_if_so_asked(
     one, other = replace(job, repeats={1: 1}), replace(machine, retry_failed=retry)
     monkeypatch.setattr(
         execute,
-        "_stack_size",
+        "stack_size",
         lambda *_: pytest.fail("another process failed it") if not retry else 1,
     )
     read = Store.brief

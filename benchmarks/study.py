@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy import stats
 
 from benchmarks.measure import job, machine, noise_material, seconds, train_and_score
 from fewshot_audio import config
 from fewshot_audio.components import build
 from fewshot_audio.frontends.base import Frontend
-from fewshot_audio.report.statistics import quantile
 from fewshot_audio.runner import environment
 from fewshot_audio.training.loop import CALIBRATED_EVERY, calibrate
 from fewshot_audio.training.prepare import prepare_run
@@ -109,9 +109,8 @@ def interval(hours: np.ndarray) -> dict[str, float]:
     mean = float(hours.mean())
     if len(hours) == 1:
         return {"hours": mean}
-    factor = quantile(np.array(len(hours) - 1.0), 0.5 + CONFIDENCE / 2)
-    half = float(factor * hours.std(ddof=1) / len(hours) ** 0.5)
-    return {"hours": mean, "low": mean - half, "high": mean + half}
+    low, high = stats.t.interval(CONFIDENCE, len(hours) - 1, mean, stats.sem(hours))
+    return {"hours": mean, "low": float(low), "high": float(high)}
 
 
 def lines(result: dict[str, Any]) -> Iterator[str]:

@@ -1,10 +1,14 @@
 """Figures of differences and of completeness."""
 
+import math
+
 import numpy as np
 import pytest
 from drawings import ACCURACY, PAIRS, answers, difference, differences, drawn, grid, made
 from matplotlib.colors import to_hex
+from synthetic_records import chosen, records
 
+from fewshot_audio.report.figures import grid as planned
 from fewshot_audio.report.plots.completeness import completeness
 from fewshot_audio.report.plots.heat import heat
 
@@ -132,3 +136,11 @@ def luminance(colour):
         part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
     ]
     return np.dot(linear, [0.2126, 0.7152, 0.0722])
+
+
+def test_a_small_study_counts_as_complete():
+    runs = chosen(records()[:8]).runs
+    counts = ["n_per_class", "finished", "planned"]
+    assert planned(runs, {})[counts].to_numpy().tolist() == [[1, 4, 4], [1, 4, 4]]
+    rows = planned(runs, {1: 3, 5: 3, None: 1})[counts].to_numpy().tolist()
+    assert rows == [[1, 4, 6], [5, 0, 6], [math.inf, 0, 2]] * 2

@@ -51,7 +51,8 @@ def multitask(table):
         names = {"dataset": {"name": "both"}, "model": {"name": model}}
         values = {f"{task} accuracy": round(random.random() / 4, 3) for task in TASKS}
         each = record(1, None, seed, frontend, np.mean(list(values.values())), names)
-        each["metrics"] |= values
+        each["metrics"] |= values | {"top 5 accuracy": 1.0}  # which is of no task
+        each["class_names"] = ["birds/owl", "birds/wren", "words/no", "words/yes"]
         key = f"{model} {frontend} {seed}"
         records.append({**each, "key": key, "few_shot_split": None})
     return records

@@ -45,7 +45,7 @@ def answers(pairs: pd.DataFrame, selection: Selection) -> list[str]:
 
 def _averages(pairs: pd.DataFrame, selection: Selection) -> pd.DataFrame:
     """Return averages over tasks where all runs are of such, else none."""
-    if (pairs["n_per_class"] != ALL_CLIPS).any():
+    if (pairs["n_per_class"] != ALL_CLIPS).any() or not tasks_of(selection):
         return pairs.iloc[:0]
     return average_of_tasks(selection, compare(selection, pairs))
 

@@ -1,6 +1,7 @@
 """Averages over tasks: datasets of which all training clips train."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -63,23 +64,27 @@ def with_average(
     for names, group in cells.groupby(list(by)):
         if len(group) < counts.get(names[0], np.inf):
             continue
-        variances = (group["se"].to_numpy() / len(group)) ** 2
-        with np.errstate(invalid="ignore"):
-            df = variances.sum() ** 2 / (variances**2 / group["df"].to_numpy()).sum()
-        over_seeds = (group["unit"] != FOLDS).all()
-        numbers = {
-            "mean": group["mean"].mean(),
-            "se": np.sqrt(variances.sum()),
-            "df": df,
-            "count": group["count"].sum(),
-            "folds": 1,
-            "unit": TASKS,
-            "repeats": group["repeats"].mean(),
-            "variance_splits": variances.sum() if over_seeds else np.nan,
-        }
         row = dict(zip(by, names, strict=True))
-        rows.append({"dataset": AVERAGE, **row, "n_per_class": ALL_CLIPS, **numbers})
+        rows.append({"dataset": AVERAGE, **row, "n_per_class": ALL_CLIPS, **_mean(group)})
     if not rows:
         return cells
     averages = with_limits(pd.DataFrame(rows), how.confidence, within)
     return pd.concat([cells, averages], ignore_index=True)
+
+
+def _mean(tasks: pd.DataFrame) -> dict[str, Any]:
+    """Return the columns of `summary` for the mean of tasks that stay as they are."""
+    variances = (tasks["se"].to_numpy() / len(tasks)) ** 2
+    with np.errstate(invalid="ignore"):
+        df = variances.sum() ** 2 / (variances**2 / tasks["df"].to_numpy()).sum()
+    over_seeds = (tasks["unit"] != FOLDS).all()
+    return {
+        "mean": tasks["mean"].mean(),
+        "se": np.sqrt(variances.sum()),
+        "df": df,
+        "count": tasks["count"].sum(),
+        "folds": 1,
+        "unit": TASKS,
+        "repeats": tasks["repeats"].mean(),
+        "variance_splits": variances.sum() if over_seeds else np.nan,
+    }

@@ -1,5 +1,6 @@
 """Networks that learned several datasets together, as runs of each of them."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pandas as pd
@@ -13,29 +14,32 @@ KIND = ["dataset", "model", "frontend"]
 
 def is_multitask(selection: Selection) -> pd.Series:
     """Whether each run has the metric of each task, as "digits accuracy", beside their mean."""
-    end = f" {selection.measure.name}"
-    has = [any(name.endswith(end) for name in each) for each in selection.runs["metrics"]]
-    return pd.Series(has, selection.runs.index, bool)
+    return pd.Series([bool(each) for each in _of_tasks(selection)], selection.runs.index, bool)
 
 
 def by_task(selection: Selection) -> tuple[Selection, Selection]:
     """Return the runs of one dataset, and those of several with a row for each of them."""
-    runs, end = selection.runs, f" {selection.measure.name}"
-    of_several = is_multitask(selection)
+    runs, of_several = selection.runs, is_multitask(selection)
+    if not of_several.any():
+        return selection, replace(selection, runs=runs[of_several])
     rows = [
-        {
-            **run,
-            "dataset": name.removesuffix(end),
-            "metrics": {selection.measure.name: value},
-            "value": value,
-        }
-        for run in runs[of_several].to_dict("records")
-        for name, value in run["metrics"].items()
-        if name.endswith(end) and value is not None
+        {**run, "dataset": task, "metrics": {selection.measure.name: value}, "value": value}
+        for run, of_run in zip(runs.to_dict("records"), _of_tasks(selection), strict=True)
+        for task, value in of_run.items()
+        if value is not None
     ]
     several = pd.DataFrame(rows, columns=runs.columns)
     several = several.astype({"frontend": runs["frontend"].dtype, "value": float})
     return replace(selection, runs=runs[~of_several]), replace(selection, runs=several)
+
+
+def _of_tasks(selection: Selection) -> Iterator[dict[str, float | None]]:
+    """Yield each run's metric by task, none of one dataset: classes are called "digits/seven"."""
+    runs, metric = selection.runs, selection.measure.name
+    for names, metrics in zip(runs["class_names"], runs["metrics"], strict=True):
+        tasks = {name.partition("/")[0] for name in names if "/" in name}
+        own = {task: f"{task} {metric}" for task in sorted(tasks)}
+        yield {task: metrics[name] for task, name in own.items() if name in metrics}
 
 
 def gains_of_several(alone: Selection, several: Selection) -> pd.DataFrame:

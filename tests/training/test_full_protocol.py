@@ -8,7 +8,7 @@ from memory_data import job_data
 
 from fewshot_audio import config
 from fewshot_audio.training.checks import check_job
-from fewshot_audio.training.evaluate import score_clips
+from fewshot_audio.training.evaluate import clip_batches, score_clips
 from fewshot_audio.training.metrics import ClipScores
 from fewshot_audio.training.prepare import prepare_run, targets_of
 from fewshot_audio.training.run import train
@@ -39,7 +39,8 @@ def test_the_protocol_is_all_clips_with_some_seeds_and_the_best_epoch():
 def validation_accuracy(trained, data):
     run, clips = trained.run, data.dataset.fold(1).valid
     rows = [data.features[clip.path] for clip in clips]
-    scores = score_clips(run.network, run.method, run.method.data, rows)
+    batches = clip_batches(run.network, rows)
+    scores = score_clips(run.network, run.method, run.method.data, batches)
     return ClipScores(scores, targets_of(clips, data.dataset)).accuracy
 
 

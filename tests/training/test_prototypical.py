@@ -15,7 +15,7 @@ from fewshot_audio.models.base import patchwise
 from fewshot_audio.models.vgg import VGG
 from fewshot_audio.runner import execute as work
 from fewshot_audio.runner.store import Store
-from fewshot_audio.training.evaluate import score_clips
+from fewshot_audio.training.evaluate import clip_batches, score_clips
 from fewshot_audio.training.loop import fit, training_set
 from fewshot_audio.training.methods.base import Generators
 from fewshot_audio.training.methods.prototypical import Prototypical
@@ -235,7 +235,7 @@ def test_clips_are_scored_by_the_mean_log_probability_of_patches_at_hop_42(data,
         for scale in (1, 2, 3)
     ]
     expected = by_hand(net, data, settings, maps)
-    scores = score_clips(net, settings, data, maps)
+    scores = score_clips(net, settings, data, clip_batches(net, maps))
     torch.testing.assert_close(scores, expected, atol=1e-5, rtol=1e-4)
 
 

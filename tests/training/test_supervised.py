@@ -13,7 +13,7 @@ from fewshot_audio.models.sb_cnn import SBCNN
 from fewshot_audio.models.timbre import Timbre
 from fewshot_audio.models.vgg import VGG
 from fewshot_audio.training.batchnorm import PASSES, reestimate
-from fewshot_audio.training.evaluate import score_clips
+from fewshot_audio.training.evaluate import clip_batches, score_clips
 from fewshot_audio.training.loop import fit, training_set
 from fewshot_audio.training.methods.base import Generators
 from fewshot_audio.training.methods.supervised import Supervised
@@ -167,7 +167,9 @@ def test_scores_are_the_mean_probabilities_of_all_patches(name):
             )
         odds = np.exp(logits)
         expected.append((odds / odds.sum(1, keepdims=True)).mean(0))
-    np.testing.assert_allclose(score_clips(net, method(), None, maps), expected, atol=1e-5)
+    np.testing.assert_allclose(
+        score_clips(net, method(), None, clip_batches(net, maps)), expected, atol=1e-5
+    )
 
 
 def test_mean_probability_is_not_the_vote_nor_the_mean_logit():

@@ -13,7 +13,7 @@ from fewshot_audio.components import build
 from fewshot_audio.features.base import Features
 from fewshot_audio.frontends.base import Frontend
 from fewshot_audio.frontends.loudness import at_level
-from fewshot_audio.training.evaluate import dense_inputs, score_inputs
+from fewshot_audio.training.evaluate import clip_batches, dense_inputs, score_inputs
 from fewshot_audio.training.methods.base import Method
 from fewshot_audio.training.network import Network, build_network
 from fewshot_audio.training.randomness import isolated
@@ -159,7 +159,7 @@ class PatchModel(ClipModel):
         return self.method.logits(scores).reshape(*waveform.shape[:-1], -1)
 
     def scores(self, rows: Sequence[np.ndarray]) -> Tensor:
-        inputs = dense_inputs(self.network, rows)
+        inputs = dense_inputs(self.network, clip_batches(self.network, rows))
         with isolated(0, self.network.device):
             return score_inputs(self.network, self.method, self._state(), inputs)
 

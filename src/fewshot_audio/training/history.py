@@ -1,7 +1,7 @@
 """How a training went, and which epoch's weights are the best on the clips that validate."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from fewshot_audio.training.clips import ClipBatches
 from fewshot_audio.training.evaluate import dense_inputs, score_clips
 from fewshot_audio.training.methods.base import Method, TrainingSet
 from fewshot_audio.training.metrics import ClipScores, higher_is_better, json_ready
@@ -159,7 +160,7 @@ def five_digits(number: float) -> float:
 class Validation:
     """The clips that validate, and the metric that chooses the best epoch."""
 
-    rows: Sequence[np.ndarray]  # features of each clip
+    clips: Callable[[Network], ClipBatches]  # where a network is
     targets: Tensor  # as ClipScores takes them
     metric: str
     metrics: Mapping[str, Component]  # all by name
@@ -168,6 +169,6 @@ class Validation:
         self, progress: Progress, network: Network, method: Method, data: TrainingSet
     ) -> None:
         """Score the clips, note the metric, and keep the weights if they are the best so far."""
-        scores = score_clips(network, method, data, dense_inputs(network, self.rows))
+        scores = score_clips(network, method, data, dense_inputs(network, self.clips(network)))
         network.train()
         progress.note(self.metric, self.metrics, ClipScores(scores, self.targets), network)

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -14,7 +14,9 @@ from fewshot_audio.datasets.base import Clip, Dataset, FewShotSplit
 from fewshot_audio.datasets.splits import FewShotSplits
 from fewshot_audio.features.cache import Cache
 from fewshot_audio.training.checks import check_labels
+from fewshot_audio.training.clips import ClipBatches
 from fewshot_audio.training.crops import Waveforms
+from fewshot_audio.training.evaluate import clip_batches
 from fewshot_audio.training.loop import training_set
 from fewshot_audio.training.methods.base import Method
 from fewshot_audio.training.network import Network, build_network
@@ -30,6 +32,14 @@ class JobData:
     dataset: Dataset
     splits: FewShotSplits
     features: Cache
+    _loaded: dict[tuple, ClipBatches] = field(default_factory=dict, compare=False, repr=False)
+
+    def batches(self, clips: Sequence[Clip], network: Network) -> ClipBatches:
+        """Return the features of clips where a network of the job is, loaded there once."""
+        ids = tuple(clip.id for clip in clips)
+        if (ids, network.device) not in self._loaded:
+            self._loaded[ids, network.device] = clip_batches(network, self.features.of(ids))
+        return self._loaded[ids, network.device]
 
 
 class Stopwatch:

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from itertools import zip_longest
 from pathlib import Path
 
@@ -113,9 +113,8 @@ def _validation(run: Prepared, data: JobData) -> Validation | None:
     if run.method.keep_best is None:
         return None
     clips = data.dataset.fold(run.job.fold).valid
-    rows = [data.features[clip.id] for clip in clips]
-    targets = targets_of(clips, data.dataset)
-    return Validation(rows, targets, run.method.keep_best, run.job.metrics)
+    targets, on_device = targets_of(clips, data.dataset), partial(data.batches, clips)
+    return Validation(on_device, targets, run.method.keep_best, run.job.metrics)
 
 
 def _must_train_alone(runs: Sequence[Prepared]) -> bool:

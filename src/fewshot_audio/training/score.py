@@ -1,8 +1,9 @@
 """From trained runs to the fields of their records, and to what checkpoints hold of them."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -36,10 +37,10 @@ CHECKED = 8  # test clips that a frontend sees for its report
 
 @dataclass(frozen=True)
 class Tested:
-    """The test clips of a run, as its network saw them, and its answers."""
+    """A network's answers to the test clips of its run."""
 
-    inputs: Sequence[np.ndarray]  # of `dense_inputs`
     scores: ClipScores
+    embeddings: Callable[[], np.ndarray]  # computes them, float32 (clips, size)
 
 
 def scored(trained: Trained, data: JobData) -> dict[str, Any]:
@@ -100,14 +101,12 @@ def kept(trained: Trained, data: JobData, tested: Tested) -> tuple[ClipModel, Te
     model: ClipModel
     if isinstance(run, PreparedOnCrops):
         model = CropModel(recipe, classes, run.network)
-        embeddings = embed_windows(run.network, tested.inputs)
     else:
         network, method = run.network, run.method
         state = method.scoring_state(network, method.data.to(network.device))
         model = PatchModel(recipe, classes, network, method, state)
-        embeddings = embed_clips(network, method, tested.inputs)
     probabilities = model.probabilities(tested.scores.scores)
-    return model, TestedClips(clips, tested.scores, probabilities, embeddings)
+    return model, TestedClips(clips, tested.scores, probabilities, tested.embeddings())
 
 
 def _results(
@@ -115,11 +114,11 @@ def _results(
 ) -> tuple[dict[str, Any], Tested]:
     """Return the fields that hold metrics and counts of test clips, and these clips."""
     network, method, watch = run.network, run.method, run.watch
-    rows = [data.features[clip.id] for clip in run.split.test]
+    clips = data.batches(run.split.test, network)
     targets, stored = targets_of(run.split.test, data.dataset), {}
     with watch.part("filter"):
-        inputs = dense_inputs(network, rows)
-        check_frontend(network, rows)
+        inputs = dense_inputs(network, clips)
+        check_frontend(network, data.features.of([clip.id for clip in run.split.test]))
     if method.reestimate_batch_norm:
         with watch.part("score stored"):
             scores = ClipScores(score_clips(network, method, training_clips, inputs), targets)
@@ -127,10 +126,11 @@ def _results(
         with watch.part("reestimate"):
             reestimate(network, method, training_clips)
             if batch_norms(network.frontend):
-                inputs = dense_inputs(network, rows)  # its own statistics are new too
+                inputs = dense_inputs(network, clips)  # its own statistics are new too
     with watch.part("score"):
         scores = ClipScores(score_clips(network, method, training_clips, inputs), targets)
-        return _fields_of(scores, run.job) | stored, Tested(inputs, scores)
+    embeddings = partial(embed_clips, network, method, inputs)
+    return _fields_of(scores, run.job) | stored, Tested(scores, embeddings)
 
 
 def _results_by_windows(run: PreparedOnCrops, data: JobData) -> tuple[dict[str, Any], Tested]:
@@ -141,7 +141,7 @@ def _results_by_windows(run: PreparedOnCrops, data: JobData) -> tuple[dict[str, 
         rows = data.features.of([clip.id for clip in clips])
         found, targets = score_windows(run.network, rows), targets_of(clips, data.dataset)
         scores = run.network.method.clip_scores(found, targets)
-        return _fields_of(scores, run.job), Tested(rows, scores)
+    return _fields_of(scores, run.job), Tested(scores, partial(embed_windows, run.network, rows))
 
 
 def _fields_of(scores: ClipScores, job: Job) -> dict[str, Any]:

@@ -26,6 +26,7 @@ KINDS = {  # what each measures, and its arguments
         "what a GPU is to tell of the study, within --minutes",
         ("models", "stack", "minutes", "threads", "accelerator"),
     ),
+    "launchers": ("what a launcher costs, per sweep and per job", ("rounds",)),
     "devices": ("the whole study on several devices, simulated", ("durations", "devices")),
     "memory": ("peaks with a cache of 6,300 clips", ("models", "n", "epochs", "threads")),
     "frontends": ("the layers, beside ports that are installed", ("rounds", "threads")),

@@ -15,6 +15,7 @@ from benchmarks import (
     frontends,
     gpu,
     intervals,
+    launchers,
     leaf,
     measure,
     projection,
@@ -114,6 +115,7 @@ def test_features_are_compared_with_librosa(monkeypatch):
     check(result, features, "10 files (all)", "librosa")
 
 
+@pytest.mark.slow
 def test_the_store_benchmark_has_the_runs_of_the_whole_study(monkeypatch):
     assert len(store.FOLDS) * len(store.MODELS) * len(store.FRONTENDS) * 75 == 9900
     monkeypatch.setattr(store, "FOLDS", (1,))
@@ -123,6 +125,7 @@ def test_the_store_benchmark_has_the_runs_of_the_whole_study(monkeypatch):
     check(result, store, "225 lines")
 
 
+@pytest.mark.slow
 def test_the_projection_of_the_study_is_the_sum_of_its_runs(monkeypatch):
     """With a made-up clock, slower by a tenth in the second round: 5 s to begin, 2 s per epoch and
     clip, 1 s per epoch and 4 s more with LEAF, 3 s per clip to score."""
@@ -197,6 +200,7 @@ def in_this_process(action, *arguments):
     return action(*arguments)
 
 
+@pytest.mark.slow
 def test_layers_and_engines_are_compared(monkeypatch):
     for module in (frontends, leaf):
         monkeypatch.setattr(module, "apart", in_this_process)
@@ -234,6 +238,7 @@ def test_the_longest_first_is_no_worse_than_four_thirds_of_the_best(count):
     assert devices.makespan([2.0, 1.0, 3.0], 2) == 4.0  # the second device takes the third task
 
 
+@pytest.mark.slow
 def test_the_study_on_devices_takes_as_many_hours_as_it_was_projected_to(tmp_path):
     file = ROOT / "results/bench/gpu_study.json"
     result = devices.devices(file, [1, 64])
@@ -244,6 +249,7 @@ def test_the_study_on_devices_takes_as_many_hours_as_it_was_projected_to(tmp_pat
     assert {row["idle"] for row in result["rows"] if row["devices"] == 1} == {0}
 
 
+@pytest.mark.slow
 def test_the_script_for_gpus_measures_what_there_is_time_for(monkeypatch):
     monkeypatch.setattr(gpu, "NS", (1, 2))
     monkeypatch.setattr(gpu, "LAUNCHES", (1,))
@@ -263,3 +269,17 @@ def test_the_script_for_gpus_measures_what_there_is_time_for(monkeypatch):
     monkeypatch.setattr(gpu, "CHECKED", ())
     monkeypatch.setattr(gpu, "LAUNCHES", ())
     assert len(gpu.gpu(["timbre"], [2], 0, 1, "cpu")["left"]) == 2
+
+
+@pytest.mark.slow
+def test_what_a_launcher_costs_is_told_by_sweep_and_by_job(monkeypatch):
+    monkeypatch.setattr(
+        launchers, "LAUNCHERS", {"none": [], "joblib": launchers.LAUNCHERS["joblib"]}
+    )
+    monkeypatch.setattr(launchers, "JOBS", (1, 2))
+    result = launchers.launchers(1)
+    for found in result["launchers"].values():
+        ((one, two),) = found["sweeps_s"]
+        assert found["start_s"] + found["job_s"] == pytest.approx(one)
+        assert found["start_s"] + 2 * found["job_s"] == pytest.approx(two)
+    check(result, launchers, "joblib", "s for each job")

@@ -16,6 +16,7 @@ from fewshot_audio.frontends.base import Frontend
 from fewshot_audio.training.methods.base import Method
 from fewshot_audio.training.network import build_network
 from fewshot_audio.types import ConfigError
+from marks import slow_but
 
 GROUPS = {
     group.name: sorted(file.stem for file in group.glob("*.yaml"))
@@ -59,7 +60,9 @@ def test_every_choice_makes_a_job(group, name):
     assert job.repeats
 
 
-@pytest.mark.parametrize("name", config.complete("frontend"))
+@pytest.mark.parametrize(
+    "name", slow_but("leaf", "log_eps", "log_learn", of=config.complete("frontend"))
+)
 def test_every_frontend_can_be_built(name):
     assert isinstance(build(config.job(composed(f"frontend={name}")).frontend, Frontend), Frontend)
 
@@ -226,7 +229,7 @@ def test_a_full_disk_says_the_next_step():
     )
 
 
-@pytest.mark.parametrize("name", GROUPS["model"])
+@pytest.mark.parametrize("name", slow_but("proto", "sb_cnn", "timbre", "vgg", of=GROUPS["model"]))
 def test_every_model_is_trained_by_a_method_that_can(name):
     job = config.job(composed(f"model={name}"))
     network = build_network(job, 5)

@@ -73,6 +73,7 @@ def script(tmp_path, synthetic_root, cache):
     return run
 
 
+@pytest.mark.slow
 def test_a_package_of_ones_own_runs_and_is_reported(script, tmp_path):
     folder = ["--config-dir", str(tmp_path / "conf")]
     done = script("run", "-m", *folder, "+study=mine")

@@ -139,7 +139,9 @@ def test_windows_far_apart_end_with_the_file(call, sounds):
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
-        ("a.txt", "é.wav\n".encode("latin-1"), "expected text in UTF-8"),
+        pytest.param(
+            "a.txt", "é.wav\n".encode("latin-1"), "expected text in UTF-8", marks=pytest.mark.slow
+        ),
         ("a.csv", "path\né.wav\n".encode("latin-1"), "expected text in UTF-8"),
         ("a.csv", b"label,path\ndog\n", "expected rows with a column path, found"),
     ],
@@ -190,11 +192,17 @@ def test_several_labels_are_those_above_a_half():
     ("words", "message"),
     [
         (["a.wav", "--output", "a.txt"], "expected a name that ends in .csv, .jsonl"),
-        (["a.wav", "--hop", "1"], "--hop is of windows; add --window S"),
+        pytest.param(
+            ["a.wav", "--hop", "1"],
+            "--hop is of windows; add --window S",
+            marks=pytest.mark.slow,
+        ),
         (["a.wav", "--device", "abacus"], "--device abacus: "),
         (["--csv", "table.csv"], "labels that the network does not know: dog; it was trained on"),
-        (["--csv", "other.csv"], "expected rows with a column path"),
-        (["--csv", "none.csv"], "none.csv"),
+        pytest.param(
+            ["--csv", "other.csv"], "expected rows with a column path", marks=pytest.mark.slow
+        ),
+        pytest.param(["--csv", "none.csv"], "none.csv", marks=pytest.mark.slow),
     ],
 )
 def test_mistakes_are_explained(call, tmp_path, monkeypatch, words, message):

@@ -4,6 +4,7 @@ import pytest
 import soundfile
 
 from fewshot_audio.types import DataError
+from marks import slow_but
 from official_reading import job_of, read, verify
 from official_trees import TREES
 
@@ -21,7 +22,10 @@ def content_of(dataset):
     return {split: named(clips) for split, clips in splits.items() if clips}
 
 
-every = pytest.mark.parametrize("tree", TREES, indirect=True)
+VARIANTS = ("esc10", "nsynth_pitch")  # readers of esc50 and nsynth
+every = pytest.mark.parametrize(
+    "tree", slow_but(*(name for name in TREES if name not in VARIANTS), of=TREES), indirect=True
+)
 
 
 @every
@@ -70,7 +74,9 @@ def test_verification_knows_the_official_counts(tree, monkeypatch):
     assert verify(name, root, False).labels
 
 
-@every
+@pytest.mark.parametrize(
+    "tree", slow_but("speech_commands", "esc50", "audioset", of=TREES), indirect=True
+)
 def test_missing_clips_can_be_left_out(tree):
     name, root, content = tree
     clips = next(iter(content.splits.values()))

@@ -3,6 +3,7 @@
 import pytest
 
 from command_line import lines
+from marks import slow_but
 from official_trees import TREES
 
 SEVERAL = ["method=multilabel", "metrics=multilabel"]
@@ -35,7 +36,13 @@ def test_a_run_is_stored(name, metric, tmp_path, in_process):
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in TREES if name not in ("speech_commands", "fsd50k")]
+    "name",
+    slow_but(
+        "esc50",
+        "bird_detection",
+        "audioset",
+        of=[name for name in TREES if name not in ("speech_commands", "fsd50k")],
+    ),
 )
 def test_a_run_is_planned(name, tmp_path, in_process):
     TREES[name](tmp_path / "tree")

@@ -24,9 +24,11 @@ from fewshot_audio.frontends.filterbank.engines.fast import Fast
 from fewshot_audio.frontends.filterbank.engines.overlap_save import good_length
 from fewshot_audio.frontends.filterbank.engines.rectified import Rectified
 from fewshot_audio.frontends.filterbank.framing import Placement
+from marks import slow_but
 
 OF_RATES = [  # the default tests take those that are quick
-    case if case[0] <= 22050 else pytest.param(*case, marks=pytest.mark.slow) for case in CASES
+    *CASES[:2],
+    *(pytest.param(*case, marks=pytest.mark.slow) for case in CASES[2:]),
 ]
 
 
@@ -116,7 +118,7 @@ def test_fast_without_tolerance_filters_whole_bands():
     assert distance(energies_and_gradients(fast, gabor, pooling, *clips)[0], plain) < 2e-5
 
 
-@pytest.mark.parametrize("kind", [Blocks, Fast, Conv])
+@pytest.mark.parametrize("kind", slow_but(Blocks, Conv, of=[Blocks, Fast, Conv]))
 def test_gradients_are_finite_differences(kind):
     engine = kind(Placement(21, 10, "centre"))
     prepared = engine.prepare(*batch((83, 40), torch.float64))

@@ -13,13 +13,14 @@ from fewshot_audio.training.loop import fit, training_set
 from fewshot_audio.training.methods.base import Generators
 from fewshot_audio.training.network import Patches
 from fewshot_audio.training.prepare import prepared
+from marks import slow_but
 
 RATE, HOP = 8000, 192
 SAMPLES = (100, 191, 192, 5 * HOP, 40 * HOP + 7)
 FRONTENDS = config.complete("frontend")
 FAST = ("leaf", "leaf_widths", "efficient_leaf")
-QUICK = ("log_learn", "log1p_per_band", "sincnet")  # to train
-every_frontend = pytest.mark.parametrize("name", FRONTENDS)
+QUICK = ("leaf", "log_eps", "log_learn", "sincnet")
+every_frontend = pytest.mark.parametrize("name", slow_but(*QUICK, of=FRONTENDS))
 
 
 @cache
@@ -99,10 +100,7 @@ def test_a_clip_does_not_depend_on_its_batch(name):
         torch.testing.assert_close(spectrogram[:frames], alone, atol=tolerance, rtol=0)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in FRONTENDS],
-)
+@pytest.mark.parametrize("name", slow_but("log_learn", of=FRONTENDS))
 def test_it_learns_to_tell_low_from_high_beeps(name):
     """Two classes of eight clips each: learned by heart, and recognised in other clips."""
     plain = ["frontend/engine=exact"] if name in FAST else []  # quicker for so few clips

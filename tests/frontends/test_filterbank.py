@@ -15,6 +15,7 @@ from fewshot_audio.frontends.filterbank.filters import FWHM, Gabor
 from fewshot_audio.frontends.filterbank.init import Bark, Constant, Linear, Mel
 from fewshot_audio.frontends.filterbank.sinc import Sinc
 from fewshot_audio.types import ConfigError
+from marks import slow_but
 from small_leaf import leaf, spectrogram
 
 
@@ -64,7 +65,7 @@ def test_smoothing_is_a_time():
         assert made.compression.smooth[0].item() == pytest.approx(weight, abs=1e-4)
 
 
-@pytest.mark.parametrize("n_bands", [40, 64, 80])
+@pytest.mark.parametrize("n_bands", slow_but(64, of=[40, 64, 80]))
 @pytest.mark.parametrize("kind", ["leaf", "efficient_leaf", "sincnet", "td_fbanks"])
 def test_any_number_of_bands(kind, n_bands):
     made = leaf(kind=kind, filters=n_bands)
@@ -72,33 +73,38 @@ def test_any_number_of_bands(kind, n_bands):
     assert spectrogram(made, torch.randn(1, 1600)).shape == (1, 11, n_bands)
 
 
+ERRORS = [  # kind, setting, message
+    ("leaf", "frontend.hop=0", "hop=0: expected a number above 0"),
+    ("leaf", "frontend.learn=[filter]", "frontend.learn: "),
+    ("leaf", "frontend.filters.init.low=9000", "frontend.filters: low=9000"),
+    ("leaf", "+frontend.filters.widht_unit=2", "widht_unit: .* did you mean width_unit"),
+    ("leaf", "frontend/pooling=largest", "pooling=Largest: only for real filters"),
+    ("leaf", "frontend/engine=rectified", "engine=Rectified: not for Gabor filters"),
+    ("td_fbanks", "frontend/engine=fast", "engine=Fast: not for taps that are learned"),
+    ("sincnet", "frontend.filters.init.high=150", "frontend.filters: high=150"),
+]
+MORE_ERRORS = [
+    ("leaf", "frontend.align=left", "frontend.align: "),
+    ("leaf", "frontend.filters.init.high=9000", "frontend.filters: high=9000"),
+    ("leaf", "frontend.filters.window_ms=0.2", "frontend.filters.window_ms=0.2: 4 samples"),
+    ("leaf", "frontend.filters.n_filters=0", "n_filters=0: "),
+    ("leaf", "frontend.pooling.width=0.6", "frontend.pooling.width=0.6: "),
+    ("leaf", "frontend.pooling.width=0.001", "frontend.pooling.width=0.001: "),
+    ("leaf", "frontend.compression.alpha=5", "frontend.compression.alpha=5"),
+    ("leaf", "frontend.compression.root=0.5", "frontend.compression.root=0.5"),
+    ("leaf", "frontend.compression.delta=0", "frontend.compression.delta=0"),
+    ("leaf", "frontend.compression.n_bands=13", "compression: made for 13 bands"),
+    ("leaf", "+frontend.engine.toleranse=2", "toleranse: .* did you mean tolerance"),
+    ("td_fbanks", "frontend/filters/init=random", "frontend.filters.init=Random"),
+    ("sincnet", "frontend/engine=fast", "engine=Fast: not for Sinc filters"),
+    ("sincnet", "frontend/engine=rectified", "engine=Rectified: not for the pooling Largest"),
+    ("sincnet", "frontend/filters/init=constant", "frontend.filters.init=Constant"),
+]
+
+
 @pytest.mark.parametrize(
     ("kind", "setting", "message"),
-    [
-        ("leaf", "frontend.hop=0", "hop=0: expected a number above 0"),
-        ("leaf", "frontend.align=left", "frontend.align: "),
-        ("leaf", "frontend.learn=[filter]", "frontend.learn: "),
-        ("leaf", "frontend.filters.init.low=9000", "frontend.filters: low=9000"),
-        ("leaf", "frontend.filters.init.high=9000", "frontend.filters: high=9000"),
-        ("leaf", "frontend.filters.window_ms=0.2", "frontend.filters.window_ms=0.2: 4 samples"),
-        ("leaf", "frontend.filters.n_filters=0", "n_filters=0: "),
-        ("leaf", "frontend.pooling.width=0.6", "frontend.pooling.width=0.6: "),
-        ("leaf", "frontend.pooling.width=0.001", "frontend.pooling.width=0.001: "),
-        ("leaf", "frontend.compression.alpha=5", "frontend.compression.alpha=5"),
-        ("leaf", "frontend.compression.root=0.5", "frontend.compression.root=0.5"),
-        ("leaf", "frontend.compression.delta=0", "frontend.compression.delta=0"),
-        ("leaf", "frontend.compression.n_bands=13", "compression: made for 13 bands"),
-        ("leaf", "+frontend.filters.widht_unit=2", "widht_unit: .* did you mean width_unit"),
-        ("leaf", "+frontend.engine.toleranse=2", "toleranse: .* did you mean tolerance"),
-        ("leaf", "frontend/pooling=largest", "pooling=Largest: only for real filters"),
-        ("leaf", "frontend/engine=rectified", "engine=Rectified: not for Gabor filters"),
-        ("td_fbanks", "frontend/engine=fast", "engine=Fast: not for taps that are learned"),
-        ("td_fbanks", "frontend/filters/init=random", "frontend.filters.init=Random"),
-        ("sincnet", "frontend/engine=fast", "engine=Fast: not for Sinc filters"),
-        ("sincnet", "frontend/engine=rectified", "engine=Rectified: not for the pooling Largest"),
-        ("sincnet", "frontend.filters.init.high=150", "frontend.filters: high=150"),
-        ("sincnet", "frontend/filters/init=constant", "frontend.filters.init=Constant"),
-    ],
+    [*ERRORS, *(pytest.param(*case, marks=pytest.mark.slow) for case in MORE_ERRORS)],
 )
 def test_errors_name_the_setting(kind, setting, message):
     with pytest.raises(ConfigError, match=message):

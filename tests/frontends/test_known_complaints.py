@@ -46,7 +46,7 @@ def test_other_rates_than_16_khz(rate, hop):
     assert abs(centre.item() - 1000) < 3800 / 33 / 2 + 1
 
 
-@pytest.mark.parametrize("lr", [1.0, 0.03])
+@pytest.mark.parametrize("lr", [1.0, pytest.param(0.03, marks=pytest.mark.slow)])
 def test_no_nan_in_training(lr):
     """At rates that throw all parameters beyond their bounds."""
     made = Leaf(8000, 8, engine="conv")
@@ -120,6 +120,7 @@ print(peak(240) - first)
 """
 
 
+@pytest.mark.slow
 def test_long_audio_takes_little_memory():
     """A filtered clip of 4 minutes in 8 filters is 123 MB, and its squares as much again."""
     assert resource.RUSAGE_SELF == 0

@@ -10,10 +10,12 @@ import torch
 from fewshot_audio.frontends import EfficientLeaf, Leaf, TDFilterbank
 from layer_cases import MODULES, noise
 from layer_checks import CHECKS, EXCEPTIONS, SLOW, table
+from marks import slow_but
 
 MARKED = [
     pytest.param(check, marks=pytest.mark.slow) if check in SLOW else check for check in CHECKS
 ]
+QUICK = ("Leaf", "LogLearn", "LogMel", "MelPCEN")
 HOUR = """
 import resource, torch
 from fewshot_audio.frontends import EfficientLeaf, Leaf, TDFilterbank
@@ -30,7 +32,7 @@ print(frames + stream.finish().shape[-1], used() - before)
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 @pytest.mark.parametrize("check", MARKED)
-@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize("name", slow_but(*QUICK, of=MODULES))
 def test_layer(name, check):
     if (name, check) not in EXCEPTIONS:
         CHECKS[check](name)
@@ -84,7 +86,7 @@ def test_a_clip_shorter_than_a_window_has_no_frame(kind):
 
 
 @pytest.mark.parametrize("align", ["centre", "symmetric", "tf", "valid"])
-@pytest.mark.parametrize("hop", [160, 350, 700])
+@pytest.mark.parametrize("hop", slow_but(350, of=[160, 350, 700]))
 def test_inference_forms_of_other_settings(align, hop):
     settings = {"align": align, "hop_length": hop, "normalize": "loudness", "pooling_bias": 0.5}
     made = Leaf(n_filters=6, **settings).eval()

@@ -8,6 +8,7 @@ import torch
 
 from engine_cases import gabor_of, lowpass_of
 from fewshot_audio.frontends.filterbank.filters import FWHM
+from marks import slow_but
 from small_leaf import ENGINES, leaf, spectrogram, steep
 
 
@@ -29,7 +30,7 @@ def test_parameters_are_kept_within_their_bounds():
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("rate", [8000, 16000])
+@pytest.mark.parametrize("rate", slow_but(8000, of=[8000, 16000]))
 def test_a_tone_at_a_centre_peaks_in_that_filter(rate, engine):
     made = leaf(
         f"frontend/engine={engine}",
@@ -54,7 +55,14 @@ def test_twice_the_amplitude_is_four_times_the_energy(engine):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize(("align", "offset"), [("centre", 0), ("symmetric", 0), ("tf", 80)])
+@pytest.mark.parametrize(
+    ("align", "offset"),
+    [
+        ("centre", 0),
+        pytest.param("symmetric", 0, marks=pytest.mark.slow),
+        pytest.param("tf", 80, marks=pytest.mark.slow),
+    ],
+)
 def test_a_click_is_loudest_in_the_nearest_frame(align, offset, engine):
     parts = [f"frontend/engine={engine}", "frontend/compression=none"]
     waveform = torch.zeros(1, 8000)
@@ -75,7 +83,7 @@ def test_a_rising_chirp_is_loudest_in_higher_and_higher_filters():
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("seconds", [0.05, 0.051, 1])
+@pytest.mark.parametrize("seconds", slow_but(0.05, of=[0.05, 0.051, 1]))
 def test_silence_and_clipping_give_finite_values_and_gradients(seconds, engine):
     made, samples = leaf(f"frontend/engine={engine}"), int(16000 * seconds)
     clipped = torch.sign(torch.sin(torch.arange(samples) * 0.3))
@@ -116,7 +124,7 @@ def test_no_parameters_give_nan(engine):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("align", ["centre", "symmetric", "tf"])
+@pytest.mark.parametrize("align", slow_but("centre", of=["centre", "symmetric", "tf"]))
 def test_a_clip_in_a_batch_of_longer_ones_is_the_clip_alone(align, engine):
     random = torch.Generator().manual_seed(0)
     made = leaf(f"frontend.align={align}", f"frontend/engine={engine}")
@@ -146,14 +154,14 @@ def tone():
     return torch.sin(torch.arange(20000, dtype=torch.float64)[None] * 0.0627)
 
 
-@pytest.mark.parametrize("compression", ["pcen", "log"])
+@pytest.mark.parametrize("compression", slow_but("pcen", of=["pcen", "log"]))
 @pytest.mark.parametrize(
     ("sound", "dtype", "tolerance"),
     [
-        (steep_spectrum, torch.float64, 1e-5),
+        pytest.param(steep_spectrum, torch.float64, 1e-5, marks=pytest.mark.slow),
         (steep_spectrum, torch.float32, 2e-5),
         (chirp, torch.float32, 1e-4),
-        (tone, torch.float32, 1e-4),
+        pytest.param(tone, torch.float32, 1e-4, marks=pytest.mark.slow),
     ],
 )
 def test_exact_is_the_plain_engine(sound, dtype, tolerance, compression):
@@ -171,7 +179,11 @@ def test_exact_is_the_plain_engine(sound, dtype, tolerance, compression):
     ("kind", "parts"),
     [
         ("td_fbanks", ["frontend/engine=blocks"]),
-        ("leaf", ["frontend/pooling=shared", "frontend/engine=blocks"]),
+        pytest.param(
+            "leaf",
+            ["frontend/pooling=shared", "frontend/engine=blocks"],
+            marks=pytest.mark.slow,
+        ),
         ("leaf", ["frontend/engine=exact"]),
     ],
 )

@@ -139,6 +139,7 @@ def distances(made, target):
         }
 
 
+@pytest.mark.slow
 def test_widths_learn_in_groups_and_hardly_without():
     """A filterbank learns what another one computes; its widths are 30 % too large."""
     random = torch.Generator().manual_seed(0)

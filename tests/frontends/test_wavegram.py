@@ -70,7 +70,14 @@ def ours(made, tensors="parameters"):
 
 
 @pytest.mark.parametrize(
-    ("rate", "hop"), [(8000, 320), (16000, 512), (22050, 512), (44100, 1024), (8000, 64)]
+    ("rate", "hop"),
+    [
+        (8000, 320),
+        pytest.param(16000, 512, marks=pytest.mark.slow),
+        pytest.param(22050, 512, marks=pytest.mark.slow),
+        (44100, 1024),
+        pytest.param(8000, 64, marks=pytest.mark.slow),
+    ],
 )
 def test_as_many_frames_as_mel(rate, hop):
     made, mel = wavegram(hop, rate), MelTransform(rate, 2 * hop, hop, "constant")

@@ -69,6 +69,7 @@ def test_a_job_records_how_far_it_went(job, machine):
     assert line["unscored_clips"] == 0
 
 
+@pytest.mark.slow
 def test_it_learns_with_reestimated_statistics(job):
     """Three classes: brown, white and violet noise."""
     random = torch.Generator().manual_seed(0)

@@ -13,6 +13,7 @@ from fewshot_audio.models.sb_cnn import SBCNN
 from fewshot_audio.models.timbre import Timbre
 from fewshot_audio.models.vgg import VGG
 from fewshot_audio.types import ConfigError
+from marks import slow_but
 
 PARAMETERS = {  # for 10 and 15 classes
     "sb_cnn": (241_436, 241_761),
@@ -52,7 +53,7 @@ def count(module):
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-@pytest.mark.parametrize("name", PARAMETERS)
+@pytest.mark.parametrize("name", slow_but("sb_cnn", "timbre", "vgg", of=PARAMETERS))
 def test_parameter_counts(name):
     assert (count(model(name, 10)), count(model(name, 15))) == PARAMETERS[name]
 
@@ -76,7 +77,15 @@ def assert_dense(network, n_frames, n_bands, frames, hop):
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
-@pytest.mark.parametrize(("frames", "hop"), [(128, 1), (173, 1), (173, 7), (173, 42)])
+@pytest.mark.parametrize(
+    ("frames", "hop"),
+    [
+        pytest.param(128, 1, marks=pytest.mark.slow),
+        pytest.param(173, 1, marks=pytest.mark.slow),
+        (173, 7),
+        pytest.param(173, 42, marks=pytest.mark.slow),
+    ],
+)
 def test_dense_scoring(name, frames, hop):
     assert_dense(trained(model(name, **small(name))), 128, 128, frames, hop)
 
@@ -131,7 +140,7 @@ def test_timbre_has_the_gradients_of_all_windows():
         torch.testing.assert_close(one, parameter.grad, atol=1e-6, rtol=1e-4)
 
 
-@pytest.mark.parametrize("name", PARAMETERS)
+@pytest.mark.parametrize("name", slow_but("sb_cnn", "timbre", of=PARAMETERS))
 def test_glorot_uniform_start(name):
     one, other, third = (model(name, **small(name)) for _ in range(3))
     for network, seed in ((one, 1), (other, 1), (third, 2)):

@@ -17,6 +17,7 @@ from fewshot_audio.runner import execute
 from fewshot_audio.runner.store import Store
 from fewshot_audio.training.network import build_network
 from fewshot_audio.types import ConfigError
+from marks import slow_but
 
 NAMES = {
     "timm": ["model.architecture=test_efficientnet"],
@@ -56,6 +57,7 @@ def test_efficientnet_b0_has_its_own_number_with_one_channel_and_no_head():
     assert round(expected / 1e6, 1) == 4.0
 
 
+@pytest.mark.slow
 def test_leaf_is_a_hundredth_of_a_percent_of_an_efficientnet(machine, synthetic_root):
     """In the record of a run: 7 parameters of each of 40 filters."""
     settings = ["frontend=leaf", "n_bands=40", "sample_rate=8000", "hop=80"]
@@ -70,7 +72,7 @@ def test_leaf_is_a_hundredth_of_a_percent_of_an_efficientnet(machine, synthetic_
     assert round(share, 3) == 0.007
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", slow_but("timm", of=NAMES))
 def test_the_start_depends_on_the_seed_alone(name):
     def start(seed, world):
         torch.manual_seed(world)
@@ -83,7 +85,15 @@ def test_the_start_depends_on_the_seed_alone(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize(("n_frames", "n_bands"), [(32, 40), (98, 64), (128, 128), (61, 33)])
+@pytest.mark.parametrize(
+    ("n_frames", "n_bands"),
+    [
+        (32, 40),
+        pytest.param(98, 64, marks=pytest.mark.slow),
+        pytest.param(128, 128, marks=pytest.mark.slow),
+        pytest.param(61, 33, marks=pytest.mark.slow),
+    ],
+)
 def test_any_number_of_frames_and_bands(name, n_frames, n_bands):
     wanted = job(name, f"n_bands={n_bands}", f"patch_frames={n_frames}")
     network = build_network(wanted, 5).classifier

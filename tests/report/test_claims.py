@@ -70,6 +70,7 @@ def test_a_store_that_says_the_opposite_has_none_hold():
     assert verdicts(lambda dataset, model, n: 0.05)[0]["S3"] == FAILS  # at no n negative
 
 
+@pytest.mark.slow
 def test_noise_leaves_every_claim_open():
     assert set(verdicts(lambda dataset, model, n: 0.0, noise=0.5)[0].values()) == {OPEN}
 

@@ -224,7 +224,7 @@ def test_results_folders_below_are_sections_of_one_page(report, tmp_path):
     assert not (tmp_path / "first" / "report.html").exists()
 
 
-@pytest.mark.parametrize("name", ["tables", "report.html"])
+@pytest.mark.parametrize("name", ["tables", pytest.param("report.html", marks=pytest.mark.slow)])
 def test_what_cannot_be_written_is_named_and_other_folders_are_reported(report, tmp_path, name):
     for folder in "ab":
         keep(tmp_path / folder, records())

@@ -10,6 +10,7 @@ import pytest
 from scripts import readme
 
 ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.slow
 FOLDERS = sorted(path.parent for path in (ROOT / "results").glob("*/runs"))
 
 

@@ -38,9 +38,25 @@ from fewshot_audio.report.plots.names import apart
 from fewshot_audio.report.plots.spectrograms import spectrograms
 from fewshot_audio.report.plots.style import KNOWN, SPARE, looks, panels
 from fewshot_audio.types import NoRunsError
+from marks import slow_but
+
+QUICK = (
+    "accuracy",
+    "accuracy of ten frontends",
+    "forest",
+    "heat",
+    "completeness",
+    "learned",
+    "filters",
+    "responses of one",
+    "confusion of one",
+    "a curve",
+    "embeddings of one",
+)
+every_drawing = pytest.mark.parametrize("what", slow_but(*QUICK, of=DRAWN))
 
 
-@pytest.mark.parametrize("what", DRAWN)
+@every_drawing
 def test_nothing_is_clipped_or_printed_over(what):
     figure = made(what).figure
     figure.draw_without_rendering()  # ticks take their places
@@ -57,7 +73,7 @@ def test_nothing_is_clipped_or_printed_over(what):
         assert min(across, along) < 1, f"{one} and {other} overlap"
 
 
-@pytest.mark.parametrize("what", DRAWN)
+@every_drawing
 def test_a_drawing_speaks_for_itself(what):
     drawing = made(what)
     assert not drawing.data.empty
@@ -66,6 +82,7 @@ def test_a_drawing_speaks_for_itself(what):
     assert "nan" not in drawing.alt + drawing.caption
 
 
+@pytest.mark.slow
 def test_the_same_drawing_is_the_same_bytes():
     first, once_more = made("accuracy"), accuracy(folds())
     files = save(first)
@@ -83,7 +100,12 @@ def test_the_same_drawing_is_the_same_bytes():
     )
 
 
-@pytest.mark.parametrize("what", ["accuracy", "forest", "spectrograms", "confusion", "curves"])
+@pytest.mark.parametrize(
+    "what",
+    slow_but(
+        "accuracy", "forest", of=["accuracy", "forest", "spectrograms", "confusion", "curves"]
+    ),
+)
 def test_the_page_s_form_has_all_text_and_what_it_refers_to(what):
     drawing = made(what)
     element = ElementTree.fromstring(svg(drawing))
@@ -102,6 +124,7 @@ def test_the_page_s_form_has_all_text_and_what_it_refers_to(what):
     assert width * 8 / 72 >= 11  # pixels of the smallest type
 
 
+@pytest.mark.slow
 def test_figures_need_neither_torch_nor_pyplot():
     code = (
         "import sys; from fewshot_audio.report import figures; "

@@ -21,9 +21,10 @@ from synthetic_records import (
 from fewshot_audio.report.provenance import notes_on, provenance
 from fewshot_audio.report.records import load, runs_of
 from fewshot_audio.types import ConfigError, NoRunsError, StoreError
+from marks import slow_but
 
 
-@pytest.mark.parametrize("lost", [0, 3, 9])
+@pytest.mark.parametrize("lost", slow_but(3, of=[0, 3, 9]))
 def test_a_missing_run_is_an_error_or_leaves_its_pair_out(lost):
     made = records()
     gone = made.pop(lost)["identity"]

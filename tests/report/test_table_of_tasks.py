@@ -125,7 +125,14 @@ def test_an_average_needs_every_task_of_its_model():
 
 @pytest.mark.parametrize(
     ("unit", "needs"),
-    [("fold", "cannot tell yet."), ("split", "cannot tell yet; 1 point takes over 100 seeds")],
+    [
+        ("fold", "cannot tell yet."),
+        pytest.param(
+            "split",
+            "cannot tell yet; 1 point takes over 100 seeds",
+            marks=pytest.mark.slow,
+        ),
+    ],
 )
 def test_answers_and_the_forest_show_the_average_that_the_table_has(unit, needs):
     table, settings = runs(), replace(SETTINGS, how=replace(SETTINGS.how, unit=unit))

@@ -21,6 +21,7 @@ from fewshot_audio.runner.plan import Planner
 from fewshot_audio.runner.predict import Windows, predictions
 from fewshot_audio.training.loading import load
 from fewshot_audio.types import StoreError
+from marks import slow_but
 from stored import lines
 
 
@@ -49,7 +50,7 @@ def root(dataset):
     return dataset.root
 
 
-@pytest.mark.parametrize("name", JOBS)
+@pytest.mark.parametrize("name", slow_but("supervised", "whole clips", of=JOBS))
 def test_predictions_for_the_test_clips_are_those_of_the_run(job, machine, root, name):
     checkpoint = kept.kept(JOBS[name](job), machine)
     (record,) = lines(machine)

@@ -57,7 +57,7 @@ def test_every_frontend_reads_waveforms(crops, frontend):
     assert transform_of(job) == TorchaudioWaveform(16000)
 
 
-@pytest.mark.parametrize("name", ["crops", "supervised"])
+@pytest.mark.parametrize("name", ["crops", pytest.param("supervised", marks=pytest.mark.slow)])
 def test_checkpoints_hold_no_tensors_of_augmentations(crops, machine, name):
     normed = "{_target_: torch.nn.InstanceNorm1d, num_features: 32, track_running_stats: true}"
     job = crops(f"+augmentation.normed={normed}")

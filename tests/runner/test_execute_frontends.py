@@ -62,6 +62,7 @@ def test_clips_are_filtered_anew_after_the_statistics_of_a_frontend(
     assert len(calls) == times
 
 
+@pytest.mark.slow
 def test_leaf_learns_on_the_splits_of_the_other_frontends(job, machine):
     execute.run(replace(job, repeats={2: 1}), machine)
     outcome = execute.run(replace(with_frontend(job, "leaf"), repeats={2: 1}), machine)

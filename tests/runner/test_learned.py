@@ -12,6 +12,7 @@ from fewshot_audio.runner import execute
 from fewshot_audio.runner.plan import Planner
 from fewshot_audio.training.loading import load
 from fewshot_audio.types import ConfigError, StoreError
+from marks import slow_but
 from stored import lines
 
 SIZES = ["sample_rate=16000", "n_fft=512", "hop=160", "n_bands=32"]
@@ -68,7 +69,7 @@ def same(one, other):
     return all(torch.equal(first[name], second[name]) for name in first if "engine" not in name)
 
 
-@pytest.mark.parametrize("name", LEARNED)
+@pytest.mark.parametrize("name", slow_but("patches", of=LEARNED))
 def test_it_keeps_its_weights_or_learns_on(trained, sources, tmp_path, name):
     (checkpoint, of_source), rest = sources[name], [*LEARNED[name][1], "seed=1"]
     source = shutil.copytree(checkpoint, tmp_path / "source")

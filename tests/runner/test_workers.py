@@ -105,6 +105,7 @@ def positive_by_another(number):
         return pool.map(abs, [number])
 
 
+@pytest.mark.slow
 def test_a_worker_may_have_processes_of_its_own():
     with closing(Worker()) as worker:
         worker.start(positive_by_another, -3)

@@ -16,12 +16,9 @@ from fewshot_audio.features.torchaudio_transforms import torchaudio_resample
 from fewshot_audio.frontends.mel import PowerMel
 from fewshot_audio.frontends.pcen import MelPCEN
 from fewshot_audio.types import ConfigError
+from marks import slow_but
 
-QUICK = ("log_eps", "log_learn", "mel_pcen", "log1p_per_band")
-FRONTENDS = [
-    name if name in QUICK else pytest.param(name, marks=pytest.mark.slow)
-    for name in config.complete("frontend")
-]
+FRONTENDS = slow_but("log_learn", of=config.complete("frontend"))
 
 
 def vgg(job):
@@ -51,9 +48,16 @@ def test_softmax_of_logits_are_the_probabilities_of_the_run(job, machine, datase
     assert 0.01 < expected.max(1).min() < 0.999
 
 
-@pytest.mark.parametrize("pad_mode", ["reflect", "constant"])
-@pytest.mark.parametrize("features", ["librosa_2018", "torchaudio"])
-def test_it_computes_the_mel_spectrograms_of_the_job(job, machine, dataset, pad_mode, features):
+@pytest.mark.parametrize(
+    ("features", "pad_mode"),
+    [
+        pytest.param("librosa_2018", "reflect", marks=pytest.mark.slow),
+        pytest.param("librosa_2018", "constant", marks=pytest.mark.slow),
+        pytest.param("torchaudio", "reflect", marks=pytest.mark.slow),
+        ("torchaudio", "constant"),
+    ],
+)
+def test_it_computes_the_mel_spectrograms_of_the_job(job, machine, dataset, features, pad_mode):
     made = vgg(replace(job, mel=replace(job.mel, pad_mode=pad_mode)))
     target = config.job(config.composed(["dataset=synthetic", f"features={features}"])).features
     checkpoint = kept.kept(replace(made, features=target), machine)
@@ -65,7 +69,10 @@ def test_it_computes_the_mel_spectrograms_of_the_job(job, machine, dataset, pad_
     np.testing.assert_allclose(found, kept.probabilities(checkpoint), atol=1e-4)
 
 
-@pytest.mark.parametrize(("frontend", "level"), [("log_eps", "loudness"), ("leaf", -20)])
+@pytest.mark.parametrize(
+    ("frontend", "level"),
+    [("log_eps", "loudness"), pytest.param("leaf", -20, marks=pytest.mark.slow)],
+)
 def test_clips_have_the_level_of_the_job(job, machine, dataset, frontend, level):
     made = vgg(with_frontend(changed(job, "features", level=level), frontend))
     checkpoint = kept.kept(made, machine)

@@ -37,9 +37,9 @@ def checkpoint(synthetic_root, machine):
 @pytest.mark.parametrize(
     "words",
     [
-        ("frontend=log_learn", "method.level=loudness"),
+        pytest.param(("frontend=log_learn", "method.level=loudness"), marks=pytest.mark.slow),
         ("frontend=leaf", "method.level=peak"),
-        ("frontend=log_eps", "features.level=peak"),
+        pytest.param(("frontend=log_eps", "features.level=peak"), marks=pytest.mark.slow),
     ],
 )
 def test_softmax_of_logits_are_the_probabilities_of_the_run(checkpoint, dataset, words):

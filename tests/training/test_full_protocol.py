@@ -44,7 +44,7 @@ def validation_accuracy(trained, data):
     return ClipScores(scores, targets_of(clips, data.dataset)).accuracy
 
 
-@pytest.mark.parametrize("repeats", [[1], [1, 2, 3]])
+@pytest.mark.parametrize("repeats", [pytest.param([1], marks=pytest.mark.slow), [1, 2, 3]])
 def test_the_weights_are_those_of_the_first_epoch_with_the_best_value(repeats):
     data = job_data(LABELS)
     for trained in train(job(), data, None, repeats, "cpu"):

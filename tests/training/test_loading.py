@@ -20,6 +20,7 @@ from fewshot_audio.training.run import train
 from fewshot_audio.training.score import kept as result_of
 from fewshot_audio.training.score import score
 from fewshot_audio.types import Component, ConfigError, StoreError
+from marks import slow_but
 
 LEARNED = "fewshot_audio.training.learned.learned"
 SETTINGS = {"key": "k", "dataset": "noise"}
@@ -39,7 +40,9 @@ def test_another_version_says_what_to_do(checkpoint):
         load(checkpoint)
 
 
-@pytest.mark.parametrize("name", ["model.safetensors", "test.csv", "checkpoint.json"])
+@pytest.mark.parametrize(
+    "name", slow_but("model.safetensors", of=["model.safetensors", "test.csv", "checkpoint.json"])
+)
 def test_truncated_files_are_named(checkpoint, name):
     file = checkpoint / name
     file.write_bytes(file.read_bytes()[:-50])

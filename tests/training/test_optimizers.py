@@ -28,9 +28,7 @@ def settings_of(*settings):
 @pytest.mark.parametrize(
     "settings",
     [
-        pytest.param(
-            words, id=name, marks=[] if name in ("momentum", "adamw") else pytest.mark.slow
-        )
+        pytest.param(words, id=name, marks=[] if name == "adamw" else pytest.mark.slow)
         for name, words in SETTINGS.items()
     ],
 )
@@ -51,7 +49,8 @@ def runs_of_different_lengths(wanted):
     return networks, [replace(method, patience=epochs) for method, epochs in pairs]
 
 
-@pytest.mark.parametrize("name", [pytest.param("momentum", marks=pytest.mark.slow), "adamw"])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["momentum", "adamw"])
 def test_a_finished_run_stays_still(name):
     """Momentum and Adam would move weights on, were they asked for another step."""
     wanted = job("proto", "log_learn", "method.max_epochs=4", *SETTINGS[name])

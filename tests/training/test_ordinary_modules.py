@@ -17,6 +17,7 @@ from fewshot_audio.training.loop import fit
 from fewshot_audio.training.network import build_network
 from fewshot_audio.training.stack_limits import why_not_stacked
 from fewshot_audio.types import Component, ConfigError
+from marks import slow_but
 
 ALONE = {
     "WithDropout": "it draws random numbers while it trains",
@@ -35,7 +36,7 @@ def small(name, *settings):
     return with_model(job("vgg", "log_learn", "method.max_epochs=2", *settings), name)
 
 
-@pytest.mark.parametrize("name", [*ALONE, *STACKED])
+@pytest.mark.parametrize("name", slow_but("WithDropout", "WithNorms", of=[*ALONE, *STACKED]))
 def test_the_same_run_twice_is_the_same_to_the_bit(name):
     states = []
     for seed in (1, 2):
@@ -91,7 +92,7 @@ def test_models_without_random_numbers_of_their_own_train_as_stacks(model):
     assert why_not_stacked(networks, 128, methods[0].data) is None
 
 
-@pytest.mark.parametrize("model", ["cnn14", "conv_net"])
+@pytest.mark.parametrize("model", ["cnn14", pytest.param("conv_net", marks=pytest.mark.slow)])
 def test_models_with_dropout_of_their_own_train_alone(model):
     networks, methods = runs(job(model, "log_learn"), 2, torch.float32)
     found = why_not_stacked(networks, 128, methods[0].data)

@@ -221,7 +221,14 @@ def by_hand(net, data, settings, maps):
     return torch.stack(found)
 
 
-@pytest.mark.parametrize(("frames", "own"), [(False, False), (True, False), (True, True)])
+@pytest.mark.parametrize(
+    ("frames", "own"),
+    [
+        pytest.param(False, False, marks=pytest.mark.slow),
+        pytest.param(True, False, marks=pytest.mark.slow),
+        (True, True),
+    ],
+)
 def test_clips_are_scored_by_the_mean_log_probability_of_patches_at_hop_42(data, frames, own):
     net, settings = network(LogLearn(), frames), method(data, own_frontend=own)
     settings.adapt(net)
@@ -239,7 +246,7 @@ def test_clips_are_scored_by_the_mean_log_probability_of_patches_at_hop_42(data,
     torch.testing.assert_close(scores, expected, atol=1e-5, rtol=1e-4)
 
 
-@pytest.mark.parametrize("own", [False, True])
+@pytest.mark.parametrize("own", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_right_answers_on_the_training_clips_are_those_of_their_patches(data, own):
     net, settings = network(LogLearn()), method(data, own_frontend=own)
     settings.adapt(net)
@@ -259,6 +266,7 @@ def test_right_answers_on_the_training_clips_are_those_of_their_patches(data, ow
     assert sum(seen) < 27  # patches: those of the support, then clips that were wrong before
 
 
+@pytest.mark.slow
 def test_supports_may_have_a_frontend_of_their_own(data):
     shared, own = network(LogLearn()), network(LogLearn())
     for net, settings in ((shared, method(data)), (own, method(data, own_frontend=True))):
@@ -275,7 +283,7 @@ def test_supports_may_have_a_frontend_of_their_own(data):
     assert torch.equal(shared.eval()(patch), shared(patch, support=True))
 
 
-@pytest.mark.parametrize("model", ["proto", "proto_original"])
+@pytest.mark.parametrize("model", [pytest.param("proto", marks=pytest.mark.slow), "proto_original"])
 def test_a_job_trains_and_stores_it_like_any_other(synthetic_root, machine, model, tmp_path):
     """Twice, with the same numbers to the last bit."""
     data = ["dataset=synthetic", "dataset.groups=3", "dataset.clips_per_class=2"]

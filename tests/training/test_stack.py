@@ -17,7 +17,14 @@ from fewshot_audio.training.stack import SingleRun, StackedRuns, make_stack
 from fewshot_audio.training.stack_limits import bytes_of_run
 
 
-@pytest.mark.parametrize(("model", "frontend"), PAIRS + REST)
+@pytest.mark.parametrize(
+    ("model", "frontend"),
+    [
+        pytest.param(*pair, marks=pytest.mark.slow) if pair[0] in ("sb_cnn", "timm") else pair
+        for pair in PAIRS
+    ]
+    + REST,
+)
 def test_a_stack_of_three_equals_three_of_one(model, frontend):
     """In double precision: in single, maxima change place by rounding."""
     whole = not build(job(model, frontend).frontend, Frontend).pointwise  # slow

@@ -18,9 +18,9 @@ from fewshot_audio.training.stack_limits import why_not_stacked
 FAST, EXACT = "frontend/engine=fast", "frontend/engine=exact"
 CASES = [
     ("leaf", FAST),
-    ("leaf", EXACT),
+    pytest.param("leaf", EXACT, marks=pytest.mark.slow),
     pytest.param("leaf", "frontend/compression=norm", marks=pytest.mark.slow),
-    ("efficient_leaf", FAST),
+    pytest.param("efficient_leaf", FAST, marks=pytest.mark.slow),
     ("sincnet", "frontend.hop=${hop}"),
     pytest.param("td_fbanks", "frontend.hop=${hop}", marks=pytest.mark.slow),
     ("mel_pcen", "frontend.alpha=0.9"),
@@ -90,7 +90,7 @@ def test_a_stack_equals_its_runs_also_where_clips_have_other_lengths(frontend, s
     assert largest_difference(stack, update_of(stack, (0, 1, 2))) < 1e-9
 
 
-@pytest.mark.parametrize("engine", [FAST, EXACT])
+@pytest.mark.parametrize("engine", [pytest.param(FAST, marks=pytest.mark.slow), EXACT])
 def test_a_stack_equals_its_runs_in_single_precision(engine):
     stack = stack_of(2, "leaf", engine, dtype=torch.float32)
     assert largest_difference(stack, update_of(stack, (0, 1))) < 1e-4

@@ -19,8 +19,10 @@ from fewshot_audio.training.methods.base import Generators
 from fewshot_audio.training.methods.supervised import Supervised
 from fewshot_audio.training.network import Network, cut
 from fewshot_audio.training.score import patch_statistics
+from marks import slow_but
 
 MODELS = {"timbre": lambda: Timbre(3), "vgg": lambda: VGG(3, width=4), "sb_cnn": lambda: SBCNN(3)}
+every_model = pytest.mark.parametrize("name", slow_but("timbre", "vgg", of=MODELS))
 
 
 def method(data=None, **changes):
@@ -50,7 +52,7 @@ def weights(net):
     return {name: value.clone() for name, value in net.state_dict().items()}
 
 
-@pytest.mark.parametrize("name", MODELS)
+@every_model
 def test_a_fit_is_the_plain_loop(name, data):
     """Clipping included: the gradients of the first updates are longer than 0.1."""
     ours, plain = network(name), network(name)
@@ -93,7 +95,7 @@ def test_a_fit_is_the_plain_loop(name, data):
         torch.testing.assert_close(ours.state_dict()[key], value, atol=1e-5, rtol=1e-4, msg=key)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@every_model
 def test_the_same_run_twice_is_the_same_to_the_bit(name, data):
     first, second = network(name), network(name)
     for net in (first, second):
@@ -147,7 +149,7 @@ def test_a_short_map_is_repeated_from_its_start():
     np.testing.assert_array_equal(patch[0, :, 3], np.tile(np.arange(50.0), 3)[:128])
 
 
-@pytest.mark.parametrize("name", MODELS)
+@every_model
 def test_scores_are_the_mean_probabilities_of_all_patches(name):
     random = torch.Generator().manual_seed(3)
     net = network(name)
@@ -177,7 +179,7 @@ def test_mean_probability_is_not_the_vote_nor_the_mean_logit():
     assert method().scorer({})(logits).mean(1).argmax(1).item() == 1
 
 
-@pytest.mark.parametrize("name", MODELS)
+@every_model
 def test_reestimated_statistics_are_the_mean_over_the_batches_of_some_epochs(name, data):
     net, settings = network(name), method(data)
     fit([net], [settings], SGD, "cpu")

@@ -58,7 +58,7 @@ def method():
     return TaskCrops(crop=1, max_epochs=1, batch_size=2, class_names=NAMES)
 
 
-@pytest.mark.parametrize("sampling", ["even", "proportional"])
+@pytest.mark.parametrize("sampling", ["even", pytest.param("proportional", marks=pytest.mark.slow)])
 def test_one_task_is_trained_as_the_same_clips_alone(data, tmp_path, sampling):
     words = "method.crops_per_clip=2", "augmentation=[gain,mixup]", "method.max_epochs=2"
     alone = trained(job(*words, model="Noisy", frontend="leaf"), data, tmp_path / "a")

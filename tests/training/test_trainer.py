@@ -81,8 +81,14 @@ def put(environment, monkeypatch, folder):
 
 @pytest.mark.parametrize(
     "environment",
-    [OF_LIGHTNING, SLURM, ELASTIC, KUBEFLOW, LSF, MPI],
-    ids=["lightning", "slurm", "elastic", "kubeflow", "lsf", "mpi"],
+    [
+        pytest.param(OF_LIGHTNING, id="lightning"),
+        pytest.param(SLURM, id="slurm"),
+        pytest.param(ELASTIC, id="elastic"),
+        pytest.param(KUBEFLOW, id="kubeflow", marks=pytest.mark.slow),
+        pytest.param(LSF, id="lsf", marks=pytest.mark.slow),
+        pytest.param(MPI, id="mpi", marks=pytest.mark.slow),
+    ],
 )
 def test_a_run_is_the_same_in_every_environment(
     data, undisturbed, tmp_path, monkeypatch, environment

@@ -20,6 +20,7 @@ from fewshot_audio.training.loop import fit
 from fewshot_audio.training.methods.supervised import Supervised
 from fewshot_audio.training.watch import Watch
 from fewshot_audio.types import Component, ConfigError
+from marks import slow_but
 
 LOGGERS = sorted(file.stem for file in (config.CONF / "logger").glob("*.yaml"))
 SAME = ("key", "metrics", "confusion_matrix", "history", "learned", "warnings")
@@ -57,7 +58,7 @@ def rows(file):
         return list(csv.DictReader(lines))
 
 
-@pytest.mark.parametrize("name", LOGGERS)
+@pytest.mark.parametrize("name", slow_but("csv", "none", of=LOGGERS))
 def test_every_logger_is_a_setting_of_the_machine(name):
     chosen = logger(name)
     assert (chosen is None) == (name == "none")
@@ -66,7 +67,7 @@ def test_every_logger_is_a_setting_of_the_machine(name):
     assert job == config.job(config.composed(["dataset=synthetic"]))
 
 
-@pytest.mark.parametrize("stack", [1, 2])
+@pytest.mark.parametrize("stack", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_a_watched_run_is_the_same_and_its_numbers_are_in_a_file_of_its_own(job, machine, stack):
     wanted = replace(job, repeats={2: 2})
     machine = replace(machine, stack=stack)
@@ -86,7 +87,7 @@ def test_a_watched_run_is_the_same_and_its_numbers_are_in_a_file_of_its_own(job,
         assert means == pytest.approx(record["history"]["train loss"][1:], rel=1e-4)
 
 
-@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("count", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_the_loss_of_an_epoch_is_the_mean_over_its_updates(count):
     """Of every run; three clips each of three classes are updates of 4, 4 and 1."""
     wanted = small_job("timbre", "log_learn", "method.max_epochs=4", "method.batch_size=4")
@@ -103,6 +104,7 @@ def test_the_loss_of_an_epoch_is_the_mean_over_its_updates(count):
         assert history.history["train loss"][1:] == pytest.approx(expected, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_histories_stay_small():
     wanted = small_job("timbre", "log_eps", "method.max_epochs=60")
     (history,) = fit(*runs(wanted, 1, clips=1), SGD, "cpu")
@@ -111,6 +113,7 @@ def test_histories_stay_small():
     assert all(float(f"{loss:.5g}") == loss for loss in losses[1:])
 
 
+@pytest.mark.slow
 def test_pictures_at_the_start_and_the_end(tmp_path):
     wanted = small_job("timbre", "leaf", "method.max_epochs=2")
     networks, methods = runs(wanted, 1, torch.float32, clips=1)

@@ -141,9 +141,18 @@ ALL = (
 )
 
 
-@pytest.mark.parametrize("frontend", ["log_learn", "leaf"])
-@pytest.mark.parametrize("after", [1, 3, 6])
-def test_a_run_that_goes_on_gives_the_same_numbers(data, tmp_path, monkeypatch, frontend, after):
+@pytest.mark.parametrize(
+    ("after", "frontend"),
+    [
+        (1, "log_learn"),
+        pytest.param(1, "leaf", marks=pytest.mark.slow),
+        pytest.param(3, "log_learn", marks=pytest.mark.slow),
+        (3, "leaf"),
+        (6, "log_learn"),
+        pytest.param(6, "leaf", marks=pytest.mark.slow),
+    ],
+)
+def test_a_run_that_goes_on_gives_the_same_numbers(data, tmp_path, monkeypatch, after, frontend):
     made = job(*ALL, model="Noisy", frontend=frontend)
     undisturbed = trained(made, data, tmp_path / "undisturbed.ckpt")
     monkeypatch.setattr(whole, "SAVING_SHARE", float("inf"))  # after each epoch

@@ -40,10 +40,6 @@ class Measure:
         """Which values are better, after a comma, where it is not the large ones."""
         return ", lower is better" if self.is_lower_better else ""
 
-    def is_better(self, difference: float) -> bool:
-        """Whether the first of a pair is better, by first − second."""
-        return difference < 0 if self.is_lower_better else difference > 0
-
     @property
     def label(self) -> str:
         """Its name in text."""

@@ -17,7 +17,6 @@ from fewshot_audio.runner.plan import Planner, title
 from fewshot_audio.runner.store import Store
 from fewshot_audio.types import FewshotAudioError, Job, Machine, RunSpec
 
-HOUR = 3600  # s
 LATELY = timedelta(hours=1)
 
 

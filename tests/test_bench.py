@@ -245,8 +245,8 @@ def test_the_study_on_devices_takes_as_many_hours_as_it_was_projected_to(tmp_pat
     check(result, devices, "64 devices, stacks, longest first")
     one, *_ = result["rows"]
     assert one["hours"] == pytest.approx(json.loads(file.read_text())["hours"], abs=0.05)
-    assert all(row["bound"] <= row["hours"] for row in result["rows"])
-    assert {row["idle"] for row in result["rows"] if row["devices"] == 1} == {0}
+    assert all(row["bound"] <= (1 + 1e-9) * row["hours"] for row in result["rows"])
+    assert all(row["idle"] < 1e-9 for row in result["rows"] if row["devices"] == 1)
 
 
 @pytest.mark.slow

@@ -41,8 +41,8 @@ def store() -> dict[str, Any]:
 
     "write_waiting" waits for the disk after every record, as jobs do whose runs take over a second.
     """
-    arms = [job(model, f"frontend={frontend}") for model, frontend in product(MODELS, FRONTENDS)]
-    jobs = [replace(arm, fold=fold) for arm in arms for fold in FOLDS]
+    kinds = [job(model, f"frontend={frontend}") for model, frontend in product(MODELS, FRONTENDS)]
+    jobs = [replace(kind, fold=fold) for kind in kinds for fold in FOLDS]
     specs = [spec for each in jobs for spec in run_specs(each, FOLD, "0123456789abcdef", None)]
     with tempfile.TemporaryDirectory() as folder:
         kept, waited_for = Store(Path(folder)), Store(Path(folder) / "waited_for")

@@ -176,6 +176,6 @@ def short(
 
 
 def size(wanted: Job, clip_seconds: int) -> tuple[int, int]:
-    """Return rows and columns of a clip in its bank."""
+    """Return rows and columns of a clip's features."""
     frontend, samples = build(wanted.frontend, Frontend), clip_seconds * wanted.mel.sample_rate
     return (samples, 1) if frontend.reads == "waveform" else (1 + samples // wanted.mel.hop, 128)

@@ -15,7 +15,7 @@ from parity import checks, files  # type: ignore[attr-defined]
 
 def main() -> int:
     """Print a line per quantity of each file; return 0 when all are within tolerance, else 1."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE.npz")
     failed = False
     for path in parser.parse_args().files:

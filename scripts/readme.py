@@ -5,6 +5,7 @@ python scripts/readme.py
 Each stands between <!-- answers: FOLDER: FIRST minus SECOND; ... --> and <!-- end of answers -->.
 """
 
+import argparse
 import re
 import textwrap
 from pathlib import Path
@@ -37,6 +38,7 @@ def _sentences(questions: str, root: Path) -> str:
 
 def main() -> None:
     """Rewrite the pages."""
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     for name in PAGES:
         page = ROOT / name
         page.write_text(answered(page.read_text(encoding="utf-8")), encoding="utf-8")

@@ -135,7 +135,8 @@ class Soak:
     def _attempt(self, step: str, folder: Path) -> bool:
         """Start a command and kill it or its workers; return whether it came to its end."""
         before = {each["key"] for each in finished(folder)}
-        self.counts["taken_up"] += any(folder.glob("results/unfinished/*.ckpt"))
+        if any(folder.glob("results/unfinished/*.ckpt")):
+            self.counts["taken_up"] += 1
         process, code, killed = begin(step, folder), None, False
         while code is None and self.left[step] and not killed:
             until = time.monotonic() + self.spans[step] * self.dice.random() ** 2
@@ -193,7 +194,8 @@ class Soak:
         self.counts["different"] += sum(self.expected.get(key) != each for key, each in found)
         table = "results/tables/accuracy.csv"
         texts = [(each / table).read_bytes() for each in (folder, self.folder / "undisturbed")]
-        self.counts["different"] += texts[0] != texts[1]
+        if texts[0] != texts[1]:
+            self.counts["different"] += 1
         for left_over in ("results/unfinished/*", "cache/*/part-*"):
             self.counts["left_over"] += len(list(folder.glob(left_over)))
 

@@ -78,3 +78,14 @@ def test_help_says_what_a_script_does_and_what_can_be_chosen(script):
     assert done.returncode == 0, done.stderr
     assert "frontend: efficient_leaf, leaf" in done.stdout
     assert done.stdout.splitlines()[0] != ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("script", sorted(path.stem for path in (ROOT / "scripts").glob("*.py")))
+def test_help_of_every_script_does_nothing_but_help(script, tmp_path):
+    before = {name: (ROOT / name).stat().st_mtime_ns for name in ("README.md", "docs/index.md")}
+    done = run([sys.executable, str(ROOT / f"scripts/{script}.py"), "--help"], cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
+    assert {name: (ROOT / name).stat().st_mtime_ns for name in before} == before
+    assert list(tmp_path.iterdir()) == []

@@ -1,5 +1,6 @@
 """What README, docs/ and examples/ say is so: links, numbers, commands."""
 
+import json
 import re
 import shlex
 import sys
@@ -83,6 +84,19 @@ def test_code_runs(page, monkeypatch):
             exec(code, names)
             for name, shape in re.findall(r"^(\w+) = .*# (\([\d, ]+\))", code, re.MULTILINE):
                 assert str(tuple(names[name].shape)) == shape, name
+
+
+@pytest.mark.slow
+def test_the_notebook_runs(monkeypatch):
+    monkeypatch.chdir(ROOT / "examples")
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    names: dict = {}
+    for cell in json.loads(Path("results.ipynb").read_text(encoding="utf-8"))["cells"]:
+        if cell["cell_type"] == "code":
+            exec("".join(cell["source"]), names)
+    frontends = {"log_eps", "log_learn"}
+    assert frontends <= set(names["runs"]["frontend"])
+    assert names["points"].abs().max() <= 100
 
 
 def test_lines_of_an_extension_are_those_of_the_example():

@@ -3,8 +3,12 @@
 import hashlib
 import json
 import runpy
+import subprocess
 import sys
+from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 import soundfile
 from scripts import migrate
@@ -50,9 +54,8 @@ def dataset(overrides):
     return build(component, Dataset, name=component.name)
 
 
-@pytest.fixture
-def results(dataset, tmp_path):
-    """A folder with one record of the first version."""
+def old_record(dataset, fold=2, repeat=2, **result):
+    """A record of the first version."""
     clips = [
         [clip.path, clip.label, clip.fold, clip.group, sha256(dataset.root / clip.path)]
         for clip in dataset.clips
@@ -63,19 +66,30 @@ def results(dataset, tmp_path):
         "dataset": {"name": "synthetic"},
         "bank": hashlib.sha256(json.dumps(bank, sort_keys=True).encode()).hexdigest()[:16],
         "mel": MEL,
-        "fold": 2,
+        "fold": fold,
         "model": {"name": "timbre", "target": "x.Timbre"},
         "frontend": {"name": "log_eps", "target": "x.LogFixed", **LOG},
         "fit": fit,
         "seed": 0,
         "draws": None,
         "n_per_class": 1,
-        "repeat": 2,
+        "repeat": repeat,
     }
-    file = tmp_path / "results/runs/old.jsonl"
+    return {"key": f"old{fold}{repeat}", "identity": identity, **RESULT, **result}
+
+
+@pytest.fixture
+def results(dataset, tmp_path):
+    """A folder with one record of the first version."""
+    return stored(tmp_path / "results", [old_record(dataset)])
+
+
+def stored(folder, records):
+    """A results folder of records."""
+    file = folder / "runs/old.jsonl"
     file.parent.mkdir(parents=True)
-    file.write_text(json.dumps({"key": "old", "identity": identity, **RESULT}) + "\n")
-    return tmp_path / "results"
+    file.write_text("".join(json.dumps(each) + "\n" for each in records))
+    return folder
 
 
 def test_record_becomes_that_of_the_same_settings(results, overrides):
@@ -97,6 +111,25 @@ def test_record_becomes_that_of_the_same_settings(results, overrides):
     assert record["stopped"] == "2026-11-21T01:13:07+00:00"
     with pytest.raises(StoreError, match="has a schema; was this folder migrated before"):
         main(results, overrides)
+
+
+def test_tables_of_what_was_carried_over_have_the_numbers_of_before(dataset, overrides, tmp_path):
+    """Against pandas on the records as they were."""
+    shares = {(1, 1): 0.3, (1, 2): 0.45, (2, 1): 0.15, (2, 2): 0.65}
+    old = [old_record(dataset, *run, accuracy=share) for run, share in shares.items()]
+    folder = stored(tmp_path / "results", old)
+    main(folder, overrides)
+    words = ["+report=accuracy", f"results={folder}", "partial=true"]
+    command = [sys.executable, str(Path(migrate.__file__).parent / "report.py"), *words]
+    subprocess.run(command, check=True, capture_output=True)
+    runs = pd.DataFrame([{**each["identity"], "accuracy": each["accuracy"]} for each in old])
+    of_folds = runs.groupby("fold")["accuracy"]
+    table = pd.read_csv(folder / "tables/accuracy_by_fold.csv")
+    np.testing.assert_allclose(table["mean"], of_folds.mean(), rtol=1e-12)
+    np.testing.assert_allclose(table["spread"], of_folds.std(), rtol=1e-12)
+    (row,) = pd.read_csv(folder / "tables/accuracy.csv").to_dict("records")
+    assert row["mean"] == pytest.approx(of_folds.mean().mean(), rel=1e-12)
+    assert (row["count"], row["folds"]) == (4, 2)
 
 
 def test_record_of_other_audio_is_refused_and_kept(results, overrides, dataset):

@@ -184,7 +184,10 @@ def test_two_splits_under_one_name_are_refused():
     """As after a change of the data: the numbers are not of one question."""
     same, other = ({"split": split, "features": split} for split in ("a", "b"))
     one = record(1, 1, 1, "log_eps", 0.5, same)
-    assert len(runs_of([one, record(1, 1, 2, "log_eps", 0.5, same)])[0]) == 2
-    assert len(runs_of([one, record(2, 1, 1, "log_eps", 0.5, other)])[0]) == 2
+    assert len(chosen([one, record(1, 1, 2, "log_eps", 0.5, same)]).runs) == 2
+    assert len(chosen([one, record(2, 1, 1, "log_eps", 0.5, same | {"split": "b"})]).runs) == 2
+    both = [one, record(1, 1, 2, "log_eps", 0.5, other)]
     with pytest.raises(StoreError, match="us8k, fold 1: runs with two different splits"):
-        runs_of([one, record(1, 1, 2, "log_eps", 0.5, other)])
+        chosen(both)
+    (alone,) = chosen(both, replace(SETTINGS, where={"split": "b"})).runs["repeat"]
+    assert alone == 2

@@ -34,7 +34,7 @@ def test_runs_with_other_settings_are_left_out_and_named():
     selection = chosen([*records(), other])
     assert len(selection.runs) == 10
     assert selection.notes == (
-        "us8k, sb_cnn, log_eps: 1 runs are left out, because frontend.base is e instead of 10 in "
+        "us8k, sb_cnn, log_eps: 1 run is left out, because frontend.base is e instead of 10 in "
         "the 5 others; compare with report.compare=frontend.base, or report them alone with "
         "'report.where={frontend.base: e}'",
     )
@@ -61,7 +61,7 @@ def test_frontends_that_were_trained_differently_are_not_compared():
     made += [record(1, 1, 9, "leaf", 0.5, {"seed": 1})]
     selection = chosen(made)
     assert set(selection.runs["frontend"]) == {"log_eps", "log_learn"}
-    assert "us8k, sb_cnn: 1 runs are left out, because seed is 1 instead of 0" in selection.notes[0]
+    assert "us8k, sb_cnn: 1 run is left out, because seed is 1 instead of 0" in selection.notes[0]
 
 
 def test_a_frontend_that_reads_waveforms_has_features_of_its_own():

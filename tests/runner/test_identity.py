@@ -145,6 +145,36 @@ def test_settings_without_components_are_in_a_key_as_they_are():
     assert identity == {"name": "m", "type": "VGG", **settings}
 
 
+def test_a_class_of_another_package_is_another_class(tmp_path, monkeypatch):
+    (tmp_path / "own_models").mkdir()
+    for module in ("__init__", "nets", "moved"):
+        code = "class VGG:\n    def __init__(self, width=1, relu=False): ..."
+        (tmp_path / f"own_models/{module}.py").write_text(code)
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def identity(target, **arguments):
+        return component_identity(Component("model", "vgg", target, arguments))
+
+    own = identity("own_models.nets.VGG")
+    assert own == {"name": "vgg", "type": "own_models.VGG"} == identity("own_models.moved.VGG")
+    assert own != identity(VGG)
+    assert own == identity("own_models.nets.VGG", width=1.0, relu=False)
+    assert identity("own_models.nets.VGG", width=True)["width"] is True
+    assert identity("own_models.nets.VGG", relu=0)["relu"] == 0
+
+
+def test_a_file_is_in_a_key_by_what_it_holds(tmp_path):
+    def identity(path):
+        return component_identity(Component("model", "m", VGG, {"parts": [{"weights": str(path)}]}))
+
+    for name, content in (("a", b"1"), ("b", b"1"), ("c", b"2")):
+        (tmp_path / name).write_bytes(content)
+    one, same, other = (identity(tmp_path / name) for name in "abc")
+    assert one == same != other
+    assert str(tmp_path) not in str(one)
+    assert identity("weights/a.pt")["parts"] == [{"weights": "weights/a.pt"}]
+
+
 def method_of(job, keep_best, **metrics):
     method = replace(job.method, arguments={**job.method.arguments, "keep_best": keep_best})
     every = {

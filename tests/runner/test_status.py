@@ -9,7 +9,7 @@ from fewshot_audio.runner.status import describe
 
 
 def test_failures_and_clips_without_a_score_are_listed(job):
-    one, two = run_specs(job, Fold(1, (), ()), "bank", None)
+    one, two = run_specs(job, Fold(1, (), ()), "features", None)
     finished = {
         "key": one.key,
         "status": FINISHED,
@@ -34,7 +34,7 @@ def test_failures_and_clips_without_a_score_are_listed(job):
 
 
 def test_a_failure_that_was_mended_is_none(job):
-    one, two = run_specs(job, Fold(1, (), ()), "bank", None)
+    one, two = run_specs(job, Fold(1, (), ()), "features", None)
     lines = [
         {
             "key": one.key,

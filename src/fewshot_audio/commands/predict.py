@@ -151,9 +151,9 @@ class Chooser:
         order = sorted(range(len(values)), key=lambda label: -values[label])
         if prediction.answer < 0:
             order = []
-        told = [label for label in order[:top] if least is None or values[label] >= least]
+        named = [label for label in order[:top] if least is None or values[label] >= least]
         place = (prediction.path, round(prediction.start, 6), round(prediction.end, 6))
-        rows: list[tuple] = [(*place, self.class_names[label], values[label]) for label in told]
+        rows: list[tuple] = [(*place, self.class_names[label], values[label]) for label in named]
         return [dict(zip(COLUMNS, row, strict=True)) for row in rows or [(*place, None, None)]]
 
 

@@ -10,6 +10,7 @@ from typing import BinaryIO
 from fewshot_audio.types import DataError
 
 FLAC_RATES = (0, 88200, 176400, 192000, 8000, 16000, 22050, 24000, 32000, 44100, 48000, 96000)
+FLAC_SIZES = (0, 192, *(576 << power for power in range(4)), 0, 0, *(256 << n for n in range(8)))
 FLAC_BITS = (0, 8, 12, -1, 16, 20, 24, 32)
 TAIL = 2**18  # bytes at the end of a FLAC file in which its last frame begins, and tags after it
 REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
@@ -23,6 +24,7 @@ MP3_BITS = {  # kbit/s, by version 1 and layer, or version 2 and layer
     (2, 2): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
     (2, 3): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
+SIDE = {(True, True): 9, (True, False): 17, (False, True): 17, (False, False): 32}  # bytes
 TAGS = (b"TAG", b"APETAGEX", b"LYRICS", b"ID3", b"3DI")  # what may follow the last frame of MP3
 
 
@@ -114,10 +116,10 @@ def _flac_frame(head: bytes, block: int, rate: int, channels: int, bits: int) ->
     for byte in head[5 : 5 + more]:
         number = number << 6 | byte & 0x3F
     place = 5 + more
-    long = (of_size == 7) + 1 if of_size in (6, 7) else 0
+    long = {6: 1, 7: 2}.get(of_size, 0)
     size = int.from_bytes(head[place : place + long]) + 1
     if not long:
-        size = 192 if of_size == 1 else 576 << of_size - 2 if of_size < 8 else 256 << of_size - 8
+        size = FLAC_SIZES[of_size]
     place += long
     long = (0, 1, 2, 2)[of_rate - 11] if of_rate > 11 else 0
     own = int.from_bytes(head[place : place + long]) * (1, 1000, 1, 10)[max(of_rate - 11, 0)]
@@ -215,7 +217,7 @@ def _of_mp3(data: bytes, first: int) -> Patch | None:
     goes_on = bool(rest.strip(b"\0")) and not rest.startswith(TAGS)
     if goes_on and count == 1:
         raise DataError("is damaged (no frame follows the first one)")
-    side = 4 + ((9 if mono else 17) if halved else (17 if mono else 32))
+    side = 4 + SIDE[halved, mono]
     if data[side : side + 4] in (b"Xing", b"Info") and data[side + 7] & 1:
         _check_count(data, side, count - 1)
         return None
@@ -227,9 +229,9 @@ def _check_count(data: bytes, side: int, count: int) -> None:
     """Raise DataError where the first frame of MP3 says another number of frames."""
     if data[6:side].strip(b"\0"):
         raise DataError("is damaged (in its first frame)")
-    (told,) = struct.unpack_from(">I", data, side + 8)
-    if told != count:
-        raise DataError(f"is truncated or damaged ({count} of {told} frames)")
+    (stated,) = struct.unpack_from(">I", data, side + 8)
+    if stated != count:
+        raise DataError(f"is truncated or damaged ({count} of {stated} frames)")
 
 
 def _info(data: bytes, side: int, count: int) -> bytes:

@@ -88,11 +88,10 @@ def runs_of(records: Iterable[Record]) -> tuple[pd.DataFrame, Counter[str]]:
 
     Raises:
         NoRunsError: If no run is finished.
-        StoreError: If a run has two different results, or a fold two different splits.
+        StoreError: If a run has two different results.
     """
     rows: dict[str, dict[str, Any]] = {}
     first: dict[str, Record] = {}
-    splits: dict[str, str | None] = {}
     failed: dict[str, str] = {}
     for record in records:
         key = record["key"]
@@ -103,7 +102,6 @@ def runs_of(records: Iterable[Record]) -> tuple[pd.DataFrame, Counter[str]]:
         elif record["status"] == FINISHED:
             first[key] = {name: record.get(name) for name in (*RESULT, "where")}
             rows[key] = _row(record)
-            _check_same_split(splits, record["identity"])
     if not rows:
         count = f" ({len(failed)} failed)" if failed else ""
         raise NoRunsError(f"no finished runs{count}; scripts/run.py makes them")
@@ -150,7 +148,7 @@ def _row(record: Record) -> dict[str, Any]:
         **{name: record.get(name) for name in ("key", "metrics", "few_shot_split")},
         "command": runnable(record.get("command")),
         **{name: identity[name]["name"] for name in ("dataset", "model", "frontend")},
-        "fold": identity["fold"],
+        **{name: identity.get(name) for name in ("fold", "split")},
         "n_per_class": ALL_CLIPS if n_per_class is None else n_per_class,
         "repeat": identity["repeat"],
         "metrics_stored_batch_norm": record.get("metrics_stored_batch_norm", {}),
@@ -171,24 +169,6 @@ def _row(record: Record) -> dict[str, Any]:
         "versions": ", ".join(f"{k} {v}" for k, v in record.get("versions", {}).items()),
         "machine": ", ".join(filter(None, (record.get("machine"), record.get("device")))),
     }
-
-
-def _check_same_split(splits: dict[str, str | None], identity: Mapping[str, Any]) -> None:
-    """Raise StoreError where runs with the same settings have other clips that train or test.
-
-    Args:
-        splits: Digest of the split by the settings of a run; this one is added.
-        identity: What identifies the run.
-    """
-    left_out = ("split", "features", "n_per_class", "repeat")
-    settings = {name: value for name, value in identity.items() if name not in left_out}
-    split = str(identity.get("split"))
-    if splits.setdefault(repr(settings), split) != split:
-        raise StoreError(
-            f"{identity['dataset']['name']}, fold {identity['fold']}: runs with two different "
-            "splits, as after a change of the data or of dataset.split; keep them in two results "
-            "folders (results=...), or under two names (dataset.name=...)"
-        )
 
 
 def _check_same_result(one: Record, other: Record) -> None:

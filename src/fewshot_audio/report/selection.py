@@ -12,7 +12,7 @@ from fewshot_audio.report.metric import measured
 from fewshot_audio.report.records import flat_settings, full_settings
 from fewshot_audio.report.settings import DEFAULT, FRONTEND, RUN_SETTINGS
 from fewshot_audio.report.text import Measure, label
-from fewshot_audio.types import ConfigError, NoRunsError, ReportSettings, Statistics
+from fewshot_audio.types import ConfigError, NoRunsError, ReportSettings, Statistics, StoreError
 
 BASELINES = ("log_eps", "log_mel")  # the first that there is
 SPLIT = ["dataset", "fold", "model", "n_per_class", "pool", "repeat"]
@@ -66,6 +66,7 @@ def select(runs: pd.DataFrame, settings: ReportSettings) -> Selection:
     Raises:
         ConfigError: If a setting or metric is one that no run has.
         NoRunsError: If no run is left.
+        StoreError: If runs of a fold have two different splits.
     """
     full = full_settings(runs)
     names = {name for each in full.values() for name in each}
@@ -74,6 +75,7 @@ def select(runs: pd.DataFrame, settings: ReportSettings) -> Selection:
     compare = of_runs.full_name(settings.compare, names, "report.compare")
     pool = [of_runs.full_name(name, names, "report.pool") for name in settings.pool]
     runs = _filtered(runs, full, names, settings.where or {})
+    _check_same_splits(runs)
     pools = {
         text: " ".join(f"{_short(name)}={each.get(name, DEFAULT)}" for name in pool)
         for text, each in full.items()
@@ -109,6 +111,22 @@ def _filtered(
     if runs.empty:
         raise NoRunsError(f"no finished runs with report.where={where}")
     return runs
+
+
+def _check_same_splits(runs: pd.DataFrame) -> None:
+    """Raise StoreError where runs with the same settings have other clips that train or test."""
+    texts = runs["settings"].unique()
+    alike = {text: repr(flat_settings(text) | {"features": None}) for text in texts}
+    by_fold = [runs["settings"].map(alike), runs["dataset"].astype(str), runs["fold"]]
+    for (_, dataset, fold), splits in runs["split"].groupby(by_fold):
+        found = sorted(splits.dropna().unique())
+        if len(found) > 1:
+            raise StoreError(
+                f"{dataset}, fold {fold}: runs with two different splits, as after a change of the "
+                "data or of dataset.split; report those of one with "
+                f"'report.where={{split: {found[0]}}}' or {found[1]}, or keep them in two results "
+                "folders (results=...), or under two names (dataset.name=...)"
+            )
 
 
 def _refuse_run_settings(setting: str, names: str | tuple[str, ...]) -> None:

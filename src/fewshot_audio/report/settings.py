@@ -13,7 +13,7 @@ from fewshot_audio.types import ConfigError
 
 FRONTEND = "frontend"
 DEFAULT = "default"  # value of a setting that older records leave out
-RUN_SETTINGS = ("fold", "n_per_class", "repeat")
+RUN_SETTINGS = ("fold", "split", "n_per_class", "repeat")
 SPLITTING = "seed"  # changes which clips train
 Flat = Mapping[str, Any]
 Signature = tuple[tuple[str, str], ...]
@@ -183,12 +183,13 @@ def _left_out(
             (key, *(known[each].get(key, DEFAULT) for each in (most, other))) for key in names
         ]
         differing = "; ".join(f"{key} is {own} instead of {usual}" for key, usual, own in values)
+        count = f"{counts[other]} run{'s are' if counts[other] > 1 else ' is'} left out"
         alone = ", ".join(f"{key}: {own}" for key, _, own in values)
         way = f"compare with report.compare={names[0]}"
         if names[0] == SPLITTING:
             way = "count them as repeats with report.pool=[seed]"
         notes.append(
-            f"{', '.join(map(str, name))}: {counts[other]} runs are left out, because {differing} "
+            f"{', '.join(map(str, name))}: {count}, because {differing} "
             f"in the {counts[most]} others; {way}, or report them alone with "
             f"'report.where={{{alone}}}'"
         )

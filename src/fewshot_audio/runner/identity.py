@@ -5,13 +5,16 @@ import json
 import math
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from fewshot_audio.components import TARGET, build, defaults_of, locate
 from fewshot_audio.datasets.base import Fold
 from fewshot_audio.features.base import Features
+from fewshot_audio.files import sha256
 from fewshot_audio.types import Component, Job, OptimizerSettings, RunSpec
 
+OF_LIBRARIES = {"fewshot_audio", "torch", "torchaudio", "torchmetrics"}  # their names do not clash
 STUDY_SIZE = 128  # bands of a spectrogram, frames of a patch
 KNOWN_METRICS = {  # in the keys of earlier records by name alone: these classes at their defaults
     "balanced_accuracy": "MulticlassAccuracy",
@@ -84,10 +87,11 @@ def missing(specs: Iterable[RunSpec], finished: Container[str]) -> list[RunSpec]
 def component_identity(component: Component) -> dict[str, Any]:
     """Return the names of a choice and its class, and the arguments that are not its defaults.
 
-    Modules are left out, so that code can move; an argument at its default is left out, so that a
-    new argument changes no key of earlier runs. Those that a class names in `always_in_key` had no
-    default in earlier versions. What has a function `in_key` gives by it other arguments than those
-    that are set, as a digest in place of a path.
+    Modules are left out, so that code can move; a class of a user's package keeps the package's
+    name. An argument at its default is left out, so that a new argument changes no key of earlier
+    runs. Those that a class names in `always_in_key` had no default in earlier versions. What has a
+    function `in_key` gives by it other arguments than those that are set. The absolute path of a
+    file is replaced by a digest of what it holds.
     """
     settings = {TARGET: component.target, **component.arguments}
     return {"name": component.name, **_without_defaults(settings)}
@@ -135,13 +139,20 @@ def _without_defaults(settings: Mapping[str, Any]) -> dict[str, Any]:
         settings = {TARGET: target, **in_key(settings)}
     always = getattr(locate(target), "always_in_key", ())
     defaults = {name: each for name, each in defaults_of(target).items() if name not in always}
-    identity: dict[str, Any] = {"type": target.rpartition(".")[2]}
+    package, *_, kind = target.split(".")
+    identity: dict[str, Any] = {"type": kind if package in OF_LIBRARIES else f"{package}.{kind}"}
     for name, value in settings.items():
-        is_default = name in defaults and canonical(defaults[name]) == canonical(value)
+        is_default = name in defaults and _same(defaults[name], value)
         if is_default or name in (TARGET, "_partial_"):
             continue
         identity[name] = _without_modules(value)
     return identity
+
+
+def _same(default: Any, value: Any) -> bool:
+    """Return whether a value is the default; True is not 1."""
+    is_bool = isinstance(default, bool), isinstance(value, bool)
+    return is_bool[0] == is_bool[1] and canonical(default) == canonical(value)
 
 
 def _without_modules(value: Any) -> Any:
@@ -152,4 +163,6 @@ def _without_modules(value: Any) -> Any:
         return {name: _without_modules(each) for name, each in value.items()}
     if isinstance(value, list | tuple):
         return [_without_modules(each) for each in value]
+    if isinstance(value, str) and Path(value).is_absolute() and Path(value).is_file():
+        return {"file": sha256(Path(value))[:16]}
     return value

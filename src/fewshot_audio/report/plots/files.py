@@ -51,9 +51,12 @@ def _without_groups(text: str) -> str:
     """Return an element without the groups that say nothing."""
     kept, opened = [], []
     for part in re.split(r"(<g[^>]*>|</g>)", text):
+        says = True
         if part.startswith("<g"):
-            opened.append(part != "<g>")
-        says = opened[-1] if part.startswith("<g") else opened.pop() if part == "</g>" else True
+            says = part != "<g>"
+            opened.append(says)
+        elif part == "</g>":
+            says = opened.pop()
         kept.append(part if says else "")
     return "".join(kept)
 

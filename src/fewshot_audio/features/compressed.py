@@ -217,7 +217,7 @@ def _of_mp3(data: bytes, first: int) -> Patch | None:
     goes_on = bool(rest.strip(b"\0")) and not rest.startswith(TAGS)
     if goes_on and count == 1:
         raise DataError("is damaged (no frame follows the first one)")
-    side = 4 + SIDE[halved, mono]
+    side = 4 + SIDE[bool(halved), mono]
     if data[side : side + 4] in (b"Xing", b"Info") and data[side + 7] & 1:
         _check_count(data, side, count - 1)
         return None

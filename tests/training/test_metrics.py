@@ -36,6 +36,15 @@ def test_one_label_per_clip():
     assert clip_scores.confusion_matrix() == reference.confusion_matrix(labels, answers).tolist()
 
 
+def test_a_metric_of_somebody_else():
+    words = ["dataset=synthetic", "+metrics.doubted={_target_: third_party.Doubted, limit: 0.5}"]
+    components = config.job(config.composed(words)).metrics
+    scores = torch.tensor([[0.9, 0.1], [0.4, 0.3], [0.2, 0.6], [0.49, 0.51]])
+    found = ClipScores(scores, torch.tensor([0, 0, 1, 0])).metrics(components)
+    assert (found["doubted"], found["accuracy"]) == (0.25, 0.75)
+    assert lower_is_better(components, 2) == ["doubted"]
+
+
 @pytest.mark.parametrize("clips", [50, 5000])
 def test_several_labels_per_clip(clips):
     scores, random = random_scores(clips, 4), np.random.default_rng(0)

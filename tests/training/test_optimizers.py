@@ -18,6 +18,11 @@ SETTINGS = {
     "adam": ["optimizer=adam", "optimizer.max_grad_norm=1"],
     "adamw": ["optimizer=adamw", "optimizer.frontend={lr: 0.1, weight_decay: 0}"],
     "schedule": ["optimizer=adam", COSINE],
+    "somebody's": [
+        "optimizer=adam",
+        "optimizer._target_=third_party.Sign",
+        "~optimizer.weight_decay",
+    ],
 }
 
 
@@ -28,7 +33,9 @@ def settings_of(*settings):
 @pytest.mark.parametrize(
     "settings",
     [
-        pytest.param(words, id=name, marks=[] if name == "adamw" else pytest.mark.slow)
+        pytest.param(
+            words, id=name, marks=[] if name in ("adamw", "somebody's") else pytest.mark.slow
+        )
         for name, words in SETTINGS.items()
     ],
 )

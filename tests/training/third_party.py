@@ -1,10 +1,11 @@
-"""Models as somebody else would write them, without a word of this project; and a frontend."""
+"""Models, an optimizer and a metric as somebody else would write them; and a frontend."""
 
 import random
 
 import numpy as np
 import torch
 from torch import nn
+from torchmetrics import Metric
 
 from fewshot_audio.frontends.base import Frontend
 
@@ -127,3 +128,36 @@ def tied(n_classes, n_bands) -> nn.Module:
     """A function that makes a module with one layer used twice."""
     layer = nn.Linear(n_bands, n_bands)
     return nn.Sequential(layer, nn.ReLU(), layer, nn.Flatten(), nn.LazyLinear(n_classes))
+
+
+class Sign(torch.optim.Optimizer):
+    """Steps of one length, by the signs of gradients."""
+
+    def __init__(self, params, lr):
+        super().__init__(params, {"lr": lr})
+
+    @torch.no_grad()
+    def step(self, closure=None):
+        for group in self.param_groups:
+            for each in group["params"]:
+                if each.grad is not None:
+                    each -= group["lr"] * each.grad.sign()
+
+
+class Doubted(Metric):
+    """The share of clips whose largest score is below a limit."""
+
+    higher_is_better = False
+
+    def __init__(self, num_classes, limit):
+        super().__init__()
+        self.limit = limit
+        self.add_state("below", torch.tensor(0), dist_reduce_fx="sum")
+        self.add_state("clips", torch.tensor(0), dist_reduce_fx="sum")
+
+    def update(self, preds, target):
+        self.below += (preds.amax(1) < self.limit).sum()
+        self.clips += len(preds)
+
+    def compute(self):
+        return self.below / self.clips

@@ -19,7 +19,7 @@ ALONE = ("cnn14", "conv_net")  # they draw the random numbers of their dropout w
 MODELS = sorted(
     file.stem for file in (config.CONF / "model").glob("*.yaml") if file.stem not in ALONE
 )
-FRONTENDS = sorted(file.stem for file in (config.CONF / "frontend").glob("*.yaml"))
+FRONTENDS = config.complete("frontend")
 PAIRS = [
     *((model, "log_learn") for model in MODELS if model != "proto_original"),
     ("timbre", "leaf"),

@@ -14,9 +14,9 @@ class Disturbing(Frontend):
     """A logarithm that, where a file lies at `flag`, removes it, then kills or ends its process,
     or runs out of memory, when it is trained."""
 
-    def __init__(self, flag: Path, trouble: str):
+    def __init__(self, flag: str, trouble: str):
         super().__init__()
-        self.flag, self.trouble = flag, trouble
+        self.flag, self.trouble = Path("/", flag), trouble
 
     def compute(self, maps: torch.Tensor) -> torch.Tensor:
         if self.training and self.trouble == "end" and self.flag.exists():
@@ -37,6 +37,6 @@ def disturbing(job, flag, trouble):
     frontend = replace(
         job.frontend,
         target="disturbing.Disturbing",
-        arguments={"flag": str(flag), "trouble": trouble},
+        arguments={"flag": str(flag.relative_to("/")), "trouble": trouble},  # no file of the key
     )
     return replace(job, frontend=frontend)

@@ -148,9 +148,10 @@ def wait_for_lines(tmp_path, count, process):
         pytest.param(2, signal.SIGKILL, -9, marks=pytest.mark.slow),
     ],
 )
-def test_a_stopped_command_keeps_finished_runs_and_the_same_command_goes_on(
+def test_a_stopped_command_keeps_its_finished_runs(
     command, in_process, tmp_path, sign, code, workers
 ):
+    """The same command goes on."""
     long = ["n_per_class=1", "repeats=5", "method.max_epochs=30", f"workers={workers}"]
     process = started(command, *long)
     wait_for_lines(tmp_path, 1, process)

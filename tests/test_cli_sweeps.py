@@ -14,9 +14,8 @@ from fewshot_audio.features.audio import decode
 ROOT = Path(__file__).parents[1]
 
 
-def test_a_sweep_over_a_dataset_that_is_not_there_fails_once_before_its_first_job(
-    command, in_process, tmp_path
-):
+def test_a_sweep_over_a_missing_dataset_fails_once(command, in_process, tmp_path):
+    """It fails before its first job."""
     data = ["dataset=us8k", f"dataset.root={tmp_path}"]
     words = [word for word in command[2:] if not word.startswith("dataset")]
     more = ["frontend=log_eps,log_learn", "fold=1,2"]
@@ -63,7 +62,7 @@ def test_bad_files_are_decoded_and_named_once_in_a_sweep(in_process, tmp_path, m
     assert len(decoded) == 8
 
 
-def test_a_sweep_with_runs_that_are_left_is_proposed_as_it_was_typed(in_process, tmp_path):
+def test_an_unfinished_sweep_is_proposed_as_it_was_typed(in_process, tmp_path):
     done = in_process("-m", "n_per_class=1", "repeats=1", "accelerator=gpu")
     assert done.returncode == 1
     last = done.stdout.splitlines()[-1]

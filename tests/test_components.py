@@ -124,7 +124,8 @@ CALLED: list[str] = []
         ({"every": [{"_target_": f"{HERE}.Holder"}]}, "expected a class of the kind Inner"),
     ],
 )
-def test_what_is_nested_must_make_what_holds_it_before_anything_is_called(arguments, text):
+def test_nested_parts_are_checked_before_any_is_called(arguments, text):
+    """What is nested must make what holds it."""
     first = {"_target_": f"{HERE}.silent"}
     if text is None:
         assert isinstance(

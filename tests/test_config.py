@@ -172,7 +172,7 @@ def test_a_mistake_is_named_with_what_was_meant(override, text):
     assert text in error_of(*override.split())
 
 
-def test_components_report_what_is_missing_ill_typed_or_not_there():
+def test_components_report_missing_or_ill_typed_settings():
     with pytest.raises(
         ConfigError, match="frontend.alpha: found 'much'; Input should be a valid number"
     ):
@@ -210,7 +210,8 @@ def test_components_report_what_is_missing_ill_typed_or_not_there():
         ("VGG", "expected package.module.name"),
     ],
 )
-def test_a_misspelt_class_is_named_with_its_setting_and_what_was_meant(target, text):
+def test_a_misspelt_class_is_named_with_what_was_meant(target, text):
+    """Its setting is named, too."""
     with pytest.raises(ConfigError, match=re.escape(text)) as found:
         build_network(config.job(composed(f"model._target_={target}")), 3)
     assert str(found.value).startswith(f"model._target_: {target} cannot be found (")
@@ -237,7 +238,8 @@ def test_every_model_is_trained_by_a_method_that_can(name):
     assert network(torch.zeros(2, 128, 128)).shape == (2, 10 if network.classifier.embeds else 5)
 
 
-def test_prototypical_models_choose_their_method_and_the_command_line_overrules():
+def test_prototypical_models_choose_their_method():
+    """The command line overrules them."""
     assert config.job(composed("model=proto")).method.name == "prototypical"
     original = config.job(composed("model=proto_original"))
     assert (original.method.name, original.method.arguments["own_frontend"]) == (

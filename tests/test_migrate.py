@@ -113,7 +113,7 @@ def test_record_becomes_that_of_the_same_settings(results, overrides):
         main(results, overrides)
 
 
-def test_tables_of_what_was_carried_over_have_the_numbers_of_before(dataset, overrides, tmp_path):
+def test_migrated_tables_have_the_numbers_of_before(dataset, overrides, tmp_path):
     """Against pandas on the records as they were."""
     shares = {(1, 1): 0.3, (1, 2): 0.45, (2, 1): 0.15, (2, 2): 0.65}
     old = [old_record(dataset, *run, accuracy=share) for run, share in shares.items()]

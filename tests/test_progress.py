@@ -14,7 +14,7 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_epochs_and_the_clock_move_where_their_number_is_not_known(monkeypatch):
+def test_epochs_and_the_clock_move_without_known_totals(monkeypatch):
     monkeypatch.setattr(sys, "stderr", Terminal())
     monkeypatch.setattr(progress, "TICK", 0.05)
     with closing(RunBar("proto", 2)) as bar:

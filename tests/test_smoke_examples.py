@@ -27,7 +27,8 @@ def call(*command: str | Path) -> str:
 
 
 @pytest.mark.slow
-def test_dataset_frontend_model_metric_and_table_of_another_package(tmp_path):
+def test_parts_of_another_package_run_and_are_reported(tmp_path):
+    """Dataset, frontend, model, metric and table are that package's."""
     call(PACKAGE / "make_sounds.py", tmp_path / "sounds")
     settings = [
         SEARCH,

@@ -43,7 +43,7 @@ def test_clips_splits_and_classes(tree):
 
 
 @every
-def test_the_rate_of_spectrograms_is_that_of_the_files_or_the_default(tree):
+def test_the_rate_is_that_of_the_files_or_the_default(tree):
     name, root, content = tree
     rates = {soundfile.info(root / path).samplerate for c in content.splits.values() for path in c}
     assert job_of(name).mel.sample_rate in (*rates, 44100)

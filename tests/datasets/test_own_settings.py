@@ -31,7 +31,7 @@ def test_folder(tmp_path):
     )
 
 
-def test_expressions_for_groups_are_quoted_as_the_docs_quote_them(tmp_path):
+def test_group_expressions_work_as_the_docs_quote_them(tmp_path):
     page = (Path(__file__).parents[2] / "docs/own-data.md").read_text()
     quoted = re.findall(r"'(dataset\.group_by=.*?)'", page)
     assert quoted

@@ -26,7 +26,7 @@ def test_root_with_other_data_is_refused(tmp_path):
         synthetic("synthetic", tmp_path, groups=3, clips_per_class=1, validation="none")
 
 
-def test_a_full_disk_is_an_error_of_the_system_and_leaves_nothing(tmp_path):
+def test_a_full_disk_is_an_oserror_and_leaves_nothing(tmp_path):
     """A limit on the size of files does what a full disk does."""
     settings = {"groups": 2, "clips_per_class": 1, "validation": "none"}
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)

@@ -84,7 +84,7 @@ def test_root_is_a_folder_or_the_table(tmp_path, monkeypatch):
         from_table("pets", tmp_path, other.with_name("no.csv").relative_to(elsewhere))
 
 
-def test_absolute_paths_and_those_of_windows_are_relative_in_records(tmp_path):
+def test_absolute_and_windows_paths_become_relative(tmp_path):
     touch(tmp_path, "a/1.wav", "a/2.wav", "a/3.wav")
     lines = [
         "path,label,split",

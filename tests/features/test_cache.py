@@ -242,7 +242,7 @@ def test_full_disk_leaves_no_half_file(data, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("other", [None, "PCM_24", "stereo", "resampled"])
-def test_samples_of_16_bits_are_stored_as_such_and_nothing_is_lost(tmp_path, other):
+def test_16_bit_samples_are_stored_as_such_without_loss(tmp_path, other):
     random, clips = np.random.default_rng(0), []
     for number in range(70):  # three parts
         samples = random.integers(-(2**15), 2**15, 3000).astype(np.int16)

@@ -46,7 +46,7 @@ def test_the_documentation_holds_the_table():
     assert table() in page.read_text(encoding="utf-8")
 
 
-def test_fast_is_exact_until_it_is_calibrated_and_within_its_tolerance_afterwards():
+def test_fast_is_exact_until_calibrated_then_within_tolerance():
     """A tone lets narrow bands lose most; the filters that it moves hardly count."""
     exact, fast = (Leaf(n_filters=8, compression="none", engine=each) for each in ("exact", "fast"))
     tone = 0.5 * torch.sin(2 * torch.pi * 1234 / 16000 * torch.arange(8000))[None]

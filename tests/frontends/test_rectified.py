@@ -59,7 +59,7 @@ def test_rectified_engines(align, kind):
 
 
 @pytest.mark.parametrize("kind", [Blocks, Exact, Fast, Rectified, RectifiedMaximum])
-def test_gradients_of_a_few_frames_are_those_of_the_whole_backward_pass(kind):
+def test_a_partial_backward_pass_equals_the_whole_one(kind):
     """Blocks without a part in the loss are left out: a tiny gradient everywhere keeps them all."""
     gabor, pooling, taps = parts(16000, 10)
     engine = kind(Placement(taps, 160, "centre"))

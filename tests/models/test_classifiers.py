@@ -184,7 +184,8 @@ class Pooled(nn.Module):
         return self.head(patches.mean(1))
 
 
-def test_an_ordinary_module_keeps_its_weights_and_is_scored_patch_by_patch():
+def test_an_ordinary_module_is_scored_patch_by_patch():
+    """Its weights stay as they were."""
     module = Pooled(10, 40)
     before = module.head.weight.clone()
     network = as_classifier(module, 10, n_frames=20, n_bands=40)
@@ -201,7 +202,7 @@ def test_outputs_of_another_size_are_an_embedding():
     assert as_classifier(Pooled(7, 40), 10, 20, 40).embeds
 
 
-def test_a_head_of_fixed_size_says_which_patches_it_does_not_take():
+def test_a_fixed_head_says_which_patches_it_refuses():
     with pytest.raises(
         ConfigError, match=r"Pooled does not take patches of 20 frames and 64 bands"
     ):

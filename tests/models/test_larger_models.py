@@ -49,7 +49,7 @@ def test_conv_net_has_what_its_layers_add_up_to():
     assert count(ConvNet(10, n_bands=40, n_frames=98)) == expected + 512 * 10 + 10
 
 
-def test_efficientnet_b0_has_its_own_number_with_one_channel_and_no_head():
+def test_efficientnet_b0_has_its_number_of_parameters():
     """timm's 5,288,548 less the head of 1000 classes and two of three colours of 32 filters 3x3."""
     network = Timm(10, 40, 98, "efficientnet_b0")
     expected = 5_288_548 - 1281 * 1000 - 2 * 32 * 9
@@ -105,7 +105,8 @@ def test_any_number_of_frames_and_bands(name, n_frames, n_bands):
     torch.testing.assert_close(dense[:, 1], one, atol=1e-4, rtol=1e-4)
 
 
-def test_conv_net_convolves_frames_first_and_takes_the_largest_of_all():
+def test_conv_net_convolves_frames_first_and_takes_maxima():
+    """The largest value of all counts, wherever it is."""
     network = ConvNet(3, n_bands=16, n_frames=16).eval()
     assert [
         tuple(each.kernel_size) for each in network.blocks if hasattr(each, "padding_mode")

@@ -101,7 +101,8 @@ def several(shifts, ns=(1,)):
     return made
 
 
-def test_a_pair_has_one_verdict_in_every_table_the_figure_and_the_answer():
+def test_a_pair_has_one_verdict_wherever_it_is_shown():
+    """It is shown in every table, the figure and the answer."""
     made = several({"log_learn": 0.005, "one": 0.005, "two": 0.2, "three": 0.0})
     selection = with_pairs(chosen(made), {"difference": PAIRS})
     assert selection.comparisons == 4

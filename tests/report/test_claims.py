@@ -85,7 +85,8 @@ def test_gaps_leave_a_claim_open_and_are_named():
     assert "n = 5 +0." in points["S3"]
 
 
-def test_claims_without_runs_of_their_dataset_and_models_are_left_out():
+def test_claims_without_runs_are_left_out():
+    """A claim needs runs of its dataset and models."""
     with pytest.raises(NoRunsError, match="table claims: no finished pairs of runs of a dataset"):
         verdicts(as_in_the_article, models=["cnn14"])
 

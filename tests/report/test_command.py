@@ -147,7 +147,7 @@ def test_several_labels_per_clip_end_to_end(report, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_sound_of_the_worst_clips_is_on_the_page_where_it_is_asked_for(report, tmp_path):
+def test_the_page_has_sound_of_the_worst_clips_if_asked(report, tmp_path):
     keep(tmp_path, records())
     for each in records():
         keep_checkpoint(tmp_path, each["key"], [("bell", 0.25, 0.25, 0.5)] * len(CLIPS))
@@ -168,7 +168,7 @@ def test_the_sound_of_the_worst_clips_is_on_the_page_where_it_is_asked_for(repor
     assert "expected report.audio_root=FOLDER, the dataset's root" in wrong.stderr
 
 
-def test_figures_of_an_earlier_report_are_removed_and_nothing_else(report, tmp_path):
+def test_only_figures_of_an_earlier_report_are_removed(report, tmp_path):
     keep(tmp_path, records())
     (tmp_path / "figures").mkdir()
     for name in ("accuracy_us8k.csv", "confusion_us8k_sb_cnn.pdf", "accuracy_of_mine.png"):
@@ -180,7 +180,7 @@ def test_figures_of_an_earlier_report_are_removed_and_nothing_else(report, tmp_p
 
 
 @pytest.mark.slow
-def test_tables_of_an_earlier_report_are_removed_and_nothing_else(report, tmp_path):
+def test_only_tables_of_an_earlier_report_are_removed(report, tmp_path):
     keep(tmp_path, records())
     assert report(tmp_path, "show=[tables]").returncode == 0
     (tmp_path / "tables/mine.csv").write_text("a\n")
@@ -193,7 +193,8 @@ def test_tables_of_an_earlier_report_are_removed_and_nothing_else(report, tmp_pa
 
 
 @pytest.mark.slow
-def test_folders_are_read_together_and_a_conflict_names_both_records(report, tmp_path):
+def test_folders_are_read_together_and_conflicts_named(report, tmp_path):
+    """A conflict names both records."""
     made = records()
     keep(tmp_path / "one", made[:4])
     file = keep(tmp_path / "other", made[2:])
@@ -225,7 +226,8 @@ def test_results_folders_below_are_sections_of_one_page(report, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["tables", pytest.param("report.html", marks=pytest.mark.slow)])
-def test_what_cannot_be_written_is_named_and_other_folders_are_reported(report, tmp_path, name):
+def test_what_cannot_be_written_costs_no_other_folder(report, tmp_path, name):
+    """The error names it; the other folders are reported."""
     for folder in "ab":
         keep(tmp_path / folder, records())
     if name == "tables":

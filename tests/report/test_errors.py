@@ -46,7 +46,7 @@ def worst_of(folder, clips=3):
     return worst_clips(selection, "worst_clips", "Worst", clips)
 
 
-def test_precision_recall_and_f1_are_those_of_all_clips_of_all_runs():
+def test_precision_recall_and_f1_pool_clips_of_all_runs():
     labels, answers = [0] * 8 + [1] * 8 + [2], [0] * 3 + [1] * 9 + [0, 0, 1, 1, 0]
     made = []
     for repeat, half in enumerate([slice(0, 4), slice(4, 17)], 1):
@@ -67,7 +67,8 @@ def test_precision_recall_and_f1_are_those_of_all_clips_of_all_runs():
     assert text.loc[("none", "5")].iloc[2:].tolist() == ["–"] * 6  # no clips, no answers
 
 
-def test_the_worst_clips_are_wrong_most_often_and_then_least_probable(store):
+def test_the_worst_clips_are_wrong_most_often(store):
+    """Of those wrong as often, the least probable come first."""
     table = worst_of(store)
     assert table.text.iloc[:, 3:].to_numpy().tolist() == [
         ["siren, long.wav", "siren", "bell", "20.0", "2 of 2 runs"],
@@ -80,7 +81,7 @@ def test_the_worst_clips_are_wrong_most_often_and_then_least_probable(store):
     assert right[3:] == ["dog/1.wav", "dog", "–", "70.0", "0 of 2 runs"]
 
 
-def test_runs_without_a_checkpoint_and_checkpoints_without_a_run_do_not_count(store):
+def test_a_run_and_its_checkpoint_count_only_together(store):
     keep_checkpoint(store, "unknown", FIRST)
     made = record(1, 5, 3, "log_eps", 0.5)
     with (store / "runs/x.jsonl").open("a") as file:
@@ -143,7 +144,7 @@ def test_any_file_becomes_a_short_mp3(tmp_path, rate, kind, subtype):
         assert len(content) < 20000 * seconds
 
 
-def test_each_clip_is_heard_once_and_those_without_sound_are_named(store, tmp_path):
+def test_each_clip_is_heard_once_or_named_as_soundless(store, tmp_path):
     for path in list(CLIPS)[1:3]:
         (tmp_path / path).parent.mkdir(exist_ok=True)
         soundfile.write(tmp_path / path, np.zeros(8000), 8000)

@@ -97,7 +97,7 @@ def test_what_a_study_has_not_has_no_section():
     assert "There are no results yet." in Read(page(QUESTION, [])).text
 
 
-def test_a_table_is_named_by_its_heading_and_described_by_its_caption():
+def test_a_heading_names_and_a_caption_describes_a_table():
     read = Read(page(QUESTION, [study("a")]))
     tables = [attributes for tag, attributes in read.tags if tag == "table"]
     assert tables[0] == {
@@ -121,7 +121,8 @@ def test_nothing_is_said_twice_and_detail_is_folded():
     assert made.index("<svg") < made.index("<table") < made.index("<details>")
 
 
-def test_of_many_sentences_some_are_folded_and_studies_of_many_runs_are_first():
+def test_many_sentences_are_folded_and_large_studies_first():
+    """The first four sentences stay; studies of many runs come first."""
     many = replace(
         study("a"), verdicts=["First.", "Second.", "Third.", "Fourth.", "Fifth.", "Sixth."]
     )

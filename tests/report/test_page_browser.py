@@ -82,7 +82,7 @@ def test_headings_sort_by_mouse_and_keyboard(browser, address, column, upward, d
         assert sides == ["left", "right", "right", "left"]
 
 
-def test_a_table_with_groups_of_columns_sorts_by_its_last_headings(browser, address):
+def test_grouped_columns_sort_by_their_last_headings(browser, address):
     with opened(browser, address) as tab:
         table = tab.locator("#us8k_two_folds-table-all-cells")
         assert table.get_by_role("button").count() == 16
@@ -211,7 +211,7 @@ def test_clips_can_be_listened_to(browser, address):
         assert player.get_attribute("aria-label") == study().sounds[0].name
 
 
-def test_on_paper_there_is_nothing_to_press_and_nothing_is_cut_off(browser, address):
+def test_paper_shows_no_buttons_and_cuts_nothing_off(browser, address):
     across = 1016, 900  # A4, less its margins, at 96 dots per inch
     with opened(browser, address, across) as tab:
         tab.emulate_media(media="print")

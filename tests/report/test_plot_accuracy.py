@@ -204,7 +204,8 @@ def test_accuracies_in_the_file_are_those_given():
     assert set(data["unit"]) == {"%"}
 
 
-def test_all_clips_stand_at_the_right_and_other_metrics_keep_their_scale():
+def test_all_clips_are_rightmost_and_d_prime_is_unscaled():
+    """Metrics that are no shares keep their scale."""
     axis = made("accuracy with all clips").figure.axes[0]
     assert [label.get_text() for label in axis.get_xticklabels()] == ["1", "5", "all"]
     drawing = made("d prime")

@@ -13,7 +13,7 @@ from fewshot_audio.report.plots.completeness import completeness
 from fewshot_audio.report.plots.heat import heat
 
 
-def test_a_forest_has_a_point_for_each_difference_sorted_in_groups():
+def test_a_forest_shows_each_difference_sorted_in_groups():
     table = differences().assign(marked=lambda t: t["n_per_class"] == 50)
     drawing = difference(table)
     names = ["dataset", "model", "first", "second", "n_per_class", "mean", "low", "high"]

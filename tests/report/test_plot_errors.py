@@ -86,7 +86,8 @@ def located(store):
     return embeddings.located(read_runs([store])[0].assign(pool=""))
 
 
-def test_frontends_show_the_largest_split_that_all_have_and_clusters_stay_apart(store):
+def test_frontends_show_the_largest_split_that_all_have(store):
+    """Clusters stay apart."""
     table = located(store)
     assert table.groupby("frontend")["n_per_class"].unique().map(list).to_dict() == {
         "leaf": [5],
@@ -100,7 +101,7 @@ def test_frontends_show_the_largest_split_that_all_have_and_clusters_stay_apart(
     assert located(store).equals(table)
 
 
-def test_of_many_clips_some_are_placed_and_collapsed_ones_are_not(store, monkeypatch):
+def test_some_of_many_and_no_collapsed_clips_are_placed(store, monkeypatch):
     monkeypatch.setattr(embeddings, "MOST", 10)
     assert len(located(store)) == 20
     for file in store.glob("checkpoints/*-log_eps151/embeddings.npy"):

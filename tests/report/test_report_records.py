@@ -57,7 +57,7 @@ def test_a_missing_run_comes_with_the_command_that_does_it():
         differences(without)
 
 
-def test_the_command_of_another_frontend_is_taken_without_its_settings():
+def test_another_frontend_s_command_drops_its_settings():
     made = []
     for each in records():
         name = each["identity"]["frontend"]["name"]
@@ -78,7 +78,7 @@ def test_partners_on_other_clips_are_refused():
         differences(made)
 
 
-def test_the_same_run_twice_counts_once_and_two_results_are_an_error():
+def test_a_run_counts_once_and_two_results_are_an_error():
     made = records()
     assert len(chosen([*made, *made]).runs) == 10
     one = made[3] | {"where": "a/runs/x.jsonl:4"}

@@ -40,7 +40,8 @@ def test_runs_with_other_settings_are_left_out_and_named():
     )
 
 
-def test_runs_on_all_clips_may_be_trained_otherwise_than_those_on_a_few():
+def test_runs_on_all_clips_may_be_trained_otherwise():
+    """Their settings may differ from those of runs on a few clips."""
     changed = {"method": {"name": "crops"}, "optimizer": {"lr": 0.001}}
     on_all = [
         record(1, None, repeat, frontend, 0.9, changed)
@@ -56,7 +57,7 @@ def test_runs_on_all_clips_may_be_trained_otherwise_than_those_on_a_few():
     )
 
 
-def test_frontends_that_were_trained_differently_are_not_compared():
+def test_frontends_trained_differently_are_not_compared():
     made = records()
     made += [record(1, 1, 9, "leaf", 0.5, {"seed": 1})]
     selection = chosen(made)
@@ -122,7 +123,7 @@ def test_seeds_are_pooled_as_further_repeats():
         )
 
 
-def test_settings_at_their_default_are_found_where_records_hold_them(tmp_path):
+def test_defaults_are_found_where_records_hold_them(tmp_path):
     made = []
     for repeat, rate, identity in [(1, 0.001, {}), (1, 0.1, {"lr": 0.1}), (2, 0.1, {"lr": 0.1})]:
         optimizer = {"name": "adamw", **identity}
@@ -153,7 +154,7 @@ def test_of_equally_many_runs_those_with_usual_settings_are_kept():
     assert chosen(plain).runs["key"].tolist() == ["p"]  # at the default of the class
 
 
-def test_seeds_are_compared_without_pairs_and_proposed_to_be_pooled():
+def test_seeds_are_compared_unpaired_and_pooling_proposed():
     made = swept("seed", {0: 0.25, 1: 0.75})
     for each in made:
         each["few_shot_split"] = f"{each['identity']['seed']}{each['identity']['repeat']}"

@@ -55,7 +55,8 @@ def test_over_folds_it_is_the_t_interval_of_the_folds_means():
         )
 
 
-def test_over_splits_of_one_fold_it_is_the_t_interval_of_the_runs_and_says_so():
+def test_one_fold_gives_the_t_interval_of_its_runs():
+    """Its unit says that it is over splits."""
     values = simulated(3, 1, 20, 1, 1, 1)
     for how in (HOW, SPLIT):
         summed = summary(values, ["cell"], how)
@@ -67,7 +68,8 @@ def test_over_splits_of_one_fold_it_is_the_t_interval_of_the_runs_and_says_so():
 
 
 @pytest.mark.parametrize("how", [HOW, SPLIT])
-def test_over_splits_of_two_folds_it_is_half_of_welchs_interval_of_their_sum(how):
+def test_two_folds_give_half_of_welchs_interval_of_their_sum(how):
+    """The interval is one over splits."""
     values = simulated(1, 2, 6, 1, 1, 2).query("not (fold == 1 and repeat > 3)")
     one, other = (values.loc[values["fold"] == fold, "value"] for fold in (0, 1))
     low, high = stats.ttest_ind(one, -other, equal_var=False).confidence_interval(0.95)
@@ -103,7 +105,8 @@ def test_there_is_no_interval_where_nothing_varies(values):
         ),
     ],
 )
-def test_95_percent_intervals_cover_the_truth_93_to_97_times_in_100(folds, runs, between, within):
+def test_95_percent_intervals_cover_the_truth_as_often(folds, runs, between, within):
+    """They cover it 93 to 97 times in 100."""
     over_folds = between if folds > 3 else 0  # of fewer: the mean of these folds is the truth
     for how, spread in ((HOW, over_folds), (SPLIT, 0)):
         summed = summary(simulated(4000, folds, runs, spread, within, folds * runs), ["cell"], how)
@@ -128,7 +131,8 @@ def test_for_any_folds_it_is_the_balanced_analysis_of_variance(folds):
     assert ((many["low"] <= 0) & (many["high"] >= 0)).mean() >= 0.94
 
 
-def test_intervals_of_shares_stay_within_them_and_hold_the_truth_no_less_often():
+def test_intervals_of_shares_stay_within_0_and_1():
+    """They hold the truth no less often than plain ones."""
     values = grid(np.random.default_rng(10).beta(1, 19, size=(2000, 5, 2)))  # shares about 0.05
     plain, share = (summary(values, ["cell"], HOW, within=ends) for ends in (ANY, SHARE))
     assert plain["low"].min() < 0 < share["low"].min()
@@ -142,7 +146,8 @@ def test_intervals_of_shares_stay_within_them_and_hold_the_truth_no_less_often()
 
 
 @pytest.mark.parametrize(("folds", "between"), [(10, 0.02), (2, 0)])
-def test_as_many_folds_or_repeats_as_needed_show_a_difference_80_times_in_100(folds, between):
+def test_the_needed_folds_or_repeats_show_a_difference(folds, between):
+    """They show it 80 times in 100."""
     known = pd.DataFrame(
         {
             "folds": [folds],
@@ -229,7 +234,7 @@ def test_settings_that_cannot_be_are_refused():
         config.reporting(config.composed(["statistics.confidence=95"]))
 
 
-def test_an_interval_that_would_hold_all_that_is_possible_is_none():
+def test_an_interval_of_all_that_is_possible_is_none():
     cells = pd.DataFrame({"mean": [0.2, 0.9, 0.2], "se": [0.5, 0.2, 0.01], "df": [2.0, 3.0, 2.0]})
     found = with_limits(cells, 0.95, (-1.0, 1.0))
     plain = with_limits(cells, 0.95)

@@ -134,7 +134,7 @@ def test_an_average_needs_every_task_of_its_model():
         ),
     ],
 )
-def test_answers_and_the_forest_show_the_average_that_the_table_has(unit, needs):
+def test_answers_and_the_forest_show_the_table_s_average(unit, needs):
     table, settings = runs(), replace(SETTINGS, how=replace(SETTINGS.how, unit=unit))
     selection = selected(table, settings)
     pairs = pair_all(selection, "pairs", None, partial=True)
@@ -164,7 +164,8 @@ def test_a_gain_of_the_average_is_one_on_these_tasks():
     assert answer.endswith(": gain on these tasks.")
 
 
-def test_networks_of_several_tasks_have_a_row_for_each_task_beside_those_of_one():
+def test_networks_of_several_tasks_have_a_row_for_each():
+    """These rows stand beside those of networks of one task."""
     table = runs()
     table, several = table[table["fold"] == 1], multitask(table)
     selection = selected(table, more=several)

@@ -251,7 +251,8 @@ def test_re_estimated_statistics_are_compared_run_by_run():
         batch_norm(chosen(records()), "batch_norm", "Batch norm")
 
 
-def test_a_pair_without_runs_is_left_out_and_named_where_there_is_no_other():
+def test_a_pair_without_runs_is_left_out():
+    """It is named where there is no other."""
     with pytest.raises(NoRunsError, match="there are no finished runs of log_fixed; scripts/run"):
         differences(records(), pairs=[("log_fixed", "log_eps"), ("log_learn", "log_fixed")])
     cells = differences(records(), pairs=[("log_fixed", "log_eps"), *PAIRS]).cells

@@ -21,7 +21,7 @@ class Nested:
         self.part = part
 
 
-def test_settings_at_their_defaults_stand_beside_those_that_are_set(job):
+def test_defaults_stand_beside_settings_that_are_set(job):
     arguments = {"part": {"_target_": f"{__name__}.Part", "kind": "a"}, "weights": "/home/me/w.pt"}
     frontend = Component("frontend", "mine", f"{__name__}.Nested", arguments)
     adamw = Component("optimizer", "adamw", "torch.optim.AdamW", {"lr": 0.5})

@@ -29,7 +29,8 @@ from stored import lines, outcomes
 
 
 @pytest.mark.slow
-def test_workers_do_what_one_process_does_and_are_no_more_than_asked(job, machine, tmp_path):
+def test_workers_do_what_one_process_does(job, machine, tmp_path):
+    """They are no more than asked for."""
     wanted = replace(job, repeats={1: 3, 2: 2})
     execute.run(wanted, machine)
     apart = replace(machine, results=tmp_path / "apart", workers=2, threads=2)
@@ -57,9 +58,7 @@ def test_a_report_that_cannot_be_stored_is_a_failure_of_its_run(job, machine, mo
 
 
 @pytest.mark.parametrize(("retry", "trained"), [(True, 1), (False, 0)])
-def test_runs_that_another_process_failed_meanwhile_are_left_alone_if_so_asked(
-    job, machine, monkeypatch, retry, trained
-):
+def test_runs_that_another_process_failed_can_be_left(job, machine, monkeypatch, retry, trained):
     """The other one fails a run after this one has read the store and before it gets the lock."""
     one, other = replace(job, repeats={1: 1}), replace(machine, retry_failed=retry)
     monkeypatch.setattr(
@@ -85,9 +84,7 @@ def test_runs_that_another_process_failed_meanwhile_are_left_alone_if_so_asked(
     assert [line["error"] for line in outcome.left] == ([] if retry else ["ValueError: by another"])
 
 
-def test_a_file_of_another_process_is_waited_for_when_nothing_else_is_to_do(
-    job, machine, monkeypatch
-):
+def test_a_file_locked_elsewhere_is_waited_for_last(job, machine, monkeypatch):
     specs = open_job(replace(job, repeats={1: 4, 2: 2}), machine).specs
     store = Store(machine.results)
     store.prepare()

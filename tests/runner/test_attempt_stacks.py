@@ -53,9 +53,8 @@ def test_only_the_run_at_fault_of_a_stack_fails(job, machine, monkeypatch):
 
 
 @pytest.mark.filterwarnings("default")
-def test_a_run_that_fails_when_it_is_scored_costs_no_other_and_no_second_training(
-    job, machine, monkeypatch
-):
+def test_a_run_that_fails_when_scored_costs_no_other(job, machine, monkeypatch):
+    """Nor is any run trained a second time."""
     real_fit, real_score, fits, scores = running.fit, scoring.score_clips, [], []
 
     def counting(*arguments):
@@ -126,9 +125,10 @@ def _pretended(specs):
     ("stack", "fitting", "workers", "expected"),
     [(None, 13, 1, [10] * 20), (None, 13, 2, [5] * 20), (4, 1, 2, [4] * 20)],
 )
-def test_stacks_are_as_large_as_is_set_or_fits_beside_other_workers(
+def test_stacks_are_as_large_as_set_or_as_fits(
     job, machine, monkeypatch, stack, fitting, workers, expected
 ):
+    """What fits is what fits beside other workers."""
     monkeypatch.setattr(execute, "max_stack_size", lambda *_: fitting)
     monkeypatch.setattr(execute, "Worker", InThisProcess)
     monkeypatch.setattr(execute, "with_news", lambda workers: list(workers))

@@ -50,7 +50,8 @@ def test_products_are_in_float32_whatever_code_has_set(monkeypatch):
         "PL_TRAINER_LIMIT_TRAIN_BATCHES=0",
     ],
 )
-def test_what_would_store_another_result_under_the_same_key_is_refused(monkeypatch, variable):
+def test_variables_that_change_results_are_refused(monkeypatch, variable):
+    """They would store another result under the same key."""
     name, value = variable.split("=")
     monkeypatch.setenv(name, value)
     with pytest.raises(ConfigError, match=f"^{name}.*; unset {name}$"):

@@ -89,9 +89,8 @@ def test_failed_runs_can_be_left_alone(job, machine, monkeypatch):
     assert execute.run(job, leaving).left == ()  # it has been finished since
 
 
-def test_a_failed_run_is_recorded_the_rest_goes_on_and_the_next_call_retries(
-    job, machine, monkeypatch, caplog
-):
+def test_a_failed_run_is_recorded_and_retried_next_time(job, machine, monkeypatch, caplog):
+    """The other runs go on; the next call retries it."""
     real, calls = running.fit, []
 
     def failing(*arguments):
@@ -153,9 +152,7 @@ def test_splits_can_be_exported_and_used(job, machine, tmp_path):
     }  # a file of draws is part of the identity
 
 
-def test_a_job_waits_for_another_process_and_then_trains_only_what_is_missing(
-    job, machine, caplog, monkeypatch
-):
+def test_a_job_waits_then_trains_only_what_is_missing(job, machine, caplog, monkeypatch):
     """The other process is played by a lock that is let go of as soon as the job waits."""
     caplog.set_level(logging.INFO)
     store = Store(machine.results)
@@ -202,7 +199,7 @@ def test_a_run_that_diverges_is_a_result_and_the_next_goes_on(job, machine, capl
 
 
 @pytest.mark.slow
-def test_tut_asc_at_its_full_size_runs_from_verification_to_a_result(machine, tmp_path):
+def test_tut_asc_runs_from_verification_to_a_result(machine, tmp_path):
     """All 6,300 official names with short noises for sounds."""
     write_tut_asc_names(tmp_path / "data", 0.05)
     report = verify_tut_asc(tmp_path / "data", False, 2)

@@ -10,7 +10,8 @@ from fewshot_audio.runner import execute
 from stored import lines
 
 
-def test_re_estimated_statistics_change_the_score_and_both_are_stored(job, machine):
+def test_re_estimated_statistics_change_the_score(job, machine):
+    """Both scores are stored."""
     one = replace(job, repeats={2: 1}, model=replace(job.model, target=VGG, arguments=SMALL))
     execute.run(one, machine)
     execute.run(changed(one, "method", reestimate_batch_norm=True), machine)
@@ -32,7 +33,7 @@ def test_re_estimated_statistics_change_the_score_and_both_are_stored(job, machi
     }
 
 
-def test_scoring_in_bfloat16_is_another_run_with_nearly_the_same_answers(job, machine):
+def test_scoring_in_bfloat16_is_another_run_nearly_the_same(job, machine):
     """Coarse numbers: some scores change, by no more than their eight bits can."""
     one = replace(job, repeats={2: 1}, model=replace(job.model, target=VGG, arguments=SMALL))
     execute.run(one, machine)
@@ -46,9 +47,7 @@ def test_scoring_in_bfloat16_is_another_run_with_nearly_the_same_answers(job, ma
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "times"), [("leaf", 1), ("efficient_leaf", 2)])
-def test_clips_are_filtered_anew_after_the_statistics_of_a_frontend(
-    job, machine, monkeypatch, name, times
-):
+def test_clips_are_filtered_anew_after_new_statistics(job, machine, monkeypatch, name, times):
     """Else they would pass the frontend's old statistics and the classifier's new ones."""
     from fewshot_audio.training import score
 

@@ -73,7 +73,7 @@ def test_a_key_changes_with_all_that_can_change_a_result(job):
     assert len({key for each in found for key in each}) == 2 * len(found)
 
 
-def test_a_key_does_not_change_with_where_data_lie_or_how_numbers_are_written(job):
+def test_a_key_ignores_where_data_lie_and_number_formats(job):
     moved = replace(
         job, dataset=replace(job.dataset, arguments={**job.dataset.arguments, "root": "/elsewhere"})
     )
@@ -106,7 +106,7 @@ def test_sizes_of_the_study_are_no_part_of_an_identity(job):
     assert "patch_frames" not in identity
 
 
-def test_arguments_at_their_defaults_are_left_out_and_off_is_not_absent():
+def test_defaults_are_left_out_and_off_is_not_absent():
     def identity(**arguments):
         target = "fewshot_audio.models.vgg.VGG"
         return component_identity(Component("model", "vgg", target, arguments))
@@ -193,7 +193,8 @@ def test_metrics_of_conf_are_in_a_key_by_name(job, choice):
         assert "keep_best_metric" not in method_of(job, name, **numbers)
 
 
-def test_what_another_metric_is_that_chooses_the_epoch_is_in_a_key(job):
+def test_a_metric_that_chooses_the_epoch_is_in_the_key(job):
+    """What another metric is, not its name alone, is in the key."""
     target = "torchmetrics.classification.MulticlassAccuracy"
     top = {"_target_": target, "top_k": 2}
     assert method_of(job, "top", top=top)["keep_best_metric"] == {

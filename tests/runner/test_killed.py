@@ -72,7 +72,7 @@ def _work_on(jobs, machine):
 
 
 @pytest.mark.slow
-def test_processes_killed_at_random_lose_nothing_and_do_nothing_twice(job, machine, tmp_path):
+def test_killed_processes_lose_and_repeat_nothing(job, machine, tmp_path):
     """Four processes on 64 runs in four files; twenty times one is killed and replaced."""
     other = replace(
         job,

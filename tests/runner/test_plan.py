@@ -63,7 +63,7 @@ def test_the_plan_of_a_sweep_has_a_line_per_job_and_their_sum(job, machine):
     assert shared == [Planner().specs(each, machine) for each in sweep]
 
 
-def test_folds_that_a_dataset_has_not_are_passed_over_where_that_is_set(job, machine):
+def test_missing_folds_are_skipped_where_that_is_set(job, machine):
     sweep = [replace(job, fold=fold) for fold in range(1, 6)]  # of three
     with pytest.raises(ConfigError, match="fold=4: synthetic has the folds 1, 2, 3"):
         status.plans(sweep, machine)

@@ -105,7 +105,8 @@ def test_all_wrong_values_are_named_with_their_line_and_field(store, read):
     assert told[20] == "and 5 more lines; remove such a line, its run will be done again"
 
 
-def test_a_field_of_another_type_is_named_and_an_earlier_version_says_what_to_run(store):
+def test_a_field_of_another_type_is_named(store):
+    """A record of an earlier version says what to run."""
     file = store.folder / "a.jsonl"
     store.append(file, [record("a", epochs="many")])
     with pytest.raises(

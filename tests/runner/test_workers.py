@@ -47,7 +47,7 @@ def test_a_worker_ends_with_the_process_that_it_works_for():
         time.sleep(0.05)
 
 
-def test_a_closed_worker_ends_at_once_and_begins_again_when_asked():
+def test_a_closed_worker_ends_at_once_and_can_restart():
     with closing(Worker()) as worker:
         worker.start(os.getpid)
         first = worker.receive().value

@@ -110,7 +110,7 @@ class Counted(FeatureCache):
         return super().rows(clip_id, start, stop)
 
 
-def test_the_runs_of_a_job_load_test_clips_once_where_they_are_kept(monkeypatch):
+def test_runs_of_a_job_load_test_clips_once_if_kept(monkeypatch):
     found, made = [], job()
     for keep in (False, True):
         monkeypatch.setattr(clips, "_fits", lambda rows, device, keep=keep: keep)

@@ -44,7 +44,7 @@ def test_crops_are_samples_and_zeros_behind_the_end(waveforms):
     np.testing.assert_array_equal(crops.numpy(), expected / 2**15)
 
 
-def test_an_epoch_holds_each_clip_so_often_and_another_one_other_crops(waveforms):
+def test_epochs_hold_each_clip_so_often_in_other_crops(waveforms):
     found = places(waveforms, 0, per_clip=5)
     assert Counter(number for number, _ in found) == dict.fromkeys(range(4), 5)
     assert found == places(waveforms, 0, per_clip=5)

@@ -25,7 +25,7 @@ def job(*settings, frontend="log_learn"):
     return replace(made, model=Component("model", "norms", "third_party.WithNorms", {}))
 
 
-def test_the_protocol_is_all_clips_with_some_seeds_and_the_best_epoch():
+def test_the_protocol_is_all_clips_seeds_and_the_best_epoch():
     made = job()
     assert made.repeats == {None: 3}
     assert made.method.arguments["keep_best"] == "accuracy"
@@ -45,7 +45,7 @@ def validation_accuracy(trained, data):
 
 
 @pytest.mark.parametrize("repeats", [pytest.param([1], marks=pytest.mark.slow), [1, 2, 3]])
-def test_the_weights_are_those_of_the_first_epoch_with_the_best_value(repeats):
+def test_the_weights_are_those_of_the_first_best_epoch(repeats):
     data = job_data(LABELS)
     for trained in train(job(), data, None, repeats, "cpu"):
         history = trained.history.history
@@ -71,7 +71,7 @@ def test_another_metric_can_choose():
     assert len(trained.history.history["valid macro_f1"]) == 7
 
 
-def test_a_frontend_that_learns_nothing_has_the_metric_in_its_history_too():
+def test_a_fixed_frontend_has_the_metric_in_its_history():
     (trained,) = train(job(frontend="log_eps"), job_data(LABELS), None, [1], "cpu")
     assert set(trained.history.history) == {"epoch", "train loss", "valid accuracy"}
 

@@ -142,7 +142,7 @@ def test_a_stack_on_a_gpu_equals_single_runs_on_a_cpu(model, frontend):
 
 
 @pytest.mark.parametrize("frontend", ["log_learn", "leaf"])
-def test_a_job_trains_its_runs_as_one_stack_and_scores_them_there(job, machine, frontend):
+def test_a_job_trains_one_stack_and_scores_it_there(job, machine, frontend):
     job_settings = small_job(
         "timbre", frontend, "repeats=3", "n_per_class=2", "method.max_epochs=3"
     )

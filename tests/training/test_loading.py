@@ -148,7 +148,8 @@ def test_every_choice_of_this_program_is_trusted(group):
         check_trusted({"_target_": target}, ())
 
 
-def test_a_checkpoint_may_not_name_another_one_and_whom_that_one_trusts():
+def test_a_checkpoint_may_not_name_another_one():
+    """Nor may it name whom that one trusts."""
     with pytest.raises(ConfigError, match="learned is not of this program"):
         check_trusted({"_target_": LEARNED, "checkpoint": "/elsewhere", "trust": ["sly"]}, ())
 

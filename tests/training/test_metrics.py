@@ -92,7 +92,7 @@ def test_a_clip_without_a_finite_score_counts_as_wrong():
     assert clip_scores.confusion_matrix() == [[1, 0, 0], [0, 1, 0], [0, 0, 0]]
 
 
-def test_a_clip_without_a_finite_score_ranks_worst_for_several_labels():
+def test_multilabel_clips_without_finite_scores_rank_worst():
     scores = torch.tensor([[0.9, 0.1], [0.1, 0.9], [math.nan, 0.5]])
     targets = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
     metrics = ClipScores(scores, targets).metrics(chosen("multilabel"))

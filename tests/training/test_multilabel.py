@@ -91,7 +91,8 @@ def test_one_label_per_clip_is_for_other_methods():
         check_job(job(*MULTI), job_data([(0,), (1,), (2,)]).dataset)
 
 
-def test_metrics_of_one_label_are_not_for_several_nor_the_other_way_round():
+def test_metrics_of_one_label_are_not_for_several():
+    """Nor is it allowed the other way round."""
     several, one = job_data(LABELS, multi_label=True), job_data([(0,), (1,), (2,)])
     with pytest.raises(ConfigError, match="MulticlassAccuracy is .*; choose metrics=multilabel$"):
         check_job(job("method=multilabel"), several.dataset)

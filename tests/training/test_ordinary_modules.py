@@ -87,7 +87,7 @@ def test_what_a_stack_trains_like_single_runs(name):
 
 
 @pytest.mark.parametrize("model", ["vgg", "sb_cnn", "timbre", "proto_original", "timm"])
-def test_models_without_random_numbers_of_their_own_train_as_stacks(model):
+def test_models_without_own_random_numbers_are_stacked(model):
     networks, methods = runs(job(model, "log_learn"), 2, torch.float32)
     assert why_not_stacked(networks, 128, methods[0].data) is None
 

@@ -47,7 +47,7 @@ def network(frontend=None, frames=False):
     )
 
 
-def test_the_support_is_one_patch_of_different_clips_and_stays_the_same(data):
+def test_the_support_is_fixed_patches_of_different_clips(data):
     for size, expected in ((2, 2), (5, 4)):  # four clips per class are there
         settings = method(data, support=size)
         batches = [batch for _ in range(3) for batch in settings.batches(())]
@@ -76,7 +76,8 @@ def test_every_support_is_as_likely_as_any_other(data):
     assert np.abs(counts - 150).max() < 5 * (300 * 0.25) ** 0.5
 
 
-def test_an_update_s_queries_are_different_patches_of_every_class_new_each_time(data):
+def test_queries_are_different_patches_of_every_class(data):
+    """They are new in each update."""
     settings = method(data)
     epochs = [list(settings.batches((3,))) for _ in range(50)]
     assert {len(epoch) for epoch in epochs} == {27 // 6}  # nine patches per class, two per update
@@ -229,7 +230,8 @@ def by_hand(net, data, settings, maps):
         (True, True),
     ],
 )
-def test_clips_are_scored_by_the_mean_log_probability_of_patches_at_hop_42(data, frames, own):
+def test_clips_are_scored_by_mean_log_probability(data, frames, own):
+    """The mean is that over patches at hop 42."""
     net, settings = network(LogLearn(), frames), method(data, own_frontend=own)
     settings.adapt(net)
     fit([net], [settings], SGD, "cpu")
@@ -247,7 +249,7 @@ def test_clips_are_scored_by_the_mean_log_probability_of_patches_at_hop_42(data,
 
 
 @pytest.mark.parametrize("own", [False, pytest.param(True, marks=pytest.mark.slow)])
-def test_right_answers_on_the_training_clips_are_those_of_their_patches(data, own):
+def test_right_training_answers_are_those_of_the_patches(data, own):
     net, settings = network(LogLearn()), method(data, own_frontend=own)
     settings.adapt(net)
     fit([net], [settings], SGD, "cpu")

@@ -173,7 +173,7 @@ def test_batch_norm_of_stacks_alone_leaves_cudnn_out(count, by_cudnn):
 
 
 @pytest.mark.slow
-def test_supports_with_a_frontend_of_their_own_see_whole_clips_in_stacks():
+def test_stacked_supports_of_own_frontends_see_whole_clips():
     wanted = job("proto", "leaf", "method.own_frontend=true", "method.max_epochs=1")
     together, methods = runs(wanted, 2)
     fit(together, methods, SGD, "cpu")
@@ -209,8 +209,11 @@ def test_updates_gather_the_runs_with_batches_of_one_size():
     assert found[0].batch.of(1).clips.tolist() == [3] * 4
 
 
-def test_the_memory_of_a_run_counts_data_weights_and_what_the_backward_pass_needs():
-    """TIMBRE keeps its input, the normalised patches and the windows that won."""
+def test_the_memory_of_a_run_counts_all_that_it_needs():
+    """It counts data, weights and what the backward pass needs.
+
+    TIMBRE keeps its input, the normalised patches and the windows that won.
+    """
     small, large = (
         bytes_of_run(*(each[0] for each in runs(job("timbre", "log_eps"), 1, torch.float32, clips)))
         for clips in (2, 4)

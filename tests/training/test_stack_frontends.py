@@ -84,7 +84,7 @@ def largest_difference(stack, update):
 
 
 @pytest.mark.parametrize(("frontend", "setting"), CASES)
-def test_a_stack_equals_its_runs_also_where_clips_have_other_lengths(frontend, setting):
+def test_a_stack_of_other_clip_lengths_equals_its_runs(frontend, setting):
     stack = stack_of(3, frontend, setting)
     assert len({int(data.lengths.max()) for data in stack.data}) > 1
     assert largest_difference(stack, update_of(stack, (0, 1, 2))) < 1e-9
@@ -96,7 +96,8 @@ def test_a_stack_equals_its_runs_in_single_precision(engine):
     assert largest_difference(stack, update_of(stack, (0, 1))) < 1e-4
 
 
-def test_runs_with_other_numbers_of_clips_in_a_batch_equal_single_runs():
+def test_runs_with_other_clip_counts_equal_single_runs():
+    """The numbers of clips in a batch differ."""
     stack = stack_of(2, "efficient_leaf", FAST)
     noise = update_of(stack, (0, 1)).batch.noise
     some = torch.tensor([[0, 1, 2], [2, 1, 1]])
@@ -117,7 +118,7 @@ def test_a_run_that_has_finished_keeps_weights_and_statistics():
     assert not torch.equal(stack.networks[0].frontend.compression.norm.running_mean, moved)
 
 
-def test_an_update_takes_as_many_launches_whatever_the_number_of_runs():
+def test_launches_of_an_update_do_not_grow_with_runs():
     """But for band sizes that one run has and another one has not."""
     counts = {}
     for count in (1, 2, 5):

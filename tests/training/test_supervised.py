@@ -123,7 +123,8 @@ def test_every_frontend_sees_the_same_start_patches_and_dropout(data):
         assert torch.equal(one.noise[0], other.noise[0])
 
 
-def test_an_epoch_shows_each_clip_once_from_any_frame_that_leaves_a_patch(data):
+def test_an_epoch_shows_each_clip_once_from_any_frame(data):
+    """Any frame that leaves a patch may be the first."""
     settings = method(data)
     seen = {clip: set() for clip in range(6)}
     for _ in range(300):
@@ -180,7 +181,8 @@ def test_mean_probability_is_not_the_vote_nor_the_mean_logit():
 
 
 @every_model
-def test_reestimated_statistics_are_the_mean_over_the_batches_of_some_epochs(name, data):
+def test_reestimated_statistics_are_means_over_batches(name, data):
+    """The batches are those of some epochs."""
     net, settings = network(name), method(data)
     fit([net], [settings], SGD, "cpu")
     before = weights(net)
@@ -206,7 +208,7 @@ def test_reestimated_statistics_are_the_mean_over_the_batches_of_some_epochs(nam
     } == {0.01}
 
 
-def test_the_path_of_what_is_learned_starts_at_the_start_and_ends_at_the_end(data):
+def test_the_path_of_what_is_learned_has_both_ends(data):
     net = network("timbre", LogLearn)
     start = net.learned_scalars()
     path = fit([net], [method(data, max_epochs=60)], SGD, "cpu")[0].history
@@ -225,7 +227,7 @@ def test_the_path_of_what_is_learned_starts_at_the_start_and_ends_at_the_end(dat
     }
 
 
-def test_the_share_below_the_floor_is_that_of_the_training_patches():
+def test_the_share_below_the_floor_is_of_training_patches():
     random = torch.Generator().manual_seed(0)
     data = training_set(
         LogFixed(1, 1e-6, 10),

@@ -96,7 +96,7 @@ def test_the_weights_of_the_best_mean_are_kept(both, tmp_path):
     assert confusion.sum() == fields["test_clips"] == 18
 
 
-def test_the_cost_is_the_cross_entropy_among_the_classes_of_the_task(method):
+def test_the_cost_is_cross_entropy_within_each_task(method):
     logits = torch.randn(4, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     targets = torch.eye(5, dtype=torch.float64)[[0, 2, 3, 4]]
     odds = logits.exp()
@@ -151,7 +151,7 @@ def test_an_epoch_has_its_share_of_each_task(both, sampling, shares):
     assert len(crops) == len(list(crops)) == 10
 
 
-def test_clips_of_a_joint_dataset_have_their_features_and_targets(data, both):
+def test_joint_datasets_keep_features_and_targets(data, both):
     assert both.dataset.classes == NAMES
     assert [clip.id for clip in both.dataset.clips][::30] == ["pitch/00.wav", "tone/00.wav"]
     for clip in both.dataset.clips:
@@ -176,7 +176,7 @@ def test_what_cannot_be_joined_says_why(data):
             from_tasks("tasks", tasks)
 
 
-def test_classes_without_tasks_and_tasks_without_validation_are_refused(data, both):
+def test_classes_need_tasks_and_tasks_need_validation(data, both):
     with pytest.raises(ConfigError, match="method=crops_tasks: expected classes of tasks"):
         check_job(job(TASKS), data.dataset)
     with pytest.raises(ConfigError, match="no metric of that name"):

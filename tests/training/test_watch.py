@@ -68,7 +68,8 @@ def test_every_logger_is_a_setting_of_the_machine(name):
 
 
 @pytest.mark.parametrize("stack", [pytest.param(1, marks=pytest.mark.slow), 2])
-def test_a_watched_run_is_the_same_and_its_numbers_are_in_a_file_of_its_own(job, machine, stack):
+def test_watching_changes_no_run_and_writes_its_numbers(job, machine, stack):
+    """Each run has a file of its own."""
     wanted = replace(job, repeats={2: 2})
     machine = replace(machine, stack=stack)
     plain = records(wanted, machine)

@@ -60,7 +60,8 @@ def test_impossible_settings(make, text):
         make()
 
 
-def test_several_are_chosen_in_order_and_features_cannot_be_shifted():
+def test_several_augmentations_are_chosen_in_order():
+    """Features cannot be shifted."""
     words = ["dataset=synthetic", "augmentation=[time_shift,gain]"]
     job = config.job(config.composed([*words, "augmentation.gain.high=9"]))
     assert list(job.augmentations) == ["time_shift", "gain"]

@@ -47,6 +47,7 @@ def check(result, module, *words):
         assert word in text
 
 
+@pytest.mark.slow
 def test_runs_by_model_n_and_stack():
     result = fit.fit(["timbre"], [1], [1, 2], 2, 1, 1, "cpu")
     assert [
@@ -214,6 +215,7 @@ def test_layers_and_engines_are_compared(monkeypatch):
     check(leaf.leaf(1, 1, 1), leaf, "8000 Hz, 4 filters", "exact")
 
 
+@pytest.mark.slow
 def test_stacks_are_timed_and_their_launches_counted(monkeypatch):
     for name, value in {"SECONDS": 1, "CLASSES": 2}.items():
         monkeypatch.setattr(stacks, name, value)

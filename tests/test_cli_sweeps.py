@@ -36,6 +36,7 @@ def test_a_sweep_with_an_impossible_job_says_so_once(in_process, tmp_path):
     assert done.stdout.endswith(f"next: python scripts/report.py results={tmp_path / 'results'}\n")
 
 
+@pytest.mark.slow
 def test_a_sweep_of_impossible_jobs_is_not_proposed_again(in_process):
     done = in_process("-m", "fold=7")
     assert done.returncode == 1
@@ -71,7 +72,8 @@ def test_an_unfinished_sweep_is_proposed_as_it_was_typed(in_process, tmp_path):
     assert f" results={tmp_path / 'results'} " in last
 
 
-@pytest.mark.parametrize("script", ["run", pytest.param("maps", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("script", ["run", "maps"])
+@pytest.mark.slow
 def test_help_says_what_a_script_does_and_what_can_be_chosen(script):
     done = run([sys.executable, str(ROOT / f"scripts/{script}.py"), "--help"])
     assert done.returncode == 0, done.stderr

@@ -77,7 +77,18 @@ def leaves(settings, above=()):
         )
 
 
-@pytest.mark.parametrize("name", GROUPS["study"])
+STUDIES = (
+    "audioset",
+    "demo",
+    "leaf_article",
+    "leaf_multitask",
+    "three_frontends",
+    "tut_asc",
+    "us8k",
+)
+
+
+@pytest.mark.parametrize("name", slow_but(*STUDIES, of=GROUPS["study"]))
 def test_every_study_makes_jobs_of_what_it_says(name):
     overrides = ["dataset=synthetic", f"+study={name}", "dataset.root=/data"]
     with hydra.initialize_config_dir(str(config.CONF), version_base="1.3"):

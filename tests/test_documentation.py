@@ -120,6 +120,7 @@ def test_layers_learn_as_many_numbers_as_their_table_says():
         assert learned(getattr(frontends, name)()) == int(count), name
 
 
+@pytest.mark.slow
 def test_models_need_what_their_table_says():
     page = (ROOT / "docs/own-data.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `(\w+)` \| (\d+) \| (\d+) \| ([\d,]+) \|$", page, re.MULTILINE)

@@ -45,6 +45,7 @@ def test_what_is_put_together_is_what_hydra_composes(overrides):
     ("study", "runs"),
     [pytest.param("whole", 9900, marks=pytest.mark.slow), ("us8k", 6000)],
 )
+@pytest.mark.slow
 def test_the_studies_of_the_article_s_tables_have_their_runs(study, runs):
     """75 runs per dataset, fold, model and frontend, TUT Acoustic Scenes having one fold."""
     jobs = [config.job(cfg) for cfg in sweep.swept([f"+study={study}", "dataset.root=/data"])]

@@ -22,6 +22,7 @@ def root(tmp_path_factory):
     return root
 
 
+@pytest.mark.slow
 def test_development_trains_and_evaluation_tests(root):
     dataset = tut_acoustic_scenes("tut_asc", root.parent)
     (fold,) = dataset.folds

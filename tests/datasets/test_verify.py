@@ -53,6 +53,7 @@ def test_missing_changed_and_extra_files(tree):
     assert {path: path.stat().st_mtime_ns for path in tree.root.rglob("*")} == before
 
 
+@pytest.mark.slow
 def test_tut_by_list_format_and_archive(tmp_path):
     """All 6,300 names, three of them with audio: as published, mono, and too short."""
     for part in tut2017.PARTS:

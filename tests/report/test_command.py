@@ -168,6 +168,7 @@ def test_the_page_has_sound_of_the_worst_clips_if_asked(report, tmp_path):
     assert "expected report.audio_root=FOLDER, the dataset's root" in wrong.stderr
 
 
+@pytest.mark.slow
 def test_only_figures_of_an_earlier_report_are_removed(report, tmp_path):
     keep(tmp_path, records())
     (tmp_path / "figures").mkdir()

@@ -74,6 +74,7 @@ def two_epochs():
         progress.epoch_finished(runs=3, max_epochs=4)
 
 
+@pytest.mark.slow
 def test_a_worker_reports_epochs():
     with closing(Worker()) as worker:
         worker.start(two_epochs)

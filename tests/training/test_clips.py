@@ -113,7 +113,7 @@ class Counted(FeatureCache):
 def test_runs_of_a_job_load_test_clips_once_if_kept(monkeypatch):
     found, made = [], job()
     for keep in (False, True):
-        monkeypatch.setattr(clips, "_fits", lambda rows, device, keep=keep: keep)
+        monkeypatch.setattr(clips, "_fits", lambda size, device, keep=keep: keep)
         data = job_data(LABELS, valid=False)
         features = data.features
         data = replace(data, features=Counted(features.key, features.features, features.spans))

@@ -1,4 +1,4 @@
-"""Prototypical training: a plain loop, a simulation of its stopping rule, scores by hand."""
+"""Prototypical training: a plain loop, scores by hand."""
 
 import math
 from dataclasses import replace
@@ -6,45 +6,23 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from prototypical_cases import CLIPS, method, network, training_clips
 from torch.nn.functional import elu, max_pool2d
 
 from defaults import SGD, clipped
 from fewshot_audio import config
 from fewshot_audio.frontends.log import LogFixed, LogLearn
 from fewshot_audio.models.base import patchwise
-from fewshot_audio.models.vgg import VGG
 from fewshot_audio.runner import execute as work
 from fewshot_audio.runner.store import Store
 from fewshot_audio.training.evaluate import clip_batches, score_clips
 from fewshot_audio.training.loop import fit, training_set
 from fewshot_audio.training.methods.base import Generators
-from fewshot_audio.training.methods.prototypical import Prototypical
-from fewshot_audio.training.network import Network
-
-FRAMES = (40, 130, 173, 300)  # 1, 1, 2, 5 patches
-CLIPS = [(label, frames) for label in range(3) for frames in FRAMES]
 
 
 @pytest.fixture
 def data():
-    """Twelve clips of three classes, of four lengths, one under a patch."""
-    random = torch.Generator().manual_seed(0)
-    maps = [torch.rand(frames, 128, generator=random) * (1 + label) for label, frames in CLIPS]
-    return training_set(LogFixed(1, 1e-6, 10), maps, [label for label, _ in CLIPS])
-
-
-def method(data, **changes):
-    settings = {"max_epochs": 2, "test_hop": 42}
-    own = {"support": 2, "queries": 2, "train_hop": 42, "patience": 200, "own_frontend": False}
-    return Prototypical(
-        **{**settings, **own, **changes}, data=data, generators=Generators.named("run")
-    )
-
-
-def network(frontend=None, frames=False):
-    return Network(
-        frontend or LogFixed(1, 1e-6, 10), VGG(3, width=4, embedding=5, norm_frames=frames)
-    )
+    return training_clips()
 
 
 def test_the_support_is_fixed_patches_of_different_clips(data):
@@ -148,53 +126,6 @@ def test_a_fit_is_the_plain_loop(data):
         torch.testing.assert_close(
             one, other, atol=1e-4, rtol=1e-3, msg=lambda text, name=name: f"{name}: {text}"
         )
-
-
-def stopped_after(accuracies, patience):
-    """The original's rule, written out: the epoch that ends training, None for none."""
-    best, without = -math.inf, 0
-    for epoch, accuracy in enumerate(accuracies, 1):
-        if accuracy <= best:
-            without += 1
-            if without > patience:
-                return epoch
-        best = max(best, accuracy)
-    return None
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_training_ends_as_the_original_s_does(data, monkeypatch, seed):
-    right = np.random.default_rng(seed).choice([2, 5, 7, 12], 60, p=[0.4, 0.3, 0.25, 0.05]).tolist()
-    monkeypatch.setattr(Prototypical, "_right_answers", lambda self, *_: right[len(self.right)])
-    expected = stopped_after(right, seed)
-    for cap in (None, *range(1, 61)):
-        settings = method(data, patience=seed, max_epochs=cap)
-        said = [settings.stop_reason(None, data) for _ in right[:cap]]
-        first = next((epoch for epoch, reason in enumerate(said, 1) if reason), None)
-        assert first == (expected if cap is None or expected <= cap else None)
-        assert first is None or said[first - 1] == f"{seed + 1} epochs without a new best"
-
-
-def test_training_clips_are_scored_only_if_that_can_end_training(data, monkeypatch):
-    scored = []
-
-    def score(self, *_):
-        scored.append(len(self.right))
-        return 12
-
-    monkeypatch.setattr(Prototypical, "_right_answers", score)
-    for patience, cap, epochs in ((5, None, [0]), (6, 6, []), (4, 6, [0])):
-        scored.clear()
-        settings = method(data, patience=patience, max_epochs=cap)
-        said = [settings.stop_reason(None, data) for _ in range(6)]
-        assert (scored, bool(said[-1])) == (epochs, patience == 4)
-
-
-def test_training_ends_by_itself_and_says_why(data):
-    (history,) = fit([network()], [method(data, max_epochs=None, patience=3)], SGD, "cpu")
-    assert history.stop_reason == "4 epochs without a new best"
-    assert history.epochs >= 5
-    assert history.updates == 4 * history.epochs
 
 
 def by_hand(net, data, settings, maps):

@@ -24,7 +24,12 @@ MP3_BITS = {  # kbit/s, by version 1 and layer, or version 2 and layer
     (2, 2): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
     (2, 3): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
-SIDE = {(True, True): 9, (True, False): 17, (False, True): 17, (False, False): 32}  # bytes
+SIDE = {  # bytes of side information of an MP3 frame, by whether it is of half a rate, and mono
+    (True, True): 9,
+    (True, False): 17,
+    (False, True): 17,
+    (False, False): 32,
+}
 TAGS = (b"TAG", b"APETAGEX", b"LYRICS", b"ID3", b"3DI")  # what may follow the last frame of MP3
 
 

@@ -15,6 +15,7 @@ from fewshot_audio.report.text import Measure, label
 from fewshot_audio.types import ConfigError, NoRunsError, ReportSettings, Statistics, StoreError
 
 BASELINES = ("log_eps", "log_mel")  # the first that there is
+UNPAIRED = "few-shot splits differ by {}: there are no pairs of runs, and no table of differences"
 SPLIT = ["dataset", "fold", "model", "n_per_class", "pool", "repeat"]
 
 
@@ -91,10 +92,7 @@ def select(runs: pd.DataFrame, settings: ReportSettings) -> Selection:
     settings = replace(settings, compare=_short(compare), baseline=_baseline(runs, settings))
     is_paired = compare == f"{FRONTEND}.name" or _on_the_same_splits(runs)
     if not is_paired:
-        notes.append(
-            f"few-shot splits differ by {settings.compare}: there are no pairs of runs, and no "
-            "table of differences"
-        )
+        notes.append(UNPAIRED.format(settings.compare))
     return Selection(runs, without, measure, settings, is_paired, (*notes, *lacking))
 
 

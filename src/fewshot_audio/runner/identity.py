@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import os
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -163,6 +164,6 @@ def _without_modules(value: Any) -> Any:
         return {name: _without_modules(each) for name, each in value.items()}
     if isinstance(value, list | tuple):
         return [_without_modules(each) for each in value]
-    if isinstance(value, str) and Path(value).is_absolute() and Path(value).is_file():
+    if isinstance(value, str) and os.path.isabs(value) and os.path.isfile(value):
         return {"file": sha256(Path(value))[:16]}
     return value

@@ -32,12 +32,13 @@ class ClipBatches:
         keep: bool | None = None,
     ):
         self.rows, self.device = rows, device
-        self.keep = _fits(rows, device) if keep is None else keep
         self._kept: list[Tensor] = []
         self._numbers: list[list[int]] = []
         at_once = FRAMES_AT_ONCE.get(device.type, FRAMES_AT_ONCE_ELSEWHERE)
         lengths = [len(each) for each in rows]
         by_length = sorted(range(len(rows)), key=lengths.__getitem__)
+        size_of_row = rows[0][:1].nbytes if lengths else 0
+        self.keep = _fits(sum(lengths) * size_of_row, device) if keep is None else keep
         for length, group in groupby(by_length, key=lengths.__getitem__):
             numbers, size = list(group), max(1, at_once // frames(length))
             self._numbers += [numbers[at : at + size] for at in range(0, len(numbers), size)]
@@ -85,10 +86,10 @@ class ClipBatches:
         return batch.to(self.device, non_blocking=True)
 
 
-def _fits(rows: Sequence[np.ndarray] | Sequence[Tensor], device: torch.device) -> bool:
-    """Return whether a device has memory of its own, and enough of it."""
+def _fits(size: int, device: torch.device) -> bool:
+    """Return whether a device has memory of its own, and enough of it for so many bytes."""
     if device.type != "cuda":
         return False
     free, _ = torch.cuda.mem_get_info(device)
     unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-    return sum(each.nbytes for each in rows) <= FREE_SHARE * (free + unused)
+    return size <= FREE_SHARE * (free + unused)

@@ -102,6 +102,21 @@ def test_every_study_makes_jobs_of_what_it_says(name):
     assert config.job(cfg).repeats
 
 
+@pytest.mark.parametrize("size", ("", "_small"))
+def test_several_tasks_learn_by_the_settings_of_one(size):
+    one, several = (
+        OmegaConf.to_container(
+            config.composed(["dataset=synthetic", f"+study={name}{size}", "frontend=leaf"])
+        )
+        for name in ("leaf_article", "leaf_multitask")
+    )
+    assert several.pop("results") != one.pop("results")
+    for cfg in one, several:
+        for name in ("name", "_target_", "sampling", "max_epochs"):
+            cfg["method"].pop(name, None)
+    assert one == several
+
+
 def test_a_study_that_sets_nothing_is_an_error(tmp_path):
     (tmp_path / "study").mkdir()
     (tmp_path / "study/mine.yaml").write_text("results: results/mine\n")

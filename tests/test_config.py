@@ -102,7 +102,7 @@ def test_every_study_makes_jobs_of_what_it_says(name):
     assert config.job(cfg).repeats
 
 
-@pytest.mark.parametrize("size", ("", "_small"))
+@pytest.mark.parametrize("size", ["", "_small"])
 def test_several_tasks_learn_by_the_settings_of_one(size):
     one, several = (
         OmegaConf.to_container(

@@ -20,11 +20,22 @@ from fewshot_audio.report.worst import NAME as WORST
 from fewshot_audio.types import Component, NoRunsError, ReportSettings, StoreError
 
 HEAD = "# Results\n\nMade from the finished runs in `runs/`"  # of each folder's README
-OPEN = ("accuracy", "tasks", "difference", "claims", "leaf", "controls", "baseline", "frontends")
+OPEN = (
+    "accuracy",
+    "tasks",
+    "leaf_claims",
+    "difference",
+    "claims",
+    "leaf",
+    "controls",
+    "baseline",
+    "frontends",
+)
 OLD = ("accuracy", "forest", "confusion", "curves", "learned")  # figures that had one by dataset
 ORDER = (
     "accuracy",
     "tasks",
+    "leaf_claims",
     "difference",
     "claims",
     "leaf",

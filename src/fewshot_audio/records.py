@@ -15,7 +15,16 @@ from msgspec import UNSET
 from fewshot_audio.record_fields import CHECKED, FAILED, FINISHED, SCHEMA, TYPES, Record, check
 from fewshot_audio.types import StoreError
 
-__all__ = ["FAILED", "FINISHED", "SCHEMA", "Record", "encoded", "read_records", "runnable"]
+__all__ = [
+    "FAILED",
+    "FINISHED",
+    "SCHEMA",
+    "Record",
+    "encoded",
+    "flat_settings",
+    "read_records",
+    "runnable",
+]
 
 SHOWN = 20  # lines that are no records, in one message
 
@@ -144,3 +153,15 @@ def _readable(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_readable(item) for item in value]
     return value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value
+
+
+def flat_settings(settings: bytes | Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested settings by dotted names."""
+    nested = msgspec.json.decode(settings) if isinstance(settings, bytes) else settings
+    flat: dict[str, Any] = {}
+    for name, value in nested.items():
+        if isinstance(value, Mapping):
+            flat |= flat_settings(value, f"{prefix}{name}.")
+        else:
+            flat[prefix + name] = value
+    return flat

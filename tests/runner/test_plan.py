@@ -5,6 +5,8 @@ from dataclasses import replace
 import pytest
 
 from disturbing import disturbing
+from fewshot_audio import config
+from fewshot_audio.components import TARGET
 from fewshot_audio.runner import execute, plan, status
 from fewshot_audio.runner.plan import Planner, classes_of
 from fewshot_audio.types import ConfigError
@@ -61,6 +63,27 @@ def test_the_plan_of_a_sweep_has_a_line_per_job_and_their_sum(job, machine):
     planner = Planner()
     shared = [planner.specs(each, machine) for each in sweep]
     assert shared == [Planner().specs(each, machine) for each in sweep]
+
+
+def test_lines_of_a_sweep_over_settings_say_which(job, machine):
+    adam = config.optimizer_settings({"name": "adam", TARGET: "torch.optim.Adam", "lr": 0.1})
+    slow = config.optimizer_settings({"name": "adam", TARGET: "torch.optim.Adam", "lr": 0.01})
+    loud = replace(job, features=replace(job.features, arguments={"level": "loudness"}))
+    jobs = [
+        job,
+        loud,
+        *(replace(job, optimizer=each) for each in (adam, slow)),
+        replace(job, fold=2),
+    ]
+    lines = status.plans(jobs, machine).splitlines()
+    names = [line.partition(":")[0].removeprefix("synthetic fold ") for line in lines[:-1]]
+    assert names == [
+        "1 timbre log_eps optimizer=sgd optimizer.lr=0.1",
+        "1 timbre log_eps optimizer=sgd optimizer.lr=0.1 level=loudness",
+        "1 timbre log_eps optimizer=adam optimizer.lr=0.1",
+        "1 timbre log_eps optimizer=adam optimizer.lr=0.01",
+        "2 timbre log_eps",
+    ]
 
 
 def test_missing_folds_are_skipped_where_that_is_set(job, machine):

@@ -9,7 +9,14 @@ import msgspec
 import numpy as np
 import pandas as pd
 
-from fewshot_audio.records import FAILED, FINISHED, Record, read_records, runnable
+from fewshot_audio.records import (
+    FAILED,
+    FINISHED,
+    Record,
+    flat_settings,
+    read_records,
+    runnable,
+)
 from fewshot_audio.report.checkpoints import checkpoints_in
 from fewshot_audio.types import NoRunsError, StoreError
 
@@ -109,18 +116,6 @@ def runs_of(records: Iterable[Record]) -> tuple[pd.DataFrame, Counter[str]]:
     table = table.astype(dict.fromkeys(("dataset", "model", "frontend"), "category"))
     reasons = Counter(reason for key, reason in failed.items() if key not in rows)
     return table.sort_values(KEYS, ignore_index=True), reasons
-
-
-def flat_settings(settings: bytes | Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return nested settings by dotted names."""
-    nested = msgspec.json.decode(settings) if isinstance(settings, bytes) else settings
-    flat: dict[str, Any] = {}
-    for name, value in nested.items():
-        if isinstance(value, Mapping):
-            flat |= flat_settings(value, f"{prefix}{name}.")
-        else:
-            flat[prefix + name] = value
-    return flat
 
 
 def full_settings(runs: pd.DataFrame) -> dict[bytes, dict[str, Any]]:

@@ -7,9 +7,10 @@ from typing import Any
 import pandas as pd
 
 from fewshot_audio.components import near
+from fewshot_audio.records import flat_settings
 from fewshot_audio.report import settings as of_runs
 from fewshot_audio.report.metric import measured
-from fewshot_audio.report.records import flat_settings, full_settings
+from fewshot_audio.report.records import full_settings
 from fewshot_audio.report.settings import DEFAULT, FRONTEND, RUN_SETTINGS
 from fewshot_audio.report.text import Measure, label
 from fewshot_audio.types import ConfigError, NoRunsError, ReportSettings, Statistics, StoreError

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from fewshot_audio.components import near
-from fewshot_audio.report.records import ALL_CLIPS, flat_settings
+from fewshot_audio.records import flat_settings
+from fewshot_audio.report.records import ALL_CLIPS
 from fewshot_audio.report.text import label
 from fewshot_audio.types import ConfigError
 

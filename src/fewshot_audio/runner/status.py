@@ -10,7 +10,7 @@ import pandas as pd
 
 from fewshot_audio import config
 from fewshot_audio.progress import counted
-from fewshot_audio.records import FAILED, FINISHED, Record
+from fewshot_audio.records import FAILED, FINISHED, Record, flat_settings
 from fewshot_audio.runner.checkpoints import is_kept
 from fewshot_audio.runner.identity import missing
 from fewshot_audio.runner.plan import Planner, title
@@ -18,6 +18,7 @@ from fewshot_audio.runner.store import Store
 from fewshot_audio.types import FewshotAudioError, Job, Machine, RunSpec
 
 LATELY = timedelta(hours=1)
+DIGESTS = ("split", "features")  # of identities, which tell nobody anything
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,9 @@ def _kind(identity: Mapping[str, Any]) -> str:
 def plans(jobs: Sequence[Job], machine: Machine) -> str:
     """Return what a dry run says: a line for each job, and their sum where there are several."""
     planner, stored = Planner(), Stored.of(Store(machine.results).brief())
-    runs = [(title(job), planner.specs(job, machine)) for job in planner.present(jobs, machine)]
+    present = planner.present(jobs, machine)
+    specs_of_jobs = [planner.specs(job, machine) for job in present]
+    runs = list(zip(titles(present, specs_of_jobs), specs_of_jobs, strict=True))
     if len(runs) > 1:
         runs.append((counted(len(runs), "job"), [spec for _, specs in runs for spec in specs]))
     lines = []
@@ -75,6 +78,45 @@ def plans(jobs: Sequence[Job], machine: Machine) -> str:
             line = f"{line}; {counted(unkept, 'finished run')} to train again for a checkpoint"
         lines.append(line)
     return "\n".join(lines)
+
+
+def titles(jobs: Sequence[Job], specs: Sequence[Sequence[RunSpec]]) -> list[str]:
+    """Return jobs in a few words: those of the same words with the settings in which they differ.
+
+    Args:
+        jobs: The jobs.
+        specs: The runs of each.
+    """
+    names = [title(job) for job in jobs]
+    settings = [_telling(of_job[0]) if of_job else {} for of_job in specs]
+    alike = defaultdict(list)
+    for name, own in zip(names, settings, strict=True):
+        alike[name].append(own)
+    differing = {name: _differing(group) for name, group in alike.items()}
+    return [
+        " ".join([name, *(f"{each}={own[each]}" for each in differing[name] if each in own)])
+        for name, own in zip(names, settings, strict=True)
+    ]
+
+
+def _differing(jobs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the settings that tell jobs apart, without those that follow from the ones before."""
+    found: list[str] = []
+    for name in dict.fromkeys(name for job in jobs for name in job):
+        told, more = (
+            len({repr([job.get(each) for each in names]) for job in jobs})
+            for names in (found, [*found, name])
+        )
+        if more > told:
+            found.append(name)
+    return found
+
+
+def _telling(spec: RunSpec) -> dict[str, Any]:
+    """Return the settings of a run by dotted names, of parts that have a name that name first."""
+    flat = flat_settings({k: v for k, v in spec.identity.items() if k not in DIGESTS})
+    flat = {name.removesuffix(".name"): value for name, value in flat.items()}
+    return {name: value for name, value in flat.items() if not name.endswith(".type")}
 
 
 def _plan(specs: Sequence[RunSpec], stored: Stored, retry_failed: bool) -> str:

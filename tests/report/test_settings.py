@@ -1,6 +1,7 @@
 """Which settings of runs are compared, filtered, pooled, and which must be alike."""
 
 import json
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -121,6 +122,63 @@ def test_seeds_are_pooled_as_further_repeats():
             [made[0] | {"command": "run.py repeats=1"}, *made[1:-1]],
             replace(SETTINGS, pool=("seed",)),
         )
+
+
+SGD = {"name": "sgd", "type": "SGD", "lr": 0.1, "max_grad_norm": 5}
+ADAM = {"name": "adam", "type": "Adam", "lr": 0.001, "betas": [0.9, 0.999]}
+
+
+def grid():
+    """Records of two frontends by two optimizers at two levels, two splits each.
+
+    Adam adds 0.1, loudness 0.02, log-learn 0.3, and 0.04 more with Adam.
+    """
+    made = []
+    for frontend, more in (("log_eps", 0.0), ("log_learn", 0.3)):
+        for optimizer, by_adam in ((SGD, 0.0), (ADAM, 0.1)):
+            for level, louder in ((None, 0.0), ("loudness", 0.02)):
+                changed = {"optimizer": optimizer, "features": f"digest at {level}"}
+                changed |= {} if level is None else {"level": level}
+                both = 0.04 if more and by_adam else 0.0
+                for repeat in (1, 2):
+                    value = 0.1 + more + by_adam + louder + both + repeat / 1000
+                    key = f"{frontend}{optimizer['name']}{level}{repeat}"
+                    made.append(record(1, 1, repeat, frontend, value, changed, key=key))
+    return made
+
+
+def test_whole_parts_and_levels_are_pooled():
+    settings = replace(SETTINGS, pool=("optimizer", "features.level"))
+    selection = chosen(grid(), settings)
+    assert not selection.notes
+    assert selection.runs["pool"].nunique() == 4
+    cells = differences(grid(), settings).cells
+    assert cells["mean"].tolist() == pytest.approx([0.32])
+    assert cells["count"].tolist() == [8]
+
+
+def test_a_part_is_compared_by_its_name_whatever_its_settings():
+    settings = replace(SETTINGS, compare="optimizer", pool=("features.level",))
+    table = differences(grid(), settings, pairs=[("adam", "sgd")])
+    assert table.cells["model"].tolist() == ["sb_cnn / log_eps", "sb_cnn / log_learn"]
+    assert table.cells["mean"].tolist() == pytest.approx([0.1, 0.14])
+    slower = [{**each, "key": f"{each['key']} slow"} for each in grid() if "adam" in each["key"]]
+    for each in slower[:1]:
+        each["identity"] = each["identity"] | {"optimizer": ADAM | {"lr": 0.01}}
+    (note,) = chosen([*grid(), *slower[:1]], settings).notes
+    assert "because optimizer.lr is 0.01 instead of 0.001" in note
+
+
+def test_commands_for_missing_runs_have_the_words_of_what_is_pooled():
+    settings = replace(SETTINGS, pool=("optimizer", "features.level"))
+    with pytest.raises(StoreError) as error:
+        differences(grid()[:-1], settings)
+    (command,) = (line for line in str(error.value).splitlines() if "scripts/run.py" in line)
+    words = shlex.split(command)
+    assert {"optimizer=adam", "features.level=loudness", "optimizer.betas=[0.9,0.999]"} <= set(
+        words
+    )
+    assert not any(word.startswith(("level=", "optimizer.type=")) for word in words)
 
 
 def test_defaults_are_found_where_records_hold_them(tmp_path):

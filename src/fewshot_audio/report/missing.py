@@ -92,7 +92,7 @@ def command_of(lacking: pd.DataFrame, selection: Selection) -> str:
         anew["model"] = row["model"]
     anew[compared] = row["frontend"]
     anew |= dict(word.split("=", 1) for word in row["pool"].split())
-    anew = {k.removeprefix("mel."): value for k, value in anew.items() if value != DEFAULT}
+    anew = {_of_command(k): value for k, value in anew.items() if value != DEFAULT}
     ns = sorted(n for n in lacking["n_per_class"].unique() if n != ALL_CLIPS)
     if ns:
         anew["n_per_class"] = f"[{','.join(map(n_text, ns))}]"
@@ -110,6 +110,11 @@ def command_of(lacking: pd.DataFrame, selection: Selection) -> str:
     sweep = ["-m"] if "," in anew["fold"] else []
     new = [f"{name}={value}" for name, value in anew.items()]
     return shlex.join([*kept[:2], *sweep, *kept[2:], *new])
+
+
+def _of_command(name: str) -> str:
+    """Return a setting's name on a command line."""
+    return "features.level" if name == "level" else name.removeprefix("mel.")
 
 
 def _most_like(row: pd.Series, runs: pd.DataFrame) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Which runs are reported, by which metric, and which of their settings is compared."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -75,14 +75,12 @@ def select(runs: pd.DataFrame, settings: ReportSettings) -> Selection:
     for setting in ("compare", "pool"):
         _refuse_run_settings(setting, getattr(settings, setting))
     compare = of_runs.full_name(settings.compare, names, "report.compare")
-    pool = [of_runs.full_name(name, names, "report.pool") for name in settings.pool]
+    pool = of_runs.pooled(settings.pool, names)
     runs = _filtered(runs, full, names, settings.where or {})
     _check_same_splits(runs)
-    pools = {
-        text: " ".join(f"{_short(name)}={each.get(name, DEFAULT)}" for name in pool)
-        for text, each in full.items()
-    }
+    pools = {text: _pool(each, pool) for text, each in full.items()}
     runs, free = runs.assign(pool=runs["settings"].map(pools)), {compare, *pool}
+    free |= of_runs.implied(pool)
     if compare != f"{FRONTEND}.name":
         free |= of_runs.tied(runs, full, compare)
         values = [full[text].get(compare, DEFAULT) for text in runs["settings"]]
@@ -95,6 +93,12 @@ def select(runs: pd.DataFrame, settings: ReportSettings) -> Selection:
     if not is_paired:
         notes.append(UNPAIRED.format(settings.compare))
     return Selection(runs, without, measure, settings, is_paired, (*notes, *lacking))
+
+
+def _pool(settings: Mapping[str, Any], names: Sequence[str]) -> str:
+    """Return the values of settings that are pooled, as words of a command."""
+    values = {name: str(settings.get(name, DEFAULT)).replace(" ", "") for name in names}
+    return " ".join(f"{_short(name)}={value}" for name, value in values.items())
 
 
 def _filtered(

@@ -1,6 +1,6 @@
 """Settings of runs by dotted names, and which runs differ in others than the compared one."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -21,15 +21,37 @@ Signature = tuple[tuple[str, str], ...]
 
 
 def full_name(name: str, names: set[str], setting: str) -> str:
-    """Return a setting's dotted name; `frontend` is `frontend.name`, `n_bands` `mel.n_bands`.
+    """Return a setting's dotted name in records.
+
+    `frontend` is `frontend.name`, `n_bands` `mel.n_bands`, `features.level` `level`.
 
     Raises:
         ConfigError: If no run has it.
     """
-    for full in (name, f"{name}.name", f"mel.{name}"):
+    for full in (name, f"{name}.name", f"mel.{name}", name.removeprefix("features.")):
         if full in names:
             return full
     raise ConfigError(f"{setting}: no run has a setting {name}{near(name, names)}")
+
+
+def pooled(pool: Iterable[str], names: set[str]) -> list[str]:
+    """Return the dotted names of settings that are pooled: of a part, as `optimizer`, all it has.
+
+    Raises:
+        ConfigError: If no run has one.
+    """
+    found = []
+    for name in pool:
+        full = full_name(name, names, "report.pool")
+        of_part = [each for each in sorted(names) if each.startswith(f"{name}.")]
+        found += [each for each in of_part if not each.endswith(".type")] or [full]
+    return found
+
+
+def implied(pool: Iterable[str]) -> set[str]:
+    """Return what differs with settings that are pooled: types of parts, digests of features."""
+    types = {f"{name.removesuffix('.name')}.type" for name in pool if name.endswith(".name")}
+    return types | ({"features"} if "level" in pool else set())
 
 
 def chosen(runs: pd.DataFrame, full: Mapping[bytes, Flat], name: str, value: Any) -> pd.DataFrame:
@@ -140,9 +162,10 @@ def _checks(compare: str) -> list[tuple[list[str], tuple[str, ...]]]:
             (["dataset", "model", "frontend"], ()),
             (["dataset", "model", "frontend_input"], ("frontend",)),
         ]
-    changes_features = compare.partition(".")[0] in ("mel", "level", FRONTEND)
+    part, _, setting = compare.partition(".")
+    differing = ("features",) if part in ("mel", "level", FRONTEND) else ()
     return [
-        (["dataset", "model"], ("features",) if changes_features else ()),
+        (["dataset", "model"], (*differing, part) if setting == "name" else differing),
         (["dataset", "model", "frontend"], ()),
     ]
 

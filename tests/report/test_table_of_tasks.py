@@ -14,6 +14,7 @@ from fewshot_audio.report.averages import AVERAGE
 from fewshot_audio.report.differences import pair_all, with_pairs
 from fewshot_audio.report.export import markdown
 from fewshot_audio.report.figures import draw
+from fewshot_audio.report.multitask import TOGETHER
 from fewshot_audio.report.tasks import tasks
 from fewshot_audio.report.text import points
 from fewshot_audio.types import NoRunsError, StoreError
@@ -196,6 +197,48 @@ def test_networks_of_several_tasks_have_a_row_for_each():
     assert "for the study's 26 comparisons together" in made.caption
     pairs = pair_all(selection, "pairs", None, partial=True)
     assert all("average of 2 tasks" in each for each in answers(pairs, selection)[:-1])
+
+
+def test_the_figure_shows_the_table():
+    """Each task's mean by frontend is at its place, hollow of networks of both tasks."""
+    table = runs()
+    table = table[table["fold"] == 1]
+    selection = selected(table, more=multitask(table))
+    cells = tasks(selection, "tasks", "{metric}").cells.query("model == 'net'")
+    drawings = draw(selection, pair_all(selection, "pairs", None, partial=True), [], Path("none"))
+    figure = next(d for d in drawings if d.name == "tasks_net")
+    upper, lower = figure.figure.axes
+    labels = [text.get_text() for text in upper.get_yticklabels()]
+    assert labels == [*TASKS, AVERAGE]
+    drawn = {
+        (labels[round(line.get_ydata()[0])], round(line.get_xdata()[0], 9), line.get_fillstyle())
+        for line in upper.lines
+        if line.get_linestyle() == "None"
+    }
+    means = cells[cells["shown"] == "accuracy"]
+    assert drawn == {
+        (cell.dataset, round(100 * cell.mean, 9), "full") for cell in means.itertuples()
+    }
+    hollow = {
+        round(line.get_xdata()[0], 9)
+        for line in upper.lines
+        if line.get_markerfacecolor() == "white"
+    }
+    together = means[means["frontend"].str.endswith(TOGETHER)]
+    assert hollow == {round(100 * mean, 9) for mean in together["mean"]}
+    averages = cells[(cells["dataset"] == AVERAGE) & (cells["shown"] != "accuracy")]
+    whiskers = {
+        tuple(np.round(line.get_xdata(), 9)) for line in lower.lines if len(line.get_xdata()) == 2
+    } - {(0, 0)}
+    assert whiskers == {
+        (round(100 * cell.low, 9), round(100 * cell.high, 9)) for cell in averages.itertuples()
+    }
+    assert [text.get_text() for text in lower.get_yticklabels()] == [
+        "leaf − log_mel",
+        "leaf (multi-task) − log_mel (multi-task)",
+        "leaf (multi-task) − leaf",
+        "log_mel (multi-task) − log_mel",
+    ]
 
 
 @pytest.mark.parametrize("n", [None, 5])

@@ -33,12 +33,15 @@ from fewshot_audio.report.plots.learned_filters import (
 from fewshot_audio.report.plots.responses import frequency_responses, impulse_responses
 from fewshot_audio.report.plots.spectrograms import before_and_after, spectrograms
 from fewshot_audio.report.plots.style import Drawing
+from fewshot_audio.report.plots.tasks import by_task
 from fewshot_audio.report.records import ALL_CLIPS
 from fewshot_audio.report.selection import Selection
 from fewshot_audio.report.statistics import summary
 from fewshot_audio.report.table import named
 from fewshot_audio.report.tables import BY, means_by_fold
+from fewshot_audio.report.tasks import average_differences, means_of_tasks
 from fewshot_audio.report.text import interval_name
+from fewshot_audio.types import NoRunsError
 
 FIELDS = dict.fromkeys(
     ("key", "status", "identity", "metrics", "seconds", "history", "frontend_diagnostics"), Any
@@ -89,7 +92,7 @@ def draw(
     learned = list(_learned(records, runs))
     drawn = [_accuracy(selection, runs), *_differences(selection, pairs)]
     if runs["n_per_class"].nunique() == 1:  # no lines: the differences say more
-        drawn = [*drawn[1:], drawn[0]]
+        drawn = [*_tasks(selection), *drawn[1:], drawn[0]]
     stored = {name: folder / f"figures/{name}.csv" for name in FROM_COMMANDS}
     drawn += [FROM_COMMANDS[n](pd.read_csv(csv)) for n, csv in stored.items() if csv.exists()]
     drawn += in_parts(learned_scalars, histories(learned, scalars), ["frontend", "quantity"])
@@ -149,6 +152,23 @@ def _differences(selection: Selection, pairs: pd.DataFrame) -> list[Drawing]:
     shown = pd.concat([average_of_tasks(selection, cells), cells], ignore_index=True)
     drawn = [forest(shown, selection.measure, how.margin, band)]
     return drawn + ([heat(cells, selection.measure)] if cells["n_per_class"].nunique() > 1 else [])
+
+
+def _tasks(selection: Selection) -> list[Drawing]:
+    """Draw a figure of the tasks of each model that has several."""
+    try:
+        averages = average_differences(selection, "figure tasks")
+    except NoRunsError:
+        return []
+    means, drawn = means_of_tasks(selection), []
+    models = averages["model"].unique()
+    for model in models:
+        of_means, of_averages = (each[each["model"] == model] for each in (means, averages))
+        band = interval_name(of_averages, selection.settings.how, selection.comparisons)
+        drawing = by_task(of_means, of_averages, selection.measure, str(model), band)
+        name = drawing.name if len(models) == 1 else f"{drawing.name}_{model}".replace(" / ", "_")
+        drawn.append(replace(drawing, name=name))
+    return drawn
 
 
 def grid(runs: pd.DataFrame, schedule: Mapping[int | None, int]) -> pd.DataFrame:

@@ -1,18 +1,16 @@
 """What LEAF's article says, checked on the tasks at hand."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 import pandas as pd
 
-from fewshot_audio.report.averages import average_of_tasks
 from fewshot_audio.report.claims import FAILS, HOLDS
-from fewshot_audio.report.differences import GAIN, LOSS, NO_GAIN, OPEN, SAME, compare, pair_all
-from fewshot_audio.report.multitask import TOGETHER, by_task, gains_of_several
-from fewshot_audio.report.records import ALL_CLIPS
+from fewshot_audio.report.differences import GAIN, LOSS, NO_GAIN, OPEN, SAME
+from fewshot_audio.report.multitask import TOGETHER
 from fewshot_audio.report.selection import Selection
 from fewshot_audio.report.table import Table, plain_table
 from fewshot_audio.report.tables import parameters
+from fewshot_audio.report.tasks import average_differences
 from fewshot_audio.report.text import minus, plain
 from fewshot_audio.types import NoRunsError
 
@@ -39,9 +37,7 @@ def leaf_claims(selection: Selection, name: str, title: str) -> Table:
     Raises:
         NoRunsError: If there are no averages over tasks that a claim is about.
     """
-    runs = selection.runs[selection.runs["n_per_class"] == ALL_CLIPS]
-    alone, several = by_task(replace(selection, runs=runs))
-    rows = [*_of_pairs(alone, name), *_of_several(alone, several)]
+    rows = list(_of_differences(selection, name))
     if not rows:
         raise NoRunsError(
             f"table {name}: it needs runs of LEAF trained on all clips of two datasets"
@@ -59,36 +55,18 @@ def leaf_claims(selection: Selection, name: str, title: str) -> Table:
     return plain_table(selection, name, title, caption, cells, labels=1)
 
 
-def _of_pairs(alone: Selection, name: str) -> Iterator[Row]:
-    """Yield what the differences between frontends say of L1 and L5."""
-    mel = str(alone.settings.baseline)
-    try:
-        values = pair_all(alone, name, list(alone.pairs), partial=True)
-    except NoRunsError:
-        return
-    cells = _averages(alone, values)
-    says = f"LEAF better than {mel}"
-    yield from _rows("L1", says, cells, [(LEAF, mel)], BETTER)
+def _of_differences(selection: Selection, name: str) -> Iterator[Row]:
+    """Yield what the average differences say of L1, L2 and L5."""
+    cells, mel = average_differences(selection, name), str(selection.settings.baseline)
+    texts = [selection.measure.with_interval(cell, signed=True) for cell in cells.itertuples()]
+    cells = cells.assign(text=texts)
+    yield from _rows("L1", f"LEAF better than {mel}", cells, [(LEAF, mel)], BETTER)
     says, pairs = f"{mel} better than other learned frontends", [(each, mel) for each in OTHERS]
     yield from _rows("L1", says, cells, pairs, WORSE)
+    says, pairs = "LEAF of all tasks together no worse than of each", [(LEAF + TOGETHER, LEAF)]
+    yield from _rows("L2", says, cells, pairs, NO_WORSE)
     says = "filters from the mel scale better than from random"
     yield from _rows("L5", says, cells, [(LEAF, "leaf_random")], BETTER)
-
-
-def _of_several(alone: Selection, several: Selection) -> Iterator[Row]:
-    """Yield what networks of several tasks say of L2."""
-    if several.runs.empty or alone.runs.empty:
-        return
-    cells = _averages(several, gains_of_several(alone, several))
-    says, pair = "LEAF of all tasks together no worse than of each", (LEAF + TOGETHER, LEAF)
-    yield from _rows("L2", says, cells, [pair], NO_WORSE)
-
-
-def _averages(selection: Selection, values: pd.DataFrame) -> pd.DataFrame:
-    """Return averages over tasks with their text."""
-    cells = average_of_tasks(selection, compare(selection, values))
-    texts = [selection.measure.with_interval(cell, signed=True) for cell in cells.itertuples()]
-    return cells.assign(text=texts)
 
 
 def _rows(

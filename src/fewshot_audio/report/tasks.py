@@ -52,6 +52,41 @@ def tasks(selection: Selection, name: str, title: str) -> Table:
     return replace(table, text=table.text.loc[order], bold=table.bold.loc[order])
 
 
+def means_of_tasks(selection: Selection) -> pd.DataFrame:
+    """Return the mean of each task and their average, of networks of one task and of several."""
+    parts = _parts(selection)
+    return pd.concat([_means(part, end) for end, part in parts.items() if len(part.runs)])
+
+
+def average_differences(selection: Selection, name: str) -> pd.DataFrame:
+    """Return the differences of all pairs on average over tasks, and what several tasks change.
+
+    Args:
+        selection: The runs.
+        name: Of the table or figure, for error messages.
+
+    Raises:
+        NoRunsError: If no frontends have runs of the same tasks.
+    """
+    alone, several = _parts(selection).values()
+    found = [
+        average_of_tasks(alone, compare(alone, pair_all(alone, name, list(alone.pairs), True)))
+    ]
+    if len(several.runs):
+        pairs = pair_all(several, name, None, partial=True)
+        averages = average_of_tasks(several, compare(several, pairs))
+        ends = {side: averages[side].astype(str) + TOGETHER for side in ("first", "second")}
+        gained = compare(several, gains_of_several(alone, several))
+        found += [averages.assign(**ends), average_of_tasks(several, gained)]
+    return pd.concat(found, ignore_index=True)
+
+
+def _parts(selection: Selection) -> dict[str, Selection]:
+    """Return the runs on all clips of one task, and of several, by the end of frontends' names."""
+    runs = selection.runs[selection.runs["n_per_class"] == ALL_CLIPS]
+    return dict(zip(("", TOGETHER), by_task(replace(selection, runs=runs)), strict=True))
+
+
 def _means(part: Selection, end: str) -> pd.DataFrame:
     """Return the mean of each task, and their average."""
     measure, how = part.measure, part.settings.how

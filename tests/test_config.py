@@ -73,7 +73,7 @@ def leaves(settings, above=()):
         yield from (
             leaves(value, (*above, key))
             if isinstance(value, dict)
-            else [(".".join((*above, key)), value)]
+            else [("".join(f"[{each}]" for each in (*above, key)), value)]
         )
 
 
@@ -106,11 +106,12 @@ def test_every_study_makes_jobs_of_what_it_says(name):
 def test_several_tasks_learn_by_the_settings_of_one(size):
     one, several = (
         OmegaConf.to_container(
-            config.composed(["dataset=synthetic", f"+study={name}{size}", "frontend=leaf"])
+            config.composed(
+                ["dataset=synthetic", f"+study={name}{size}", "model=vgg", "frontend=leaf"]
+            )
         )
         for name in ("leaf_article", "leaf_multitask")
     )
-    assert several.pop("results") != one.pop("results")
     for cfg in one, several:
         for name in ("name", "_target_", "sampling", "max_epochs"):
             cfg["method"].pop(name, None)

@@ -10,11 +10,12 @@ from scipy import stats
 from synthetic_records import PARTIAL, SETTINGS, chosen, record
 
 from fewshot_audio.report.answers import answers
-from fewshot_audio.report.averages import AVERAGE
+from fewshot_audio.report.averages import AVERAGE, SHARED
 from fewshot_audio.report.differences import pair_all, with_pairs
 from fewshot_audio.report.export import markdown
 from fewshot_audio.report.figures import draw
 from fewshot_audio.report.multitask import TOGETHER
+from fewshot_audio.report.plots.style import looks
 from fewshot_audio.report.tasks import tasks
 from fewshot_audio.report.text import points
 from fewshot_audio.types import NoRunsError, StoreError
@@ -199,6 +200,11 @@ def test_networks_of_several_tasks_have_a_row_for_each():
     assert all("average of 2 tasks" in each for each in answers(pairs, selection)[:-1])
 
 
+def looked(line):
+    """How a marker looks."""
+    return line.get_marker(), line.get_color(), line.get_markerfacecolor()
+
+
 def test_the_figure_shows_the_table():
     """Each task's mean by frontend is at its place, hollow of networks of both tasks."""
     table = runs()
@@ -210,22 +216,18 @@ def test_the_figure_shows_the_table():
     upper, lower = figure.figure.axes
     labels = [text.get_text() for text in upper.get_yticklabels()]
     assert labels == [*TASKS, AVERAGE]
+    look = looks(FRONTENDS)
     drawn = {
-        (labels[round(line.get_ydata()[0])], round(line.get_xdata()[0], 9), line.get_fillstyle())
+        (labels[round(line.get_ydata()[0])], round(line.get_xdata()[0], 9), *looked(line))
         for line in upper.lines
         if line.get_linestyle() == "None"
     }
-    means = cells[cells["shown"] == "accuracy"]
-    assert drawn == {
-        (cell.dataset, round(100 * cell.mean, 9), "full") for cell in means.itertuples()
-    }
-    hollow = {
-        round(line.get_xdata()[0], 9)
-        for line in upper.lines
-        if line.get_markerfacecolor() == "white"
-    }
-    together = means[means["frontend"].str.endswith(TOGETHER)]
-    assert hollow == {round(100 * mean, 9) for mean in together["mean"]}
+    expected = set()
+    for cell in cells[cells["shown"] == "accuracy"].itertuples():
+        own = look[cell.frontend.removesuffix(TOGETHER)]
+        face = "none" if cell.frontend.endswith(TOGETHER) else own.colour
+        expected.add((cell.dataset, round(100 * cell.mean, 9), own.marker, own.colour, face))
+    assert drawn == expected
     averages = cells[(cells["dataset"] == AVERAGE) & (cells["shown"] != "accuracy")]
     whiskers = {
         tuple(np.round(line.get_xdata(), 9)) for line in lower.lines if len(line.get_xdata()) == 2
@@ -239,6 +241,22 @@ def test_the_figure_shows_the_table():
         "leaf (multi-task) − leaf",
         "log_mel (multi-task) − log_mel",
     ]
+
+
+def test_averages_of_both_are_over_the_tasks_that_they_share():
+    table = runs()
+    table = table[table["fold"] == 1]
+    more = table[table["task"] == "birds"].assign(task="scenes")
+    selection = selected(pd.concat([table, more], ignore_index=True), more=multitask(table))
+    cells = tasks(selection, "tasks", "{metric}").cells.query("model == 'net'")
+    of_means = cells[cells["shown"] == "accuracy"].set_index(["frontend", "dataset"])["mean"]
+    own = table[(table["model"] == "net") & (table["frontend"] == "leaf")]
+    by_task = own.groupby("task")["accuracy"].mean()
+    assert of_means["leaf", SHARED] == pytest.approx(by_task.mean())
+    assert of_means["leaf", AVERAGE] == pytest.approx((by_task.sum() + by_task["birds"]) / 3)
+    together = [of_means["leaf (multi-task)", task] for task in TASKS]
+    assert of_means["leaf (multi-task)", SHARED] == pytest.approx(np.mean(together))
+    assert ("leaf (multi-task)", AVERAGE) not in of_means
 
 
 @pytest.mark.parametrize("n", [None, 5])

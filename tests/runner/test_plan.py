@@ -1,5 +1,6 @@
 """What jobs and sweeps would do, without doing it."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -84,6 +85,14 @@ def test_lines_of_a_sweep_over_settings_say_which(job, machine):
         "1 timbre log_eps optimizer=adam optimizer.lr=0.01",
         "2 timbre log_eps",
     ]
+
+
+def test_jobs_that_differ_in_their_clips_alone_have_digests(job, machine, tmp_path):
+    other = {**job.dataset.arguments, "root": tmp_path / "data", "clips_per_class": 3}
+    jobs = [job, replace(job, dataset=replace(job.dataset, arguments=other))]
+    names = {line.partition(":")[0] for line in status.plans(jobs, machine).splitlines()[:-1]}
+    assert len(names) == 2
+    assert all(re.fullmatch(r"synthetic fold 1 timbre log_eps split=\w+", name) for name in names)
 
 
 def test_missing_folds_are_skipped_where_that_is_set(job, machine):

@@ -14,6 +14,7 @@ from fewshot_audio.report.statistics import ANY, FOLDS, TASKS, with_limits
 from fewshot_audio.types import Statistics
 
 AVERAGE = "average"
+SHARED = "average, shared tasks"  # with networks of several tasks, of those that these learned
 
 
 def average_of_tasks(selection: Selection, cells: pd.DataFrame) -> pd.DataFrame:

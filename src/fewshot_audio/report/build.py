@@ -31,7 +31,7 @@ OPEN = (
     "baseline",
     "frontends",
 )
-OLD = ("accuracy", "forest", "confusion", "curves", "learned")  # figures that had one by dataset
+OLD = ("accuracy", "forest", "confusion", "curves", "learned", "tasks")  # have or had one for each
 ORDER = (
     "accuracy",
     "tasks",
@@ -138,6 +138,7 @@ def stale(
     if report.study.pictures:
         rows = [each.row for each in report.study.runs]
         ends = {"", *(f"_{row[0]}" for row in rows), *(f"_{row[0]}_{row[1]}" for row in rows)}
+        ends |= {f"_{row[1]}" for row in rows}
         kinds = [f"figures/{kind}{end}" for kind in OLD for end in ends]
         names |= {f"{name}.{form}" for name in kinds for form in ("png", "pdf", "csv")}
     return [folder / name for name in sorted(names - set(files)) if (folder / name).is_file()]

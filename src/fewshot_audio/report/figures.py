@@ -92,7 +92,8 @@ def draw(
     learned = list(_learned(records, runs))
     drawn = [_accuracy(selection, runs), *_differences(selection, pairs)]
     if runs["n_per_class"].nunique() == 1:  # no lines: the differences say more
-        drawn = [*_tasks(selection), *drawn[1:], drawn[0]]
+        drawn = [*drawn[1:], drawn[0]]
+    drawn = [*_tasks(selection), *drawn]
     stored = {name: folder / f"figures/{name}.csv" for name in FROM_COMMANDS}
     drawn += [FROM_COMMANDS[n](pd.read_csv(csv)) for n, csv in stored.items() if csv.exists()]
     drawn += in_parts(learned_scalars, histories(learned, scalars), ["frontend", "quantity"])

@@ -74,7 +74,7 @@ def listed(lacking: pd.DataFrame, compared: str) -> str:
     for run in lacking.sort_values(RUN).head(SHOWN).to_dict("records"):
         words = [f"dataset={run['dataset']}", f"fold={run['fold']}", f"model={run['model']}"]
         words += [f"{compared}={run['frontend']}", f"n_per_class={n_text(run['n_per_class'])}"]
-        words += [*run["pool"].split(), f"repeat={run['repeat']}"]
+        words += [run["pool"]] * bool(run["pool"]) + [f"repeat={run['repeat']}"]
         lines.append(f"  {' '.join(words)}")
     if len(lacking) > SHOWN:
         lines.append(f"  ... and {len(lacking) - SHOWN} more")
@@ -91,17 +91,20 @@ def command_of(lacking: pd.DataFrame, selection: Selection) -> str:
     if compared == FRONTEND:
         anew["model"] = row["model"]
     anew[compared] = row["frontend"]
-    anew |= dict(word.split("=", 1) for word in row["pool"].split())
-    anew = {_of_command(k): value for k, value in anew.items() if value != DEFAULT}
+    anew |= dict(word.split("=", 1) for word in shlex.split(row["pool"]))
+    anew = {_of_command(name): value for name, value in anew.items()}
+    dropped = [f"{name}=" for name in (*anew, "repeats", "n_per_class")]
+    anew = {name: value for name, value in anew.items() if value != DEFAULT}
     ns = sorted(n for n in lacking["n_per_class"].unique() if n != ALL_CLIPS)
     if ns:
         anew["n_per_class"] = f"[{','.join(map(n_text, ns))}]"
     if any(word.startswith("repeats=") for word in words):
         anew["repeats"] = str(lacking["repeat"].max())
-    dropped = [f"{name}=" for name in (*anew, "repeats", "n_per_class")]
     for name in (FRONTEND, "model"):  # settings of another choice
         if compared == FRONTEND and like.get(name) != row[name]:
             dropped.append(f"{name}.")
+    if compared != FRONTEND:
+        dropped.append(f"{compared}.")
     kept = [
         word
         for word in words

@@ -12,7 +12,7 @@ from fewshot_audio.report import settings as of_runs
 from fewshot_audio.report.metric import measured
 from fewshot_audio.report.records import full_settings
 from fewshot_audio.report.settings import DEFAULT, FRONTEND, RUN_SETTINGS
-from fewshot_audio.report.text import Measure, label
+from fewshot_audio.report.text import Measure, compact, label
 from fewshot_audio.types import ConfigError, NoRunsError, ReportSettings, Statistics, StoreError
 
 BASELINES = ("log_eps", "log_mel")  # the first that there is
@@ -78,7 +78,7 @@ def select(runs: pd.DataFrame, settings: ReportSettings) -> Selection:
     pool = of_runs.pooled(settings.pool, names)
     runs = _filtered(runs, full, names, settings.where or {})
     _check_same_splits(runs)
-    pools = {text: _pool(each, pool) for text, each in full.items()}
+    pools = {text: _pool(flat_settings(text), pool) for text in full}  # older records have these
     runs, free = runs.assign(pool=runs["settings"].map(pools)), {compare, *pool}
     free |= of_runs.implied(pool)
     if compare != f"{FRONTEND}.name":
@@ -97,8 +97,8 @@ def select(runs: pd.DataFrame, settings: ReportSettings) -> Selection:
 
 def _pool(settings: Mapping[str, Any], names: Sequence[str]) -> str:
     """Return the values of settings that are pooled, as words of a command."""
-    values = {name: str(settings.get(name, DEFAULT)).replace(" ", "") for name in names}
-    return " ".join(f"{_short(name)}={value}" for name, value in values.items())
+    values = [(name, settings.get(name, DEFAULT)) for name in names]
+    return " ".join(f"{_short(name)}={compact(value)}" for name, value in values)
 
 
 def _filtered(

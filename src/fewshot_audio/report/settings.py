@@ -15,6 +15,7 @@ from fewshot_audio.types import ConfigError
 FRONTEND = "frontend"
 DEFAULT = "default"  # value of a setting that older records leave out
 RUN_SETTINGS = ("fold", "split", "n_per_class", "repeat")
+SHORTER = {"features.level": "level"}  # names of commands that are shorter in records
 SPLITTING = "seed"  # changes which clips train
 Flat = Mapping[str, Any]
 Signature = tuple[tuple[str, str], ...]
@@ -28,7 +29,7 @@ def full_name(name: str, names: set[str], setting: str) -> str:
     Raises:
         ConfigError: If no run has it.
     """
-    for full in (name, f"{name}.name", f"mel.{name}", name.removeprefix("features.")):
+    for full in (name, f"{name}.name", f"mel.{name}", SHORTER.get(name, name)):
         if full in names:
             return full
     raise ConfigError(f"{setting}: no run has a setting {name}{near(name, names)}")
@@ -42,16 +43,18 @@ def pooled(pool: Iterable[str], names: set[str]) -> list[str]:
     """
     found = []
     for name in pool:
-        full = full_name(name, names, "report.pool")
         of_part = [each for each in sorted(names) if each.startswith(f"{name}.")]
-        found += [each for each in of_part if not each.endswith(".type")] or [full]
+        found += [each for each in of_part if not each.endswith(".type")] or [
+            full_name(name, names, "report.pool")
+        ]
     return found
 
 
 def implied(pool: Iterable[str]) -> set[str]:
     """Return what differs with settings that are pooled: types of parts, digests of features."""
     types = {f"{name.removesuffix('.name')}.type" for name in pool if name.endswith(".name")}
-    return types | ({"features"} if "level" in pool else set())
+    changes_features = any(name.partition(".")[0] in ("mel", "level") for name in pool)
+    return types | ({"features"} if changes_features else set())
 
 
 def chosen(runs: pd.DataFrame, full: Mapping[bytes, Flat], name: str, value: Any) -> pd.DataFrame:
@@ -162,10 +165,11 @@ def _checks(compare: str) -> list[tuple[list[str], tuple[str, ...]]]:
             (["dataset", "model", "frontend"], ()),
             (["dataset", "model", "frontend_input"], ("frontend",)),
         ]
-    part, _, setting = compare.partition(".")
-    differing = ("features",) if part in ("mel", "level", FRONTEND) else ()
+    changes_features = compare.partition(".")[0] in ("mel", "level", FRONTEND)
+    differing = ("features",) if changes_features else ()
+    part = compare.removesuffix(".name")
     return [
-        (["dataset", "model"], (*differing, part) if setting == "name" else differing),
+        (["dataset", "model"], differing if part == compare else (*differing, part)),
         (["dataset", "model", "frontend"], ()),
     ]
 
@@ -175,8 +179,12 @@ def _signature(settings: Flat, free: set[str], groups: tuple[str, ...]) -> Signa
     return tuple(
         (name, str(value))
         for name, value in sorted(settings.items())
-        if name not in free and name.partition(".")[0] not in groups
+        if name not in free and not any(_is_in(name, group) for group in groups)
     )
+
+
+def _is_in(name: str, part: str) -> bool:
+    return name == part or name.startswith(f"{part}.")
 
 
 def _most(counts: pd.Series, ordinary: set[tuple[str, str]]) -> Signature:

@@ -1,11 +1,18 @@
 """Table of tasks: datasets of which all training clips train, and their average."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pandas as pd
 
-from fewshot_audio.report.averages import AVERAGE, average_of_tasks, tasks_of, with_average
-from fewshot_audio.report.differences import compare, pair_all
+from fewshot_audio.report.averages import (
+    AVERAGE,
+    SHARED,
+    average_of_tasks,
+    tasks_of,
+    with_average,
+)
+from fewshot_audio.report.differences import Pairs, compare, pair_all
 from fewshot_audio.report.multitask import TOGETHER, by_task, gains_of_several
 from fewshot_audio.report.records import ALL_CLIPS
 from fewshot_audio.report.selection import Selection
@@ -35,27 +42,28 @@ def tasks(selection: Selection, name: str, title: str) -> Table:
     parts = {end: part for end, part in parts.items() if tasks_of(part)}
     if not parts:
         raise NoRunsError(f"table {name}: it needs runs trained on all clips of two datasets")
-    pairs = {end: pair_all(part, name, None, partial=True) for end, part in parts.items()}
-    if len(several.runs) and len(alone.runs):
-        pairs[GAINED] = gains_of_several(alone, several)
-    differences = [_differences(part, pairs[end], end) for end, part in parts.items()]
-    if GAINED in pairs:
-        differences.append(_differences(several, pairs[GAINED], "").assign(shown=GAINED))
+    differences = [
+        _differences(part, pairs, end)
+        for end, part in parts.items()
+        for pairs in _paired(part, name, None)
+    ]
+    if len(gained := _gained(alone, several)):
+        differences.append(_differences(several, gained, "").assign(shown=GAINED))
+    if not differences:
+        raise NoRunsError(f"table {name}: it needs runs of two frontends on the same datasets")
     of_differences = pd.concat(differences, ignore_index=True)
-    means = [_means(part, end) for end, part in parts.items()]
-    cells = pd.concat([*means, of_differences], ignore_index=True)
+    cells = pd.concat([_means_of(parts), of_differences], ignore_index=True)
     by_fold = pd.concat([_of(means_by_fold(p.runs, BY), end) for end, p in parts.items()])
     caption = _caption(selection, of_differences)
     table = pivot(selection, name, title, caption, cells, ROWS, ["frontend"], by_fold)
-    key = table.text["dataset"] == AVERAGE
+    key = table.text["dataset"].map({AVERAGE: 1, SHARED: 2}).fillna(0)
     order = table.text.assign(key=key).sort_values([*ROWS[:2], "key"], kind="stable").index
     return replace(table, text=table.text.loc[order], bold=table.bold.loc[order])
 
 
 def means_of_tasks(selection: Selection) -> pd.DataFrame:
     """Return the mean of each task and their average, of networks of one task and of several."""
-    parts = _parts(selection)
-    return pd.concat([_means(part, end) for end, part in parts.items() if len(part.runs)])
+    return _means_of({end: part for end, part in _parts(selection).items() if tasks_of(part)})
 
 
 def average_differences(selection: Selection, name: str) -> pd.DataFrame:
@@ -70,21 +78,61 @@ def average_differences(selection: Selection, name: str) -> pd.DataFrame:
     """
     alone, several = _parts(selection).values()
     found = [
-        average_of_tasks(alone, compare(alone, pair_all(alone, name, list(alone.pairs), True)))
+        average_of_tasks(alone, compare(alone, pairs))
+        for pairs in _paired(alone, name, list(alone.pairs))
     ]
-    if len(several.runs):
-        pairs = pair_all(several, name, None, partial=True)
+    for pairs in _paired(several, name, None):
         averages = average_of_tasks(several, compare(several, pairs))
         ends = {side: averages[side].astype(str) + TOGETHER for side in ("first", "second")}
-        gained = compare(several, gains_of_several(alone, several))
-        found += [averages.assign(**ends), average_of_tasks(several, gained)]
+        found.append(averages.assign(**ends))
+    if len(gained := _gained(alone, several)):
+        found.append(average_of_tasks(several, compare(several, gained)))
+    if not any(map(len, found)):
+        raise NoRunsError(f"{name}: it needs two frontends with runs of the same datasets")
     return pd.concat(found, ignore_index=True)
+
+
+def _paired(part: Selection, name: str, pairs: Pairs) -> list[pd.DataFrame]:
+    """Return the pairs of runs, in a list that is empty where there are none."""
+    try:
+        return [pair_all(part, name, pairs, partial=True)]
+    except NoRunsError:
+        return []
+
+
+def _gained(alone: Selection, several: Selection) -> pd.DataFrame:
+    """Return the pairs of networks of several tasks and of one; no rows where there are none."""
+    if alone.runs.empty or several.runs.empty:
+        return pd.DataFrame()
+    return gains_of_several(alone, several)
 
 
 def _parts(selection: Selection) -> dict[str, Selection]:
     """Return the runs on all clips of one task, and of several, by the end of frontends' names."""
     runs = selection.runs[selection.runs["n_per_class"] == ALL_CLIPS]
     return dict(zip(("", TOGETHER), by_task(replace(selection, runs=runs)), strict=True))
+
+
+def _means_of(parts: Mapping[str, Selection]) -> pd.DataFrame:
+    """Return the means of tasks and their averages.
+
+    Where networks of several tasks learned others than those of one, both are averaged over the
+    tasks that they share.
+    """
+    means = pd.concat([_means(part, end) for end, part in parts.items()])
+    tasks = [set(part.runs["dataset"]) for part in parts.values()]
+    shared = set.intersection(*tasks)
+    if all(each == shared for each in tasks):
+        return means
+    is_average = means["dataset"] == AVERAGE
+    together = means["frontend"].str.endswith(TOGETHER)
+    of_shared = []
+    for end, part in parts.items():
+        some = part.runs[part.runs["dataset"].isin(shared)]
+        if some["dataset"].nunique() > 1:
+            cells = _means(replace(part, runs=some), end)
+            of_shared.append(cells[cells["dataset"] == AVERAGE].assign(dataset=SHARED))
+    return pd.concat([means[~(is_average & together)], *of_shared])
 
 
 def _means(part: Selection, end: str) -> pd.DataFrame:

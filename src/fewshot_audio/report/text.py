@@ -1,5 +1,7 @@
 """Numbers as readers see them."""
 
+import json
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -130,6 +132,13 @@ def n_text(n: float) -> str:
 def minus(first: str, second: str) -> str:
     """Return the name of a difference."""
     return f"{first} {MINUS} {second}"
+
+
+def compact(value: Any) -> str:
+    """Return a setting's value as a command has it, in one word."""
+    if isinstance(value, str):
+        return shlex.quote(value)
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).replace('"', "")
 
 
 def joined(words: Sequence[str]) -> str:

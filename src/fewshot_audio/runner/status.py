@@ -18,7 +18,8 @@ from fewshot_audio.runner.store import Store
 from fewshot_audio.types import FewshotAudioError, Job, Machine, RunSpec
 
 LATELY = timedelta(hours=1)
-DIGESTS = ("split", "features")  # of identities, which tell nobody anything
+DIGESTS = ("split", "features")  # of identities, which say little: only where nothing else differs
+ABSENT = object()  # of a setting that a job has not
 
 
 @dataclass(frozen=True)
@@ -102,10 +103,11 @@ def titles(jobs: Sequence[Job], specs: Sequence[Sequence[RunSpec]]) -> list[str]
 def _differing(jobs: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return the settings that tell jobs apart, without those that follow from the ones before."""
     found: list[str] = []
-    for name in dict.fromkeys(name for job in jobs for name in job):
+    names = dict.fromkeys(name for job in jobs for name in job)
+    for name in sorted(names, key=DIGESTS.__contains__):
         told, more = (
-            len({repr([job.get(each) for each in names]) for job in jobs})
-            for names in (found, [*found, name])
+            len({repr([job.get(each, ABSENT) for each in chosen]) for job in jobs})
+            for chosen in (found, [*found, name])
         )
         if more > told:
             found.append(name)
@@ -114,7 +116,7 @@ def _differing(jobs: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def _telling(spec: RunSpec) -> dict[str, Any]:
     """Return the settings of a run by dotted names, of parts that have a name that name first."""
-    flat = flat_settings({k: v for k, v in spec.identity.items() if k not in DIGESTS})
+    flat = flat_settings(spec.identity)
     flat = {name.removesuffix(".name"): value for name, value in flat.items()}
     return {name: value for name, value in flat.items() if not name.endswith(".type")}
 

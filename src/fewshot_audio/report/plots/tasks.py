@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from fewshot_audio.report.averages import AVERAGE
+from fewshot_audio.report.averages import AVERAGE, SHARED
 from fewshot_audio.report.multitask import TOGETHER
 from fewshot_audio.report.plots.style import (
     GREY,
@@ -25,6 +25,8 @@ from fewshot_audio.report.text import Measure, minus
 WIDTH, ROW, OVER = 5.6, 0.24, 1.1  # inches: of the figure, of a row, of both axes' labels
 SPREAD = 0.5  # of a row, over which the frontends of a task are spread
 SIZE = 5.5
+MEAN = ["dataset", "model", "frontend", "mean", "count"]
+DIFFERENCE = ["dataset", "model", "first", "second", "mean", "low", "high", "count", "verdict"]
 KINDS = {False: "one task", True: "all tasks"}
 
 
@@ -42,7 +44,8 @@ def by_task(
         model: Its name.
         band: What low and high are.
     """
-    tasks = [*sorted(set(means["dataset"]) - {AVERAGE}), AVERAGE]
+    averages = [name for name in (AVERAGE, SHARED) if name in set(means["dataset"])]
+    tasks = [*sorted(set(means["dataset"]) - set(averages)), *averages]
     rows = [tasks, [minus(cell.first, cell.second) for cell in differences.itertuples()]]
     height = ROW * sum(map(len, rows)) + OVER
     figure = Figure(figsize=(WIDTH, height), layout="constrained")
@@ -50,14 +53,16 @@ def by_task(
     look = looks(_alone(means["frontend"]))
     _means(axes[0], means, tasks, look, measure)
     _differences(axes[1], differences, look, measure)
-    units = (" (%)", " (points)") if measure.is_share else ("", "")
-    whats = (measure.label, "difference on average over tasks")
-    for axis, labels, what, unit in zip(axes, rows, whats, units, strict=True):
-        _label(axis, labels, f"{what}{unit}")
-    axes[0].get_yticklabels()[-1].set_fontweight("bold")
+    points = " (points)" if measure.is_share else ""
+    below = measure.axis, f"difference on average over tasks{points}"
+    for axis, labels, text in zip(axes, rows, below, strict=True):
+        _label(axis, labels, text)
+    axes[0].axhline(len(tasks) - len(averages) - 0.5, color=GREY, linewidth=0.7)
+    for text in axes[0].get_yticklabels()[-len(averages) :]:
+        text.set_fontweight("bold")
     together = means["frontend"].str.endswith(TOGETHER).any()
     legend_below(figure, *_legend(look, together, band.partition(" over ")[0]))
-    data = pd.concat([means, differences], ignore_index=True)
+    data = pd.concat([means[MEAN], differences[DIFFERENCE]], ignore_index=True)
     title = f"Tasks, {model}"
     caption, alt = _caption(measure, model, together, band), _alt(means, differences, measure)
     return Drawing("tasks", title, caption, alt, settled(figure), data)
@@ -87,7 +92,6 @@ def _means(
         together = cell.frontend != name
         point = _point(look[name], together)
         axis.plot([measure.scale * cell.mean], [tasks.index(cell.dataset) + down], **point)
-    axis.axhline(len(tasks) - 1.5, color=GREY, linewidth=0.7)
 
 
 def _differences(
@@ -104,7 +108,7 @@ def _differences(
 
 
 def _point(look: Look, together: bool) -> dict[str, Any]:
-    face = "white" if together else look.colour
+    face = "none" if together else look.colour
     size = {"marker": look.marker, "markersize": SIZE, "linestyle": "none"}
     return {**size, "color": look.colour, "markerfacecolor": face}
 
@@ -132,7 +136,7 @@ def _caption(measure: Measure, model: str, together: bool, band: str) -> str:
 
 
 def _alt(means: pd.DataFrame, differences: pd.DataFrame, measure: Measure) -> str:
-    averages = means[means["dataset"] == AVERAGE]
+    averages = means[means["dataset"].isin([AVERAGE, SHARED])]
     texts = [f"{cell.frontend} {measure.value(cell.mean)}" for cell in averages.itertuples()]
     text = f"{measure.label.capitalize()} by task. Averages: {', '.join(texts)}. Differences: "
     cells = [

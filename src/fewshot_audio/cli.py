@@ -11,7 +11,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import get_all_start_methods, get_context
-from typing import Any
+from typing import Any, NoReturn
 
 import hydra
 from hydra._internal.utils import get_args_parser
@@ -89,7 +89,9 @@ def command(
     os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions come here instead of to Hydra's own printer
     jobs = None
     with _exit_codes(overrides, "; finished runs are kept, the same command goes on"):
-        if arguments.multirun and before and not _asks_hydra(arguments):
+        if _asks_hydra(arguments):
+            _answer(run)
+        if arguments.multirun and before:
             jobs = _jobs(overrides)
             before(*jobs)
             _begin_bar(jobs[0], overrides)
@@ -154,6 +156,16 @@ def _hydra_main(task: Callable[[DictConfig], Any], command: Callable) -> None:
     hydra.main(config_path=str(compose.CONF), config_name="config", version_base="1.3")(task)()
 
 
+def _answer(command: Callable) -> NoReturn:
+    """Let Hydra print what it was asked for, and exit; who reads it may stop, as `head` does."""
+    try:
+        _hydra_main(lambda cfg: None, command)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(0)
+
+
 def sweep_command(task: Callable[[SweepOfJobs], None], every: str | None = None) -> None:
     """Compose every job that the command line would sweep after -m, run a task on them and exit.
 
@@ -167,8 +179,8 @@ def sweep_command(task: Callable[[SweepOfJobs], None], every: str | None = None)
     """
     arguments, overrides = _arguments()
     if _asks_hydra(arguments):
-        _hydra_main(lambda cfg: None, task)
-        return
+        with _exit_codes(overrides):
+            _answer(task)
     if every is not None and not any(text.startswith(f"{every}=") for text in overrides):
         overrides.append(f"{every}={','.join(compose.complete(every, overrides))}")
     gc.disable()  # it takes a fifth of the time of so short a command and finds nothing

@@ -62,7 +62,9 @@ tables: $(READY)  ## write the tables of every results folder
 report: $(READY)  ## tables, figures and the page results/report.html: ARGS="results=results/demo"
 	$(PYTHON) scripts/report.py $(ARGS)
 
-answers: report  ## the same, and what README.md and docs/index.md say of the results
+answers: report  ## the same, and what README.md and docs/ say of the results
+	$(PYTHON) scripts/report.py results=results/leaf_article_small
+	$(PYTHON) scripts/report.py results=results/us8k_two_folds_arms
 	$(PYTHON) scripts/readme.py
 
 bench: $(READY)  ## how long a run takes, part by part, and what the runner adds to it

@@ -1,4 +1,4 @@
-"""Write the answers of studies, as scripts/report.py found them, into README.md and docs/index.md.
+"""Write the answers of studies, as scripts/report.py found them, into README.md and docs/.
 
 python scripts/readme.py
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("README.md", "docs/index.md")
+PAGES = ("README.md", "docs/index.md", "docs/leaf-findings.md")
 MARKED = re.compile(r"(?<=<!-- answers: )(.*?)( -->\n).*?(?=<!-- end of answers -->)", re.DOTALL)
 WIDTH = 100
 LINES: Any = {"break_long_words": False, "break_on_hyphens": False, "subsequent_indent": "  "}

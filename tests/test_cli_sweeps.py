@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from scripts import readme
 
 from command_line import run
 from fewshot_audio.features import build
@@ -82,9 +83,20 @@ def test_help_says_what_a_script_does_and_what_can_be_chosen(script):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("script", ["run", "maps", "report"])
+def test_who_reads_help_may_stop(script):
+    command = (
+        f"{sys.executable} {ROOT / 'scripts'}/{script}.py --help | head -1; echo ${{PIPESTATUS[0]}}"
+    )
+    done = run(["bash", "-c", command])
+    assert done.stdout.splitlines()[-1] == "0"
+    assert not done.stderr
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("script", sorted(path.stem for path in (ROOT / "scripts").glob("*.py")))
 def test_help_of_every_script_does_nothing_but_help(script, tmp_path):
-    before = {name: (ROOT / name).stat().st_mtime_ns for name in ("README.md", "docs/index.md")}
+    before = {name: (ROOT / name).stat().st_mtime_ns for name in readme.PAGES}
     done = run([sys.executable, str(ROOT / f"scripts/{script}.py"), "--help"], cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()

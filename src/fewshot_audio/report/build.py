@@ -20,7 +20,7 @@ from fewshot_audio.report.worst import NAME as WORST
 from fewshot_audio.types import Component, NoRunsError, ReportSettings, StoreError
 
 HEAD = "# Results\n\nMade from the finished runs in `runs/`"  # of each folder's README
-OPEN = (
+FIRST = (
     "accuracy",
     "tasks",
     "leaf_claims",
@@ -29,27 +29,11 @@ OPEN = (
     "leaf",
     "controls",
     "baseline",
-    "frontends",
 )
+OPEN = (*FIRST, "frontends")
 OLD = ("accuracy", "forest", "confusion", "curves", "learned", "tasks")  # have or had one for each
-ORDER = (
-    "accuracy",
-    "tasks",
-    "leaf_claims",
-    "difference",
-    "claims",
-    "leaf",
-    "controls",
-    "baseline",
-    "tests",
-    "frontends",
-    "batch_norm",
-    "drift",
-    "cost",
-    "parameters",
-    "per_class",
-    WORST,
-)
+LAST = ("batch_norm", "drift", "cost", "parameters", "per_class", WORST)
+ORDER = (*FIRST, "tests", "frontends", *LAST)
 
 
 @dataclass(frozen=True)

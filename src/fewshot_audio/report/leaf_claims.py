@@ -23,6 +23,7 @@ OTHERS = ("td_fbanks", "sincnet", "wavegram")
 EFFICIENTNET = "efficientnet_b0"
 SHARE = 1e-4  # of its parameters, as the article rounds it
 Row = tuple[str, str, str, str, str]  # claim, model, what it says, verdict, numbers
+Rule = Callable[[Any, Measure, float], bool | None]  # of a cell and the margin; None: cannot tell
 
 
 class Claim(NamedTuple):
@@ -31,9 +32,7 @@ class Claim(NamedTuple):
     name: str
     says: str
     pair: tuple[str, str]
-    rule: Callable[
-        [Any, Measure, float], bool | None
-    ]  # of a cell and the margin; None: cannot tell
+    rule: Rule
 
 
 def leaf_claims(selection: Selection, name: str, title: str) -> Table:

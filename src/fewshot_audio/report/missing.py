@@ -74,7 +74,7 @@ def listed(lacking: pd.DataFrame, compared: str) -> str:
     for run in lacking.sort_values(RUN).head(SHOWN).to_dict("records"):
         words = [f"dataset={run['dataset']}", f"fold={run['fold']}", f"model={run['model']}"]
         words += [f"{compared}={run['frontend']}", f"n_per_class={n_text(run['n_per_class'])}"]
-        words += [run["pool"]] * bool(run["pool"]) + [f"repeat={run['repeat']}"]
+        words += [word for word in (run["pool"], f"repeat={run['repeat']}") if word]
         lines.append(f"  {' '.join(words)}")
     if len(lacking) > SHOWN:
         lines.append(f"  ... and {len(lacking) - SHOWN} more")

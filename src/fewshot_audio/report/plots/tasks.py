@@ -57,8 +57,9 @@ def by_task(
     below = measure.axis, f"difference on average over tasks{points}"
     for axis, labels, text in zip(axes, rows, below, strict=True):
         _label(axis, labels, text)
-    axes[0].axhline(len(tasks) - len(averages) - 0.5, color=GREY, linewidth=0.7)
-    for text in axes[0].get_yticklabels()[-len(averages) :]:
+    count = len(tasks) - len(averages)
+    axes[0].axhline(count - 0.5, color=GREY, linewidth=0.7)
+    for text in axes[0].get_yticklabels()[count:]:
         text.set_fontweight("bold")
     together = means["frontend"].str.endswith(TOGETHER).any()
     legend_below(figure, *_legend(look, together, band.partition(" over ")[0]))

@@ -15,13 +15,13 @@ from fewshot_audio.components import build
 from fewshot_audio.frontends.base import Frontend
 from fewshot_audio.runner import environment
 from fewshot_audio.training.loop import CALIBRATED_EVERY, calibrate
-from fewshot_audio.training.prepare import prepare_run
+from fewshot_audio.training.prepare import JobData, Prepared, prepare_run
 from fewshot_audio.types import Job
 
 EPOCHS, PROTO_EPOCHS = 199, 202  # of a prototypical network the fewest: one best, 201 without
 FRONTENDS = ("log_eps", "log_learn", "leaf")
 SHORT = 10.0  # seconds that a short run may train after its first epoch
-TEST = 1  # clips per class that short runs score
+TESTS = 1, 3  # clips per class that short runs score, the first and the last
 CONFIDENCE = 0.95
 
 Schedule = Mapping[int, int]
@@ -42,7 +42,7 @@ DATA = {"us8k": Data(10, 4, 873, 10), "tut_asc": Data(15, 10, 1620, 1)}
 
 @dataclass(frozen=True)
 class Times:
-    """Seconds of a run at one n: to begin, for each epoch, for each test clip."""
+    """Seconds of a run at one n: to begin to train and score, for each epoch, each test clip."""
 
     begin: float
     epoch: float
@@ -145,34 +145,40 @@ def short(
 ) -> Times:
     """Return the times of runs, a run's share in a stack, from one of an epoch and one of some.
 
-    The latter trains for about `limit` seconds after its first epoch, and for two epochs at least.
-    Their difference has neither what begins a run nor the choice of LEAF's bands, which comes every
-    few epochs.
+    The latter trains for about `limit` seconds after its first epoch, and scores more clips. Their
+    differences have nothing of what begins a run or its scoring. LEAF chooses bands anew every few
+    epochs: as often in the difference, or their share is added where an epoch takes too long.
     """
-    material = noise_material(data.classes, n_per_class, TEST, *size(wanted, data.seconds))
-    repeats = range(1, stack + 1)
+    shape = size(wanted, data.seconds)
+    few, more = (noise_material(data.classes, n_per_class, test, *shape) for test in TESTS)
 
-    def trained(epochs: int) -> dict[str, Any]:
+    def trained(epochs: int, material: JobData) -> dict[str, Any]:
         arguments = {**wanted.method.arguments, "max_epochs": epochs}
-        method = replace(wanted.method, arguments=arguments)
-        return train_and_score(
-            replace(wanted, method=method), material, n_per_class, repeats, accelerator
-        )[-1]
+        job = replace(wanted, method=replace(wanted.method, arguments=arguments))
+        repeats = range(1, stack + 1)
+        return train_and_score(job, material, n_per_class, repeats, accelerator)[-1]
 
-    trained(1)  # what comes first is slower
-    first = trained(1)
-    train = first["seconds"]["train"]
-    epochs = 1 + int(np.clip(limit / max(train, 1e-9), 1, CALIBRATED_EVERY - 2))
-    fields = trained(epochs)
-    run = prepare_run(wanted, material, n_per_class, 1)
-    device = torch.device(fields["device"].split()[0])
-    network, clips = run.network.to(device), run.method.data.to(device)
-    bands = seconds(lambda: calibrate(network, clips))
-    epoch = max(0.0, fields["seconds"]["train"] - train) / (epochs - 1)
-    begin = max(0.0, train - epoch)
-    took = fields["seconds"]
-    test = (took["filter"] + took["score"]) / (TEST * data.classes)
-    return Times(begin, epoch + bands / CALIBRATED_EVERY, test)
+    trained(1, few)  # what comes first is slower
+    first = trained(1, few)["seconds"]
+    epochs = max(1, int(limit / max(first["train"], 1e-9)))
+    epochs -= epochs % CALIBRATED_EVERY if epochs > CALIBRATED_EVERY else 0
+    fields = trained(1 + epochs, more)
+    last, device = fields["seconds"], fields["device"].split()[0]
+    epoch = max(0.0, last["train"] - first["train"]) / epochs
+    begin = max(0.0, first["train"] - epoch)
+    if epochs < CALIBRATED_EVERY:
+        epoch += _bands(prepare_run(wanted, few, n_per_class, 1), device) / CALIBRATED_EVERY
+    tests = [(each["filter"] + each["score"]) / data.classes for each in (first, last)]
+    test = max(0.0, tests[1] - tests[0]) / (TESTS[1] - TESTS[0])
+    begin += max(0.0, tests[0] - test * TESTS[0]) * data.classes
+    return Times(begin, epoch, test)
+
+
+def _bands(run: Prepared, device: str) -> float:
+    """Return the seconds of a choice of bands that is not the first."""
+    network, clips = run.network.to(device), run.method.data.to(torch.device(device))
+    calibrate(network, clips)
+    return seconds(lambda: calibrate(network, clips))
 
 
 def size(wanted: Job, clip_seconds: int) -> tuple[int, int]:

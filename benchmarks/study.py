@@ -154,6 +154,8 @@ def short(
 
     def trained(epochs: int, material: JobData) -> dict[str, Any]:
         arguments = {**wanted.method.arguments, "max_epochs": epochs}
+        if "patience" in arguments:  # more, and no epoch's training clips would be scored
+            arguments["patience"] = max(0, epochs - 2)
         job = replace(wanted, method=replace(wanted.method, arguments=arguments))
         repeats = range(1, stack + 1)
         return train_and_score(job, material, n_per_class, repeats, accelerator)[-1]

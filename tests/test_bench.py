@@ -2,6 +2,8 @@
 tested."""
 
 import json
+from collections import Counter
+from functools import wraps
 from itertools import product
 from pathlib import Path
 
@@ -28,6 +30,7 @@ from benchmarks import (
 
 from defaults import SGD
 from fewshot_audio.models.base import patchwise
+from fewshot_audio.training.methods.prototypical import Prototypical
 
 ROOT = Path(__file__).parents[1]
 
@@ -166,6 +169,26 @@ def test_a_short_run_gives_the_times_of_an_epoch_and_of_a_clip(stack):
     times = study.short(measure.job("timbre"), study.Data(2, 1, 100, 1), 1, stack, "cpu")
     assert min(times.begin, times.epoch, times.test) > 0
     assert times.of(3, 10) == pytest.approx(times.begin + 3 * times.epoch + 10 * times.test)
+
+
+def test_short_prototypical_runs_score_their_training_clips(monkeypatch):
+    done = Counter()
+    for name in ("stop_reason", "scorer"):
+        monkeypatch.setattr(Prototypical, name, counted(done, getattr(Prototypical, name)))
+    wanted = measure.job("timbre", "method=prototypical")
+    study.short(wanted, study.Data(2, 1, 100, 1), 1, 1, "cpu", limit=0.0)
+    assert done == {"stop_reason": 4, "scorer": 3 + 3}  # of three runs: all are right at once
+
+
+def counted(done, function):
+    """Return a function that does the same, and counts its calls."""
+
+    @wraps(function)
+    def counting(*arguments):
+        done[function.__name__] += 1
+        return function(*arguments)
+
+    return counting
 
 
 def test_a_small_study_is_projected_and_done(monkeypatch):

@@ -68,7 +68,7 @@ def set_up(threads: int, keep_memory: bool) -> None:
 
 
 def _set_allocator(keep_memory: bool) -> None:
-    """Let glibc reuse large blocks: VGG trains 1.2 times faster, in 1.8 times the memory.
+    """Let glibc reuse large blocks: VGG trains up to twice as fast, in up to twice the memory.
 
     Otherwise set two thresholds that glibc would move by and by: until then work on tensors of 1 MB
     takes up to twice as long.

@@ -18,7 +18,7 @@ $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -m pip install --quiet --no-deps --editable .
 	touch $@
 
-demo: $(READY)  ## 16 runs on synthetic sounds, then tables, figures and a page; two minutes
+demo: $(READY)  ## 16 runs on synthetic sounds, then tables, figures and a page; 1 to 3 minutes
 	$(PYTHON) scripts/run.py -m +study=demo $(ARGS)
 	$(PYTHON) scripts/report.py results=results/demo
 

@@ -65,6 +65,13 @@ def test_of_many_runs_some_are_drawn_one_by_one():
     )
 
 
+def test_bands_without_centres_fill_the_axis_of_hz():
+    log_mel, *_, wavegram = made("word, bands without centres").figure.axes[:6]
+    edges = wavegram.collections[0].get_coordinates()[:, 0, 1]
+    np.testing.assert_allclose(np.diff(edges), (edges[-1] - edges[0]) / 40)
+    np.testing.assert_allclose(edges[[0, -1]], log_mel.get_ylim())
+
+
 def test_filters_before_and_after():
     drawing = made("filters")
     assert drawing.name == "filters_us8k_leaf"

@@ -50,15 +50,16 @@ def bands(networks=("leaf", "td_fbanks, digits")):
     return pd.concat(tables, ignore_index=True)
 
 
-def word(frontends=("leaf",)):
+def word(frontends=("leaf",), without_centres=()):
     """A clip of 100 frames by log-mel and by frontends before and after training."""
     names = [("log-mel", ""), *itertools.product(frontends, ("before", "after"))]
     tables = []
     for place, (frontend, stage) in enumerate(names):
         values = np.random.default_rng(place).normal(size=(40, 100)).round(4)
         tables.append(pd.DataFrame(values, columns=[f"{frame / 100:g}" for frame in range(100)]))
-        table = {"clip": "a.wav", "frontend": frontend, "stage": stage}
-        for column, (name, value) in enumerate({**table, "hz": np.geomspace(60, 7500, 40)}.items()):
+        hz = np.nan if frontend in without_centres else np.geomspace(60, 7500, 40)
+        table = {"clip": "a.wav", "frontend": frontend, "stage": stage, "hz": hz}
+        for column, (name, value) in enumerate(table.items()):
             tables[-1].insert(column, name, value)
     return pd.concat(tables, ignore_index=True)
 
@@ -72,4 +73,5 @@ TRAINED = {
     "shifts": lambda: filter_shifts(bank(["birds", "digits", "keywords", "all tasks"])),
     "word": lambda: before_and_after(word()),
     "word, two frontends": lambda: before_and_after(word(["leaf", "td_fbanks"])),
+    "word, bands without centres": lambda: before_and_after(word(["leaf", "wavegram"], ["wavegram"])),
 }

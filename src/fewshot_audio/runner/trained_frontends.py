@@ -187,7 +187,7 @@ def _spectrogram(
     elif frontend.reads == "mel":
         assert frontend.mel is not None
         centres = frontend.mel.centres()
-    order = centres.argsort()
+    order = centres.argsort(stable=True)
     seconds = [f"{hop * frame:.4g}" for frame in range(values.shape[1])]
     table = pd.DataFrame(values[order].numpy(), columns=seconds).map(_short)
     for place, (name, column) in enumerate(

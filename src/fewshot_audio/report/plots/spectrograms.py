@@ -151,21 +151,26 @@ def _on_one_scale(axes: Sequence[Axes], tables: Mapping[str, pd.DataFrame], unit
 
 
 def _mesh(axis: Axes, rows: pd.DataFrame) -> Any:
-    """Draw bands at their centres in Hz, on a mel axis; those without at equal distances."""
+    """Draw bands at their centres in Hz, on a mel axis; without centres evenly over that axis."""
     values = rows.drop(columns=["clip", "frontend", "stage", "hz"]).dropna(axis=1)
     seconds = values.columns.astype(float).to_numpy()
-    places = _mel(rows["hz"].to_numpy())
-    if np.isnan(places).any():
-        raise NoRunsError("figure before_and_after: bands without a centre in Hz")
-    ends = [1.5 * places[0] - 0.5 * places[1], 1.5 * places[-1] - 0.5 * places[-2]]
-    edges = np.concatenate([ends[:1], (places[1:] + places[:-1]) / 2, ends[1:]])
+    edges = _edges(_mel(rows["hz"].to_numpy()), axis.get_ylim())
     half = (seconds[1] - seconds[0]) / 2
     times = np.append(seconds - half, seconds[-1] + half)
-    ticks = [tick for tick in TICKS if edges[0] < _mel(tick) < edges[-1]]
     image = axis.pcolormesh(times, edges, values, cmap="magma", rasterized=True)
-    axis.set_yticks([_mel(tick) for tick in ticks], [f"{tick:,}" for tick in ticks])
+    if rows["hz"].notna().all():
+        ticks = [tick for tick in TICKS if edges[0] < _mel(tick) < edges[-1]]
+        axis.set_yticks([_mel(tick) for tick in ticks], [f"{tick:,}" for tick in ticks])
     axis.spines[:].set_visible(False)
     return image
+
+
+def _edges(places: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
+    """Return where bands (bands + 1,) begin and end: half-way between their centres."""
+    if np.isnan(places).any():
+        return np.linspace(*limits, len(places) + 1)
+    ends = [1.5 * places[0] - 0.5 * places[1], 1.5 * places[-1] - 0.5 * places[-2]]
+    return np.concatenate([ends[:1], (places[1:] + places[:-1]) / 2, ends[1:]])
 
 
 def _mel(hz: Any) -> Any:

@@ -73,5 +73,7 @@ TRAINED = {
     "shifts": lambda: filter_shifts(bank(["birds", "digits", "keywords", "all tasks"])),
     "word": lambda: before_and_after(word()),
     "word, two frontends": lambda: before_and_after(word(["leaf", "td_fbanks"])),
-    "word, bands without centres": lambda: before_and_after(word(["leaf", "wavegram"], ["wavegram"])),
+    "word, bands without centres": lambda: before_and_after(
+        word(["leaf", "wavegram"], ["wavegram"])
+    ),
 }

@@ -125,12 +125,13 @@ def noise_material(classes: int, train: int, test: int, rows: int, columns: int)
     }
     clips = parts["train"] + parts["test"]
     dataset = Dataset("noise", Path(), tuple(map(str, range(classes))), (Fold(1, *parts.values()),))
-    noise = np.concatenate(
-        [(1 + clip.label) / 10 * random.random((rows, columns), dtype=np.float32) for clip in clips]
-    )
+    noise = np.empty((len(clips), rows, columns), np.float32)
+    for clip, of_clip in zip(clips, noise, strict=True):
+        random.random(out=of_clip, dtype=np.float32)
+        of_clip *= (1 + clip.label) / 10
     spans = {clip.path: (i * rows, (i + 1) * rows) for i, clip in enumerate(clips)}
     return JobData(
         dataset,
         FewShotSplits(dataset, dataset.fold(1), 0, Sampling("clip"), None),
-        FeatureCache("noise", noise, spans),
+        FeatureCache("noise", noise.reshape(-1, columns), spans),
     )

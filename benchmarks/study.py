@@ -78,6 +78,7 @@ def study(
         times = {n: short(wanted, data, n, stack, accelerator) for n in ns}
         runs = {n: each.of(length(model), data.test_clips) for n, each in times.items()}
         taken[name, model, frontend].append(between(runs, schedule))
+        print(name, model, frontend, {n: round(each, 1) for n, each in runs.items()}, flush=True)
     parts = [_part(kind, schedule, each) for kind, each in taken.items()]
     hours = np.sum([part["hours"] for part in parts], axis=0)
     about = {"stack": stack, "ns": list(ns), "accelerator": accelerator, **interval(hours)}
@@ -149,17 +150,16 @@ def short(
     differences have nothing of what begins a run or its scoring. LEAF chooses bands anew every few
     epochs: as often in the difference, or their share is added where an epoch takes too long.
     """
-    shape = size(wanted, data.seconds)
-    few, more = (noise_material(data.classes, n_per_class, test, *shape) for test in TESTS)
 
-    def trained(epochs: int, material: JobData) -> dict[str, Any]:
+    def trained(epochs: int, tests: int) -> dict[str, Any]:
         arguments = {**wanted.method.arguments, "max_epochs": epochs}
         if "patience" in arguments:  # more, and no epoch's training clips would be scored
             arguments["patience"] = max(0, epochs - 2)
         job = replace(wanted, method=replace(wanted.method, arguments=arguments))
-        repeats = range(1, stack + 1)
+        material, repeats = _material(job, data, n_per_class, tests), range(1, stack + 1)
         return train_and_score(job, material, n_per_class, repeats, accelerator)[-1]
 
+    few, more = TESTS
     trained(1, few)  # what comes first is slower
     first = trained(1, few)["seconds"]
     epochs = max(1, int(limit / max(first["train"], 1e-9)))
@@ -169,11 +169,16 @@ def short(
     epoch = max(0.0, last["train"] - first["train"]) / epochs
     begin = max(0.0, first["train"] - epoch)
     if epochs < CALIBRATED_EVERY:
-        epoch += _bands(prepare_run(wanted, few, n_per_class, 1), device) / CALIBRATED_EVERY
+        material = _material(wanted, data, n_per_class, few)
+        epoch += _bands(prepare_run(wanted, material, n_per_class, 1), device) / CALIBRATED_EVERY
     tests = [(each["filter"] + each["score"]) / data.classes for each in (first, last)]
-    test = max(0.0, tests[1] - tests[0]) / (TESTS[1] - TESTS[0])
-    begin += max(0.0, tests[0] - test * TESTS[0]) * data.classes
+    test = max(0.0, tests[1] - tests[0]) / (more - few)
+    begin += max(0.0, tests[0] - test * few) * data.classes
     return Times(begin, epoch, test)
+
+
+def _material(wanted: Job, data: Data, n_per_class: int, tests: int) -> JobData:
+    return noise_material(data.classes, n_per_class, tests, *size(wanted, data.seconds))
 
 
 def _bands(run: Prepared, device: str) -> float:

@@ -48,9 +48,12 @@ def build(component: Component, kind: type[Kind], **given: Any) -> Kind:
     settings = {"_convert_": "all", TARGET: component.target, **component.arguments}
     checked = _with_checks(settings, component.group, given, kind, kind)
     try:  # not as a dict, in which Hydra replaces functions by their names
-        return instantiate(OmegaConf.create(checked, flags={"allow_objects": True}))
+        made: Kind = instantiate(OmegaConf.create(checked, flags={"allow_objects": True}))
     except InstantiationException as error:
         raise error.__cause__ or error from None
+    if not isinstance(made, functools.partial):
+        given.clear()  # OmegaConf's nodes refer to each other: garbage that would hold clips
+    return made
 
 
 def build_for(component: Component, kind: type[Kind], **offered: Any) -> Kind:

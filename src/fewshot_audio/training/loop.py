@@ -60,12 +60,15 @@ def fit(
         fitting = Fitting(stack, optimizer, validation, watches)
         _show_frontends(stack, watches)
         with own_randomness(methods[0].generators, device):
-            trainer.fit(fitting, Epochs(stack, fitting.progress))
+            trainer.fit(fitting, Epochs(fitting))
+    del (
+        fitting.stack
+    )  # the trainer refers to itself: garbage, but until it is collected with all clips
     stack.release()
     for network, data, progress in zip(networks, stack.data, fitting.progress, strict=True):
         _keep(network.to(device), data, progress)  # Lightning brings it back to the CPU
     _show_frontends(stack, watches)
-    return fitting.histories()
+    return fitting.histories(stack.methods)
 
 
 def _keep(network: Network, data: TrainingSet, progress: Progress) -> None:
@@ -127,13 +130,13 @@ class Fitting(lightning.LightningModule):
                 for run, loss in zip(update.runs, of_runs.tolist(), strict=True):
                     self.watches[run].step({"loss": loss}, self.progress[run].updates)
 
-    def histories(self) -> list[TrainingHistory]:
+    def histories(self, methods: Sequence[Method]) -> list[TrainingHistory]:
         """Return how each training went, which ends what is shown of it."""
         for watch in self.watches:
             watch.finished = True
         for run, progress in enumerate(self.progress):
             progress.losses = self.losses.means(run, progress.epochs)
-        done = zip(self.progress, self.stack.methods, strict=True)
+        done = zip(self.progress, methods, strict=True)
         return [each.history(method.max_epochs, method.updates_per_epoch) for each, method in done]
 
     def on_train_epoch_end(self) -> None:
@@ -166,15 +169,15 @@ class Fitting(lightning.LightningModule):
 class Epochs:
     """An iterable whose every pass is a new epoch of updates, as Lightning takes a data loader."""
 
-    def __init__(self, stack: Stack, progress: Sequence[Progress]):
-        self.stack, self.progress = stack, progress
+    def __init__(self, fitting: Fitting):
+        self.fitting = fitting
 
     def __iter__(self) -> Iterator[list[Update]]:
-        epochs = {}
-        for run, progress in enumerate(self.progress):
+        stack, epochs = self.fitting.stack, {}
+        for run, progress in enumerate(self.fitting.progress):
             if progress.stop_reason is None:
-                sizes = self.stack.networks[run].classifier.dropout_sizes
-                epochs[run] = self.stack.methods[run].batches(sizes)
+                sizes = stack.networks[run].classifier.dropout_sizes
+                epochs[run] = stack.methods[run].batches(sizes)
         while epochs:
             following = {run: next(epoch, None) for run, epoch in epochs.items()}
             batches = {run: batch for run, batch in following.items() if batch is not None}

@@ -128,3 +128,11 @@ def kaiser_best():
         return np.pad(found, (0, -(-len(samples) * target // rate) - len(found)))
 
     return resample
+
+
+@pytest.fixture(autouse=True)
+def _threads_as_before():
+    """Leave torch the threads that it had: benchmarks and runs set them."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)

@@ -51,24 +51,30 @@ def fit(
     settings = {"max_epochs": epochs, "accelerator": accelerator, "devices": 1, "barebones": True}
     with own_trainer(**settings) as trainer:
         device = trainer.strategy.root_device
-        for network, method in zip(networks, methods, strict=True):
-            initialise(network, method)
-            network.to(device)
-        stack = make_stack(networks, methods)
-        for network, data in zip(stack.networks, stack.data, strict=True):
-            calibrate(network, data)
+        stack = _untrained(networks, methods, device)
         fitting = Fitting(stack, optimizer, validation, watches)
         _show_frontends(stack, watches)
         with own_randomness(methods[0].generators, device):
             trainer.fit(fitting, Epochs(fitting))
-    del (
-        fitting.stack
-    )  # the trainer refers to itself: garbage, but until it is collected with all clips
+    del fitting.stack  # the trainer refers to itself, and would hold the clips as garbage
     stack.release()
     for network, data, progress in zip(networks, stack.data, fitting.progress, strict=True):
         _keep(network.to(device), data, progress)  # Lightning brings it back to the CPU
     _show_frontends(stack, watches)
     return fitting.histories(stack.methods)
+
+
+def _untrained(
+    networks: Sequence[Network], methods: Sequence[Method], device: torch.device
+) -> Stack:
+    """Return a stack of the networks, on a device and with new weights."""
+    for network, method in zip(networks, methods, strict=True):
+        initialise(network, method)
+        network.to(device)
+    stack = make_stack(networks, methods)
+    for network, data in zip(stack.networks, stack.data, strict=True):
+        calibrate(network, data)
+    return stack
 
 
 def _keep(network: Network, data: TrainingSet, progress: Progress) -> None:

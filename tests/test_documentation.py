@@ -52,6 +52,12 @@ def test_command_can_be_composed(command, monkeypatch):
     assert next(iter(swept(overrides)))
 
 
+def test_every_group_of_settings_has_a_line():
+    page = (ROOT / "docs/settings.md").read_text(encoding="utf-8")
+    groups = {file.parent.name for file in config.CONF.glob("*/*.yaml")}
+    assert groups == set(re.findall(r"^\| `\+?(\w+)=", page, re.MULTILINE))
+
+
 def fenced(page: Path) -> list[tuple[str, str]]:
     """Return what stands behind the fence, and the text, of every fenced block of a page."""
     text = page.read_text(encoding="utf-8")

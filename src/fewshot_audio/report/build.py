@@ -217,7 +217,7 @@ def readme(study: Study, command: str) -> str:
     """Return what the files of a results folder are, and which runs are behind them."""
     tables = ", ".join(table.name for table in study.tables)
     lines = [
-        f"{HEAD}. To make it again:",
+        f"{HEAD}. To make it again, or what of it is missing:",
         "",
         f"    {command}",
         "",

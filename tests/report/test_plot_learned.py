@@ -2,6 +2,7 @@
 
 import io
 
+import librosa
 import numpy as np
 import pandas as pd
 import pytest
@@ -104,29 +105,42 @@ def test_filters_before_and_after():
 def test_spectrograms_are_drawn_over_seconds_and_hertz():
     names = ["log_eps", "log_learn", "leaf"]
     drawing, tables = spectrograms(clip(names)), dict(list(clip(names).groupby("frontend")))
-    panels = [axis for axis in drawing.figure.axes if axis.images]
+    panels = [axis for axis in drawing.figure.axes if axis.get_title()]
     values = {name: table.iloc[1:, 4:].to_numpy() for name, table in tables.items()}
     assert [axis.get_title() for axis in panels] == names
     logs = np.concatenate([values["log_eps"], values["log_learn"]])
     for axis, name in zip(panels, names, strict=True):
-        image = axis.images[0]
+        (image,) = axis.collections
         np.testing.assert_array_equal(image.get_array(), values[name].T)
-        assert image.get_extent() == pytest.approx((-0.005, 0.165, -0.5, 7.5))
-        assert image.origin == "lower"
+        assert axis.get_xlim() == pytest.approx((-0.005, 0.165))
         scale = values["leaf"] if name == "leaf" else logs  # one for those of a unit
         assert image.get_clim() == (scale.min(), scale.max())
         names_of_ticks = [text.get_text() for text in axis.get_yticklabels()]
         ticks = dict(zip(names_of_ticks, axis.get_yticks(), strict=True))
-        assert list(ticks) == ["200", "500", "1k", "2k", "5k"]
-        centres = tables[name].iloc[0, 4:].astype(float)
-        assert np.interp(ticks["1k"], range(8), centres) == pytest.approx(1000)
+        assert list(ticks) == ["200", "500", "1,000", "2,000", "4,000", "8,000"]
+        assert ticks["1,000"] == pytest.approx(librosa.hz_to_mel(1000, htk=True))
+        mel = librosa.hz_to_mel(tables[name].iloc[0, 4:].to_numpy(float), htk=True)
+        edges = image.get_coordinates()[:, 0, 1]
+        np.testing.assert_allclose(edges[1:-1], (mel[1:] + mel[:-1]) / 2)
     assert drawing.data.equals(clip(names))
     assert "us8k, a.wav, siren" in drawing.caption
     assert "leaf: 17 frames of 8 bands" in drawing.alt
 
 
-def test_spectrograms_of_an_earlier_table_are_drawn_by_band():
-    table = clip(["leaf"]).drop(columns="unit").dropna(subset="seconds")
+def test_spectrograms_of_bands_in_another_order_are_drawn_in_that_of_their_centres():
+    table = clip(["leaf"])
+    bands = [str(band) for band in range(8)]
+    turned = table.rename(columns=dict(zip(bands, reversed(bands), strict=True)))
+    images = [
+        spectrograms(each).figure.axes[0].collections[0] for each in (table, turned[table.columns])
+    ]
+    np.testing.assert_array_equal(*[each.get_array() for each in images])
+    np.testing.assert_array_equal(*[each.get_coordinates() for each in images])
+
+
+def test_spectrograms_of_bands_without_centres_are_drawn_by_band():
+    table = clip(["leaf"])
+    table.iloc[0, 4:] = np.nan
     axis = spectrograms(table).figure.axes[0]
-    assert axis.get_ylabel() == "band"
-    assert axis.images[0].get_array().shape == (8, 17)
+    assert (axis.get_ylabel(), axis.get_ylim()) == ("band", (-0.5, 7.5))
+    assert axis.collections[0].get_array().shape == (8, 17)

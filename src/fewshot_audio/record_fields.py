@@ -14,6 +14,7 @@ SCHEMA = 1  # version of the fields
 ALWAYS = ("schema", "key", "status", "identity")  # fields that no record lacks
 ALWAYS_FINISHED = (*ALWAYS, "metrics", "seconds")
 CHECKED = (*ALWAYS_FINISHED, "started", "stopped", "class_names", "confusion_matrix")
+UNBOUNDED = ("d_prime", "loss")  # metrics that are no share of 1, whatever their values
 NUMBERS = b"0123456789 "  # what the JSON of counts is made of, beside brackets and commas
 Numbers = dict[str, float | None]
 Metrics = dict[str, float | list[float | None] | None]  # a list has a number for each class
@@ -64,6 +65,7 @@ class Fields(msgspec.Struct):
     parameters: Count  # that training changes
     frontend_parameters: Count  # of these, those of the frontend
     few_shot_split: str  # digest
+    partition: str  # digest of the clips that each fold tests
     clips_per_class: list[Count]
     groups_per_class: list[Count]
     # of a failed run

@@ -48,7 +48,7 @@ class Mel:
     """Settings of the mel spectrogram: rate (Hz), FFT size and hop (samples), padding, bands."""
 
     sample_rate: Rate
-    n_fft: Size
+    n_fft: Annotated[int, Field(ge=2, le=65_536, multiple_of=2)]
     hop: Size
     pad_mode: Literal["reflect", "constant"]
     n_bands: Annotated[int, Field(ge=1, le=1024)] = 128

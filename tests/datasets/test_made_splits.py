@@ -9,7 +9,7 @@ from own_cases import touch
 
 from command_line import lines
 from fewshot_audio.datasets.folder import from_folder
-from fewshot_audio.datasets.made_splits import write_made_splits
+from fewshot_audio.datasets.made_splits import needs, write_made_splits
 from fewshot_audio.datasets.partition import Partition
 from fewshot_audio.datasets.table import Columns, from_table
 
@@ -91,3 +91,13 @@ def test_a_run_writes_them_beside_its_results(tmp_path, cache, in_process):
     (again,) = lines(tmp_path)  # the same run, which is not done again
     assert again == record
     assert "2 folds were made with seed 0, stratified by class" in record["notes"]
+
+
+def test_a_name_with_a_separator_needs_a_setting(tmp_path):
+    touch(tmp_path, *(f"{name}/{i}.wav" for name in ("rock;pop", "jazz") for i in range(6)))
+    made = from_folder("mine", tmp_path, split=Partition(folds=2))
+    assert needs(made) == "dataset.separator=null"
+    again = from_table(
+        "mine", tmp_path, write_made_splits(made, tmp_path / "splits"), separator=None
+    )
+    assert again.folds == made.folds

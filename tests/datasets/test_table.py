@@ -167,3 +167,17 @@ def test_tables_without_rows(tmp_path):
         read(tmp_path, [""])
     with pytest.raises(DataError, match="no clips in it"):
         read(tmp_path, ["path,label"])
+
+
+def test_lines_may_end_as_on_an_old_mac(tmp_path):
+    touch(tmp_path, "a.wav", "b.wav")
+    lines = ["path,label,split", "a.wav,x;y;z,train", "b.wav,x;y;z,test"]
+    write_table(tmp_path, lines, newline="\r")
+    assert from_table("x", tmp_path).classes == ("x", "y", "z")
+
+
+def test_titles_may_hold_other_delimiters(tmp_path):
+    touch(tmp_path, "a.wav", "b.wav")
+    lines = ["path\tlabel\tsplit\tsaid, by, whom, when, where"]
+    lines += [f"{name}.wav\tx\t{split}\tme" for name, split in (("a", "train"), ("b", "test"))]
+    assert from_table("x", write_table(tmp_path, lines, "a.tsv")).classes == ("x",)

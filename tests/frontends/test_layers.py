@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from fewshot_audio.frontends import EfficientLeaf, Leaf, TDFilterbank
-from layer_cases import MODULES, noise
+from fewshot_audio.frontends import PCEN, EfficientLeaf, Leaf, LogMel, PowerMel, TDFilterbank
+from fewshot_audio.frontends.layer import fixed, wide_dtype
+from layer_cases import MODULES, layer, noise
 from layer_checks import CHECKS, EXCEPTIONS, SLOW, table
 from marks import slow_but
 
@@ -74,6 +75,61 @@ def test_a_stream_says_what_it_cannot_do():
     assert stream(torch.zeros(2, 10)).shape == (2, 6, 0)
     with pytest.raises(ValueError, match="chunk"):
         stream(torch.zeros(10))
+    with pytest.raises(ValueError, match="int16"):
+        stream(torch.zeros(2, 10, dtype=torch.int16))
+    assert stream.finish().shape == (2, 6, 1)
+    for step in (stream.finish, lambda: stream(torch.zeros(2, 10))):
+        with pytest.raises(ValueError, match="the stream is over"):
+            step()
+
+
+def test_an_odd_n_fft_is_an_error():
+    with pytest.raises(ValueError, match="n_fft=511: expected an even number"):
+        PowerMel(n_fft=511)
+
+
+@pytest.mark.parametrize("name", slow_but(*QUICK, of=MODULES))
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bfloat16])
+def test_inference_forms_of_other_dtypes(name, dtype):
+    made = layer(name).eval().to(dtype)
+    clips = noise(2, dtype=wide_dtype(made))
+    expected = fixed(made)(clips)  # of `fast` within its tolerance
+    torch.testing.assert_close(made.for_export()(clips), expected, rtol=5e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("pad_mode", ["constant", "reflect"])
+def test_no_samples_are_one_frame_of_mel_spectrograms(pad_mode):
+    made = LogMel(mel=PowerMel(pad_mode=pad_mode))
+    assert torch.equal(made(torch.zeros(2, 0)), made(torch.zeros(2, 1)))
+
+
+def test_compression_of_no_frames():
+    assert PCEN(40)(torch.zeros(2, 40, 0)).shape == (2, 40, 0)
+
+
+def test_batches_without_a_frame_leave_statistics_finite():
+    made = EfficientLeaf(n_filters=6, align="valid").train()
+    made(noise(2), lengths=torch.tensor([100, 0]))
+    assert all(each.isfinite().all() for each in made.buffers())
+
+
+@pytest.mark.parametrize("comes_back", [True, False])
+def test_pcen_is_one_function_in_training_and_after_loading(comes_back):
+    made = PCEN(4, alpha=-3)
+    made.comes_back = comes_back
+    energies = torch.rand(1, 4, 50)
+    torch.testing.assert_close(made(energies), PCEN(4, alpha=-2)(energies))
+
+
+def test_first_and_worst_errors_of_fast_outlive_loading():
+    fast, loaded = (Leaf(n_filters=6, engine="fast") for _ in range(2))
+    fast.calibrate_on(noise(8))
+    loaded.load_state_dict(fast.state_dict())
+    for each in (fast, loaded):
+        with torch.no_grad():
+            each.filters.centres.mul_(1.1)
+        each.calibrate_on(noise(8))
+    assert loaded.report()["engine"] == fast.report()["engine"]
 
 
 @pytest.mark.parametrize("kind", [EfficientLeaf, Leaf, TDFilterbank])

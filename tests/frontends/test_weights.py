@@ -124,6 +124,16 @@ def test_speechbrain_itself():
     theirs.load_state_dict(Leaf.from_speechbrain(theirs.state_dict()).to_speechbrain())
 
 
+def test_weights_of_a_calibrated_layer_can_be_given_away():
+    made = Leaf(n_filters=6, engine="fast")
+    made.calibrate_on(torch.randn(8, 4000))
+    plain = Leaf(n_filters=6)
+    plain.load_state_dict(made.state_dict())
+    for port in ("leaf_audio", "speechbrain", "leaf_pytorch"):
+        ours, same = (getattr(each, f"to_{port}")() for each in (made, plain))
+        assert all(torch.equal(torch.as_tensor(ours[n]), torch.as_tensor(same[n])) for n in same)
+
+
 def test_ports_without_pcen_or_bias():
     state = random_state(PORTS["speechbrain"], 8)
     few = dict(list(state.items())[:2])

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -161,3 +162,19 @@ def test_where_lower_is_better_bold_and_words_follow():
     assert "claims on log_eps − log_learn" in text.caption
     turned = claims(higher, "claims", "Claims", ("log_eps", "log_learn"), [1])
     assert text.cells["verdict"].tolist() == turned.cells["verdict"].tolist()
+
+
+def test_what_has_no_average_over_tasks_has_a_sentence_of_its_own():
+    made = []
+    for task, seed, name in product(("a", "b"), (1, 2, 3), ("log_eps", "log_learn", "leaf")):
+        if (task, name) != ("b", "leaf"):
+            value = {"log_eps": 0.5, "log_learn": 0.6, "leaf": 0.4}[name] + seed / 100
+            about = {"dataset": {"name": task}}
+            made.append(record(1, None, seed, name, value, about, key=f"{task}{name}{seed}"))
+    selection = chosen(made)
+    pairs = [("log_learn", "log_eps"), ("leaf", "log_eps")]
+    *sentences, _ = answers(pair_all(selection, "v", pairs, partial=True), selection)
+    assert [each.partition(" minus ")[0] for each in sentences] == [
+        "a, 1 fold, n = all: leaf",
+        "average of 2 tasks, n = all: log_learn",
+    ]

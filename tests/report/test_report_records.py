@@ -18,7 +18,7 @@ from synthetic_records import (
     records,
 )
 
-from fewshot_audio.report.provenance import notes_on, provenance
+from fewshot_audio.report.provenance import notes_on, provenance, runs_behind
 from fewshot_audio.report.records import load, runs_of
 from fewshot_audio.types import ConfigError, NoRunsError, StoreError
 from marks import slow_but
@@ -74,8 +74,40 @@ def test_another_frontend_s_command_drops_its_settings():
 def test_partners_on_other_clips_are_refused():
     made = records()
     made[1]["few_shot_split"] = "other"
-    with pytest.raises(StoreError, match="partners saw different clips:\n  dataset=us8k fold=1"):
+    with pytest.raises(
+        StoreError, match="partners trained on different clips:\n  dataset=us8k fold=1"
+    ):
         differences(made)
+
+
+def test_partners_tested_on_other_clips_are_refused():
+    made = [record(1, 1, 1, name, 0.5, {"split": name}) for name in ("log_eps", "log_learn")]
+    with pytest.raises(StoreError, match="partners were tested on different clips"):
+        differences(made)
+
+
+def test_folds_of_two_partitions_are_refused():
+    made = [record(fold, 1, 1, "log_eps", 0.5, partition=f"of {fold}") for fold in (1, 2)]
+    with pytest.raises(StoreError, match="us8k: its folds are of two different partitions"):
+        chosen(made)
+    chosen([made[0], made[1] | {"partition": None}])  # earlier records have none
+
+
+def test_commands_for_all_clips_are_like_those_of_all_clips():
+    made = [
+        record(1, n, 1, "log_eps", 0.5, command=f"python scripts/run.py {words} fold=1")
+        for n, words in ((1, "protocol=quick"), (None, "protocol=full"))
+    ]
+    made.append(record(1, 1, 1, "log_learn", 0.5))
+    with pytest.raises(StoreError) as caught:
+        differences(made)
+    (command,) = [line for line in str(caught.value).splitlines() if "run.py" in line]
+    assert "protocol=full" in command
+    assert "n_per_class" not in command
+    behind = runs_behind(chosen(made))
+    assert ["protocol=full" in each.command for each in behind if each.counts == {"all": 1}] == [
+        True
+    ]
 
 
 def test_a_run_counts_once_and_two_results_are_an_error():

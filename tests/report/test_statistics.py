@@ -247,3 +247,39 @@ def test_an_interval_of_all_that_is_possible_is_none():
     assert found["low"][1] == plain["low"][1] > -1
     assert found[["low", "high"]].iloc[2].tolist() == plain[["low", "high"]].iloc[2].tolist()
     assert plain["low"][0] < -1 < 1 < plain["high"][0]
+
+
+def strata(levels, repeats, seed=0):
+    """Pairs of three folds at two n, whose levels and repeats differ; differences are of size 1."""
+    random, rows = np.random.default_rng(seed), []
+    for fold, (n, (level, count)) in product(
+        range(3), enumerate(zip(levels, repeats, strict=True))
+    ):
+        for repeat in range(count):
+            common, own = level + random.normal(), random.normal(size=2) / np.sqrt(2)
+            rows.append([0, fold, n, repeat, *(common + own), own[0] - own[1]])
+    names = ["cell", "fold", "n_per_class", "repeat", "value_first", "value_second", "value"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def test_levels_of_strata_are_no_gain_by_pairing():
+    by = ["fold", "n_per_class"]
+    near, far = (
+        narrowed(strata(each, (400, 400)), ["cell"], by).iloc[0] for each in ((0, 0), (0, 50))
+    )
+    assert far == pytest.approx(near, rel=1e-9)
+    assert near == pytest.approx(np.sqrt(2 * 1.5), rel=0.05)
+
+
+def test_wilcoxon_over_strata_counts_them_alike_or_says_nothing():
+    by = ["fold", "n_per_class"]
+    parts = [strata((0, 0), (8, 2)) for _ in range(3)]
+    for copy, part in enumerate(parts):
+        part["fold"] += 3 * copy
+    pairs = pd.concat(parts)
+    pairs["value"] = np.where(pairs["n_per_class"] == 0, 0.1, -0.2) * (1 + pairs["fold"] / 10)
+    over_folds = with_p(summary(pairs, ["cell"], HOW, by), pairs, ["cell"], by).iloc[0]
+    assert over_folds["mean"] < 0
+    assert over_folds["wilcoxon"] == over_folds["floor"] == 2 / 2**9  # all folds' means below 0
+    over_splits = with_p(summary(pairs, ["cell"], SPLIT, by), pairs, ["cell"], by).iloc[0]
+    assert over_splits[["wilcoxon", "floor"]].isna().all()

@@ -5,6 +5,7 @@ import math
 from dataclasses import replace
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 from synthetic_records import (
     PAIRS,
@@ -259,6 +260,17 @@ def test_a_pair_without_runs_is_left_out():
     assert set(cells["first"]) == {"log_learn"}
 
 
+def test_published_numbers_of_all_clips_stand_beside_ours(tmp_path):
+    published = tmp_path / "published.csv"
+    published.write_text(
+        "dataset,model,frontend,n_per_class,percent\nus8k,sb_cnn,log_eps,all,40\n"
+        "us8k,sb_cnn,log_eps,1,30\n"
+    )
+    made = [record(1, n, 1, "log_eps", 0.5) for n in (1, None)]
+    cells = accuracies(made, replace(SETTINGS, published=published)).cells
+    assert cells.set_index("n_per_class")["published"].to_dict() == {1: 0.3, np.inf: 0.4}
+
+
 def test_published_numbers_stand_beside_ours(tmp_path):
     published = tmp_path / "published.csv"
     published.write_text(
@@ -273,7 +285,7 @@ def test_published_numbers_stand_beside_ours(tmp_path):
     assert table.text["difference"].tolist()[-1] == "log_learn − log_eps published"
     assert table.text["n = 1"].tolist()[-1] == "2.5 (+10.0)"
     published.write_text("dataset,model,frontend,n_per_class,percent\nus8k,sb_cnn,log_eps,1,no\n")
-    with pytest.raises(ConfigError, match="line 2 is no number"):
+    with pytest.raises(ConfigError, match="line 2 has no number"):
         accuracies(records(), settings)
     published.write_text("dataset,model,n\n")
     with pytest.raises(ConfigError, match="no column frontend, n_per_class, percent; expected"):

@@ -51,6 +51,13 @@ def test_a_record_of_a_run_on_crops(crops, machine):
     assert (again.finished_before, again.trained) == (1, 0)
 
 
+def test_crops_of_few_clips_keep_the_best_epoch(crops, machine):
+    job = crops("protocol=paper", "n_per_class=[1]", "method=crops", "features=torchaudio")
+    assert execute.run(job, machine).failed == ()
+    (record,) = lines(machine)
+    assert record["history"]["valid accuracy"]
+
+
 @pytest.mark.parametrize("frontend", ["log_eps", "leaf"])
 def test_every_frontend_reads_waveforms(crops, frontend):
     job = crops(f"frontend={frontend}", "features=torchaudio")

@@ -69,6 +69,16 @@ def test_a_killed_worker_is_no_error_and_is_replaced():
         assert worker.receive() == Outcome(2)
 
 
+def test_a_worker_that_is_killed_within_its_message_is_no_error(monkeypatch):
+    def half(self):
+        raise OSError("got end of file during message")
+
+    with closing(Worker()) as worker:
+        worker.start(max, 1, 2)
+        monkeypatch.setattr(type(worker.connection), "recv", half)
+        assert isinstance(worker.receive().error, WorkerKilled)
+
+
 def two_epochs():
     for _ in range(2):
         progress.epoch_finished(runs=3, max_epochs=4)

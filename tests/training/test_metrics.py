@@ -92,6 +92,15 @@ def test_a_clip_without_a_finite_score_counts_as_wrong():
     assert clip_scores.confusion_matrix() == [[1, 0, 0], [0, 1, 0], [0, 0, 0]]
 
 
+def test_clips_without_finite_scores_are_right_in_no_metric():
+    scores, targets = torch.full((5, 5), math.nan), torch.arange(5)
+    kinds = "torchmetrics.classification.Multiclass"
+    top = component(f"{kinds}Accuracy", top_k=4, average="micro")["m"]
+    area = component(f"{kinds}AUROC")["m"]
+    found = ClipScores(scores, targets).metrics({"top": top, "area": area})
+    assert found == {"accuracy": 0, "top": 0, "area": 0}
+
+
 def test_multilabel_clips_without_finite_scores_rank_worst():
     scores = torch.tensor([[0.9, 0.1], [0.1, 0.9], [math.nan, 0.5]])
     targets = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
@@ -152,6 +161,7 @@ def test_metrics_that_cannot_be_are_said_before_training(metrics, keep_best, tex
 )
 def test_the_metrics_of_the_configuration_pass_and_are_numbers(name, keep_best, targets):
     check_metrics(chosen(name), 5, keep_best, multi_label=targets.dim() == 2)
+    check_metrics({}, 5, None if targets.dim() == 2 else "accuracy", multi_label=False)
     values = ClipScores(random_scores(len(targets), 5), targets).metrics(chosen(name))
     assert set(chosen(name)) <= values.keys()
     assert 0 <= values[keep_best] <= 1

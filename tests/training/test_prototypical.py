@@ -18,6 +18,7 @@ from fewshot_audio.runner.store import Store
 from fewshot_audio.training.evaluate import clip_batches, score_clips
 from fewshot_audio.training.loop import fit, training_set
 from fewshot_audio.training.methods.base import Generators
+from fewshot_audio.types import ConfigError
 
 
 @pytest.fixture
@@ -73,6 +74,16 @@ def test_fewer_patches_than_asked_for_are_all_taken():
     data = training_set(LogFixed(1, 1e-6, 10), [torch.rand(50, 128), torch.rand(173, 128)], [0, 1])
     (batch,) = method(data, queries=5).batches(())
     assert sorted(batch.clips.tolist()[2:]) == [0, 1, 1]
+
+
+def test_every_class_has_as_much_support():
+    rows = [torch.rand(50, 128) for _ in range(8)]
+    data = training_set(LogFixed(1, 1e-6, 10), rows, [0, 0, 0, 1, 1, 1, 1, 1])
+    support = data.labels[method(data, support=5).support_windows]
+    assert support.tolist() == [[0, 0, 0], [1, 1, 1]]
+    data = training_set(LogFixed(1, 1e-6, 10), rows, [0, 0, 0, 2, 2, 2, 2, 2])
+    with pytest.raises(ConfigError, match="a class has no clip"):
+        list(method(data, support=5).batches(()))
 
 
 def embed(net, patches, noise):

@@ -143,6 +143,12 @@ class Dataset:
         clips = {clip for fold in self.folds for clip in fold.train + fold.valid + fold.test}
         return tuple(sorted(clips, key=lambda clip: clip.id))
 
+    @cached_property
+    def partition(self) -> str:
+        """Digest of the clips that each fold tests: 16 hexadecimal digits."""
+        tests = {fold.number: [clip.id for clip in fold.test] for fold in self.folds}
+        return hashlib.sha256(json.dumps(tests).encode()).hexdigest()[:16]
+
     @property
     def parts(self) -> Mapping[str, "Dataset"]:
         """The datasets that it joins, by task; itself by its name if it joins none."""

@@ -46,8 +46,7 @@ def read_cells(file: Path, columns: Columns) -> tuple[dict[str, int], list[list[
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         raise DataError(f"{file}: row {line} is no text in UTF-8; save it as CSV UTF-8") from error
-    first = text.partition("\n")[0]
-    delimiter = max(DELIMITERS, key=first.count)
+    delimiter = _delimiter((text.splitlines() or [""])[0], columns)
     try:
         source = io.StringIO(text, newline="")
         cells = list(csv.reader(source, delimiter=delimiter, skipinitialspace=True))
@@ -62,6 +61,17 @@ def read_cells(file: Path, columns: Columns) -> tuple[dict[str, int], list[list[
         )
     unused = [title for i, title in enumerate(titles) if title and i not in header.values()]
     return header, cells[1:], unused
+
+
+def _delimiter(first: str, columns: Columns) -> str:
+    """Return the sign that finds most of the columns in the first line, or occurs most often."""
+    wanted = set(asdict(columns).values())
+
+    def found(sign: str) -> tuple[int, int]:
+        titles = {title.strip() for title in next(csv.reader([first], delimiter=sign), [])}
+        return len(titles & wanted), first.count(sign)
+
+    return max(DELIMITERS, key=found)
 
 
 def _places(file: Path, columns: Columns, titles: list[str]) -> dict[str, int]:

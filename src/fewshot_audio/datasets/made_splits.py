@@ -33,6 +33,12 @@ def write_made_splits(dataset: Dataset, folder: Path) -> Path | None:
     return file
 
 
+def needs(dataset: Dataset) -> str:
+    """Return the setting that the table of a dataset's splits must be read with, mostly none."""
+    alone = not dataset.multi_label and any(SEPARATOR in name for name in dataset.classes)
+    return "dataset.separator=null" if alone else ""
+
+
 def made_splits(dataset: Dataset) -> str:
     """Return a table of the clips of a dataset with its split, or the fold that it tests in."""
     in_folds = len(dataset.folds) > 1

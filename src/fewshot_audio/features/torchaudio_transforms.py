@@ -30,8 +30,9 @@ def torchaudio_resample(samples: np.ndarray, rate: int, target: int) -> np.ndarr
     import torch
 
     with torch.inference_mode():
-        resampled = _resampler(rate, target)(torch.from_numpy(samples))
-    return resampled.numpy()
+        resampled = _resampler(rate, target)(torch.from_numpy(samples)).numpy()
+    length = -(-len(samples) * target // rate)  # torchaudio's is wrong above 2**24
+    return np.pad(resampled[:length], (0, max(0, length - len(resampled))))
 
 
 @dataclass(frozen=True)

@@ -152,11 +152,11 @@ class Frontend(Reusable, Rated, ABC):
         For torch.export and ONNX: of waveforms (batch, time), both of any size.
         """
         before = [Loudness(STANDARD_DEVIATION, MOST_GAIN)] if self.normalize else []
-        return nn.Sequential(*before, self.plain()).eval()
+        return nn.Sequential(*before, fixed(self).plain()).eval()
 
     def plain(self) -> nn.Module:
-        """Return what `for_export` does, without normalisation."""
-        return nn.Sequential(self.mel.for_export(), Framewise(fixed(self), "compute"))
+        """Return what `for_export` does, without normalisation, of one that `fixed` returned."""
+        return nn.Sequential(self.mel.for_export().to(wide_dtype(self)), Framewise(self, "compute"))
 
     def stream(self) -> Stream:
         """Return what takes waveforms in chunks, with the present weights in evaluation mode.
@@ -218,6 +218,8 @@ class Compression(nn.Module, ABC):
         Args:
             energies: At least 0, with any leading dimensions; of clips without padding.
         """
+        if energies.numel() == 0:
+            return energies.clone()
         clips = energies.mT.reshape(-1, energies.shape[-1], energies.shape[-2])
         frames = torch.full((len(clips),), clips.shape[1], device=clips.device)
         with torch.autocast(clips.device.type, enabled=False):

@@ -37,7 +37,8 @@ class CompressedMel(Frontend):
         return self.mel.stream(self.compression.stream(), wide_dtype(self))
 
     def plain(self) -> nn.Module:
-        return nn.Sequential(self.mel.for_export(), self.compression.for_export())
+        mel = self.mel.for_export().to(wide_dtype(self))
+        return nn.Sequential(mel, self.compression.for_export())
 
     def learned_scalars(self) -> dict[str, float]:
         return medians(self.compression.physical_parameters())

@@ -122,8 +122,8 @@ class MelPower(nn.Module):
         turns = torch.arange(len(filters))[:, None] * torch.arange(size) % size
         angles = turns.double() * (2 * pi / size)
         kernels = torch.cat([window * angles.cos(), window * angles.sin()])
-        self.register_buffer("kernels", kernels[:, None].float())
-        self.register_buffer("filters", filters.T.float().contiguous())
+        self.register_buffer("kernels", kernels[:, None])
+        self.register_buffer("filters", filters.T.contiguous())
         self.hop, self.pad_mode = hop, pad_mode
 
     def forward(self, waveform: Tensor) -> Tensor:

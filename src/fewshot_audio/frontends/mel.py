@@ -47,6 +47,8 @@ class PowerMel:
     def __post_init__(self) -> None:
         check_positive(sample_rate=self.sample_rate, n_bands=self.n_bands)
         check_positive(n_fft=self.size, hop_length=self.hop)
+        if self.size % 2:
+            raise ValueError(f"n_fft={self.size}: expected an even number of samples")
         check_choice("pad_mode", self.pad_mode, get_args(PadMode))
         if not 0 <= self.low < self.top <= self.sample_rate / 2:
             raise ValueError(
@@ -99,7 +101,7 @@ class PowerMel:
     def _padded(self, clips: Tensor, samples: Tensor) -> Tensor:
         """Return clips with half a window more at either end of each."""
         half, time = self.size // 2, clips.shape[1]
-        if self.pad_mode == "constant":
+        if self.pad_mode == "constant" or time == 0:
             inside = torch.arange(time, device=clips.device) < samples[:, None]
             return pad(clips.masked_fill(~inside, 0.0), (half, half))
         last = (samples[:, None] - 1).clamp(min=0)

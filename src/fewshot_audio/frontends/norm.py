@@ -52,7 +52,7 @@ class MaskedNorm(nn.Module):
         """
         mean, variance = self.running_mean, self.running_var
         if self.training:
-            count = torch.as_tensor(sum(mask.sum() for mask in masks))
+            count = torch.as_tensor(sum(mask.sum() for mask in masks)).clamp(min=1)
             mean, variance = Moments.apply(masks, count, *parts)
             with torch.no_grad():  # as in torch
                 self.num_batches_tracked += 1

@@ -69,9 +69,7 @@ class PCEN(Compression):
     def bounded(self) -> dict[str, Tensor]:
         """Return the four parameters (bands,) within their bounds, by name."""
         return {
-            "alpha": within(
-                self.alpha, LEAST_ALPHA if self.comes_back else None, 1, self.comes_back
-            ),
+            "alpha": within(self.alpha, LEAST_ALPHA, 1, self.comes_back),
             "delta": within(self.delta, EPSILON, None, self.comes_back),
             "root": within(self.root, 1, None, self.comes_back),
             "smooth": within(self.smooth, 0, 1, self.comes_back),

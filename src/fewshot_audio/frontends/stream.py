@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from fewshot_audio.frontends.layer import without_autocast
+from fewshot_audio.frontends.layer import check_waveform, without_autocast
 
 AT_ONCE = 2**20  # samples
 
@@ -48,15 +48,19 @@ class Stream:
         self.reach, self.n_bands, self.dtype = reach, n_bands, dtype
         self.kept: Tensor | None = None  # samples (clips, time) that frames to come depend on
         self.first = self.done = 0  # the frame at whose place they begin; the frames that came
-        self.shape = torch.Size()
+        self.shape, self.over = torch.Size(), False
 
     @torch.no_grad()
     def __call__(self, chunk: Tensor) -> Tensor:
         """Return the frames (..., bands, frames) that a chunk (..., time) completes, maybe none.
 
         Raises:
-            ValueError: Where the first dimensions are not those of the first chunk.
+            ValueError: For another dtype, other first dimensions than the first chunk's, or after
+                `finish`.
         """
+        check_waveform(chunk, None)
+        if self.over:
+            raise ValueError("the stream is over; begin another one")
         if self.kept is None:
             self.shape = chunk.shape[:-1]
         if chunk.shape[:-1] != self.shape:
@@ -67,8 +71,9 @@ class Stream:
     @torch.no_grad()
     def finish(self) -> Tensor:
         """Return the frames (..., bands, frames) that see beyond the end; the stream is over."""
-        if self.kept is None:
-            raise ValueError("finish: no chunk came")
+        if self.kept is None or self.over:
+            raise ValueError(f"finish: {'the stream is over' if self.over else 'no chunk came'}")
+        self.over = True
         return self._until(self.first + self.frames(self.kept.shape[1]))
 
     def _next(self, rows: Tensor) -> Tensor:

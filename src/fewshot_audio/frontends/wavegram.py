@@ -1,6 +1,5 @@
 """Wavegram: a spectrogram made by convolutions on the waveform, all learned."""
 
-from copy import deepcopy
 from math import sqrt
 from typing import Any
 
@@ -126,9 +125,8 @@ class Wavegram(Frontend):
         return self.spectrogram(clips[..., None])
 
     def plain(self) -> Convolutions:
-        convs = deepcopy(self.convs).requires_grad_(False)
         scales = [norm.fixed() for norm in self.norms if isinstance(norm, MaskedNorm)]
-        return Convolutions(convs, scales, POOLS, self.hop, self.lead)
+        return Convolutions(self.convs, scales, POOLS, self.hop, self.lead)
 
     def initialise(self, generator: torch.Generator) -> None:
         for kernel in self.convs.parameters():

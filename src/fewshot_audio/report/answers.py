@@ -12,6 +12,7 @@ from fewshot_audio.report.statistics import SPLITS, TASKS
 from fewshot_audio.report.text import interval_name, joined, n_text, these
 
 QUESTION = ["dataset", "first", "second"]
+COMPARED = ["model", "first", "second"]
 FEW = 3  # so many n are all named
 MANY = 100  # more folds or seeds than anybody has
 
@@ -19,7 +20,8 @@ MANY = 100  # more folds or seeds than anybody has
 def answers(pairs: pd.DataFrame, selection: Selection) -> list[str]:
     """Return a sentence for each dataset and pair of frontends, and last how to read them.
 
-    Where only all clips train, on several datasets, each sentence is about their average.
+    Where only all clips train, on several datasets, a sentence is about their average if there is
+    one.
 
     Args:
         pairs: Pairs of runs.
@@ -28,9 +30,12 @@ def answers(pairs: pd.DataFrame, selection: Selection) -> list[str]:
     if pairs.empty:
         names = joined(list(selection.runs["frontend"].cat.categories))
         return [f"There are runs of {names} only, and nothing on the same splits to compare with."]
-    cells = _averages(pairs, selection)
-    if cells.empty:
-        cells = compare(selection, pairs, over_n=True)
+    averages = _averages(pairs, selection)
+    has_one = pairs.set_index(COMPARED).index.isin(averages.set_index(COMPARED).index)
+    parts = [averages]
+    if not has_one.all():
+        parts.append(compare(selection, pairs[~has_one], over_n=True))
+    cells = pd.concat([each for each in parts if len(each)], ignore_index=True)
     unit = ", in points," if selection.measure.is_share else ""
     sentences = []
     for (dataset, first, second), group in _in_order(cells, selection):

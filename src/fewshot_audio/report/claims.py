@@ -10,7 +10,7 @@ from fewshot_audio.report.differences import BY, pair_all
 from fewshot_audio.report.selection import Selection
 from fewshot_audio.report.statistics import LEAST, quantile, summary
 from fewshot_audio.report.table import Table, plain_table
-from fewshot_audio.report.text import minus, n_text, points
+from fewshot_audio.report.text import Measure, minus, n_text
 from fewshot_audio.types import NoRunsError, Statistics
 
 HOLDS, FAILS, OPEN = "holds", "does not hold", "not enough data"
@@ -22,7 +22,8 @@ FACTOR = 2  # how much larger is much larger
 # A truth may be unknown (NA); and, or and not of such truths are Kleene's.
 Sign = Callable[[pd.DataFrame, float], pd.Series]  # of intervals and the margin
 Judged = tuple[pd.DataFrame, bool]  # a model's cells, and whether they have the sign
-Rule = Callable[[pd.DataFrame, Sign, Statistics], Judged]
+Limits = tuple[float, float]  # of differences
+Rule = Callable[[pd.DataFrame, Sign, Statistics, Limits], Judged]
 
 
 def near_zero(cells: pd.DataFrame, margin: float) -> pd.Series:
@@ -50,21 +51,21 @@ def _truths(so: pd.Series, not_so: pd.Series) -> pd.Series:
     return so.astype("boolean").where(so | not_so)
 
 
-def of_mean(values: pd.DataFrame, sign: Sign, how: Statistics) -> Judged:
+def of_mean(values: pd.DataFrame, sign: Sign, how: Statistics, limits: Limits) -> Judged:
     """Whether a model's mean over n has the sign."""
-    cells = summary(values, ["dataset", "model"], how, ["fold", "n_per_class"], (-1, 1))
+    cells = summary(values, ["dataset", "model"], how, ["fold", "n_per_class"], limits)
     return cells, sign(cells, how.margin).all(skipna=False)
 
 
-def at_some_n(values: pd.DataFrame, sign: Sign, how: Statistics) -> Judged:
+def at_some_n(values: pd.DataFrame, sign: Sign, how: Statistics, limits: Limits) -> Judged:
     """Whether some n has the sign."""
-    cells = summary(values, BY, how, within=(-1, 1))
+    cells = summary(values, BY, how, within=limits)
     return cells, sign(cells, how.margin).any(skipna=False)
 
 
-def at_few_only(values: pd.DataFrame, sign: Sign, how: Statistics) -> Judged:
+def at_few_only(values: pd.DataFrame, sign: Sign, how: Statistics, limits: Limits) -> Judged:
     """Whether every n up to `FEW` has the sign, and no other."""
-    cells = summary(values, BY, how, within=(-1, 1))
+    cells = summary(values, BY, how, within=limits)
     signs = sign(cells, how.margin)
     return cells, signs.where(cells["n_per_class"] <= FEW, ~signs).all(skipna=False)
 
@@ -128,26 +129,27 @@ def claims(
             f"table {name}: no finished pairs of runs of a dataset and model of the claims; "
             "scripts/run.py makes them"
         )
-    rows = [_check(claim, values, n_per_class, how) for claim in judged]
+    rows = [_check(claim, values, n_per_class, how, selection.measure) for claim in judged]
     if len({claim.dataset for claim in judged}) > 1:
-        rows.append(_larger(values, n_per_class, how))
+        rows.append(_larger(values, n_per_class, how, selection.measure))
     cells = pd.DataFrame(rows, columns=["claim", "dataset", "says", "verdict", "points"])
     unit = "folds" if how.unit == "fold" else "few-shot splits"
+    unit_of = " points" if selection.measure.is_share else ""
     caption = (
         f"The article's claims on {minus(*pair)} (S1 to S6), by the intervals of the differences "
         f"({100 * selection.settings.how.confidence:g} % for the study's {selection.comparisons} "
         f"comparisons together) over {unit} (splits on TUT, which has one fold): a sign holds "
         "where the interval shows it, and does not where it shows the opposite. Near zero: the "
-        f"interval is within ± {points(how.margin, False)} points. Fewer than {LEAST} folds of "
-        "UrbanSound8K are too few; intervals are then over the splits within them. Much larger: "
-        f"the mean square, less what sampling adds, at least {FACTOR}² times as large, by an "
-        "interval over models and n."
+        f"interval is within ± {selection.measure.value(how.margin)}{unit_of}. Fewer than {LEAST} "
+        "folds of UrbanSound8K are too few; intervals are then over the splits within them. Much "
+        f"larger: the mean square, less what sampling adds, at least {FACTOR}² times as large, by "
+        "an interval over models and n."
     )
     return plain_table(selection, name, title, caption, cells, labels=1)
 
 
 def _check(
-    claim: Claim, values: pd.DataFrame, ns: Sequence[int], how: Statistics
+    claim: Claim, values: pd.DataFrame, ns: Sequence[int], how: Statistics, measure: Measure
 ) -> tuple[str, ...]:
     """Return a claim's row of the table."""
     verdicts: list[bool | None] = []
@@ -159,11 +161,13 @@ def _check(
             verdicts.append(None)
             numbers.append(f"{model} has no runs")
             continue
-        cells, verdict = claim.rule(of_model, claim.sign, how)
+        cells, verdict = claim.rule(of_model, claim.sign, how, measure.limits(is_difference=True))
         absent = set(ns) - set(of_model["n_per_class"])
         lacking |= absent
         verdicts.append(None if absent else verdict)
-        numbers.append(f"{model} {', '.join(_numbers(cell) for _, cell in cells.iterrows())}")
+        numbers.append(
+            f"{model} {', '.join(_numbers(cell, measure) for _, cell in cells.iterrows())}"
+        )
     text = "; ".join(numbers)
     if lacking:
         text += f"; n = {', '.join(map(n_text, sorted(lacking)))} missing"
@@ -172,16 +176,16 @@ def _check(
     return claim.name, claim.dataset, claim.says, word, text
 
 
-def _numbers(cell: pd.Series) -> str:
+def _numbers(cell: pd.Series, measure: Measure) -> str:
     """Return a mean with its interval, and its n where there is one."""
     n = f"n = {n_text(cell['n_per_class'])} " if "n_per_class" in cell else ""
-    limits = ""
-    if not pd.isna(cell["low"]):
-        limits = f" [{points(cell['low'], False)}, {points(cell['high'], False)}]"
-    return f"{n}{points(cell['mean'])}{limits}"
+    limits = "" if pd.isna(cell["low"]) else f" {measure.between(cell['low'], cell['high'])}"
+    return f"{n}{measure.difference(cell['mean'])}{limits}"
 
 
-def _larger(values: pd.DataFrame, ns: Sequence[int], how: Statistics) -> tuple[str, ...]:
+def _larger(
+    values: pd.DataFrame, ns: Sequence[int], how: Statistics, measure: Measure
+) -> tuple[str, ...]:
     """Return the row of S6: differences are much larger on acoustic scenes than on UrbanSound8K."""
     cells = summary(values, BY, how)
     cells["square"] = cells["mean"] ** 2 - cells["se"] ** 2
@@ -192,7 +196,7 @@ def _larger(values: pd.DataFrame, ns: Sequence[int], how: Statistics) -> tuple[s
     sizes = ["no runs"]
     if len(known):
         roots = np.sqrt(np.maximum(0, known.mean()))
-        sizes = [f"{dataset} {points(root, False)}" for dataset, root in roots.items()]
+        sizes = [f"{dataset} {measure.value(root)}" for dataset, root in roots.items()]
     excess = known["tut_asc"] - FACTOR**2 * known["us8k"]
     times = quantile(np.array(len(excess) - 1.0), 0.5 + how.confidence / 2)
     half = excess.std() / np.sqrt(len(excess)) * times

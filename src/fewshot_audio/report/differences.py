@@ -12,6 +12,7 @@ from fewshot_audio.report.missing import absence, listed
 from fewshot_audio.report.multitask import comparisons_by_task
 from fewshot_audio.report.records import ALL_CLIPS
 from fewshot_audio.report.selection import SPLIT, Selection
+from fewshot_audio.report.settings import FRONTEND
 from fewshot_audio.report.statistics import narrowed, summary, with_p
 from fewshot_audio.report.text import joined, label, minus
 from fewshot_audio.types import NoRunsError, StoreError
@@ -21,6 +22,8 @@ Pairs = Sequence[tuple[Name, Name]] | None
 QUESTION = ["dataset", "model", "first", "second"]
 BY = [*QUESTION, "n_per_class"]
 PAIRED = [*SPLIT, "first", "second", "value_first", "value_second", "value"]
+TRAINED = "few_shot_split"
+CLIPS = {TRAINED: "trained on", "split": "were tested on"}  # digests of clips
 BASELINE = "baseline"  # the table of pairs that no other table has
 SHOWN = 3  # digits of a share that readers see
 GAIN, LOSS, SAME, NO_GAIN, OPEN = "gain", "loss", "no difference", "no gain", "cannot tell yet"
@@ -35,7 +38,7 @@ def pair(selection: Selection, first: str, second: str, partial: bool) -> pd.Dat
     Raises:
         StoreError: If a run has no partner, unless `partial`, or if partners saw other clips.
     """
-    runs, columns = selection.runs, [*SPLIT, "frontend", "value", "few_shot_split"]
+    runs, columns = selection.runs, [*SPLIT, "frontend", "value", *CLIPS]
     one, other = (runs.loc[runs["frontend"] == name, columns] for name in (first, second))
     both = one.merge(other, on=SPLIT, how="outer", suffixes=("_first", "_second"), indicator=True)
     alone = both[both["_merge"] != "both"]
@@ -44,11 +47,14 @@ def pair(selection: Selection, first: str, second: str, partial: bool) -> pd.Dat
         lacking = alone[SPLIT].assign(frontend=absent)
         raise StoreError(absence(minus(first, second), lacking, selection))
     both = both[both["_merge"] == "both"]
-    splits = [both[f"few_shot_split_{side}"].fillna("") for side in ("first", "second")]
-    unlike = both[splits[0] != splits[1]]
-    if len(unlike):
-        shown = listed(unlike.assign(frontend=first), selection.settings.compare)
-        raise StoreError(f"{minus(first, second)}: partners saw different clips:\n{shown}")
+    for clips, verb in CLIPS.items():
+        left, right = (both[f"{clips}_{side}"].fillna("") for side in ("first", "second"))
+        unlike = left != right
+        if clips == "split":  # which also tells methods apart, and earlier records may lack
+            unlike &= (left != "") & (right != "") & (selection.settings.compare == FRONTEND)
+        if unlike.any():
+            shown = listed(both[unlike].assign(frontend=first), selection.settings.compare)
+            raise StoreError(f"{minus(first, second)}: partners {verb} different clips:\n{shown}")
     difference = both["value_first"] - both["value_second"]
     return both.assign(first=first, second=second, value=difference)[PAIRED]
 
@@ -135,8 +141,8 @@ def compare(selection: Selection, values: pd.DataFrame, over_n: bool = False) ->
     by, strata = (QUESTION, ["fold", "n_per_class"]) if over_n else (BY, ["fold"])
     within = selection.measure.limits(is_difference=True)
     cells = summary(values, by, selection.joint, strata, within)
-    cells = with_p(cells, values, by).merge(narrowed(values, by).reset_index(), on=by, how="left")
-    return judged(cells, selection)
+    paired = narrowed(values, by, strata).reset_index()
+    return judged(with_p(cells, values, by, strata).merge(paired, on=by, how="left"), selection)
 
 
 def judged(cells: pd.DataFrame, selection: Selection) -> pd.DataFrame:

@@ -41,7 +41,7 @@ def csv(cells: pd.DataFrame) -> str:
 
 def markdown(table: Table, notes: Sequence[str]) -> str:
     """Return a table as Markdown with its caption above and notes below."""
-    body = _texts(table, str, "**{}**")
+    body = _texts(table, lambda text: text.replace("|", "\\|"), "**{}**")
     body.columns = [" ".join(filter(None, _levels(head))) for head in body.columns]
     lines = [table.caption, "", body.to_markdown(index=False, disable_numparse=True), ""]
     lines += [f"- {note}" for note in notes]

@@ -57,7 +57,8 @@ def absence(what: str, lacking: pd.DataFrame, selection: Selection) -> str:
         missing = both[~finished]
         are = "1 run is" if len(missing) == 1 else f"{len(missing)} runs are"
         lines += [f"{what}: {are} missing:", listed(missing, compared), "do them with"]
-        rows = list(missing.groupby([*ROW, "pool"], observed=True))
+        by = [*ROW, "pool", missing["n_per_class"] == ALL_CLIPS]
+        rows = list(missing.groupby(by, observed=True))
         for _, group in rows[:COMMANDS]:
             lines.append(f"  {command_of(group, selection)}")
         if len(rows) > COMMANDS:
@@ -82,10 +83,14 @@ def listed(lacking: pd.DataFrame, compared: str) -> str:
 
 
 def command_of(lacking: pd.DataFrame, selection: Selection) -> str:
-    """Return the command that does some runs of one row of a table, columns `RUN`."""
+    """Return the command that does some runs of one row of a table, columns `RUN`.
+
+    Either all of them train on all clips, or none.
+    """
     row, compared = lacking.iloc[0], selection.settings.compare
     like = _most_like(row, selection.runs[selection.runs["command"].notna()])
     start = command_line("run", [f"dataset={row['dataset']}"]) + " dataset.root=..."
+    start += " protocol=full" if row["n_per_class"] == ALL_CLIPS else ""
     words = shlex.split(like.get("command") or start)
     anew = {"fold": ",".join(map(str, sorted(lacking["fold"].unique())))}
     if compared == FRONTEND:
@@ -121,7 +126,11 @@ def _of_command(name: str) -> str:
 
 
 def _most_like(row: pd.Series, runs: pd.DataFrame) -> dict[str, Any]:
-    """Return a run of the same frontend and model, or the same model, or dataset, or any."""
+    """Return a run of the same frontend and model, or the same model, or dataset, or any.
+
+    It trains on all clips where the other one does.
+    """
+    runs = runs[(runs["n_per_class"] == ALL_CLIPS) == (row["n_per_class"] == ALL_CLIPS)]
     for names in (ROW, ["dataset", "model"], ["dataset"], []):
         alike = runs
         for name in names:

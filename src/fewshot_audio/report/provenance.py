@@ -7,6 +7,7 @@ import pandas as pd
 
 from fewshot_audio.report.classes import classes_left_out
 from fewshot_audio.report.missing import command_of
+from fewshot_audio.report.records import ALL_CLIPS
 from fewshot_audio.report.selection import Selection
 from fewshot_audio.report.text import n_text
 
@@ -34,9 +35,10 @@ class Runs:
 def runs_behind(selection: Selection) -> list[Runs]:
     """Return the runs behind the numbers of tables, row by row."""
     behind = []
-    for key, group in selection.runs.groupby([*ROW, "pool"], observed=True, sort=False):
+    by = [*ROW, "pool", selection.runs["n_per_class"] == ALL_CLIPS]
+    for key, group in selection.runs.groupby(by, observed=True, sort=False):
         counts = group.groupby("n_per_class").size()
-        row = (str(key[0]), str(key[1]), " ".join(filter(None, map(str, key[2:]))))
+        row = (str(key[0]), str(key[1]), " ".join(filter(None, map(str, key[2:4]))))
         folds = ", ".join(map(str, sorted(group["fold"].unique())))
         by_n = {n_text(n): int(count) for n, count in counts.items()}
         behind.append(Runs(row, by_n, folds, command_of(group, selection)))

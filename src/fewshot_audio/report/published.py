@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from fewshot_audio.report.records import ALL_CLIPS
 from fewshot_audio.report.table import Table
+from fewshot_audio.report.text import n_text
 from fewshot_audio.types import ConfigError
 
 WHERE = ["dataset", "model", "frontend", "n_per_class"]
@@ -41,11 +43,15 @@ def read(path: Path) -> pd.DataFrame:
     if MINUS not in rows:
         rows[MINUS] = None
     rows[MINUS] = rows[MINUS].fillna("").astype(str)
+    ns = rows["n_per_class"].replace(n_text(ALL_CLIPS), ALL_CLIPS)
+    rows["n_per_class"] = pd.to_numeric(ns, errors="coerce").astype(float)
     numbers = pd.to_numeric(rows["percent"], errors="coerce")
-    broken = numbers.isna() | rows.duplicated([*WHERE, MINUS])
+    broken = numbers.isna() | rows["n_per_class"].isna() | rows.duplicated([*WHERE, MINUS])
     if broken.any():
         line = rows[broken].index[0] + 2
-        raise ConfigError(f"published={path}: line {line} is no number, or the second for its cell")
+        raise ConfigError(
+            f"published={path}: line {line} has no number, or is the second of its cell"
+        )
     return rows[[*WHERE, MINUS]].assign(published=numbers / 100)
 
 

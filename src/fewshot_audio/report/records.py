@@ -140,7 +140,7 @@ def _row(record: Record) -> dict[str, Any]:
     stored = record.get("settings")
     reads_waveforms = "sample_rate" in identity["frontend"]
     return {
-        **{name: record.get(name) for name in ("key", "metrics", "few_shot_split")},
+        **{name: record.get(name) for name in ("key", "metrics", "few_shot_split", "partition")},
         "command": runnable(record.get("command")),
         **{name: identity[name]["name"] for name in ("dataset", "model", "frontend")},
         **{name: identity.get(name) for name in ("fold", "split")},

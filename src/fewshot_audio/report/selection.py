@@ -120,7 +120,8 @@ def _check_same_splits(runs: pd.DataFrame) -> None:
     """Raise StoreError where runs with the same settings have other clips that train or test."""
     texts = runs["settings"].unique()
     alike = {text: repr(flat_settings(text) | {"features": None}) for text in texts}
-    by_fold = [runs["settings"].map(alike), runs["dataset"].astype(str), runs["fold"]]
+    by_dataset = [runs["settings"].map(alike), runs["dataset"].astype(str)]
+    by_fold = [*by_dataset, runs["fold"]]
     for (_, dataset, fold), splits in runs["split"].groupby(by_fold):
         found = sorted(splits.dropna().unique())
         if len(found) > 1:
@@ -129,6 +130,13 @@ def _check_same_splits(runs: pd.DataFrame) -> None:
                 "data or of dataset.split; report those of one with "
                 f"'report.where={{split: {found[0]}}}' or {found[1]}, or keep them in two results "
                 "folders (results=...), or under two names (dataset.name=...)"
+            )
+    for (_, dataset), partitions in runs["partition"].groupby(by_dataset):
+        if partitions.nunique() > 1:
+            raise StoreError(
+                f"{dataset}: its folds are of two different partitions, as after a change of "
+                "dataset.split; keep these runs in two results folders (results=...), or under two "
+                "names (dataset.name=...)"
             )
 
 

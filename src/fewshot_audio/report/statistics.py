@@ -119,25 +119,33 @@ def quantile(df: np.ndarray, probability: float) -> np.ndarray:
     return stdtrit(np.where(np.isfinite(df), df, np.nan), probability)
 
 
-def with_p(cells: pd.DataFrame, values: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+def with_p(
+    cells: pd.DataFrame, values: pd.DataFrame, by: list[str], strata: Sequence[str] = ("fold",)
+) -> pd.DataFrame:
     """Return cells with p values of no difference, each for itself.
 
     Args:
         cells: What `summary` made of the values.
         values: Differences of runs.
         by: Columns that name a cell.
+        strata: As of `summary`.
 
     Returns:
         The cells with p (paired t test), wilcoxon (exact p) and floor (the least that it can be).
-        Wilcoxon's observations are the folds' means, or runs where the interval is over splits.
+        Wilcoxon's observations are the folds' means, or runs where the interval is over splits: not
+        where some strata of a fold have more runs than others, which would count for more.
     """
-    of_folds = values.groupby([*by, "fold"])["value"].mean().groupby(by).agg(list)
+    parts = values.groupby([*by, *strata])["value"].agg(["mean", "size"])
+    of_folds = parts["mean"].groupby([*by, "fold"]).mean().groupby(by).agg(list)
+    is_even = (parts["size"].groupby([*by, "fold"]).nunique() == 1).groupby(by).all()
     of_runs = values.groupby(by)["value"].agg(list)
+    of_runs = of_runs.where(is_even, of_runs.map(lambda _: []))
     observed = of_folds.where(cells["unit"].to_numpy() == FOLDS, of_runs)
+    counts = observed.map(len).to_numpy()
     return cells.assign(
         p=2 * stdtr(cells["df"], -(cells["mean"] / cells["se"]).abs()),
         wilcoxon=[wilcoxon(np.array(each)) for each in observed],
-        floor=2.0 ** (1 - observed.map(len).to_numpy()),
+        floor=np.where(counts > 0, 2.0 ** (1 - counts), np.nan),
     )
 
 
@@ -162,17 +170,18 @@ def wilcoxon(differences: np.ndarray) -> float:
     return min(1.0, 2 * min(chances[: positive + 1].sum(), chances[positive:].sum()))
 
 
-def narrowed(pairs: pd.DataFrame, by: list[str]) -> pd.Series:
+def narrowed(pairs: pd.DataFrame, by: list[str], strata: Sequence[str] = ("fold",)) -> pd.Series:
     """Return how many times wider the interval over splits would be without pairing.
 
     That is the standard error over few-shot splits, had both been drawn independently, over that
     of the paired differences; NaN where those do not vary.
 
     Args:
-        pairs: Pairs of runs, with the columns `by`, fold, value_first, value_second, value.
+        pairs: Pairs of runs, with the columns `by`, the strata, value_first, value_second, value.
         by: Columns that name a cell.
+        strata: As of `summary`.
     """
-    variances = pairs.groupby([*by, "fold"])[["value_first", "value_second", "value"]].var()
-    own = variances.groupby(by).sum(min_count=1)
+    groups = pairs.groupby([*by, *strata])[["value_first", "value_second", "value"]]
+    own = (groups.var() / groups.count()).groupby(by).sum(min_count=1)
     alone = own["value_first"] + own["value_second"]
     return np.sqrt(alone / own["value"].where(own["value"] > TINY * alone)).rename("narrowed")

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fewshot_audio.record_fields import UNBOUNDED
 from fewshot_audio.report.records import ALL_CLIPS
 from fewshot_audio.report.statistics import ANY, FOLDS, LEAST, SHARE, TASKS
 from fewshot_audio.types import Statistics
 
 NONE, MINUS = "–", "−"
-UNBOUNDED = ("d_prime", "loss")  # metrics that are no share of 1, whatever their values
 
 
 @dataclass(frozen=True)

@@ -196,6 +196,7 @@ def _about(opened: OpenJob, spec: RunSpec, started: str) -> Record:
         "stopped": now(),
         "identity": spec.identity,
         "settings": all_settings(opened.job),
+        "partition": opened.data.dataset.partition,
         "threads": torch.get_num_threads(),
         "command": opened.machine.command,
         **provenance(),

@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import fmean
 
 from fewshot_audio.progress import counted
+from fewshot_audio.record_fields import UNBOUNDED
 from fewshot_audio.records import FAILED, Record
 from fewshot_audio.runner.attempt import OpenJob
 from fewshot_audio.runner.environment import CHANGED, code_version, provenance
@@ -67,13 +68,20 @@ def log_trained(job: Job, records: Sequence[Record], folder: Path) -> None:
 
 
 def means(records: Sequence[Record]) -> str:
-    """Return the mean at each n of the accuracy, or of the first metric where there is none."""
-    metrics = records[0]["metrics"]
-    name = "accuracy" if "accuracy" in metrics else next(iter(metrics), None)
-    values = defaultdict(list)
+    """Return the mean at each n of the accuracy, or of the first number where there is none."""
+    numbers = [
+        name for name, value in records[0]["metrics"].items() if isinstance(value, int | float)
+    ]
+    if not numbers:
+        return "metrics: none"
+    name, values = "accuracy" if "accuracy" in numbers else numbers[0], defaultdict(list)
     for record in records:
         value = record["metrics"].get(name)
         if isinstance(value, int | float):
             values[record["identity"]["n_per_class"] or "all"].append(value)
-    texts = [f"n = {n} {100 * fmean(each):.1f} %" for n, each in values.items()]
+    is_share = name not in UNBOUNDED
+    texts = [
+        f"n = {n} " + (f"{100 * fmean(each):.1f} %" if is_share else f"{fmean(each):.3g}")
+        for n, each in values.items()
+    ]
     return f"{name}: {', '.join(texts)}"

@@ -127,6 +127,6 @@ class Queue:
             return
         self.locks[file] = lock
         count = -(-len(todo) // self.stack_size(todo[0].n_per_class))
-        size = -(-len(todo) // count)  # as few stacks as can be, of nearly one size
+        size = -(-len(todo) // count)  # as few stacks as can be
         again = {key: finished[key] for key in unkept}
         self.stacks += [Stack(file, todo[i : i + size], again) for i in range(0, len(todo), size)]

@@ -70,7 +70,8 @@ def plans(jobs: Sequence[Job], machine: Machine) -> str:
     specs_of_jobs = [planner.specs(job, machine) for job in present]
     runs = list(zip(titles(present, specs_of_jobs), specs_of_jobs, strict=True))
     if len(runs) > 1:
-        runs.append((counted(len(runs), "job"), [spec for _, specs in runs for spec in specs]))
+        everything = unique(spec for _, specs in runs for spec in specs)
+        runs.append((counted(len(runs), "job"), everything))
     lines = []
     for name, specs in runs:
         line = f"{name}: {_plan(specs, stored, machine.retry_failed)}"
@@ -139,7 +140,12 @@ def status(jobs: Iterable[Job], machine: Machine) -> str:
     """Return the state of jobs: a table of their runs, the last hour, the time left, failures."""
     planner = Planner()
     specs = [spec for job in planner.present(jobs, machine) for spec in planner.specs(job, machine)]
-    return describe(specs, Store(machine.results).brief())
+    return describe(unique(specs), Store(machine.results).brief())
+
+
+def unique(specs: Iterable[RunSpec]) -> list[RunSpec]:
+    """Return runs once each: jobs share runs where they differ in what cannot change a result."""
+    return list({spec.key: spec for spec in specs}.values())
 
 
 def describe(specs: Sequence[RunSpec], records: Iterable[Record]) -> str:
@@ -199,7 +205,7 @@ def summary(jobs: Sequence[Job], machine: Machine, command: str) -> str:
             specs += planner.specs(job, machine)
         except FewshotAudioError:  # as the job itself has said
             impossible += 1
-    stored = Stored.of(Store(machine.results).brief())
+    specs, stored = unique(specs), Stored.of(Store(machine.results).brief())
     finished = sum(spec.key in stored.finished for spec in specs)
     failed = sum(spec.key in stored.failed for spec in specs)
     left = len(specs) - finished - failed

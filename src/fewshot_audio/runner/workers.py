@@ -61,7 +61,7 @@ class Worker:
         assert self.connection is not None
         try:
             return self.connection.recv()
-        except (EOFError, ConnectionError):
+        except (EOFError, OSError):  # OSError: in the middle of its message
             self.close()
             return Outcome(error=WorkerKilled("the worker process was killed"))
 

@@ -7,6 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from fewshot_audio.types import DataError
+
 FRAMES_AT_ONCE = {"cpu": 700}  # a few clips: what stays in a processor's cache
 FRAMES_AT_ONCE_ELSEWHERE = 40_000
 FREE_SHARE = 0.25  # of a GPU's free memory that clips may take
@@ -40,6 +42,8 @@ class ClipBatches:
         size_of_row = rows[0][:1].nbytes if lengths else 0
         self.keep = _fits(sum(lengths) * size_of_row, device) if keep is None else keep
         for length, group in groupby(by_length, key=lengths.__getitem__):
+            if frames(length) < 1:
+                raise DataError(f"a clip of {length} rows gives no frame: it is too short")
             numbers, size = list(group), max(1, at_once // frames(length))
             self._numbers += [numbers[at : at + size] for at in range(0, len(numbers), size)]
 

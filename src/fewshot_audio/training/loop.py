@@ -21,7 +21,7 @@ from fewshot_audio.training.randomness import own_randomness
 from fewshot_audio.training.stack import Stack, Update, make_stack
 from fewshot_audio.training.trainer import own_trainer
 from fewshot_audio.training.watch import Watch
-from fewshot_audio.types import OptimizerSettings
+from fewshot_audio.types import DataError, OptimizerSettings
 
 CALIBRATED_EVERY = 5  # epochs
 
@@ -227,4 +227,6 @@ def training_set(
     padded = pad_sequence(rows, batch_first=True)
     lengths = torch.tensor([len(each) for each in rows])
     inputs, frames = frontend.prepare(padded, lengths), frontend.frames(lengths)
+    if frames.min() < 1:
+        raise DataError("a clip that trains gives no frame: it is too short")
     return TrainingSet(inputs, frames, torch.as_tensor(labels), n_frames)

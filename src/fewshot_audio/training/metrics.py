@@ -78,7 +78,7 @@ class ClipScores:
             usable = ((positives > 0) & (positives < len(targets))).nonzero()[:, 0]
             metrics: Metrics = {}
         else:
-            wrong = one_hot((self.targets + 1) % n_classes, n_classes).to(self.scores.dtype)
+            wrong = 1 - one_hot(self.targets, n_classes).to(self.scores.dtype)
             scores = torch.where(self.scored[:, None], self.scores, wrong)
             targets, usable = self.targets, torch.arange(n_classes)
             metrics = {ACCURACY: self.accuracy}
@@ -150,7 +150,7 @@ def check_metrics(
     check_labels_of(components, multi_label)
     scores = torch.eye(max(2, n_classes))
     targets = scores if multi_label else torch.arange(len(scores))
-    values: Metrics = {}
+    values = ClipScores(scores, targets).metrics({})
     for name, component in components.items():
         try:
             values |= ClipScores(scores, targets).metrics({name: component})

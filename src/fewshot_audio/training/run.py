@@ -101,7 +101,8 @@ def _train_on_crops(
 ) -> Trained:
     with run.watch.part("train"):
         train = waveforms_of(run.network, run.split.train, data)
-        valid = [clip.id for clip in run.split.valid], targets_of(run.split.valid, data.dataset)
+        clips = data.dataset.fold(run.job.fold).valid
+        valid = [clip.id for clip in clips], targets_of(clips, data.dataset)
         given = train, valid, run.names, loaders, state, watch
         training = CropTraining(run.network, run.job, *given)
         history = fit_on_crops(training, accelerator)

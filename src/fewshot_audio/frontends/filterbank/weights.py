@@ -109,7 +109,11 @@ def named_as_theirs(leaf: Leaf, names: dict[str, str]) -> dict[str, Tensor]:
     Raises:
         ValueError: It has a part that theirs has not.
     """
-    own = {name: value.detach().cpu().clone() for name, value in leaf.state_dict().items()}
+    own = {
+        name: value.detach().cpu().clone()
+        for name, value in leaf.state_dict().items()
+        if not name.startswith("engine.")  # no weights: what calibration chose
+    }
     own[KERNEL] = torch.stack([own.pop("filters.centres"), own.pop("filters.widths")], 1)
     if BIAS in names:
         own.setdefault(BIAS, torch.zeros(leaf.n_bands))

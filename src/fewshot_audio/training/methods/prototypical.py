@@ -16,6 +16,7 @@ from fewshot_audio.models.base import patch_starts
 from fewshot_audio.training.methods.base import Batch, Method, TrainingSet
 from fewshot_audio.training.metrics import ClipScores
 from fewshot_audio.training.network import Network, Patches
+from fewshot_audio.types import ConfigError
 
 CLIPS = 8  # training clips that are scored together after an epoch
 BATCH = 8  # patches of theirs that pass together: what stays in a processor's cache
@@ -25,12 +26,12 @@ BATCH = 8  # patches of theirs that pass together: what stays in a processor's c
 class Prototypical(Method):
     """A query's logits are minus its mean squared distances to the prototypes of the classes.
 
-    A class's prototype is the mean embedding of its support: one patch of up to `support` clips,
-    drawn once, the same in training and test. Training ends once the number of epochs without a new
-    best accuracy on the training clips, counted over the whole run, exceeds `patience`; after each
-    epoch these clips are scored as far as it takes to know that. A clip's score is the mean of its
-    patches' log-probabilities. Source: Snell, Swersky & Zemel, arXiv 1703.05175, as configured in
-    Pons, Serrà & Serra, arXiv 1810.10274.
+    A class's prototype is the mean embedding of its support: one patch of each of up to `support`
+    clips, as many of every class, drawn once, the same in training and test. Training ends once the
+    number of epochs without a new best accuracy on the training clips, counted over the whole run,
+    exceeds `patience`; after each epoch these clips are scored as far as it takes to know that. A
+    clip's score is the mean of its patches' log-probabilities. Source: Snell, Swersky & Zemel,
+    arXiv 1703.05175, as configured in Pons, Serrà & Serra, arXiv 1810.10274.
 
     Args:
         support: Clips per class.
@@ -72,9 +73,12 @@ class Prototypical(Method):
         """The numbers of the support's patches (classes, up to `support`)."""
         random, clip_of = self.generators.support, self.windows[0]
         chosen = []
-        for windows in self.windows_of_classes:
-            clips = clip_of[windows].unique()
-            for clip in clips[torch.randperm(len(clips), generator=random)][: self.support]:
+        clips_of = [clip_of[windows].unique() for windows in self.windows_of_classes]
+        count = min(self.support, *map(len, clips_of))
+        if count == 0:
+            raise ConfigError("prototypical networks: a class has no clip that trains")
+        for windows, clips in zip(self.windows_of_classes, clips_of, strict=True):
+            for clip in clips[torch.randperm(len(clips), generator=random)][:count]:
                 of_clip = windows[clip_of[windows] == clip]
                 chosen.append(of_clip[torch.randint(len(of_clip), (1,), generator=random)])
         return torch.cat(chosen).unflatten(0, (len(self.windows_of_classes), -1))

@@ -12,6 +12,7 @@ from fewshot_audio.frontends.filterbank.framing import Placement
 SHARES = 10.0 ** -torch.arange(3, 9, 0.25)  # of a filter's power that may lie outside of its band
 LADDER = torch.cat([SHARES, torch.zeros(1)])  # the last one is the whole band, without an error
 CALIBRATED_ON = 8  # clips
+REMEMBERED = ("first error", "worst error")  # from one calibration to the next
 
 
 class Fast(Bands):
@@ -90,11 +91,16 @@ class Fast(Bands):
         }
 
     def state(self) -> dict[str, Tensor]:
-        return {} if self.rungs is None else {"rungs": self.rungs}
+        if self.rungs is None:
+            return {}
+        errors = [self.measured[name] for name in REMEMBERED if name in self.measured]
+        return {"rungs": self.rungs} | ({"errors": torch.tensor(errors)} if errors else {})
 
     def restore(self, state: dict[str, Tensor]) -> None:
         self.rungs = state["rungs"].cpu().clone() if "rungs" in state else None
         self.shares = None if self.rungs is None else LADDER[self.rungs]
+        errors = state["errors"].tolist() if "errors" in state else ()
+        self.measured = dict(zip(REMEMBERED, errors, strict=False))
 
     def report(self) -> dict[str, float]:
         """Return the errors of the filter with the largest ones, as shares of its mean energy.

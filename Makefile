@@ -65,6 +65,7 @@ report: $(READY)  ## tables, figures and the page results/report.html: ARGS="res
 answers: report  ## the same, and what README.md and docs/ say of the results
 	$(PYTHON) scripts/report.py results=results/leaf_article_small
 	$(PYTHON) scripts/report.py results=results/us8k_two_folds_arms
+	$(PYTHON) scripts/report.py results=results/us8k_three_folds
 	$(PYTHON) scripts/readme.py
 
 bench: $(READY)  ## how long a run takes, part by part, and what the runner adds to it

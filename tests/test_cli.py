@@ -43,7 +43,7 @@ def test_a_sweep_runs_every_job_and_writes_nowhere_else(swept):
     assert list((folder / "work").iterdir()) == []
     first, second = done.stdout.splitlines()
     results = folder / "results"
-    assert first == f"4 jobs: 6 of 6 runs finished, 0 failed, 0 left; results are in {results}"
+    assert first == f"4 jobs: 4 of 4 runs finished, 0 failed, 0 left; results are in {results}"
     assert second == f"next: python scripts/report.py results={results}"
 
 

@@ -241,6 +241,7 @@ def _range(hint: Any) -> str:
     for each in allowed:
         if "minimum" in each and "maximum" in each:
             kind = "whole number" if each["type"] == "integer" else "number"
+            kind = "multiple of 2" if each.get("multipleOf") == 2 else kind
             null = ", or null" if {"type": "null"} in allowed else ""
             return f"expected a {kind} from {each['minimum']:,} to {each['maximum']:,}{null}"
     return ""

@@ -12,7 +12,12 @@ from scripts import readme
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.slow
 RESULTS = ROOT / "results"
-REPORTED = ("*", "leaf_article_small/*", "us8k_two_folds_arms/*")  # by `make answers`
+REPORTED = (
+    "*",
+    "leaf_article_small/*",
+    "us8k_two_folds_arms/*",
+    "us8k_three_folds/*",
+)  # by `make answers`
 FOLDERS = sorted(path.parent for each in REPORTED for path in RESULTS.glob(f"{each}/runs"))
 
 

@@ -17,6 +17,7 @@ from fewshot_audio.training.history import EpochLosses, Progress, TrainingHistor
 from fewshot_audio.training.methods.base import Batch, Method, TrainingSet
 from fewshot_audio.training.network import Network
 from fewshot_audio.training.optimizers import make_optimizer, make_scheduler
+from fewshot_audio.training.precision import tf32
 from fewshot_audio.training.randomness import own_randomness
 from fewshot_audio.training.stack import Stack, Update, make_stack
 from fewshot_audio.training.trainer import own_trainer
@@ -47,9 +48,10 @@ def fit(
     Returns:
         How each training went.
     """
-    epochs = methods[0].max_epochs or -1
+    epochs, precision = methods[0].max_epochs or -1, methods[0].precision
     settings = {"max_epochs": epochs, "accelerator": accelerator, "devices": 1, "barebones": True}
-    with own_trainer(**settings) as trainer:
+    mixed = "32-true" if precision == "tf32" else precision
+    with own_trainer(precision=mixed, **settings) as trainer, tf32(precision == "tf32"):
         device = trainer.strategy.root_device
         stack = _untrained(networks, methods, device)
         fitting = Fitting(stack, optimizer, validation, watches)

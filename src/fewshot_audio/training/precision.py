@@ -1,6 +1,8 @@
 """Float32 that is float32, whatever the environment or other code says."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -36,3 +38,15 @@ def full_precision() -> None:
         )
     torch.set_float32_matmul_precision("highest")
     torch.backends.cudnn.allow_tf32 = False
+
+
+@contextmanager
+def tf32(wanted: bool) -> Iterator[None]:
+    """Let a GPU multiply and convolve in TF32 meanwhile, if wanted."""
+    if wanted:
+        torch.set_float32_matmul_precision("high")
+        torch.backends.cudnn.allow_tf32 = True
+    try:
+        yield
+    finally:
+        full_precision()

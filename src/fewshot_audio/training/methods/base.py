@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import torch
 from pydantic import PositiveInt
@@ -72,6 +72,8 @@ class Method(ABC):
         max_epochs: Largest number of epochs; None: until `stop_reason` gives one.
         test_hop: Frames between the patches of a clip that is scored.
         reestimate_batch_norm: Whether batch norm's statistics are estimated anew after training.
+        precision: What training computes in: "32-true", "tf32" (a GPU rounds factors of products to
+            11 bits), "bf16-mixed" (classifiers in bfloat16, weights in float32).
         score_in_bfloat16: Whether clips pass through the classifier in bfloat16 when scored.
         keep_best: Metric on the clips that validate; the weights of the epoch at which it is best
             are kept. None: those of the last epoch.
@@ -85,6 +87,7 @@ class Method(ABC):
     max_epochs: PositiveInt | None
     test_hop: PositiveInt
     reestimate_batch_norm: bool = False
+    precision: Literal["32-true", "tf32", "bf16-mixed"] = "32-true"
     score_in_bfloat16: bool = False
     keep_best: str | None = None
 

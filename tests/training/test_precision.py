@@ -52,7 +52,7 @@ def test_bfloat16_trains_about_as_float32(model, runs):
         assert all(each.dtype == torch.float32 for each in other.parameters())
         assert model == "timbre" or not torch.equal(
             weights(one), weights(other)
-        )  # of products one by one
+        )  # whose best windows are often the same
         assert weights(other).isfinite().all()
         losses = [each.history["train loss"][1] for each in (first, second)]  # later ones drift
         assert losses[1] == pytest.approx(losses[0], rel=0.05)

@@ -55,7 +55,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 
 def choices(conf: Path) -> Iterator[str]:
-    """Each group of settings as a heading, each of its choices folded."""
+    """Yield each group of settings as a heading, and each of its choices folded."""
     for folder in sorted({file.parent for file in conf.rglob("*/*.yaml")}):
         group = folder.relative_to(conf).as_posix()
         if group == "hydra/help":  # what --help prints

@@ -9,7 +9,7 @@ from own_cases import touch
 
 from command_line import lines
 from fewshot_audio.datasets.folder import from_folder
-from fewshot_audio.datasets.made_splits import needs, write_made_splits
+from fewshot_audio.datasets.made_splits import setting_to_read, write_made_splits
 from fewshot_audio.datasets.partition import Partition
 from fewshot_audio.datasets.table import Columns, from_table
 
@@ -96,7 +96,7 @@ def test_a_run_writes_them_beside_its_results(tmp_path, cache, in_process):
 def test_a_name_with_a_separator_needs_a_setting(tmp_path):
     touch(tmp_path, *(f"{name}/{i}.wav" for name in ("rock;pop", "jazz") for i in range(6)))
     made = from_folder("mine", tmp_path, split=Partition(folds=2))
-    assert needs(made) == "dataset.separator=null"
+    assert setting_to_read(made) == "dataset.separator=null"
     again = from_table(
         "mine", tmp_path, write_made_splits(made, tmp_path / "splits"), separator=None
     )

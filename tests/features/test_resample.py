@@ -60,3 +60,10 @@ def test_torchaudio_agrees(rate, target, tolerance):
 def test_same_rate_changes_nothing(function):
     samples = np.random.default_rng(0).random(1000, dtype=np.float32)
     np.testing.assert_array_equal(function(samples, 16000, 16000), samples)
+
+
+@pytest.mark.slow
+def test_lengths_beyond_24_bits_are_exact():
+    """In float32, as torchaudio counts them, 16,777,221 is another number."""
+    samples = np.zeros(5_592_407, np.float32)
+    assert len(torchaudio_resample(samples, 8000, 24_000)) == 3 * len(samples) == 16_777_221

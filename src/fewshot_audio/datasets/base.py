@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from fewshot_audio.types import ConfigError, DataError
 
@@ -81,8 +82,11 @@ class Fold:
 
 def _digest_of_clips(*splits: tuple[Clip, ...]) -> str:
     """Return the start of the SHA-256 over ids, labels and groups."""
-    rows = [[[clip.id, _plain(clip.labels), clip.group] for clip in clips] for clips in splits]
-    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
+    return _digest([[[clip.id, _plain(clip.labels), clip.group] for clip in x] for x in splits])
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:16]
 
 
 def _plain(labels: tuple[int, ...]) -> int | list[int]:
@@ -146,8 +150,7 @@ class Dataset:
     @cached_property
     def partition(self) -> str:
         """Digest of the clips that each fold tests: 16 hexadecimal digits."""
-        tests = {fold.number: [clip.id for clip in fold.test] for fold in self.folds}
-        return hashlib.sha256(json.dumps(tests).encode()).hexdigest()[:16]
+        return _digest({fold.number: [clip.id for clip in fold.test] for fold in self.folds})
 
     @property
     def parts(self) -> Mapping[str, "Dataset"]:

@@ -46,8 +46,8 @@ def read_cells(file: Path, columns: Columns) -> tuple[dict[str, int], list[list[
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         raise DataError(f"{file}: row {line} is no text in UTF-8; save it as CSV UTF-8") from error
-    delimiter = _delimiter((text.splitlines() or [""])[0], columns)
     try:
+        delimiter = _delimiter((text.splitlines() or [""])[0], columns)
         source = io.StringIO(text, newline="")
         cells = list(csv.reader(source, delimiter=delimiter, skipinitialspace=True))
     except csv.Error as error:
@@ -68,7 +68,7 @@ def _delimiter(first: str, columns: Columns) -> str:
     wanted = set(asdict(columns).values())
 
     def found(sign: str) -> tuple[int, int]:
-        titles = {title.strip() for title in next(csv.reader([first], delimiter=sign), [])}
+        titles = {title.strip() for title in next(csv.reader([first], delimiter=sign), ())}
         return len(titles & wanted), first.count(sign)
 
     return max(DELIMITERS, key=found)

@@ -33,7 +33,7 @@ def write_made_splits(dataset: Dataset, folder: Path) -> Path | None:
     return file
 
 
-def needs(dataset: Dataset) -> str:
+def setting_to_read(dataset: Dataset) -> str:
     """Return the setting that the table of a dataset's splits must be read with, mostly none."""
     alone = not dataset.multi_label and any(SEPARATOR in name for name in dataset.classes)
     return "dataset.separator=null" if alone else ""

@@ -31,8 +31,10 @@ def torchaudio_resample(samples: np.ndarray, rate: int, target: int) -> np.ndarr
 
     with torch.inference_mode():
         resampled = _resampler(rate, target)(torch.from_numpy(samples)).numpy()
-    length = -(-len(samples) * target // rate)  # torchaudio's is wrong above 2**24
-    return np.pad(resampled[:length], (0, max(0, length - len(resampled))))
+    length = -(-len(samples) * target // rate)
+    if len(resampled) == length:
+        return resampled
+    return np.pad(resampled[:length], (0, max(0, length - len(resampled))))  # wrong above 2**24
 
 
 @dataclass(frozen=True)

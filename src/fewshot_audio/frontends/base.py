@@ -156,7 +156,7 @@ class Frontend(Reusable, Rated, ABC):
 
     def plain(self) -> nn.Module:
         """Return what `for_export` does, without normalisation, of one that `fixed` returned."""
-        return nn.Sequential(self.mel.for_export().to(wide_dtype(self)), Framewise(self, "compute"))
+        return nn.Sequential(self.mel.for_export(wide_dtype(self)), Framewise(self, "compute"))
 
     def stream(self) -> Stream:
         """Return what takes waveforms in chunks, with the present weights in evaluation mode.

@@ -37,7 +37,7 @@ class CompressedMel(Frontend):
         return self.mel.stream(self.compression.stream(), wide_dtype(self))
 
     def plain(self) -> nn.Module:
-        mel = self.mel.for_export().to(wide_dtype(self))
+        mel = self.mel.for_export(wide_dtype(self))
         return nn.Sequential(mel, self.compression.for_export())
 
     def learned_scalars(self) -> dict[str, float]:

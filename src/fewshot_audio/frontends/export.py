@@ -116,14 +116,14 @@ class MelPower(nn.Module):
     kernels: Tensor
     filters: Tensor
 
-    def __init__(self, filters: Tensor, hop: int, size: int, pad_mode: str = "constant"):
+    def __init__(self, filters: Tensor, hop: int, size: int, pad_mode: str, dtype: torch.dtype):
         super().__init__()
         window = torch.hann_window(size, dtype=torch.float64)
         turns = torch.arange(len(filters))[:, None] * torch.arange(size) % size
         angles = turns.double() * (2 * pi / size)
         kernels = torch.cat([window * angles.cos(), window * angles.sin()])
-        self.register_buffer("kernels", kernels[:, None])
-        self.register_buffer("filters", filters.T.contiguous())
+        self.register_buffer("kernels", kernels[:, None].to(dtype))
+        self.register_buffer("filters", filters.T.to(dtype).contiguous())
         self.hop, self.pad_mode = hop, pad_mode
 
     def forward(self, waveform: Tensor) -> Tensor:

@@ -123,10 +123,10 @@ class PowerMel:
         reach = Reach(self.hop, self.size // 2, self.size - self.size // 2)
         return Stream(spectra, compress, self.frames, reach, self.n_bands, dtype)
 
-    def for_export(self) -> MelPower:
+    def for_export(self, dtype: torch.dtype = torch.float32) -> MelPower:
         """Return it as convolutions, for clips without padding, longer than half a window."""
         filters = _filters(self.sample_rate, self.size, self.n_bands, self.low, self.top)
-        return MelPower(filters, self.hop, self.size, self.pad_mode)
+        return MelPower(filters, self.hop, self.size, self.pad_mode, dtype)
 
 
 def _edges(n_bands: int, low: float, high: float) -> Tensor:

@@ -133,19 +133,24 @@ def claims(
     if len({claim.dataset for claim in judged}) > 1:
         rows.append(_larger(values, n_per_class, how, selection.measure))
     cells = pd.DataFrame(rows, columns=["claim", "dataset", "says", "verdict", "points"])
+    return plain_table(selection, name, title, _caption(selection, pair), cells, labels=1)
+
+
+def _caption(selection: Selection, pair: tuple[str, str]) -> str:
+    """Return what the table of claims on a pair shows."""
+    how, measure = selection.settings.how, selection.measure
     unit = "folds" if how.unit == "fold" else "few-shot splits"
-    unit_of = " points" if selection.measure.is_share else ""
-    caption = (
+    unit_of = " points" if measure.is_share else ""
+    return (
         f"The article's claims on {minus(*pair)} (S1 to S6), by the intervals of the differences "
-        f"({100 * selection.settings.how.confidence:g} % for the study's {selection.comparisons} "
+        f"({100 * how.confidence:g} % for the study's {selection.comparisons} "
         f"comparisons together) over {unit} (splits on TUT, which has one fold): a sign holds "
         "where the interval shows it, and does not where it shows the opposite. Near zero: the "
-        f"interval is within ± {selection.measure.value(how.margin)}{unit_of}. Fewer than {LEAST} "
+        f"interval is within ± {measure.value(how.margin)}{unit_of}. Fewer than {LEAST} "
         "folds of UrbanSound8K are too few; intervals are then over the splits within them. Much "
         f"larger: the mean square, less what sampling adds, at least {FACTOR}² times as large, by "
         "an interval over models and n."
     )
-    return plain_table(selection, name, title, caption, cells, labels=1)
 
 
 def _check(

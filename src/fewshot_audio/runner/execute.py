@@ -12,7 +12,7 @@ from math import ceil
 import torch
 
 from fewshot_audio import processes, progress
-from fewshot_audio.datasets.made_splits import needs, write_made_splits
+from fewshot_audio.datasets.made_splits import setting_to_read, write_made_splits
 from fewshot_audio.progress import RunBar, counted
 from fewshot_audio.records import FAILED, FINISHED, Record
 from fewshot_audio.runner.attempt import (
@@ -101,7 +101,7 @@ def run(job: Job, machine: Machine, bar: RunBar | None = None) -> JobResult:
 def _keep_splits(opened: OpenJob) -> None:
     for dataset in opened.data.dataset.parts.values():
         if made := write_made_splits(dataset, opened.machine.results / "splits"):
-            hint = f" (read them with {setting})" if (setting := needs(dataset)) else ""
+            hint = f" (read them with {setting})" if (setting := setting_to_read(dataset)) else ""
             log.info("%s: the splits that were made are in %s%s", dataset.name, made, hint)
 
 

@@ -79,7 +79,7 @@ def means(records: Sequence[Record]) -> str:
         value = record["metrics"].get(name)
         if isinstance(value, int | float):
             values[record["identity"]["n_per_class"] or "all"].append(value)
-    is_share = name not in UNBOUNDED
+    is_share = name not in UNBOUNDED and max(map(max, values.values())) <= 1
     texts = [
         f"n = {n} " + (f"{100 * fmean(each):.1f} %" if is_share else f"{fmean(each):.3g}")
         for n, each in values.items()

@@ -17,7 +17,6 @@ from fewshot_audio.training.history import EpochLosses, Progress, TrainingHistor
 from fewshot_audio.training.methods.base import Batch, Method, TrainingSet
 from fewshot_audio.training.network import Network
 from fewshot_audio.training.optimizers import make_optimizer, make_scheduler
-from fewshot_audio.training.precision import tf32
 from fewshot_audio.training.randomness import own_randomness
 from fewshot_audio.training.stack import Stack, Update, make_stack
 from fewshot_audio.training.trainer import own_trainer
@@ -50,8 +49,7 @@ def fit(
     """
     epochs, precision = methods[0].max_epochs or -1, methods[0].precision
     settings = {"max_epochs": epochs, "accelerator": accelerator, "devices": 1, "barebones": True}
-    mixed = "32-true" if precision == "tf32" else precision
-    with own_trainer(precision=mixed, **settings) as trainer, tf32(precision == "tf32"):
+    with own_trainer(precision, **settings) as trainer:
         device = trainer.strategy.root_device
         stack = _untrained(networks, methods, device)
         fitting = Fitting(stack, optimizer, validation, watches)

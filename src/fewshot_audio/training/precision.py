@@ -1,8 +1,6 @@
 """Float32 that is float32, whatever the environment or other code says."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import torch
 
@@ -19,7 +17,7 @@ ROUNDING = {
 def full_precision() -> None:
     """Set torch's switches so that float32 is multiplied and convolved in float32.
 
-    GPUs would convolve in TF32, which cuDNN takes by default: it rounds factors to 11 bits.
+    GPUs would convolve in TF32, which cuDNN takes by default.
 
     Raises:
         ConfigError: The environment asks for less, or code has changed torch's default type.
@@ -36,17 +34,10 @@ def full_precision() -> None:
             f"torch's default type: expected float32, found {torch.get_default_dtype()}; take "
             "torch.set_default_dtype out of your code"
         )
-    torch.set_float32_matmul_precision("highest")
-    torch.backends.cudnn.allow_tf32 = False
+    round_products(to_tf32=False)
 
 
-@contextmanager
-def tf32(wanted: bool) -> Iterator[None]:
-    """Let a GPU multiply and convolve in TF32 meanwhile, if wanted."""
-    if wanted:
-        torch.set_float32_matmul_precision("high")
-        torch.backends.cudnn.allow_tf32 = True
-    try:
-        yield
-    finally:
-        full_precision()
+def round_products(to_tf32: bool) -> None:
+    """Set whether a GPU rounds the factors of float32 products to TF32's 11 bits."""
+    torch.set_float32_matmul_precision("high" if to_tf32 else "highest")
+    torch.backends.cudnn.allow_tf32 = to_tf32

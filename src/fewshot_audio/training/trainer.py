@@ -11,8 +11,9 @@ import pytorch_lightning as lightning
 from pytorch_lightning.plugins.environments import LightningEnvironment
 from pytorch_lightning.trainer.connectors.signal_connector import _SignalConnector
 
-from fewshot_audio.training.precision import full_precision
+from fewshot_audio.training.precision import full_precision, round_products
 
+TF32 = "tf32"  # a precision that Lightning has not
 # what names begin with that Lightning, or torch.distributed below it, reads
 SHUT_OUT = ("PL_", "SLURM_", "TORCHELASTIC_", "MASTER_", "STANDALONE_PORT", "WORLD_SIZE")
 RANKS = ("RANK", "LOCAL_RANK", "GROUP_RANK", "NODE_RANK")
@@ -26,25 +27,28 @@ class _NoHandlers(_SignalConnector):
 
 
 @contextmanager
-def own_trainer(**settings: Any) -> Iterator[lightning.Trainer]:
+def own_trainer(precision: str, **settings: Any) -> Iterator[lightning.Trainer]:
     """Make a Trainer of this process alone, and shut the environment out while it is used.
 
     It starts the processes of several devices by itself, whatever a cluster's variables say; they
     end when it does. Ctrl-C is a KeyboardInterrupt, and frozen modules are no news.
 
     Args:
-        settings: Those of Lightning's Trainer.
+        precision: Lightning's, or "tf32".
+        settings: Others of Lightning's Trainer.
 
     Raises:
-        ConfigError: The environment, or code, would have it compute in other than float32.
+        ConfigError: The environment, or code, would have float32 be something else.
     """
     full_precision()
+    round_products(to_tf32=precision == TF32)
     hidden = _hide()
     environment = LightningEnvironment()
     environment.set_global_rank(0)  # Lightning's loggers took it from RANK when they were imported
     trainer = None
     try:
-        trainer = lightning.Trainer(plugins=environment, **settings)
+        own: Any = "32-true" if precision == TF32 else precision
+        trainer = lightning.Trainer(plugins=environment, precision=own, **settings)
         trainer._signal_connector = _NoHandlers(trainer)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", r"Found \d+ module\(s\) in eval mode")
@@ -55,6 +59,7 @@ def own_trainer(**settings: Any) -> Iterator[lightning.Trainer]:
     finally:
         if trainer is not None and trainer.strategy.launcher is not None:
             trainer.strategy.launcher.kill(signal.SIGKILL)
+        round_products(to_tf32=False)
         _hide()
         os.environ.update(hidden)
 

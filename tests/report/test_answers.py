@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from synthetic_records import PAIRS, SETTINGS, accuracies, chosen, record, records
 
-from fewshot_audio.report.answers import answers
+from fewshot_audio.report.answers import answers, headlines, questions
 from fewshot_audio.report.build import pairs_by_table
 from fewshot_audio.report.claims import claims
 from fewshot_audio.report.differences import compare, gains, pair_all, with_pairs
@@ -21,7 +21,9 @@ from fewshot_audio.types import Component
 
 def sentence(made, pairs=PAIRS, settings=SETTINGS):
     selection = chosen(made, settings)
-    answer, reading = answers(pair_all(selection, "v", pairs, partial=True), selection)
+    answer, reading = answers(
+        questions(pair_all(selection, "v", pairs, partial=True), selection), selection
+    )
     assert "Gain, loss: the interval excludes zero" in reading
     return answer
 
@@ -40,8 +42,8 @@ def shifted(shift, noise, folds=8, repeats=1, seed=0):
 def test_the_answer_is_a_sentence_per_dataset_and_pair():
     assert sentence(records()) == (
         "us8k, 2 folds, n = 1, 10 (not every fold has every n): log_learn minus log_eps, in "
-        "points, is +3.1 for sb_cnn: cannot tell yet; 1 point takes over 100 folds to "
-        "show, 3 points take over 100 folds."
+        "points, is +3.1 for sb_cnn: cannot tell yet; 1 point would show with over 100 "
+        "folds, 3 points with over 100."
     )
 
 
@@ -55,7 +57,7 @@ def test_the_answer_is_a_sentence_per_dataset_and_pair():
         (
             0.0,
             0.05,
-            "cannot tell yet; 1 point takes about 73 folds to show, 3 points take about 10 folds",
+            "cannot tell yet; 1 point would show with about 73 folds, 3 points with about 10",
         ),
     ],
 )
@@ -87,7 +89,9 @@ def test_with_fewer_than_four_folds_it_speaks_of_these_folds():
 
 def test_one_frontend_alone_has_no_answer():
     selection = chosen(records()[::2])
-    (answer,) = answers(pair_all(chosen(records()), "v", PAIRS, True).head(0), selection)
+    (answer,) = answers(
+        questions(pair_all(chosen(records()), "v", PAIRS, True).head(0), selection), selection
+    )
     assert re.match("There are runs of log_eps only", answer)
 
 
@@ -130,7 +134,7 @@ def test_a_pair_has_one_verdict_wherever_it_is_shown():
     assert set(gains(selection)["frontend"]) == {"two"}
     figures = {each.name: each.data for each in draw(selection, pairs, [], Path())}
     assert figures["forest"].set_index("first")["marked"].to_dict() == drawn["marked"].to_dict()
-    *said, _ = answers(pairs, selection)
+    *said, _ = answers(questions(pairs, selection), selection)
     assert {text.split()[6]: "gain" in text for text in said} == drawn["marked"].to_dict()
 
 
@@ -173,8 +177,48 @@ def test_what_has_no_average_over_tasks_has_a_sentence_of_its_own():
             made.append(record(1, None, seed, name, value, about, key=f"{task}{name}{seed}"))
     selection = chosen(made)
     pairs = [("log_learn", "log_eps"), ("leaf", "log_eps")]
-    *sentences, _ = answers(pair_all(selection, "v", pairs, partial=True), selection)
+    *sentences, _ = answers(
+        questions(pair_all(selection, "v", pairs, partial=True), selection), selection
+    )
     assert [each.partition(" minus ")[0] for each in sentences] == [
         "a, 1 fold, n = all: leaf",
         "average of 2 tasks, n = all: log_learn",
     ]
+
+
+def test_the_study_of_most_folds_then_runs_speaks_of_a_model_at_the_top():
+    asked = []
+    for shift, folds, repeats in ((0.2, 8, 1), (-0.2, 8, 3), (0.0, 8, 2), (0.2, 4, 9)):
+        selection = chosen(shifted(shift, 0.002, folds, repeats))
+        asked += questions(pair_all(selection, "v", PAIRS, partial=True), selection)
+    (top,) = headlines(asked)
+    assert top == (
+        "Learning the compression (log_learn against log_eps)",
+        [("loss", "us8k, 8 folds, n = 1: sb_cnn")],
+    )
+    assert headlines([]) == []
+
+
+def with_identity(made, **changes):
+    """The same records as if of other runs."""
+    key = str(changes)
+    return [e | {"identity": e["identity"] | changes, "key": e["key"] + key} for e in made]
+
+
+def test_each_dataset_and_verdict_is_named_at_the_top():
+    made = several({"log_learn": 0.2, "leaf": 0.0, "other": 0.2})
+    made += with_identity(several({"log_learn": -0.2}), model={"name": "vgg"})
+    elsewhere = with_identity(several({"log_learn": 0.2}), dataset={"name": "zoo"})
+    asked = []
+    for runs in (made, elsewhere):
+        selection = chosen(runs)
+        pairs = pair_all(selection, "v", [*PAIRS, ("leaf", "log_eps")], partial=True)
+        asked += questions(pairs, selection)
+    compression, whole = headlines(asked)
+    assert compression[1] == [
+        ("gain", "us8k, 8 folds, n = 1: sb_cnn"),
+        ("loss", "us8k, 8 folds, n = 1: vgg"),
+        ("gain", "zoo, 8 folds, n = 1: sb_cnn"),
+    ]
+    assert whole[0] == "Learning the whole frontend (leaf against log_eps)"
+    assert len(whole[1]) == 1

@@ -6,7 +6,10 @@ from itertools import pairwise
 
 import pytest
 from page_studies import QUESTION, STUDIES, all_of, study
+from synthetic_records import PAIRS, chosen, records
 
+from fewshot_audio.report.answers import questions
+from fewshot_audio.report.differences import pair_all
 from fewshot_audio.report.page import Study, in_reading_order, page
 
 
@@ -95,6 +98,16 @@ def test_what_a_study_has_not_has_no_section():
     bare = Read(page(QUESTION, [Study("empty", ["Not run."], [], [], [], [], [], "")]))
     assert [tag for tag, _ in bare.tags].count("section") == 2
     assert "There are no results yet." in Read(page(QUESTION, [])).text
+
+
+def test_the_answer_is_below_the_title():
+    selection = chosen(records())
+    asked = questions(pair_all(selection, "v", PAIRS, partial=True), selection)
+    made = page(QUESTION, [replace(study("a"), asked=asked)])
+    text = " ".join(Read(made).text.split())
+    assert f"{QUESTION} Learning the compression (log_learn against log_eps): cannot tell" in text
+    assert made.index("cannot tell yet") < made.index("<nav")
+    assert "Learning the" not in Read(page(QUESTION, [study("a")])).text
 
 
 def test_a_heading_names_and_a_caption_describes_a_table():

@@ -1,5 +1,8 @@
 """The answer to each question of a study, as a sentence."""
 
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 
@@ -15,12 +18,36 @@ QUESTION = ["dataset", "first", "second"]
 COMPARED = ["model", "first", "second"]
 FEW = 3  # so many n are all named
 MANY = 100  # more folds or seeds than anybody has
+SUBJECTS = {  # pairs that the question at the top of the page is about
+    ("log_learn", "log_eps"): "Learning the compression",
+    ("leaf", "log_eps"): "Learning the whole frontend",
+    ("leaf", "log_mel"): "Learning the whole frontend",
+}
 
 
-def answers(pairs: pd.DataFrame, selection: Selection) -> list[str]:
-    """Return a sentence for each dataset and pair of frontends, and last how to read them.
+@dataclass(frozen=True)
+class Question:
+    """A pair of frontends on a dataset, or on the average of tasks.
 
-    Where only all clips train, on several datasets, a sentence is about their average if there is
+    Attributes:
+        dataset: Its name, or what the average is over.
+        first: A frontend.
+        second: The frontend that it is compared with.
+        where: What the differences are means over, in words.
+        cells: The mean difference of each model, as `compare` makes them.
+    """
+
+    dataset: str
+    first: str
+    second: str
+    where: str
+    cells: pd.DataFrame
+
+
+def questions(pairs: pd.DataFrame, selection: Selection) -> list[Question]:
+    """Return a question for each dataset and pair of frontends, in the order of the tables.
+
+    Where only all clips train, on several datasets, a question is about their average if there is
     one.
 
     Args:
@@ -28,24 +55,55 @@ def answers(pairs: pd.DataFrame, selection: Selection) -> list[str]:
         selection: The runs.
     """
     if pairs.empty:
-        names = joined(list(selection.runs["frontend"].cat.categories))
-        return [f"There are runs of {names} only, and nothing on the same splits to compare with."]
+        return []
     averages = _averages(pairs, selection)
     has_one = pairs.set_index(COMPARED).index.isin(averages.set_index(COMPARED).index)
     parts = [averages]
     if not has_one.all():
         parts.append(compare(selection, pairs[~has_one], over_n=True))
     cells = pd.concat([each for each in parts if len(each)], ignore_index=True)
+    return [
+        Question(dataset, first, second, _where(dataset, group, pairs, selection), group)
+        for (dataset, first, second), group in _in_order(cells, selection)
+    ]
+
+
+def answers(asked: Sequence[Question], selection: Selection) -> list[str]:
+    """Return a sentence for each question, and last how to read them."""
+    if not asked:
+        names = joined(list(selection.runs["frontend"].cat.categories))
+        return [f"There are runs of {names} only, and nothing on the same splits to compare with."]
     unit = ", in points," if selection.measure.is_share else ""
     sentences = []
-    for (dataset, first, second), group in _in_order(cells, selection):
-        found = "; ".join(
-            _found(same, said, selection)
-            for said, same in group.groupby(group.apply(said_of, axis=1), sort=False)
-        )
-        where = _where(dataset, group, pairs, selection)
-        sentences.append(f"{where}: {first} minus {second}{unit} is {found}.")
-    return [*sentences, _reading(cells, selection)]
+    for each in asked:
+        parts = (_found(same, said, selection) for said, same in _by_verdict(each.cells))
+        found = "; ".join(parts)
+        sentences.append(f"{each.where}: {each.first} minus {each.second}{unit} is {found}.")
+    return [*sentences, _reading(pd.concat([each.cells for each in asked]), selection)]
+
+
+def headlines(asked: Sequence[Question]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return what is known of each of `SUBJECTS`: its name, and verdicts with what they are about.
+
+    Of studies of the same model and data, the one with the most folds answers, then with the most
+    runs.
+    """
+    cells = [each.cells.assign(where=each.where) for each in asked]
+    every = pd.concat([pd.DataFrame(columns=[*QUESTION, "model"]), *cells])
+    found = []
+    for (first, second), name in SUBJECTS.items():
+        own = every[(every["first"] == first) & (every["second"] == second)]
+        if len(own):
+            own = own.sort_values(["folds", "count"], ascending=False, kind="stable")
+            best = own.drop_duplicates(["dataset", "model"])
+            said = best.groupby([best.apply(said_of, axis=1), "where"], sort=False)["model"]
+            parts = [(word, f"{where}: {joined(list(it))}") for (word, where), it in said]
+            found.append((f"{name} ({first} against {second})", parts))
+    return found
+
+
+def _by_verdict(cells: pd.DataFrame) -> Iterable[tuple[str, pd.DataFrame]]:
+    return cells.groupby(cells.apply(said_of, axis=1), sort=False)
 
 
 def _averages(pairs: pd.DataFrame, selection: Selection) -> pd.DataFrame:
@@ -107,9 +165,9 @@ def _needs(cells: pd.DataFrame, selection: Selection) -> str:
             return f"; there are too few {unit} to say how many it needs"
         size = measure.scale * difference
         points = f" point{'s' if size != 1 else ''}" if measure.is_share else ""
-        take = "take" if points == " points" else "takes"
-        takes.append(f"{size:g}{points} {take} {most(needed)} {unit}")
-    return f"; {takes[0]} to show, {takes[1]}"
+        takes.append((f"{size:g}{points}", f"with {most(needed)}"))
+    (small, many), (large, few) = takes
+    return f"; {small} would show {many} {unit}, {large} {few}"
 
 
 def most(needed: np.ndarray) -> str:
@@ -138,16 +196,13 @@ def _reading(cells: pd.DataFrame, selection: Selection) -> str:
     """Return what the numbers and words of the sentences mean."""
     measure, how = selection.measure, selection.settings.how
     unit = " points" if measure.is_share else ""
-    over, last = "n", "Folds: to show such a difference of any folds in 80 of 100 studies, with "
-    last += "the repeats at hand."
+    over, last = "n", "over any folds in 80 of 100 studies, with the repeats at hand"
     if _is_of_tasks(cells):
-        over, last = (
-            "tasks",
-            "Seeds: to show such a difference on these tasks in 80 of 100 studies.",
-        )
+        over, last = "tasks", "on these tasks in 80 of 100 studies"
     return (
         f"{measure.label.capitalize()}{measure.direction}, mean over {over} "
         f"[{interval_name(cells, how, selection.comparisons)}]. Gain, loss: the interval excludes "
         f"zero; no difference: it is within ± {measure.value(how.margin)}{unit}; no gain: it ends "
-        f"below that. {last}"
+        f"below that. Would show: "
+        f"as a gain or loss {last}."
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from fewshot_audio.components import build
-from fewshot_audio.report.answers import answers
+from fewshot_audio.report.answers import answers, questions
 from fewshot_audio.report.differences import Pairs, pair_all, with_pairs
 from fewshot_audio.report.export import file_names, markdown, table_files
 from fewshot_audio.report.page import Picture, Study
@@ -88,9 +88,10 @@ def report_folder(
     pairs = all_pairs(selection)
     files, pictures = drawn(selection, pairs, folders, alone)
     sounds, silent = worst_sounds(tables, settings)
+    asked = questions(pairs, selection)
     study = Study(
         title=folders[0].name,
-        verdicts=[*incomplete(errors), *answers(pairs, selection)],
+        verdicts=[*incomplete(errors), *answers(asked, selection)],
         tables=tables,
         pictures=pictures,
         notes=[*selection.notes, *notes_on(selection.runs)],
@@ -99,6 +100,7 @@ def report_folder(
         command=command,
         folded=folded(tables),
         sounds=sounds,
+        asked=asked,
     )
     files |= {k: v for each in tables for k, v in table_files(each, study.notes).items()}
     report = FolderReport(folders[0], study, files, [], errors, [*selection.notes, *silent])

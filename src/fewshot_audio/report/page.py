@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from fewshot_audio.report.answers import Question, headlines
 from fewshot_audio.report.export import fixed, html, unbroken
 from fewshot_audio.report.provenance import Runs
 from fewshot_audio.report.sounds import Sound
@@ -52,6 +53,7 @@ class Study:
         command: What makes the page.
         folded: Names of tables that are detail.
         sounds: Clips that can be listened to.
+        asked: Its questions, for the answer below the page's title.
     """
 
     title: str
@@ -64,6 +66,7 @@ class Study:
     command: str
     folded: Collection[str] = ()
     sounds: Sequence[Sound] = ()
+    asked: Sequence[Question] = ()
 
 
 class Part(NamedTuple):
@@ -93,8 +96,11 @@ def page(question: str, studies: Sequence[Study]) -> str:
     environment.filters |= {"unbroken": unbroken, "source": _source, "fixed": fixed}
     ids = _ids((study.title for study in studies), OWN_IDS)
     placed = [(name, study, *_parts(name, study)) for name, study in zip(ids, studies, strict=True)]
+    found = headlines([asked for study in studies for asked in study.asked])
     template = environment.get_template("page.html")
-    return template.render(question=question, studies=placed, html=html, shown=SHOWN)
+    return template.render(
+        question=question, headlines=found, studies=placed, html=html, shown=SHOWN
+    )
 
 
 def _parts(name: str, study: Study) -> tuple[list[Part], list[Part]]:

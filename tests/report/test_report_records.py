@@ -193,6 +193,8 @@ def test_notes_tell_of_parts_changes_and_clips_without_a_score():
     assert note.startswith("us8k: 2 of 3 classes are in none or in all of the test clips")
     facts = provenance(runs, failures)
     assert ("Commits", "c0ffee (9 runs); c0ffee with changes (1 runs)") in facts
+    without_git = [each | {"commit": None, "dirty": None} for each in records()]
+    assert "Commits" not in dict(provenance(*runs_of(without_git)))
 
 
 def test_results_are_loaded_as_a_table(tmp_path):

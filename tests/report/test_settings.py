@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from synthetic_records import SETTINGS, accuracies, chosen, differences, record, records
@@ -127,6 +128,15 @@ def test_seeds_are_pooled_as_further_repeats():
 def test_no_other_setting_is_one_of_features(name):
     with pytest.raises(ConfigError, match=name):
         chosen(swept(), replace(SETTINGS, where={name: 0}))
+
+
+@pytest.mark.parametrize("name", ["all", None])
+def test_where_chooses_runs_on_all_clips(name):
+    whole = [record(1, None, 1, frontend, 0.9) for frontend in ("log_eps", "log_learn")]
+    settings = replace(SETTINGS, where={"n_per_class": name})
+    assert len(chosen([*records(), *whole], settings).runs) == 2
+    settings = replace(SETTINGS, where={"n_per_class": [name, 10]})
+    assert set(chosen([*records(), *whole], settings).runs["n_per_class"]) == {10, np.inf}
 
 
 def test_defaults_are_found_where_records_hold_them(tmp_path):

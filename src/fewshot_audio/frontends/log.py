@@ -99,7 +99,7 @@ class LogMel(LogFixed):
 
     Args:
         sample_rate: Hz of the waveforms.
-        n_bands: Mel bands.
+        n_bands: Mel bands, unless `mel` is given.
         mel: The mel spectrogram where it is another; None: `PowerMel(sample_rate, n_bands)`.
         normalize: "loudness": clips are made equally loud first, by `loudness.loud`; in `forward`.
     """

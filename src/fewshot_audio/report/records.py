@@ -160,7 +160,7 @@ def _row(record: Record) -> dict[str, Any]:
         "all_settings": None if stored is None else msgspec.json.encode(stored),
         "lower_is_better": tuple(record.get("lower_is_better", ())),
         "notes": tuple(record.get("notes", ())),
-        "commit": f"{record.get('commit')}{' with changes' if record.get('dirty') else ''}",
+        "commit": f"{record.get('commit') or ''}{' with changes' if record.get('dirty') else ''}",
         "versions": ", ".join(f"{k} {v}" for k, v in record.get("versions", {}).items()),
         "machine": ", ".join(filter(None, (record.get("machine"), record.get("device")))),
     }

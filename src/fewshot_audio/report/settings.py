@@ -60,9 +60,10 @@ def implied(pool: Iterable[str]) -> set[str]:
 def chosen(runs: pd.DataFrame, full: Mapping[bytes, Flat], name: str, value: Any) -> pd.DataFrame:
     """Return the runs of which a setting is the value, or one of several."""
     values = [full[text].get(name, DEFAULT) for text in runs["settings"]]
-    if name in RUN_SETTINGS:
-        values = [None if each == ALL_CLIPS else each for each in runs[name]]
     allowed = value if isinstance(value, list | tuple) else [value]
+    if name in RUN_SETTINGS:
+        values = list(runs[name])
+        allowed = [ALL_CLIPS if each in (None, "all") else each for each in allowed]
     return runs[np.array([each in allowed for each in values], bool)]
 
 

@@ -53,7 +53,7 @@ verify: $(READY)  ## check a download: ARGS="us8k /data/UrbanSound8K --full"
 run: $(READY)  ## runs: ARGS="dataset=us8k dataset.root=... fold=1 model=vgg frontend=log_eps"
 	$(PYTHON) scripts/run.py $(ARGS)
 
-status: $(READY)  ## how far a study is: ARGS="+study=us8k_two_folds dataset.root=..."
+status: $(READY)  ## how far a study is: ARGS="+study=us8k_three_folds dataset.root=..."
 	$(PYTHON) scripts/status.py $(ARGS)
 
 tables: $(READY)  ## write the tables of every results folder
@@ -64,8 +64,8 @@ report: $(READY)  ## tables, figures and the page results/report.html: ARGS="res
 
 answers: report  ## the same, and what README.md and docs/ say of the results
 	$(PYTHON) scripts/report.py results=results/leaf_article_small
-	$(PYTHON) scripts/report.py results=results/us8k_two_folds_arms
-	$(PYTHON) scripts/report.py results=results/us8k_three_folds
+	$(PYTHON) scripts/report.py results=results/us8k_two_folds
+	$(PYTHON) scripts/report.py results=results/us8k_three_folds_timbre
 	$(PYTHON) scripts/readme.py
 
 bench: $(READY)  ## how long a run takes, part by part, and what the runner adds to it

@@ -8,12 +8,12 @@ from fewshot_audio import config, sweep
 
 
 def test_the_choices_of_a_study_are_open_to_the_command_line():
-    given = ["+study=us8k_two_folds", "dataset.root=/data", "fold=range(1,4)", "model=vgg"]
+    given = ["+study=us8k_three_folds", "dataset.root=/data", "fold=range(1,4)", "model=vgg"]
     jobs = [set(combination) for combination in sweep.combinations([*given, "n_per_class=[1,2]"])]
     expected = [
         {*given[:2], f"fold={fold}", "model=vgg", f"frontend={frontend}", "n_per_class=[1,2]"}
         for fold in (1, 2, 3)
-        for frontend in ("log_eps", "log_learn")
+        for frontend in ("log_eps", "log_learn", "log_fixed", "log_10000")
     ]
     assert sorted(map(sorted, jobs)) == sorted(map(sorted, expected))
 

@@ -15,8 +15,8 @@ RESULTS = ROOT / "results"
 REPORTED = (
     "*",
     "leaf_article_small/*",
-    "us8k_two_folds_arms/*",
-    "us8k_three_folds/*",
+    "us8k_two_folds/*",
+    "us8k_three_folds_timbre/*",
 )  # by `make answers`
 FOLDERS = sorted(path.parent for each in REPORTED for path in RESULTS.glob(f"{each}/runs"))
 

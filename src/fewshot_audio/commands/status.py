@@ -1,6 +1,6 @@
 """Say how far a job or a sweep is; give what follows run.py, or run.py -m.
 
-python scripts/status.py +study=us8k_two_folds dataset.root=FOLDER
+python scripts/status.py +study=us8k_three_folds dataset.root=FOLDER
 """
 
 import logging

@@ -193,8 +193,8 @@ def test_the_study_of_most_folds_then_runs_speaks_of_a_model_at_the_top():
         asked += questions(pair_all(selection, "v", PAIRS, partial=True), selection)
     (top,) = headlines(asked)
     assert top == (
-        "Learning the compression (log_learn against log_eps)",
-        [("loss", "us8k, 8 folds, n = 1: sb_cnn")],
+        "Learning the compression (log_learn minus log_eps, in points)",
+        [("loss", "us8k, 8 folds, n = 1: −20.0 [−20.1, −19.9] for sb_cnn")],
     )
     assert headlines([]) == []
 
@@ -215,10 +215,13 @@ def test_each_dataset_and_verdict_is_named_at_the_top():
         pairs = pair_all(selection, "v", [*PAIRS, ("leaf", "log_eps")], partial=True)
         asked += questions(pairs, selection)
     compression, whole = headlines(asked)
-    assert compression[1] == [
-        ("gain", "us8k, 8 folds, n = 1: sb_cnn"),
-        ("loss", "us8k, 8 folds, n = 1: vgg"),
-        ("gain", "zoo, 8 folds, n = 1: sb_cnn"),
-    ]
-    assert whole[0] == "Learning the whole frontend (leaf against log_eps)"
+    (gain, of_gain), (loss, of_loss) = compression[1]
+    assert (gain, loss) == ("gain", "loss")
+    number = r"[+−]\d+\.\d \[\S+ \S+\]"
+    assert re.fullmatch(
+        rf"us8k, 8 folds, n = 1: {number} for sb_cnn; zoo, 8 folds, n = 1: {number} for sb_cnn",
+        of_gain,
+    )
+    assert re.fullmatch(rf"us8k, 8 folds, n = 1: {number} for vgg", of_loss)
+    assert whole[0] == "Learning the whole frontend (leaf minus log_eps, in points)"
     assert len(whole[1]) == 1

@@ -105,7 +105,10 @@ def test_the_answer_is_below_the_title():
     asked = questions(pair_all(selection, "v", PAIRS, partial=True), selection)
     made = page(QUESTION, [replace(study("a"), asked=asked)])
     text = " ".join(Read(made).text.split())
-    assert f"{QUESTION} Learning the compression (log_learn against log_eps): cannot tell" in text
+    assert (
+        f"{QUESTION} Learning the compression (log_learn minus log_eps, in points): cannot tell"
+        in text
+    )
     assert made.index("cannot tell yet") < made.index("<nav")
     assert "Learning the" not in Read(page(QUESTION, [study("a")])).text
 

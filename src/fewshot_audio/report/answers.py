@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from fewshot_audio.report.power import needed_folds, needed_repeats
 from fewshot_audio.report.records import ALL_CLIPS
 from fewshot_audio.report.selection import Selection
 from fewshot_audio.report.statistics import SPLITS, TASKS
-from fewshot_audio.report.text import interval_name, joined, n_text, these
+from fewshot_audio.report.text import Measure, interval_name, joined, n_text, these
 
 QUESTION = ["dataset", "first", "second"]
 COMPARED = ["model", "first", "second"]
@@ -34,13 +35,15 @@ class Question:
         first: A frontend.
         second: The frontend that it is compared with.
         where: What the differences are means over, in words.
-        cells: The mean difference of each model, as `compare` makes them.
+        unit: Of the differences, after a comma.
+        cells: The mean difference of each model, as `compare` makes them, and as text.
     """
 
     dataset: str
     first: str
     second: str
     where: str
+    unit: str
     cells: pd.DataFrame
 
 
@@ -62,8 +65,10 @@ def questions(pairs: pd.DataFrame, selection: Selection) -> list[Question]:
     if not has_one.all():
         parts.append(compare(selection, pairs[~has_one], over_n=True))
     cells = pd.concat([each for each in parts if len(each)], ignore_index=True)
+    cells["text"] = [_with_limits(cell, selection.measure) for cell in cells.itertuples()]
+    unit = ", in points" if selection.measure.is_share else ""
     return [
-        Question(dataset, first, second, _where(dataset, group, pairs, selection), group)
+        Question(dataset, first, second, _where(dataset, group, pairs, selection), unit, group)
         for (dataset, first, second), group in _in_order(cells, selection)
     ]
 
@@ -73,22 +78,22 @@ def answers(asked: Sequence[Question], selection: Selection) -> list[str]:
     if not asked:
         names = joined(list(selection.runs["frontend"].cat.categories))
         return [f"There are runs of {names} only, and nothing on the same splits to compare with."]
-    unit = ", in points," if selection.measure.is_share else ""
     sentences = []
     for each in asked:
         parts = (_found(same, said, selection) for said, same in _by_verdict(each.cells))
         found = "; ".join(parts)
+        unit = f"{each.unit}," if each.unit else ""
         sentences.append(f"{each.where}: {each.first} minus {each.second}{unit} is {found}.")
     return [*sentences, _reading(pd.concat([each.cells for each in asked]), selection)]
 
 
 def headlines(asked: Sequence[Question]) -> list[tuple[str, list[tuple[str, str]]]]:
-    """Return what is known of each of `SUBJECTS`: its name, and verdicts with what they are about.
+    """Return what is known of each of `SUBJECTS`: its name, and verdicts with what they rest on.
 
     Of studies of the same model and data, the one with the most folds answers, then with the most
     runs.
     """
-    cells = [each.cells.assign(where=each.where) for each in asked]
+    cells = [each.cells.assign(where=each.where, of=each.unit) for each in asked]
     every = pd.concat([pd.DataFrame(columns=[*QUESTION, "model"]), *cells])
     found = []
     for (first, second), name in SUBJECTS.items():
@@ -96,10 +101,23 @@ def headlines(asked: Sequence[Question]) -> list[tuple[str, list[tuple[str, str]
         if len(own):
             own = own.sort_values(["folds", "count"], ascending=False, kind="stable")
             best = own.drop_duplicates(["dataset", "model"])
-            said = best.groupby([best.apply(said_of, axis=1), "where"], sort=False)["model"]
-            parts = [(word, f"{where}: {joined(list(it))}") for (word, where), it in said]
-            found.append((f"{name} ({first} against {second})", parts))
+            said = [(word, _by_study(same)) for word, same in _by_verdict(best)]
+            found.append((f"{name} ({first} minus {second}{own['of'].iloc[0]})", said))
     return found
+
+
+def _by_study(cells: pd.DataFrame) -> str:
+    """Return studies with the differences of their models."""
+    texts = (cells["text"] + " for " + cells["model"].astype(str)).groupby(
+        cells["where"], sort=False
+    )
+    return "; ".join(f"{where}: {joined(list(each))}" for where, each in texts)
+
+
+def _with_limits(cell: Any, measure: Measure) -> str:
+    """Return a difference with its interval if it has one."""
+    limits = "" if pd.isna(cell.low) else f" {measure.between(cell.low, cell.high)}"
+    return f"{measure.difference(cell.mean)}{limits}"
 
 
 def _by_verdict(cells: pd.DataFrame) -> Iterable[tuple[str, pd.DataFrame]]:
@@ -145,11 +163,7 @@ def said_of(cell: pd.Series) -> str:
 
 def _found(cells: pd.DataFrame, said: str, selection: Selection) -> str:
     """Return models that have the same verdict, with their differences."""
-    measure = selection.measure
-    texts = []
-    for cell in cells.itertuples():
-        limits = "" if pd.isna(cell.low) else f" {measure.between(cell.low, cell.high)}"
-        texts.append(f"{measure.difference(cell.mean)}{limits} for {cell.model}")
+    texts = [f"{cell.text} for {cell.model}" for cell in cells.itertuples()]
     return f"{joined(texts)}: {said}{_needs(cells, selection) if said == OPEN else ''}"
 
 
@@ -200,9 +214,8 @@ def _reading(cells: pd.DataFrame, selection: Selection) -> str:
     if _is_of_tasks(cells):
         over, last = "tasks", "on these tasks in 80 of 100 studies"
     return (
-        f"{measure.label.capitalize()}{measure.direction}, mean over {over} "
+        f"Differences in {measure.label}{measure.direction}, mean over {over} "
         f"[{interval_name(cells, how, selection.comparisons)}]. Gain, loss: the interval excludes "
-        f"zero; no difference: it is within ± {measure.value(how.margin)}{unit}; no gain: it ends "
-        f"below that. Would show: "
-        f"as a gain or loss {last}."
+        f"zero; no difference: it is within ± {measure.value(how.margin)}{unit}; no gain: it "
+        f"excludes a gain as large as that. Would show: as a gain or loss {last}."
     )

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -88,23 +89,28 @@ def report_folder(
     pairs = all_pairs(selection)
     files, pictures = drawn(selection, pairs, folders, alone)
     sounds, silent = worst_sounds(tables, settings)
-    asked = questions(pairs, selection)
     study = Study(
         title=folders[0].name,
-        verdicts=[*incomplete(errors), *answers(asked, selection)],
+        **said(selection, pairs, errors),
         tables=tables,
         pictures=pictures,
-        notes=[*selection.notes, *notes_on(selection.runs)],
         provenance=provenance(selection.runs, failures),
         runs=runs_behind(selection),
         command=command,
         folded=folded(tables),
         sounds=sounds,
-        asked=asked,
     )
     files |= {k: v for each in tables for k, v in table_files(each, study.notes).items()}
     report = FolderReport(folders[0], study, files, [], errors, [*selection.notes, *silent])
     return report if alone else finished(report, components, command)
+
+
+def said(selection: Selection, pairs: pd.DataFrame, errors: Sequence[StoreError]) -> dict[str, Any]:
+    """Return what a study says in words: its questions, their answers, notes; by field."""
+    asked = questions(pairs, selection)
+    verdicts = [*incomplete(errors), *answers(asked, selection)]
+    notes = [*selection.notes, *notes_on(selection.runs)]
+    return {"asked": asked, "verdicts": verdicts, "notes": notes}
 
 
 def finished(report: FolderReport, components: Sequence[Component], command: str) -> FolderReport:

@@ -16,6 +16,12 @@ from fewshot_audio.datasets.synthetic import synthetic
 from fewshot_audio.types import Job, Machine
 
 ROOT = Path(__file__).parents[1]
+LONG = ("test_smoke", "test_impossible_settings", "test_killed", "test_rates")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put tests of minutes first: at the end one process would wait for them."""
+    items.sort(key=lambda item: item.path.stem not in LONG)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -88,7 +88,7 @@ def _is_false(cells: pd.DataFrame, truth: np.ndarray) -> np.ndarray:
 
 def _selection(comparisons: int) -> Selection:
     """Return a study of so many comparisons."""
-    settings = ReportSettings(Path(), (), False, None, frozenset(), HOW, {})
+    settings = ReportSettings(Path(), (), False, None, frozenset(), HOW)
     none, measure = pd.DataFrame(), Measure("accuracy", is_share=True)
     return Selection(none, none, measure, settings, is_paired=True, comparisons=comparisons)
 

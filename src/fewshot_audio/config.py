@@ -149,9 +149,6 @@ def reporting(cfg: DictConfig) -> ReportSettings:
     shown = of_group(plain["report"], "report")
     settings |= {name: shown[name] for name in REPORT_SETTINGS if name in shown}
     settings["usual"] = {name: plain[name] for name in USUAL}
-    settings["schedule"] = {}
-    if plain["n_per_class"] is not None or plain["repeats"] is not None:
-        settings["schedule"] = schedule(plain)
     how = call(Statistics, plain["statistics"], "statistics", {})
     report: ReportSettings = call(ReportSettings, settings, "", {"how": how})
     if absent := [str(folder) for folder in report.also if not (folder / "runs").is_dir()]:

@@ -173,7 +173,6 @@ class ReportSettings:
         published: A CSV of published numbers.
         show: What is written.
         how: How sure the answers are.
-        schedule: Repeats by n per class (None: all clips) of a complete study, if it is known.
         metric: Name of the metric; None: accuracy, or the first that is one number.
         compare: The setting whose values are the rows, by its dotted name.
         where: Settings of the runs that are reported, by dotted names, each a value or several.
@@ -190,7 +189,6 @@ class ReportSettings:
     published: Path | None
     show: frozenset[Literal["tables", "figures", "page"]]
     how: Statistics
-    schedule: Mapping[int | None, int]
     metric: str | None = None
     compare: str = "frontend"
     where: Mapping[str, Any] | None = None

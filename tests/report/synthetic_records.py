@@ -10,7 +10,7 @@ from fewshot_audio.types import ReportSettings, Statistics
 
 HOW = Statistics("fold", 0.95, 0.01)
 SHOW = frozenset({"tables", "figures", "page"})
-SETTINGS = ReportSettings(Path("results"), (), False, None, SHOW, HOW, {})
+SETTINGS = ReportSettings(Path("results"), (), False, None, SHOW, HOW)
 PARTIAL = replace(SETTINGS, partial=True)
 PAIRS = [("log_learn", "log_eps")]
 ACCURACIES = {  # (fold, n, repeat): log-EPS, log-learn

@@ -193,7 +193,7 @@ def test_the_study_of_most_folds_then_runs_speaks_of_a_model_at_the_top():
         asked += questions(pair_all(selection, "v", PAIRS, partial=True), selection)
     (top,) = headlines(asked)
     assert top == (
-        "Learning the compression (log_learn minus log_eps, in points)",
+        "Learning the log-mel's compression (log_learn minus log_eps, in points)",
         [("loss", "us8k, 8 folds, n = 1: −20.0 [−20.1, −19.9] for sb_cnn")],
     )
     assert headlines([]) == []
@@ -223,5 +223,5 @@ def test_each_dataset_and_verdict_is_named_at_the_top():
         of_gain,
     )
     assert re.fullmatch(rf"us8k, 8 folds, n = 1: {number} for vgg", of_loss)
-    assert whole[0] == "Learning the whole frontend (leaf minus log_eps, in points)"
+    assert whole[0].startswith("Learning the whole frontend in place of the log-mel (leaf minus ")
     assert len(whole[1]) == 1

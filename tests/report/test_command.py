@@ -60,9 +60,8 @@ def test_everything_is_written_and_the_same_again(report, tmp_path):
     written = files_in(tmp_path)
     tables = {f"tables/{name}.{kind}" for name in TABLES for kind in ("csv", "md", "tex")}
     tables |= {f"tables/{name}_by_fold.csv" for name in ("accuracy", "difference", "frontends")}
-    names = ("accuracy", "forest", "heat", "completeness")
+    names = ("accuracy", "forest", "heat")
     figures = {f"figures/{name}.{kind}" for name in names for kind in ("png", "pdf")}
-    figures.add("figures/completeness.csv")  # the others' numbers are in tables
     others = {"runs/x.jsonl", "README.md", "report.html", "tables/answers.md"}
     assert set(written) == tables | figures | others
     assert "| us8k      | sb_cnn  | log_learn − log_eps | +12.5 [" in done.stdout
@@ -172,12 +171,14 @@ def test_the_page_has_sound_of_the_worst_clips_if_asked(report, tmp_path):
 def test_only_figures_of_an_earlier_report_are_removed(report, tmp_path):
     keep(tmp_path, records())
     (tmp_path / "figures").mkdir()
-    for name in ("accuracy_us8k.csv", "confusion_us8k_sb_cnn.pdf", "accuracy_of_mine.png"):
+    earlier = {"accuracy_us8k.csv", "confusion_us8k_sb_cnn.pdf", "filters_us8k_log_eps.png"}
+    earlier |= {"embeddings_us8k_sb_cnn.pdf", "completeness.png"}
+    for name in (*earlier, "accuracy_of_mine.png"):
         (tmp_path / "figures" / name).write_bytes(b"")
     assert report(tmp_path).returncode == 0
     left = {path.name for path in (tmp_path / "figures").iterdir()}
     assert "accuracy_of_mine.png" in left
-    assert not left & {"accuracy_us8k.csv", "confusion_us8k_sb_cnn.pdf"}
+    assert not left & earlier
 
 
 @pytest.mark.slow

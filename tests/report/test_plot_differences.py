@@ -1,15 +1,8 @@
-"""Figures of differences and of completeness."""
-
-import math
+"""Figures of differences."""
 
 import numpy as np
-import pytest
-from drawings import ACCURACY, PAIRS, answers, difference, differences, drawn, grid, made
-from matplotlib.colors import to_hex
-from synthetic_records import chosen, records
+from drawings import ACCURACY, PAIRS, answers, difference, differences, drawn, made
 
-from fewshot_audio.report.figures import grid as planned
-from fewshot_audio.report.plots.completeness import completeness
 from fewshot_audio.report.plots.heat import heat
 
 
@@ -96,51 +89,3 @@ def test_confusion_is_drawn_class_by_answer():
     np.testing.assert_allclose(image[1:, 0], range(90, 0, -10))
     assert drawing.data.equals(answers(drawing.data["frontend"].unique()))
     assert "log_eps: best recall 90 % (class_9_named), worst 0 % (class_0_named)." in drawing.alt
-
-
-def test_completeness_shows_the_counts():
-    drawing = made("completeness")
-    axis = drawing.figure.axes[0]
-    labels = {(text.get_position()): text.get_text() for text in axis.texts}
-    assert labels == {
-        (0, 0): "6/6",
-        (1, 0): "2/6",
-        (0, 1): "0/6",
-        (1, 1): "–",
-        (0, 2): "–",
-        (1, 2): "–",
-    }
-    labels = [text.get_text() for text in axis.get_yticklabels()]
-    assert labels == ["us8k / vgg / log_eps", "us8k / vgg / leaf", "esc50 / timbre / log_learn"]
-    assert [text.get_text() for text in axis.get_xticklabels()] == ["1", "5"]
-    assert [patch.get_hatch() for patch in axis.patches].count("////") == 3
-    assert drawing.data["share"].tolist()[:3] == pytest.approx([1, 1 / 3, 0])
-    assert "8 of 18 runs are finished; 1 of 3 combinations" in drawing.alt
-
-
-def test_counts_stand_out_from_their_cells():
-    for finished in range(7):
-        axis = completeness(grid().head(1).assign(finished=finished)).figure.axes[0]
-        ground, ink = (
-            luminance(to_rgb)
-            for to_rgb in (axis.patches[0].get_facecolor(), axis.texts[0].get_color())
-        )
-        lighter, darker = max(ground, ink), min(ground, ink)
-        assert (lighter + 0.05) / (darker + 0.05) > 4.5  # as WCAG has it
-
-
-def luminance(colour):
-    """Relative luminance as WCAG 2 defines it."""
-    parts = [int(to_hex(colour)[start : start + 2], 16) / 255 for start in (1, 3, 5)]
-    linear = [
-        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
-    ]
-    return np.dot(linear, [0.2126, 0.7152, 0.0722])
-
-
-def test_a_small_study_counts_as_complete():
-    runs = chosen(records()[:8]).runs
-    counts = ["n_per_class", "finished", "planned"]
-    assert planned(runs, {})[counts].to_numpy().tolist() == [[1, 4, 4], [1, 4, 4]]
-    rows = planned(runs, {1: 3, 5: 3, None: 1})[counts].to_numpy().tolist()
-    assert rows == [[1, 4, 6], [5, 0, 6], [math.inf, 0, 2]] * 2

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from drawings import clip, filter_bank, histories, made
 
+from fewshot_audio.report.figures import medians
 from fewshot_audio.report.plots.filters import filters
 from fewshot_audio.report.plots.learned import SINGLE, learned_scalars
 from fewshot_audio.report.plots.spectrograms import spectrograms
@@ -144,3 +145,14 @@ def test_spectrograms_of_bands_without_centres_are_drawn_by_band():
     axis = spectrograms(table).figure.axes[0]
     assert (axis.get_ylabel(), axis.get_ylim()) == ("band", (-0.5, 7.5))
     assert axis.collections[0].get_array().shape == (8, 17)
+
+
+def test_filters_of_another_number_are_left_out_of_medians():
+    def of(count, shift):
+        sides = {"before": [1.0] * count, "after": [1.0 + shift] * count}
+        return {"frontend_diagnostics": {"filters": {"centre": sides}}}
+
+    run = ("us8k", "vgg", "leaf", 5, 1)
+    table = medians([((*run, 1), of(2, 1)), ((*run, 2), of(2, 3)), ((*run, 3), of(3, 9))])
+    assert table["after"].tolist() == [3, 3]
+    assert set(table["runs"]) == {2}

@@ -41,6 +41,7 @@ def selected(table, settings=SETTINGS, n=None, more=()):
     for run in table.itertuples():
         names = {"dataset": {"name": run.task}, "model": {"name": run.model}}
         each = record(run.fold, n, run.seed, run.frontend, run.accuracy, names)
+        each |= {"class_names": [f"{run.task} {place}" for place in range(4)]}
         records.append({**each, "key": str(run.Index), "few_shot_split": None})
     return with_pairs(chosen([*records, *more], settings), {})
 
@@ -148,7 +149,7 @@ def test_answers_and_the_forest_show_the_table_s_average(unit, needs):
     ).replace("; ", " and ")
     start = f"average of 2 tasks, n = all: leaf minus log_mel, in points, is {found}: "
     assert answer.startswith(start + needs)
-    assert "mean over tasks [95 % t interval over seeds, for these tasks, for the study" in reading
+    assert "mean over tasks [95 % t interval over seeds, for these tasks, widened" in reading
     forest = next(d for d in draw(selection, pairs, [], Path("none")) if d.name == "forest")
     first = forest.data[forest.data["dataset"] == AVERAGE]
     np.testing.assert_allclose(
@@ -197,7 +198,7 @@ def test_networks_of_several_tasks_have_a_row_for_each():
             mean, error = np.mean(parts), np.linalg.norm(errors)
             expected = [mean, *stats.t.interval(level, df, mean, error)]
             assert average[["mean", "low", "high"]].tolist() == pytest.approx(expected)
-    assert "for the study's 26 comparisons together" in made.caption
+    assert "widened so that the study's 26 hold at once" in made.caption
     pairs = pair_all(selection, "pairs", None, partial=True)
     assert all(
         "average of 2 tasks" in each
@@ -218,6 +219,9 @@ def test_the_figure_shows_the_table():
     cells = tasks(selection, "tasks", "{metric}").cells.query("model == 'net'")
     drawings = draw(selection, pair_all(selection, "pairs", None, partial=True), [], Path("none"))
     figure = next(d for d in drawings if d.name == "tasks_net")
+    accuracies = next(d for d in drawings if d.name == "accuracy").data
+    has_chance = accuracies["chance"].notna().groupby(accuracies["dataset"], observed=True).all()
+    assert has_chance.to_dict() == {"birds": True, "both": False, "words": True}
     upper, lower = figure.figure.axes
     labels = [text.get_text() for text in upper.get_yticklabels()]
     assert labels == [*TASKS, AVERAGE]

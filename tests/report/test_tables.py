@@ -6,6 +6,7 @@ from dataclasses import replace
 from xml.etree import ElementTree
 
 import numpy as np
+import pandas as pd
 import pytest
 from synthetic_records import (
     PAIRS,
@@ -20,7 +21,7 @@ from synthetic_records import (
 
 from fewshot_audio.report.differences import with_pairs
 from fewshot_audio.report.evidence import tests as table_of_tests
-from fewshot_audio.report.export import fixed, html, latex, markdown, table_files, write
+from fewshot_audio.report.export import csv, fixed, html, latex, markdown, table_files, write
 from fewshot_audio.report.tables import against_baseline, batch_norm, cost, drift, parameters
 from fewshot_audio.types import ConfigError, NoRunsError
 
@@ -102,6 +103,11 @@ def test_accuracies_on_the_page():
     ]
     assert fixed(accuracies(records())) == " All rows: dataset us8k."  # so it is hidden
     assert [part.tag for part in table] == ["thead", "tbody"]
+
+
+def test_a_mean_over_n_has_no_n_in_files():
+    cells = pd.DataFrame({"n_per_class": [1, np.inf, np.nan], "mean": [0.5, 0.25, 0.375]})
+    assert csv(cells) == "n_per_class,mean\n1,0.5\nall,0.25\n,0.375\n"
 
 
 def test_signs_and_names_are_escaped():

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,16 +12,16 @@ from fewshot_audio.report.power import needed_folds, needed_repeats
 from fewshot_audio.report.records import ALL_CLIPS
 from fewshot_audio.report.selection import Selection
 from fewshot_audio.report.statistics import SPLITS, TASKS
-from fewshot_audio.report.text import Measure, interval_name, joined, n_text, these
+from fewshot_audio.report.text import interval_name, joined, n_text, these
 
 QUESTION = ["dataset", "first", "second"]
 COMPARED = ["model", "first", "second"]
 FEW = 3  # so many n are all named
 MANY = 100  # more folds or seeds than anybody has
 SUBJECTS = {  # pairs that the question at the top of the page is about
-    ("log_learn", "log_eps"): "Learning the compression",
-    ("leaf", "log_eps"): "Learning the whole frontend",
-    ("leaf", "log_mel"): "Learning the whole frontend",
+    ("log_learn", "log_eps"): "Learning the log-mel's compression",
+    ("leaf", "log_eps"): "Learning the whole frontend in place of the log-mel",
+    ("leaf", "log_mel"): "Learning the whole frontend in place of the log-mel",
 }
 
 
@@ -65,7 +64,7 @@ def questions(pairs: pd.DataFrame, selection: Selection) -> list[Question]:
     if not has_one.all():
         parts.append(compare(selection, pairs[~has_one], over_n=True))
     cells = pd.concat([each for each in parts if len(each)], ignore_index=True)
-    cells["text"] = [_with_limits(cell, selection.measure) for cell in cells.itertuples()]
+    cells["text"] = [selection.measure.with_limits(cell) for cell in cells.itertuples()]
     unit = ", in points" if selection.measure.is_share else ""
     return [
         Question(dataset, first, second, _where(dataset, group, pairs, selection), unit, group)
@@ -112,12 +111,6 @@ def _by_study(cells: pd.DataFrame) -> str:
         cells["where"], sort=False
     )
     return "; ".join(f"{where}: {joined(list(each))}" for where, each in texts)
-
-
-def _with_limits(cell: Any, measure: Measure) -> str:
-    """Return a difference with its interval if it has one."""
-    limits = "" if pd.isna(cell.low) else f" {measure.between(cell.low, cell.high)}"
-    return f"{measure.difference(cell.mean)}{limits}"
 
 
 def _by_verdict(cells: pd.DataFrame) -> Iterable[tuple[str, pd.DataFrame]]:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from fewshot_audio.components import build
 from fewshot_audio.report.answers import answers, questions
-from fewshot_audio.report.differences import Pairs, pair_all, with_pairs
+from fewshot_audio.report.differences import Pairs, paired, with_pairs
 from fewshot_audio.report.export import file_names, markdown, table_files
 from fewshot_audio.report.page import Picture, Study
 from fewshot_audio.report.provenance import notes_on, provenance, runs_behind
@@ -32,7 +32,10 @@ FIRST = (
     "baseline",
 )
 OPEN = (*FIRST, "frontends")
-OLD = ("accuracy", "forest", "confusion", "curves", "learned", "tasks")  # have or had one for each
+OLD = (  # figures that have or had one for each dataset, model or frontend
+    *("accuracy", "forest", "heat", "confusion", "curves", "learned", "tasks", "completeness"),
+    *("filters", "embeddings"),
+)
 LAST = ("batch_norm", "drift", "cost", "parameters", "per_class", WORST)
 ORDER = (*FIRST, "tests", "frontends", *LAST)
 
@@ -86,7 +89,7 @@ def report_folder(
     runs, failures = read_runs(folders)
     selection = with_pairs(select(runs, settings), pairs_by_table(components))
     tables, errors = make_tables(selection, [e for e in components if alone in (None, e.name)])
-    pairs = all_pairs(selection)
+    pairs = paired(selection, list(selection.pairs), partial=True)
     files, pictures = drawn(selection, pairs, folders, alone)
     sounds, silent = worst_sounds(tables, settings)
     study = Study(
@@ -129,8 +132,8 @@ def stale(
     names, folder = {name for each in components for name in file_names(each.name)}, report.folder
     if report.study.pictures:
         rows = [each.row for each in report.study.runs]
-        ends = {"", *(f"_{row[0]}" for row in rows), *(f"_{row[0]}_{row[1]}" for row in rows)}
-        ends |= {f"_{row[1]}" for row in rows}
+        parts = {part for row in rows for part in (row[:1], row[:2], row[1:2], row[:3:2])}
+        ends = ["", *("_" + "_".join(part).replace(" / ", "_") for part in parts)]
         kinds = [f"figures/{kind}{end}" for kind in OLD for end in ends]
         names |= {f"{name}.{form}" for name in kinds for form in ("png", "pdf", "csv")}
     return [folder / name for name in sorted(names - set(files)) if (folder / name).is_file()]
@@ -167,14 +170,10 @@ def make_tables(
 
 def incomplete(errors: Sequence[StoreError]) -> list[str]:
     """Return a sentence on the tables that lack runs, none where no table does."""
-    heads = [str(error).partition("\n")[0] for error in errors if not is_absent(error)]
-    lacking = "; ".join(dict.fromkeys(head.rstrip(":") for head in heads))
-    return [f"Not complete: {lacking}. Tables that need them are left out."] if heads else []
-
-
-def is_absent(error: StoreError) -> bool:
-    """Whether a table has no runs at all: not every folder has every table."""
-    return isinstance(error, NoRunsError)
+    lacking = [error for error in errors if not isinstance(error, NoRunsError)]
+    heads = [str(error).partition("\n")[0] for error in lacking]
+    texts = "; ".join(dict.fromkeys(head.rstrip(":") for head in heads))
+    return [f"Not complete: {texts}. Tables that need them are left out."] if heads else []
 
 
 def worst_sounds(
@@ -194,14 +193,6 @@ def pairs_by_table(components: Sequence[Component]) -> dict[str, Pairs]:
         for each in in_order(components)
         if each.arguments.get("pairs") and each.name != "tests"
     }
-
-
-def all_pairs(selection: Selection) -> pd.DataFrame:
-    """Return the pairs of runs of all tables of differences."""
-    try:
-        return pair_all(selection, "pairs", list(selection.pairs), partial=True)
-    except NoRunsError:
-        return pd.DataFrame(columns=["dataset"])
 
 
 def drawn(

@@ -12,9 +12,6 @@ from fewshot_audio.types import StoreError
 CLIP = ["path", "start", "end", "label"]  # what names a test clip; start and end in seconds
 ANSWER = ["prediction", "correct"]
 BETWEEN = ";"  # several labels in a cell
-
-
-PART = r"^(?P<path>.*)#(?P<start>[\d.]+)-(?P<end>[\d.]*)$"  # of a file, where a path names it too
 EMBEDDINGS = "embeddings.npy"
 
 
@@ -65,11 +62,8 @@ def answered_clips(folder: Path) -> pd.DataFrame:
     shares = table.iloc[:, table.columns.get_loc("correct") + 1 :]
     if shares.shape[1] != len(classes):
         raise _broken(file, f"{shares.shape[1]} probabilities of {len(classes)} classes")
-    if "start" not in table:
-        parts = table["path"].str.extract(PART)
-        table = table.assign(**parts.fillna({"path": table["path"], "start": "", "end": ""}))
-    clips = table[[*CLIP, "prediction"]]
-    is_wrong = ~table["correct"].str.lower().isin(["true", "1"])
+    clips = table.reindex(columns=[*CLIP, "prediction"], fill_value="")
+    is_wrong = table["correct"].str.lower() != "true"
     shares = shares.apply(pd.to_numeric, errors="coerce").to_numpy(float)
     return clips.assign(is_wrong=is_wrong, probability=_of_labels(table["label"], shares, classes))
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from fewshot_audio.report.differences import BY, pair_all
+from fewshot_audio.report.differences import BY, compare, pair_all
 from fewshot_audio.report.selection import Selection
 from fewshot_audio.report.statistics import LEAST, quantile, summary
 from fewshot_audio.report.table import Table, plain_table
@@ -21,9 +21,7 @@ FACTOR = 2  # how much larger is much larger
 
 # A truth may be unknown (NA); and, or and not of such truths are Kleene's.
 Sign = Callable[[pd.DataFrame, float], pd.Series]  # of intervals and the margin
-Judged = tuple[pd.DataFrame, bool]  # a model's cells, and whether they have the sign
-Limits = tuple[float, float]  # of differences
-Rule = Callable[[pd.DataFrame, Sign, Statistics, Limits], Judged]
+Rule = Callable[[pd.Series, pd.DataFrame], bool]  # of the signs of a model's cells, and the cells
 
 
 def near_zero(cells: pd.DataFrame, margin: float) -> pd.Series:
@@ -51,23 +49,19 @@ def _truths(so: pd.Series, not_so: pd.Series) -> pd.Series:
     return so.astype("boolean").where(so | not_so)
 
 
-def of_mean(values: pd.DataFrame, sign: Sign, how: Statistics, limits: Limits) -> Judged:
+def of_mean(signs: pd.Series, means: pd.DataFrame) -> bool:
     """Whether a model's mean over n has the sign."""
-    cells = summary(values, ["dataset", "model"], how, ["fold", "n_per_class"], limits)
-    return cells, sign(cells, how.margin).all(skipna=False)
+    return signs.all(skipna=False)
 
 
-def at_some_n(values: pd.DataFrame, sign: Sign, how: Statistics, limits: Limits) -> Judged:
+def at_some_n(signs: pd.Series, cells: pd.DataFrame) -> bool:
     """Whether some n has the sign."""
-    cells = summary(values, BY, how, within=limits)
-    return cells, sign(cells, how.margin).any(skipna=False)
+    return signs.any(skipna=False)
 
 
-def at_few_only(values: pd.DataFrame, sign: Sign, how: Statistics, limits: Limits) -> Judged:
+def at_few_only(signs: pd.Series, cells: pd.DataFrame) -> bool:
     """Whether every n up to `FEW` has the sign, and no other."""
-    cells = summary(values, BY, how, within=limits)
-    signs = sign(cells, how.margin)
-    return cells, signs.where(cells["n_per_class"] <= FEW, ~signs).all(skipna=False)
+    return signs.where(cells["n_per_class"] <= FEW, ~signs).all(skipna=False)
 
 
 @dataclass(frozen=True)
@@ -129,7 +123,7 @@ def claims(
             f"table {name}: no finished pairs of runs of a dataset and model of the claims; "
             "scripts/run.py makes them"
         )
-    rows = [_check(claim, values, n_per_class, how, selection.measure) for claim in judged]
+    rows = [_check(claim, values, n_per_class, selection) for claim in judged]
     if len({claim.dataset for claim in judged}) > 1:
         rows.append(_larger(values, n_per_class, how, selection.measure))
     cells = pd.DataFrame(rows, columns=["claim", "dataset", "says", "verdict", "points"])
@@ -143,8 +137,8 @@ def _caption(selection: Selection, pair: tuple[str, str]) -> str:
     unit_of = " points" if measure.is_share else ""
     return (
         f"The article's claims on {minus(*pair)} (S1 to S6), by the intervals of the differences "
-        f"({100 * how.confidence:g} % for the study's {selection.comparisons} "
-        f"comparisons together) over {unit} (splits on TUT, which has one fold): a sign holds "
+        f"({100 * how.confidence:g} %, widened so that the study's {selection.comparisons} hold "
+        f"at once) over {unit} (splits on TUT, which has one fold): a sign holds "
         "where the interval shows it, and does not where it shows the opposite. Near zero: the "
         f"interval is within ± {measure.value(how.margin)}{unit_of}. Fewer than {LEAST} "
         "folds of UrbanSound8K are too few; intervals are then over the splits within them. Much "
@@ -154,7 +148,7 @@ def _caption(selection: Selection, pair: tuple[str, str]) -> str:
 
 
 def _check(
-    claim: Claim, values: pd.DataFrame, ns: Sequence[int], how: Statistics, measure: Measure
+    claim: Claim, values: pd.DataFrame, ns: Sequence[int], selection: Selection
 ) -> tuple[str, ...]:
     """Return a claim's row of the table."""
     verdicts: list[bool | None] = []
@@ -166,26 +160,28 @@ def _check(
             verdicts.append(None)
             numbers.append(f"{model} has no runs")
             continue
-        cells, verdict = claim.rule(of_model, claim.sign, how, measure.limits(is_difference=True))
+        cells = compare(selection, of_model, over_n=claim.rule is of_mean)
+        verdict = claim.rule(claim.sign(cells, selection.settings.how.margin), cells)
         absent = set(ns) - set(of_model["n_per_class"])
         lacking |= absent
         verdicts.append(None if absent else verdict)
-        numbers.append(
-            f"{model} {', '.join(_numbers(cell, measure) for _, cell in cells.iterrows())}"
-        )
+        numbers.append(f"{model} {', '.join(_numbers(cells, selection.measure))}")
     text = "; ".join(numbers)
     if lacking:
         text += f"; n = {', '.join(map(n_text, sorted(lacking)))} missing"
     every = pd.Series(verdicts, dtype="boolean").all(skipna=False)
-    word = _word(every, values[values["model"].isin(claim.models)], claim.dataset, how)
+    of_models = values[values["model"].isin(claim.models)]
+    word = _word(every, of_models, claim.dataset, selection.joint)
     return claim.name, claim.dataset, claim.says, word, text
 
 
-def _numbers(cell: pd.Series, measure: Measure) -> str:
-    """Return a mean with its interval, and its n where there is one."""
-    n = f"n = {n_text(cell['n_per_class'])} " if "n_per_class" in cell else ""
-    limits = "" if pd.isna(cell["low"]) else f" {measure.between(cell['low'], cell['high'])}"
-    return f"{n}{measure.difference(cell['mean'])}{limits}"
+def _numbers(cells: pd.DataFrame, measure: Measure) -> list[str]:
+    """Return means with their intervals, and their n where they have one."""
+    texts = [measure.with_limits(cell) for cell in cells.itertuples()]
+    if "n_per_class" not in cells:
+        return texts
+    ns = map(n_text, cells["n_per_class"])
+    return [f"n = {n} {text}" for n, text in zip(ns, texts, strict=True)]
 
 
 def _larger(

@@ -4,6 +4,7 @@ import msgspec
 import numpy as np
 import pandas as pd
 
+from fewshot_audio.report.records import ROW
 from fewshot_audio.report.selection import Selection
 from fewshot_audio.report.statistics import summary
 from fewshot_audio.report.table import Table, pivot
@@ -11,7 +12,6 @@ from fewshot_audio.report.tables import BY, with_runs
 from fewshot_audio.report.text import NONE, Measure, points
 from fewshot_audio.types import NoRunsError
 
-ROW = ["dataset", "model", "frontend"]
 COUNTED = (
     "Of the clips of all folds and runs together, in %: precision of each class (clips taken for "
     "it), recall (its scored test clips) and F1."

@@ -71,7 +71,6 @@ def pair_all(selection: Selection, table: str, pairs: Pairs, partial: bool) -> p
     Raises:
         NoRunsError: If there are no runs of any pair.
     """
-    frontends = list(selection.runs["frontend"].cat.categories)
     if not selection.is_paired:
         raise NoRunsError(
             f"table {table}: few-shot splits differ by {selection.settings.compare}, so that there "
@@ -79,16 +78,23 @@ def pair_all(selection: Selection, table: str, pairs: Pairs, partial: bool) -> p
         )
     if pairs is None:
         pairs = against_baseline(selection)
-    present = [each for each in pairs if set(each) <= set(frontends)]
-    paired = [pair(selection, *each, partial) for each in present]
-    if not any(len(each) for each in paired):
-        absent = {name for each in pairs for name in each} - set(frontends)
+    found = paired(selection, pairs, partial)
+    if found.empty:
+        absent = {name for each in pairs for name in each} - set(selection.runs["frontend"])
         what = joined(sorted(absent)) if absent else f"two {selection.settings.compare}s to compare"
         raise NoRunsError(
             f"table {table}: there are no finished runs of {what}; scripts/run.py makes them, and "
             "report.pairs=[[first,second]] names other ones"
         )
-    return pd.concat(paired)
+    return found
+
+
+def paired(selection: Selection, pairs: Pairs, partial: bool) -> pd.DataFrame:
+    """Return the pairs of runs of the pairs of frontends that there are; none is no error."""
+    frontends = set(selection.runs["frontend"].cat.categories) if selection.is_paired else set()
+    pairs = against_baseline(selection) if pairs is None else pairs
+    found = [pair(selection, *each, partial) for each in pairs if set(each) <= frontends]
+    return pd.concat(found) if any(map(len, found)) else pd.DataFrame(columns=PAIRED)
 
 
 def against_baseline(selection: Selection) -> list[tuple[str, str]]:
@@ -175,9 +181,8 @@ def gains(selection: Selection) -> pd.DataFrame:
         A row per dataset, model, frontend, n_per_class.
     """
     by = ["dataset", "model", "frontend", "n_per_class"]
-    pairs = against_baseline(selection) if selection.is_paired else []
-    values = [pair(selection, *each, partial=True) for each in pairs]
-    if not any(len(each) for each in values):
+    values = paired(selection, None, partial=True)
+    if values.empty:
         return pd.DataFrame(columns=by)
-    cells = compare(selection, pd.concat(values)).rename(columns={"first": "frontend"})
+    cells = compare(selection, values).rename(columns={"first": "frontend"})
     return cells.loc[cells["verdict"] == GAIN, by]

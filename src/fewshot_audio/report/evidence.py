@@ -50,8 +50,7 @@ def _tests_text(cells: pd.DataFrame, selection: Selection) -> pd.DataFrame:
     """Return what readers see of the table of tests."""
     measure = selection.measure
     text = with_difference(cells)[["dataset", "model", "difference"]]
-    text = text.assign(n=[NONE if pd.isna(n) else n_text(n) for n in cells["n_per_class"]])
-    text["n"] = text["n"].replace(NONE, "mean")
+    text = text.assign(n=["mean" if pd.isna(n) else n_text(n) for n in cells["n_per_class"]])
     text[TESTED] = [measure.with_interval(cell, signed=True) for cell in cells.itertuples()]
     text["verdict"] = cells.apply(said_of, axis=1)
     limits = zip(cells["low_any_folds"], cells["high_any_folds"], strict=True)

@@ -15,19 +15,24 @@ from fewshot_audio.report.text import MINUS, NONE, n_text
 
 LONG = 45  # characters of a text that LaTeX breaks into lines
 NUMBER = re.compile(rf"[\d+\-\[{MINUS}{NONE}]")
-LATEX_SIGNS = {
-    "±": r"$\pm$",
-    "²": "$^2$",
-    "≥": r"$\geq$",
-    "≤": r"$\leq$",
-    "…": r"\ldots{}",
-    "×": r"$\times$",
-    MINUS: "$-$",
-    NONE: "--",
-    "<": "$<$",
-    ">": "$>$",
-}
-
+LATEX = str.maketrans(
+    {
+        "±": r"$\pm$",
+        "²": "$^2$",
+        "≥": r"$\geq$",
+        "≤": r"$\leq$",
+        "…": r"\ldots{}",
+        "×": r"$\times$",
+        MINUS: "$-$",
+        NONE: "--",
+        "<": "$<$",
+        ">": "$>$",
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        **{sign: f"\\{sign}" for sign in "&%#_${}"},
+    }
+)
 
 PlainStyler = Styler.from_custom_template([str(Path(__file__).parent)], "table.html")
 
@@ -35,7 +40,7 @@ PlainStyler = Styler.from_custom_template([str(Path(__file__).parent)], "table.h
 def csv(cells: pd.DataFrame) -> str:
     """Return cells as CSV with every digit."""
     if "n_per_class" in cells and (cells["n_per_class"] == ALL_CLIPS).any():
-        cells = cells.assign(n_per_class=cells["n_per_class"].map(n_text))
+        cells = cells.assign(n_per_class=cells["n_per_class"].map(n_text, na_action="ignore"))
     return cells.to_csv(index=False, lineterminator="\n")
 
 
@@ -54,10 +59,9 @@ def latex(table: Table) -> str:
     body.columns = body.columns.map(
         lambda head: tuple(map(_latex, head)) if isinstance(head, tuple) else _latex(head)
     )
+    aligned = "".join(_alignment(column.tolist()) for _, column in table.text.astype(str).items())
     style = body.style.hide(axis="index")
-    tabular = style.to_latex(
-        hrules=True, multicol_align="c", column_format="".join(map(_alignment, _columns(table)))
-    )
+    tabular = style.to_latex(hrules=True, multicol_align="c", column_format=aligned)
     head = f"\\centering\n\\caption{{{_latex(table.caption)}}}\n\\label{{tab:{table.name}}}\n"
     return f"% \\usepackage{{booktabs}}\n\\begin{{table}}\n{head}{tabular}\\end{{table}}\n"
 
@@ -116,10 +120,6 @@ def _texts(table: Table, escaped: Callable[[str], str], bold: str) -> pd.DataFra
     return text.where(~table.bold, text.map(bold.format))
 
 
-def _columns(table: Table) -> list[list[str]]:
-    return [table.text.iloc[:, place].astype(str).tolist() for place in range(table.text.shape[1])]
-
-
 def _alignment(texts: list[str]) -> str:
     """Return LaTeX's letters for a column: numbers right, words left, sentences in a box."""
     if all(NUMBER.match(text) for text in texts):
@@ -133,6 +133,4 @@ def _levels(head: str | tuple[str, ...]) -> tuple[str, ...]:
 
 def _latex(text: str) -> str:
     """Return a text with LaTeX's special signs escaped."""
-    special = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
-    signs = special | LATEX_SIGNS | {sign: f"\\{sign}" for sign in "&%#_${}"}
-    return "".join(signs.get(sign, sign) for sign in text)
+    return text.translate(LATEX)

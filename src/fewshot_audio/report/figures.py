@@ -14,9 +14,9 @@ from fewshot_audio.report import differences
 from fewshot_audio.report.averages import average_of_tasks
 from fewshot_audio.report.classes import answers
 from fewshot_audio.report.embeddings import located
+from fewshot_audio.report.multitask import is_multitask
 from fewshot_audio.report.page import Picture
 from fewshot_audio.report.plots.accuracy import accuracy_by_n
-from fewshot_audio.report.plots.completeness import completeness
 from fewshot_audio.report.plots.confusion import confusion
 from fewshot_audio.report.plots.curves import learning_curves
 from fewshot_audio.report.plots.differences import forest
@@ -34,7 +34,7 @@ from fewshot_audio.report.plots.responses import frequency_responses, impulse_re
 from fewshot_audio.report.plots.spectrograms import before_and_after, spectrograms
 from fewshot_audio.report.plots.style import Drawing
 from fewshot_audio.report.plots.tasks import by_task
-from fewshot_audio.report.records import ALL_CLIPS
+from fewshot_audio.report.records import ROW
 from fewshot_audio.report.selection import Selection
 from fewshot_audio.report.statistics import summary
 from fewshot_audio.report.table import named
@@ -46,7 +46,6 @@ from fewshot_audio.types import NoRunsError
 FIELDS = dict.fromkeys(
     ("key", "status", "identity", "metrics", "seconds", "history", "frontend_diagnostics"), Any
 )
-ROW = ["dataset", "model", "frontend"]
 FROM_COMMANDS = {  # figures that scripts/maps.py and filters.py wrote, by their names
     each.__name__: each
     for each in (
@@ -102,7 +101,6 @@ def draw(
     drawn += in_parts(learning_curves, histories(learned, curves), ["quantity", "n_per_class"])
     places = located(runs)
     drawn += [embedding_map(group) for _, group in places.groupby(["dataset", "model"])]
-    drawn.append(completeness(grid(runs, selection.settings.schedule)))
     return [replace(each, data=named(each.data, selection)) for each in drawn]
 
 
@@ -134,7 +132,7 @@ def in_parts(
 def _accuracy(selection: Selection, runs: pd.DataFrame) -> Drawing:
     cells = summary(runs, BY, selection.settings.how, within=selection.measure.limits())
     chance = {}
-    for dataset, group in runs.groupby("dataset", observed=True):
+    for dataset, group in runs[~is_multitask(selection)].groupby("dataset", observed=True):
         classes = group["class_names"].map(len).unique()
         is_known = selection.measure.name in ("accuracy", "balanced_accuracy")
         if is_known and len(classes) == 1 and classes[0]:
@@ -170,32 +168,6 @@ def _tasks(selection: Selection) -> list[Drawing]:
         name = drawing.name if len(models) == 1 else f"{drawing.name}_{model}".replace(" / ", "_")
         drawn.append(replace(drawing, name=name))
     return drawn
-
-
-def grid(runs: pd.DataFrame, schedule: Mapping[int | None, int]) -> pd.DataFrame:
-    """Return the numbers of finished and planned runs of each row and n.
-
-    Planned are, on every fold that the dataset has runs of, as many as any row has, or as many as
-    the schedule says where that is more.
-
-    Args:
-        runs: Finished runs.
-        schedule: Repeats by n per class, as far as it is known.
-    """
-    repeats_by_n = {ALL_CLIPS if n is None else n: repeats for n, repeats in schedule.items()}
-    plan = runs.groupby(["dataset", "fold", "n_per_class"])[["pool", "repeat"]]
-    most = plan.apply(lambda each: len(each.drop_duplicates())).groupby(["dataset", "n_per_class"])
-    most = most.max()
-    finished = runs.groupby([*ROW, "n_per_class"]).size().rename("finished").reset_index()
-    rows = []
-    for row, group in finished.groupby(ROW):
-        counts = dict(zip(group["n_per_class"], group["finished"], strict=True))
-        folds = runs.loc[runs["dataset"] == row[0], "fold"].nunique()
-        ns = {*repeats_by_n, *most[row[0]].index}
-        for n in sorted(ns):
-            planned = max(repeats_by_n.get(n, 0), most[row[0]].get(n, 0))
-            rows.append((*row, n, counts.get(n, 0), folds * planned))
-    return pd.DataFrame(rows, columns=[*ROW, "n_per_class", "finished", "planned"])
 
 
 def _learned(records: Iterable[Record], runs: pd.DataFrame) -> Iterator[tuple[tuple, Record]]:
@@ -253,11 +225,14 @@ def medians(learned: Iterable[tuple[tuple, Record]]) -> pd.DataFrame:
 
 
 def _median_filters(key: tuple, filters_of_runs: list[dict[str, Any]]) -> pd.DataFrame:
+    """Return the medians of runs that have as many filters as the first."""
     parts = []
     names = dict(zip(RUN, key, strict=False))
-    for quantity in filters_of_runs[0]:
+    sizes = [{name: len(sides["after"]) for name, sides in own.items()} for own in filters_of_runs]
+    alike = [own for own, size in zip(filters_of_runs, sizes, strict=True) if size == sizes[0]]
+    for quantity in sizes[0]:
         before, after = (
-            np.array([each[quantity][side] for each in filters_of_runs], dtype=float)
+            np.array([own[quantity][side] for own in alike], dtype=float)
             for side in ("before", "after")
         )
         low, median, high = np.percentile(after, [5, 50, 95], axis=0)

@@ -59,9 +59,9 @@ def leaf_claims(selection: Selection, name: str, title: str) -> Table:
     caption = (
         "What LEAF's article says, on these tasks, by the average differences in "
         f"{selection.measure.label}{selection.measure.points}: mean "
-        f"[{100 * how.confidence:g} % interval for the study's {selection.comparisons} comparisons "
-        "together] (number of pairs). Better: a gain, and not so where there is no gain, no "
-        "difference or a loss. No worse: the interval lies above "
+        f"[{100 * how.confidence:g} % interval, widened so that the study's "
+        f"{selection.comparisons} hold at once] (number of pairs). Better: a gain, and "
+        "not so where there is no gain, no difference or a loss. No worse: the interval lies above "
         f"{MINUS}{selection.measure.value(how.margin)}, and not so where there is a loss."
     )
     return plain_table(selection, name, title, caption, cells, labels=1)

@@ -5,11 +5,11 @@ from typing import Any
 import pandas as pd
 
 from fewshot_audio.components import near
+from fewshot_audio.report.records import ROW
 from fewshot_audio.report.text import Measure
 from fewshot_audio.types import ConfigError
 
 USUAL = ("accuracy", "balanced_accuracy")
-ROW = ["dataset", "model", "frontend"]
 SHOWN = 5  # rows of runs without the metric
 
 

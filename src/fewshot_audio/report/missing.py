@@ -7,13 +7,12 @@ import pandas as pd
 
 from fewshot_audio.config import command_line
 from fewshot_audio.report.metric import ANEW
-from fewshot_audio.report.records import ALL_CLIPS
+from fewshot_audio.report.records import ALL_CLIPS, ROW
 from fewshot_audio.report.selection import Selection
 from fewshot_audio.report.settings import DEFAULT, FRONTEND
 from fewshot_audio.report.text import n_text
 from fewshot_audio.types import StoreError
 
-ROW = ["dataset", "model", "frontend"]
 RUN = ["dataset", "fold", "model", "frontend", "n_per_class", "pool", "repeat"]
 SHOWN = 5  # missing runs in an error
 COMMANDS = 3

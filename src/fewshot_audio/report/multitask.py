@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pandas as pd
 
+from fewshot_audio.report.records import ROW
 from fewshot_audio.report.selection import SPLIT, Selection
 
 TOGETHER = " (multi-task)"  # ends the names of frontends
 SAME = [*SPLIT, "frontend"]
-KIND = ["dataset", "model", "frontend"]
 
 
 def is_multitask(selection: Selection) -> pd.Series:
@@ -56,8 +56,8 @@ def gains_of_several(alone: Selection, several: Selection) -> pd.DataFrame:
 
 def comparisons_by_task(selection: Selection) -> int:
     """Return how many differences there are by task: from the baseline, and from one dataset's."""
-    alone, several = (each.runs[KIND].drop_duplicates().astype(str) for each in by_task(selection))
+    alone, several = (each.runs[ROW].drop_duplicates().astype(str) for each in by_task(selection))
     baseline = several["frontend"] == selection.settings.baseline
-    others = several[~baseline].merge(several[baseline], on=KIND[:2], suffixes=("", "_baseline"))
-    both = several.merge(alone, on=KIND)
-    return sum(len(each) + len(each[KIND[1:]].drop_duplicates()) for each in (others, both))
+    others = several[~baseline].merge(several[baseline], on=ROW[:2], suffixes=("", "_baseline"))
+    both = several.merge(alone, on=ROW)
+    return sum(len(each) + len(each[ROW[1:]].drop_duplicates()) for each in (others, both))

@@ -7,12 +7,11 @@ import pandas as pd
 
 from fewshot_audio.report.classes import classes_left_out
 from fewshot_audio.report.missing import command_of
-from fewshot_audio.report.records import ALL_CLIPS
+from fewshot_audio.report.records import ALL_CLIPS, ROW
 from fewshot_audio.report.selection import Selection
 from fewshot_audio.report.text import n_text
 
 SHOWN = 10  # values listed
-ROW = ["dataset", "model", "frontend"]
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,8 @@ from fewshot_audio.types import NoRunsError, StoreError
 
 ALL_CLIPS = np.inf  # n per class of a run that trained on all clips
 KEYS = ["dataset", "fold", "model", "frontend", "n_per_class", "repeat"]
-NOT_SETTINGS = ("fold", "split", "n_per_class", "repeat")  # of a run's identity
+ROW = ["dataset", "model", "frontend"]
+RUN_SETTINGS = ("fold", "split", "n_per_class", "repeat")  # of an identity: no row has its own
 RESULT = ("metrics", "metrics_stored_batch_norm", "few_shot_split", "test_clips", "unscored_clips")
 WHAT = ("class_names", "parameters", "frontend_parameters", "notes", "frontend_input", "error")
 WHERE = ("command", "commit", "dirty", "versions", "machine", "device")
@@ -134,7 +135,7 @@ def full_settings(runs: pd.DataFrame) -> dict[bytes, dict[str, Any]]:
 def _row(record: Record) -> dict[str, Any]:
     """Return the columns of a finished run; None for what older records lack."""
     identity = record["identity"]
-    settings = {name: value for name, value in identity.items() if name not in NOT_SETTINGS}
+    settings = {name: value for name, value in identity.items() if name not in RUN_SETTINGS}
     n_per_class, seconds = identity["n_per_class"], record.get("seconds")
     summary = record.get("frontend_diagnostics", {}).get("summary", {})
     stored = record.get("settings")

@@ -10,8 +10,8 @@ from fewshot_audio.components import near
 from fewshot_audio.records import flat_settings
 from fewshot_audio.report import settings as of_runs
 from fewshot_audio.report.metric import measured
-from fewshot_audio.report.records import full_settings
-from fewshot_audio.report.settings import DEFAULT, FRONTEND, RUN_SETTINGS
+from fewshot_audio.report.records import RUN_SETTINGS, full_settings
+from fewshot_audio.report.settings import DEFAULT, FRONTEND
 from fewshot_audio.report.text import Measure, compact, label
 from fewshot_audio.types import ConfigError, NoRunsError, ReportSettings, Statistics, StoreError
 

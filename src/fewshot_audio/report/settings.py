@@ -8,13 +8,12 @@ import pandas as pd
 
 from fewshot_audio.components import near
 from fewshot_audio.records import flat_settings
-from fewshot_audio.report.records import ALL_CLIPS
+from fewshot_audio.report.records import ALL_CLIPS, RUN_SETTINGS
 from fewshot_audio.report.text import label
 from fewshot_audio.types import ConfigError
 
 FRONTEND = "frontend"
 DEFAULT = "default"  # value of a setting that older records leave out
-RUN_SETTINGS = ("fold", "split", "n_per_class", "repeat")
 SHORTER = {"features.level": "level"}  # names of commands that are shorter in records
 SPLITTING = "seed"  # changes which clips train
 Flat = Mapping[str, Any]

@@ -14,13 +14,13 @@ from fewshot_audio.report.differences import BASELINE, Pairs, compare, gains, pa
 from fewshot_audio.report.differences import BY as DIFFERENCE_BY
 from fewshot_audio.report.missing import check_even
 from fewshot_audio.report.published import beside
+from fewshot_audio.report.records import ROW
 from fewshot_audio.report.selection import Selection
 from fewshot_audio.report.statistics import summary
 from fewshot_audio.report.table import Table, in_words, named, pivot
 from fewshot_audio.report.text import NONE, Measure, interval_name, plain
 from fewshot_audio.types import NoRunsError
 
-ROW = ["dataset", "model", "frontend"]
 BY = [*ROW, "n_per_class"]
 N = ["n_per_class"]
 VERDICT = "Bold: a gain or a loss, where the interval excludes zero."

@@ -12,7 +12,7 @@ from fewshot_audio.report.averages import (
     tasks_of,
     with_average,
 )
-from fewshot_audio.report.differences import Pairs, compare, pair_all
+from fewshot_audio.report.differences import compare, paired
 from fewshot_audio.report.multitask import TOGETHER, by_task, gains_of_several
 from fewshot_audio.report.records import ALL_CLIPS
 from fewshot_audio.report.selection import Selection
@@ -42,10 +42,9 @@ def tasks(selection: Selection, name: str, title: str) -> Table:
     parts = {end: part for end, part in parts.items() if tasks_of(part)}
     if not parts:
         raise NoRunsError(f"table {name}: it needs runs trained on all clips of two datasets")
+    by_part = {end: paired(part, None, partial=True) for end, part in parts.items()}
     differences = [
-        _differences(part, pairs, end)
-        for end, part in parts.items()
-        for pairs in _paired(part, name, None)
+        _differences(parts[end], pairs, end) for end, pairs in by_part.items() if len(pairs)
     ]
     if len(gained := _gained(alone, several)):
         differences.append(_differences(several, gained, "").assign(shown=GAINED))
@@ -77,11 +76,10 @@ def average_differences(selection: Selection, name: str) -> pd.DataFrame:
         NoRunsError: If no frontends have runs of the same tasks.
     """
     alone, several = _parts(selection).values()
-    found = [
-        average_of_tasks(alone, compare(alone, pairs))
-        for pairs in _paired(alone, name, list(alone.pairs))
-    ]
-    for pairs in _paired(several, name, None):
+    found = []
+    if len(pairs := paired(alone, list(alone.pairs), partial=True)):
+        found.append(average_of_tasks(alone, compare(alone, pairs)))
+    if len(pairs := paired(several, None, partial=True)):
         averages = average_of_tasks(several, compare(several, pairs))
         ends = {side: averages[side].astype(str) + TOGETHER for side in ("first", "second")}
         found.append(averages.assign(**ends))
@@ -90,14 +88,6 @@ def average_differences(selection: Selection, name: str) -> pd.DataFrame:
     if not any(map(len, found)):
         raise NoRunsError(f"{name}: it needs two frontends with runs of the same datasets")
     return pd.concat(found, ignore_index=True)
-
-
-def _paired(part: Selection, name: str, pairs: Pairs) -> list[pd.DataFrame]:
-    """Return the pairs of runs, in a list that is empty where there are none."""
-    try:
-        return [pair_all(part, name, pairs, partial=True)]
-    except NoRunsError:
-        return []
 
 
 def _gained(alone: Selection, several: Selection) -> pd.DataFrame:

@@ -90,9 +90,12 @@ class Measure:
 
     def with_interval(self, cell: Any, signed: bool) -> str:
         """Return the mean, interval and count of a row of `summary`."""
+        return f"{self.with_limits(cell, signed)} ({cell.count})"
+
+    def with_limits(self, cell: Any, signed: bool = True) -> str:
+        """Return the mean of a row of `summary`, with its interval if it has one."""
         mean = self.difference(cell.mean) if signed else self.value(cell.mean)
-        interval = "" if pd.isna(cell.low) else f"{self.between(cell.low, cell.high)} "
-        return f"{mean} {interval}({cell.count})"
+        return mean if pd.isna(cell.low) else f"{mean} {self.between(cell.low, cell.high)}"
 
     def with_spread(self, cell: Any) -> str:
         """Return the mean, standard deviation and count of a row of `summary`."""
@@ -161,8 +164,10 @@ def interval_name(cells: pd.DataFrame, how: Statistics, comparisons: int = 0) ->
         over = next(iter(datasets))
     else:
         over = ", ".join(f"{over} ({', '.join(names)})" for over, names in datasets.items())
-    together = f", for the study's {comparisons} comparisons together" if comparisons > 1 else ""
-    return f"{100 * how.confidence:g} % t interval {over}{together}"
+    at_once = ""
+    if comparisons > 1:
+        at_once = f", widened so that the study's {comparisons} hold at once"
+    return f"{100 * how.confidence:g} % t interval {over}{at_once}"
 
 
 def _over(cells: pd.DataFrame) -> str:

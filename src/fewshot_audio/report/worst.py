@@ -3,13 +3,13 @@
 import pandas as pd
 
 from fewshot_audio.report.checkpoints import CLIP, answered_clips
+from fewshot_audio.report.records import ROW
 from fewshot_audio.report.selection import Selection
 from fewshot_audio.report.table import Table, in_words, named
 from fewshot_audio.report.text import NONE, points
 from fewshot_audio.types import NoRunsError
 
 NAME = "worst_clips"
-ROW = ["dataset", "model", "frontend"]
 
 
 def worst_clips(selection: Selection, name: str, title: str, clips: int = 10) -> Table:

@@ -26,7 +26,6 @@ from fewshot_audio.report.plots.style import (
 )
 from fewshot_audio.report.records import ALL_CLIPS
 from fewshot_audio.report.text import Measure, n_text
-from fewshot_audio.types import NoRunsError
 
 ROOM = 0.75  # of the points' span, that bars may add to the axis on either side
 DODGE = 0.25  # of the gap between neighbouring n that all frontends spread over
@@ -53,12 +52,7 @@ def accuracy_by_n(
         measure: The metric.
         chance: Its level for guesses by dataset, where it is known.
         band: What low and high are.
-
-    Raises:
-        NoRunsError: If there are no cells.
     """
-    if cells.empty:
-        raise NoRunsError("figure accuracy: no runs; scripts/run.py makes them")
     data = _shown(cells, by_fold, measure, chance)
     means, names = data[data["fold"] == "all"], panel_names(cells, PANEL)
     look, limits = looks(means["frontend"]), _limits_by_dataset(data, measure)

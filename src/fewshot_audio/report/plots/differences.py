@@ -24,7 +24,6 @@ from fewshot_audio.report.plots.style import (
     settled,
 )
 from fewshot_audio.report.text import Measure, minus, n_text
-from fewshot_audio.types import NoRunsError
 
 MUCH = 2  # times the median width of the intervals: wider ones do not set the axis
 TALL = 48  # rows of a column
@@ -47,26 +46,20 @@ class Row(NamedTuple):
 
 
 @rc_context(STYLE)
-def forest(cells: pd.DataFrame, measure: Measure, margin: float | None, band: str) -> Drawing:
+def forest(cells: pd.DataFrame, measure: Measure, margin: float, band: str) -> Drawing:
     """Draw differences with their intervals, sorted in groups of dataset, model and n.
 
     An average over datasets comes first.
 
     Args:
-        cells: dataset, model, first, second, n_per_class, mean, low, high, count and, where they
-            were judged, marked: whether a gain or a loss. low and high are NaN where there is no
-            interval.
+        cells: dataset, model, first, second, n_per_class, mean, low, high, count and marked:
+            whether a gain or a loss. low and high are NaN where there is no interval.
         measure: The metric.
         margin: Half width of the shaded zone around zero.
         band: What low and high are.
-
-    Raises:
-        NoRunsError: If there are no cells.
     """
-    if cells.empty:
-        raise NoRunsError("figure forest: no pairs of runs; scripts/run.py makes them")
     data = _shown(cells, measure)
-    half = None if margin is None else measure.scale * margin
+    half = measure.scale * margin
     pairs = list(dict.fromkeys(map(minus, data["first"], data["second"])))
     columns = _columns(_groups(data, len(pairs) > 1))
     figure, axes = _axes(columns)
@@ -80,8 +73,7 @@ def forest(cells: pd.DataFrame, measure: Measure, margin: float | None, band: st
                 _difference(axis, place, row.cell, look[row.cell.first].colour, limits)
         _label(axis, rows, max(map(len, columns)))
     beyond = bool(((data["low"] < limits[0]) | (data["high"] > limits[1])).any())
-    unit = " points" if measure.is_share else ""
-    zone = "" if half is None else f"{half:.3g}{unit}"
+    zone = f"{half:.3g}{' points' if measure.is_share else ''}"
     legend_below(figure, _legend(data, zone, band, beyond))
     caption = _caption(data, measure, zone, band, beyond)
     title, alt = f"Paired differences{on(data)}", _alt(data, measure)
@@ -91,10 +83,9 @@ def forest(cells: pd.DataFrame, measure: Measure, margin: float | None, band: st
 def _shown(cells: pd.DataFrame, measure: Measure) -> pd.DataFrame:
     """Return what is drawn of cells, in points where the metric is a share."""
     numbers = {part: measure.scale * cells[part] for part in ("mean", "low", "high")}
-    others = ["count", "marked"] if "marked" in cells else ["count"]
     names = cells[["dataset", "model", "first", "second", "n_per_class"]]
     unit = "points" if measure.is_share else ""
-    return names.assign(**numbers, **cells[others], unit=unit)
+    return names.assign(**numbers, **cells[["count", "marked"]], unit=unit)
 
 
 def _groups(data: pd.DataFrame, has_pairs: bool) -> list[list[Row]]:
@@ -138,22 +129,20 @@ def _axes(columns: list[list[Row]]) -> tuple[Figure, list[Axes]]:
     return figure, list(figure.subplots(1, len(columns), squeeze=False).flat)
 
 
-def _limits(data: pd.DataFrame, half: float | None) -> Limits:
+def _limits(data: pd.DataFrame, half: float) -> Limits:
     """Return limits that hold zero, the zone, all means, and intervals but those much wider."""
-    zone = half or 0
     width = data["high"] - data["low"]
     held = data[width <= MUCH * width.median()]
-    bottom = np.nanmin([-zone, data["mean"].min(), held["low"].min()])
-    top = np.nanmax([zone, data["mean"].max(), held["high"].max()])
+    bottom = np.nanmin([-half, data["mean"].min(), held["low"].min()])
+    top = np.nanmax([half, data["mean"].max(), held["high"].max()])
     edge = 0.06 * (top - bottom) + (0.1 if top - bottom > 1 else 0.001)
     return bottom - edge, top + edge
 
 
-def _zone(axis: Axes, limits: Limits, half: float | None) -> None:
+def _zone(axis: Axes, limits: Limits, half: float) -> None:
     axis.set_xlim(limits)
     axis.axvline(0, color="black", linewidth=0.8, zorder=1)
-    if half is not None:
-        axis.axvspan(-half, half, color=ZONE, linewidth=0, zorder=0.5)
+    axis.axvspan(-half, half, color=ZONE, linewidth=0, zorder=0.5)
 
 
 def _difference(axis: Axes, y: int, cell: Any, colour: str, limits: Limits) -> None:
@@ -164,7 +153,7 @@ def _difference(axis: Axes, y: int, cell: Any, colour: str, limits: Limits) -> N
         _arrow_head(axis, limits[0], y, "<", colour)
     if cell.high > limits[1]:
         _arrow_head(axis, limits[1], y, ">", colour)
-    face = colour if getattr(cell, "marked", True) else "white"
+    face = colour if cell.marked else "white"
     axis.plot([cell.mean], [y], **POINT, color=colour, markerfacecolor=face)
     count = f"{cell.count:.0f} pair{'s' if cell.count > 1 else ''}"
     beside: dict[str, Any] = {"transform": axis.get_yaxis_transform(), "va": "center_baseline"}
@@ -189,29 +178,23 @@ def _label(axis: Axes, rows: list[Row], height: int) -> None:
 
 def _legend(data: pd.DataFrame, zone: str, band: str, beyond: bool) -> list[Artist]:
     handles: list[Artist] = []
-    if "marked" in data:
-        for is_marked, label in MARKED.items():
-            face = GREY if is_marked else "white"
-            handles.append(Line2D([], [], **POINT, color=GREY, markerfacecolor=face, label=label))
-    else:
-        handles.append(Line2D([], [], **POINT, color=GREY, label="mean"))
+    for is_marked, label in MARKED.items():
+        face = GREY if is_marked else "white"
+        handles.append(Line2D([], [], **POINT, color=GREY, markerfacecolor=face, label=label))
     if data["low"].notna().any():
         handles.append(Line2D([], [], color=GREY, linewidth=1.2, label=short(band)))
     if beyond:
         arrow = POINT | {"marker": ">"}
         handles.append(Line2D([], [], **arrow, color=GREY, label="beyond the axis"))
-    if zone:
-        handles.append(Patch(color=ZONE, linewidth=0, label=f"±{zone}"))
-    return handles
+    return [*handles, Patch(color=ZONE, linewidth=0, label=f"±{zone}")]
 
 
 def _caption(data: pd.DataFrame, measure: Measure, zone: str, band: str, beyond: bool) -> str:
     caption = f"Difference in {measure.label}{on(data)}{measure.direction}, first "
     caption += "minus second, with the number of pairs of runs behind each mean at the right."
     caption += f" Whiskers: {band}." if data["low"].notna().any() else ""
-    caption += f" Shaded: within {zone} of zero." if zone else ""
-    if "marked" in data:
-        caption += " Filled markers: a gain or a loss, where the interval excludes zero."
+    caption += f" Shaded: within {zone} of zero."
+    caption += " Filled markers: a gain or a loss, where the interval excludes zero."
     return caption + (" Arrow heads: the interval goes on beyond the axis." if beyond else "")
 
 
@@ -225,8 +208,7 @@ def _alt(data: pd.DataFrame, measure: Measure) -> str:
         clear = (np.sign(cells["low"]) * np.sign(cells["high"]) > 0).sum()
         text += f" {minus(first, second)}: {means}; intervals that exclude zero: {clear} of "
         text += f"{cells['low'].notna().sum()}."
-        if "marked" in cells:
-            text += f" Gains or losses: {cells['marked'].sum()} of {len(cells)}."
+        text += f" Gains or losses: {cells['marked'].sum()} of {len(cells)}."
     return text
 
 

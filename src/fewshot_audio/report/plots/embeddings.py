@@ -14,7 +14,6 @@ from fewshot_audio.report.plots.style import (
     Look,
     head,
     legend_below,
-    only,
     panels,
     settled,
 )
@@ -33,7 +32,7 @@ def embedding_map(table: pd.DataFrame) -> Drawing:
     Args:
         table: dataset, model, frontend, n_per_class, fold, pool, repeat, path, label, x, y.
     """
-    dataset, model = only(table, "dataset"), only(table, "model")
+    dataset, model = table[["dataset", "model"]].iloc[0]
     look = class_looks(table["label"])
     by_frontend = list(table.groupby("frontend", sort=False, observed=True))
     figure, axes = panels(len(by_frontend), 3, 2.35)

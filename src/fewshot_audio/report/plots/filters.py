@@ -16,7 +16,6 @@ from fewshot_audio.report.plots.style import (
     head,
     legend_below,
     looks,
-    only,
     panels,
     settled,
 )
@@ -33,7 +32,7 @@ def filters(table: pd.DataFrame) -> Drawing:
         table: dataset, model, frontend, quantity, index, before, after, low, high, runs. low and
             high are the 5th and the 95th percentile of after over the runs.
     """
-    dataset, frontend = only(table, "dataset"), only(table, "frontend")
+    dataset, frontend = table[["dataset", "frontend"]].iloc[0]
     models = list(table["model"].unique())
     look = looks(models if len(models) > 1 else [frontend])
     colours = dict(zip(models, [each.colour for each in look.values()], strict=True))

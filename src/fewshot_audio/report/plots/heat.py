@@ -26,7 +26,7 @@ def heat(cells: pd.DataFrame, measure: Measure) -> Drawing:
     """Draw differences as a map of model by n, a panel per pair.
 
     Args:
-        cells: dataset, model, first, second, n_per_class, mean and, where tests were made, marked.
+        cells: dataset, model, first, second, n_per_class, mean, marked.
         measure: The metric.
     """
     text = [measure.difference(mean) for mean in cells["mean"]]
@@ -49,8 +49,7 @@ def heat(cells: pd.DataFrame, measure: Measure) -> Drawing:
     bar.set_label(unit)
     bar.outline.set_linewidth(0.5)
     caption = f"Mean paired difference in {measure.label}{on(data)}{measure.points} by model and n."
-    if "marked" in data:
-        caption += " Bold: not zero, as in the tables of differences."
+    caption += " Bold: not zero, as in the tables of differences."
     title = f"Differences by model and n{on(data)}"
     ends = data["mean"].min(), data["mean"].max()
     alt = f"{title}: {len(data)} means from {ends[0]:+.3g} to {ends[1]:+.3g}."
@@ -66,6 +65,6 @@ def _map(
         place = rows.index((cell.dataset, cell.model)), ns.index(cell.n_per_class)
         values[place] = cell.mean
         ink = "white" if abs(cell.mean) > PALE * largest else "black"
-        weight = "bold" if getattr(cell, "marked", False) else "normal"
+        weight = "bold" if cell.marked else "normal"
         axis.text(*place[::-1], cell.text, ha="center", va="center", color=ink, fontweight=weight)
     return axis.imshow(values, cmap=COLOURS, vmin=-largest, vmax=largest, aspect="auto")

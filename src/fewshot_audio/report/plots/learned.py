@@ -23,6 +23,7 @@ from fewshot_audio.report.plots.style import (
     same_limits,
     settled,
 )
+from fewshot_audio.report.records import ROW
 from fewshot_audio.report.text import n_text
 
 SINGLE = 10  # runs of an n that are drawn one by one: more would hide each other
@@ -30,7 +31,6 @@ PALEST = 0.82  # of VIRIDIS, that is still seen on white
 VIRIDIS = colormaps["viridis"]
 MEDIAN = "median"
 RUN = ["dataset", "model", "frontend", "n_per_class", "fold", "repeat"]
-ROW = ["dataset", "model", "frontend"]
 PANEL = [*ROW, "quantity"]
 
 Places = dict[tuple[str, str, str, str], Axes]  # by PANEL

@@ -20,7 +20,6 @@ from fewshot_audio.report.plots.style import (
     settled,
 )
 from fewshot_audio.report.text import joined
-from fewshot_audio.types import NoRunsError
 
 NAME = "spectrograms"
 NOT_BANDS = ["frontend", "clip", "unit", "seconds"]
@@ -35,12 +34,7 @@ def spectrograms(table: pd.DataFrame) -> Drawing:
     Args:
         table: A row per frontend and frame: frontend, clip, unit, seconds, then a column per band.
             The first row of each frontend has no seconds, and the bands' centres in Hz.
-
-    Raises:
-        NoRunsError: If there are no rows.
     """
-    if table.empty:
-        raise NoRunsError("figure spectrograms: no frontends")
     scales = _scales(table)
     by_frontend = list(table.groupby("frontend", sort=False))
     figure, axes = panels(len(by_frontend), 3, 2.4)
@@ -62,10 +56,8 @@ def spectrograms(table: pd.DataFrame) -> Drawing:
         axis.set_xlabel("time (s)")
         alt += f" {frontend}: {values.shape[0]} frames of {values.shape[1]} bands, "
         alt += f"{np.nanmin(values):.4g} to {np.nanmax(values):.4g}."
-    caption = (
-        f"One clip ({clip}) as frontends show it to a model before training. Frontends of one "
-    )
-    caption += "unit share a colour scale; dark is low."
+    caption = f"One clip ({clip}) as frontends show it to a model before training. Frontends of "
+    caption += "one unit share a colour scale; dark is low."
     return Drawing(NAME, "Spectrograms of one clip", caption, alt, settled(figure), table)
 
 

@@ -16,8 +16,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from fewshot_audio.types import NoRunsError, StoreError
-
 WIDTH = 7.2  # inches, two columns of a journal: sizes of text below are those in print
 CHARACTER = 0.064  # inches, of 8 pt DejaVu Sans on average; names with many digits are the widest
 MARGIN = 0.8  # inches, of a panel beside its axes
@@ -120,23 +118,6 @@ def looks(names: Iterable[str]) -> dict[str, Look]:
         free = [look for look in ordered if look not in chosen.values()]
         chosen[name] = KNOWN.get(name) or (free or ordered)[0]
     return {name: chosen[name] for name in unique}
-
-
-def only(table: pd.DataFrame, column: str) -> str:
-    """Return the one value of a column.
-
-    Raises:
-        NoRunsError: If the table is empty.
-        StoreError: If there are several.
-    """
-    values = table[column].unique()
-    if len(values) == 0:
-        raise NoRunsError(f"figure: no rows with a {column}; scripts/run.py makes them")
-    if len(values) > 1:
-        raise StoreError(
-            f"figure: expected one {column}, found {', '.join(map(str, values))}; draw one for each"
-        )
-    return str(values[0])
 
 
 def panels(count: int, most: int, height: float, **sharing: Any) -> tuple[Figure, list[Axes]]:

@@ -37,6 +37,16 @@ def test_a_sweep_with_an_impossible_job_says_so_once(in_process, tmp_path):
     assert done.stdout.endswith(f"next: python scripts/report.py results={tmp_path / 'results'}\n")
 
 
+def test_a_damaged_record_ends_a_sweep_without_a_traceback(in_process, tmp_path):
+    (tmp_path / "results/runs").mkdir(parents=True)
+    (tmp_path / "results/runs/x.jsonl").write_text("{\n")
+    done = in_process("-m", "n_per_class=1", "repeats=1", "fold=1,2")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    last = done.stderr.splitlines()
+    assert sum("x.jsonl:1: " in line for line in last) == 2  # of the jobs, of the summary
+
+
 @pytest.mark.slow
 def test_a_sweep_of_impossible_jobs_is_not_proposed_again(in_process):
     done = in_process("-m", "fold=7")

@@ -29,7 +29,9 @@ def call(checkpoint, monkeypatch, capsys):
 
     def do(*words):
         monkeypatch.setattr(sys, "argv", ["predict.py", str(checkpoint), *map(str, words)])
-        return predict.main(), *capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            predict.command()
+        return ended.value.code, *capsys.readouterr()
 
     return do
 
@@ -217,14 +219,13 @@ def test_mistakes_are_explained(call, tmp_path, monkeypatch, words, message):
 
 def test_a_folder_that_is_no_checkpoint(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(sys, "argv", ["predict.py", str(tmp_path), "a.wav"])
-    assert predict.main() == 1
+    with pytest.raises(SystemExit, match="1"):
+        predict.command()
     assert "no checkpoint, expected checkpoint.json in it" in capsys.readouterr().err
 
 
 def test_without_files_it_says_how(call):
-    with pytest.raises(SystemExit) as ended:
-        call()
-    assert ended.value.code == 2
+    assert call()[0] == 2
 
 
 def test_ctrl_c(call, sounds, monkeypatch):

@@ -88,7 +88,7 @@ def command(
     logging.getLogger("fewshot_audio.runner.plan").addFilter(Once())
     os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions come here instead of to Hydra's own printer
     jobs = None
-    with _exit_codes(overrides, "; finished runs are kept, the same command goes on"):
+    with exit_codes(overrides, "; finished runs are kept, the same command goes on"):
         if _asks_hydra(arguments):
             _answer(run)
         if arguments.multirun and before:
@@ -96,13 +96,15 @@ def command(
             before(*jobs)
             _begin_bar(jobs[0], overrides)
         failed = _with_hydra(run, overrides)
-    if jobs and after:
-        after(*jobs)
+        if jobs and after:
+            if _bar is not None:
+                _bar.close()
+            after(*jobs)
     sys.exit(int(failed))  # wandb takes no bool
 
 
 @contextmanager
-def _exit_codes(overrides: Sequence[str], interrupted: str = "") -> Iterator[None]:
+def exit_codes(overrides: Sequence[str] = (), interrupted: str = "") -> Iterator[None]:
     """End with a message and an exit code after a signal, or an error that a user can mend."""
     try:
         with processes.heeding_sigterm():
@@ -179,13 +181,13 @@ def sweep_command(task: Callable[[SweepOfJobs], None], every: str | None = None)
     """
     arguments, overrides = _arguments()
     if _asks_hydra(arguments):
-        with _exit_codes(overrides):
+        with exit_codes(overrides):
             _answer(task)
     if every is not None and not any(text.startswith(f"{every}=") for text in overrides):
         overrides.append(f"{every}={','.join(compose.complete(every, overrides))}")
     gc.disable()  # it takes a fifth of the time of so short a command and finds nothing
     start = "fork" if "fork" in get_all_start_methods() else None
-    with _exit_codes(overrides):
+    with exit_codes(overrides):
         with ProcessPoolExecutor(1, get_context(start), begin_worker) as composer:
             task(composer.submit(_jobs, overrides).result)
         sys.stdout.flush()

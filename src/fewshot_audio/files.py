@@ -7,7 +7,7 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -114,6 +114,24 @@ def list_files(root: Path, folders: Iterable[str], links_to_nothing: bool = True
                     if links_to_nothing or not entry.is_symlink() or os.path.exists(entry.path)
                 }
     return paths
+
+
+def walk(
+    root: Path, onerror: Callable[[OSError], None] | None = None
+) -> Iterator[tuple[str, list[str]]]:
+    """Yield the folders at and below one, in order and once each, with the names of their files.
+
+    Links to folders are followed.
+    """
+    seen = set()
+    for folder, below, files in os.walk(root, onerror=onerror, followlinks=True):
+        real = os.path.realpath(folder)
+        if real in seen:  # a link to a folder above
+            below.clear()
+            continue
+        seen.add(real)
+        below.sort()
+        yield folder, sorted(files)
 
 
 def find_root(root: Path, name: str, marker: str) -> Path:

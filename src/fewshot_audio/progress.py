@@ -83,9 +83,9 @@ class LogAboveBar(logging.StreamHandler):
         tqdm.write(self.format(record), file=sys.stderr)
 
 
-def counted(number: int, noun: str) -> str:
+def counted(number: int, noun: str, plural: str = "") -> str:
     """Return a number with its noun: "1 job", "2 jobs"."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
 
 
 _listener: Callable[[float], None] | None = None

@@ -74,6 +74,25 @@ class Fields(msgspec.Struct):
     traceback: str
 
 
+class _Named(msgspec.Struct):
+    name: str
+
+
+class _Identity(msgspec.Struct):
+    """What is read of an identity by its name."""
+
+    dataset: _Named
+    model: _Named
+    frontend: _Named
+    fold: int
+    repeat: int
+    n_per_class: Annotated[int, Meta(ge=1)] | None
+
+
+class _Identified(msgspec.Struct):
+    identity: _Identity
+
+
 TYPES = get_type_hints(Fields, include_extras=True)
 
 
@@ -86,8 +105,7 @@ def check(record: Record) -> None:
             raise ValueError(f"the field {name} is missing")
     if record["status"] not in (FINISHED, FAILED):
         raise ValueError(f"Expected finished or failed, got {record['status']!r} - at `$.status`")
-    if not _is_read(record["identity"]):
-        raise ValueError(_unread(record["identity"]))
+    msgspec.convert({"identity": record["identity"]}, _Identified)
     metrics = record.get("metrics", {})
     if isinstance(accuracy := metrics.get("accuracy"), int | float) and not 0 <= accuracy <= 1:
         raise ValueError(f"Expected a share of 1, got {accuracy} - at `$.metrics.accuracy`")
@@ -107,32 +125,6 @@ def _check_sizes(record: Record, metrics: Mapping[str, Any]) -> None:
     history = record.get("history")
     if history and len(set(map(len, history.values()))) > 1:
         raise ValueError("Expected lists of one length - at `$.history`")
-
-
-def _is_read(identity: Mapping[str, Any]) -> bool:
-    """Return whether what is read of an identity by its name is there, and of the right type."""
-    try:
-        dataset, model, frontend = identity["dataset"], identity["model"], identity["frontend"]
-        n, fold, repeat = identity["n_per_class"], identity["fold"], identity["repeat"]
-        is_named = str is type(dataset["name"]) is type(model["name"]) is type(frontend["name"])
-    except (KeyError, TypeError):
-        return False
-    is_counted = n is None or (type(n) is int and n > 0)
-    return is_named and is_counted and int is type(fold) is type(repeat)
-
-
-def _unread(identity: Mapping[str, Any]) -> str:
-    """Return what is missing or of another type."""
-    for part in PARTS:
-        if not isinstance(identity.get(part), dict):
-            return f"Expected an object - at `$.identity.{part}`"
-        if not isinstance(identity[part].get("name"), str):
-            return f"Expected a name - at `$.identity.{part}.name`"
-    for name in ("fold", "repeat"):
-        if type(identity.get(name)) is not int:
-            return f"Expected a number, got {identity.get(name)!r} - at `$.identity.{name}`"
-    found = identity.get("n_per_class", "nothing")
-    return f"Expected a number from 1 or null, got {found!r} - at `$.identity.n_per_class`"
 
 
 @cache

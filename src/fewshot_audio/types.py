@@ -120,7 +120,7 @@ class Machine:
         results: Folder of the results.
         cache: Folder of feature caches.
         accelerator: What trains.
-        threads: Threads of torch, shared among the workers.
+        threads: Threads of torch in each process that trains.
         builders: Processes that build a feature cache.
         workers: Processes that train, this one if it is one.
         stack: Runs trained together; None: 1 on a CPU, on a GPU what its memory takes.

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fewshot_audio.datasets.listed import Listed, from_list
+from fewshot_audio.datasets.listed import Listed, from_list, split_named
 from fewshot_audio.types import DataError
 
 
@@ -53,6 +53,15 @@ def test_impossible_splits(tmp_path, splits, message):
     rows = [Listed(f"{number}.wav", ("x",), split) for number, split in enumerate(splits)]
     with pytest.raises(DataError, match=message):
         from_list("x", tmp_path, rows)
+
+
+@pytest.mark.parametrize(
+    ("word", "meaning"),
+    [("1", "1"), ("1.0", "1"), ("fold_01", "1"), ("Fold 3", "3"), ("fold-2", "2")]
+    + [("Training", "train"), ("dev", "valid"), ("-1", None), ("_3", None), ("1.5", None)],
+)
+def test_words_for_splits_and_folds(word, meaning):
+    assert split_named(word) == meaning
 
 
 def test_missing_files_and_classes_that_are_not_there(tmp_path):

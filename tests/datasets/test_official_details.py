@@ -78,6 +78,15 @@ def test_audioset_says_how_much_is_there(trees):
         read("audioset", root, "dataset.train=both")
 
 
+def test_audioset_follows_links_to_folders(trees, tmp_path):
+    root = shutil.copytree(trees["audioset"][0], tmp_path / "audioset")
+    expected = read("audioset", root)
+    (root / "eval").rename(tmp_path / "elsewhere")
+    (root / "eval").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere/loop").symlink_to(root)
+    assert read("audioset", root) == expected
+
+
 @pytest.mark.parametrize("tree", ["audioset"], indirect=True)
 def test_audioset_without_audio_says_which_names_are_expected(tree):
     name, root, _ = tree

@@ -102,6 +102,8 @@ def test_written_splits_are_read_back(data, tmp_path):
     drawn = [draw(data, n, repeat) for n in (1, 5) for repeat in (1, 2)]
     write_splits(data, {fold: drawn}, path)
     assert list(read_splits(data, fold, path).values()) == drawn
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())  # as spreadsheets do
+    assert list(read_splits(data, fold, path).values()) == drawn
     splits = FewShotSplits(data, fold, 0, BY_CLIP, path)
     assert splits.split(5, 2) == drawn[3]
     with pytest.raises(ConfigError, match=r"has no split for n 5, repeat 3; it has \[\(1, 1\)"):

@@ -9,7 +9,7 @@ import sys
 import pytest
 import soundfile
 
-from fewshot_audio.commands.verify import main
+from fewshot_audio.commands.verify import command, main
 from fewshot_audio.datasets import folder, table, tut2017, urbansound8k
 from fewshot_audio.datasets.synthetic import synthetic, verify
 from fewshot_audio.datasets.verify import find_verifier, shipped_text
@@ -110,13 +110,14 @@ def test_unknown_dataset_function():
 def run(monkeypatch, capsys):
     """Run the command; return its exit code, output and errors."""
 
-    def command(*arguments):
+    def call(*arguments):
         monkeypatch.setattr(sys, "argv", ["verify.py", *map(str, arguments)])
-        code = main()
+        with pytest.raises(SystemExit) as ended:
+            command()
         output = capsys.readouterr()
-        return code, output.out, output.err
+        return ended.value.code, output.out, output.err
 
-    return command
+    return call
 
 
 def test_command(tree, run):

@@ -58,10 +58,10 @@ def test_a_line_of_wrong_types_is_named(store, wrong):
 
 
 NO_VALUES = {  # by the field that must be named: a value, and what was expected
-    "identity.model.name": (3, "a name"),
-    "identity.frontend": ("leaf", "an object"),
-    "identity.n_per_class": ("five", "a number from 1 or null"),
-    "identity.repeat": (True, "a number"),
+    "identity.model.name": (3, "`str`"),
+    "identity.frontend": ("leaf", "`object`"),
+    "identity.n_per_class": ("five", "`int | null`"),
+    "identity.repeat": (True, "`int`"),
     "metrics.accuracy": (2, "a share of 1"),
     "metrics.accuracy ": (float("nan"), "a finite number"),
     "metrics[...]": ("high", "float"),

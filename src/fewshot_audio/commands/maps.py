@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 from fewshot_audio import cli
-from fewshot_audio.types import FewshotAudioError
 
 
 def main(sweep: cli.SweepOfJobs) -> None:
@@ -16,24 +15,24 @@ def main(sweep: cli.SweepOfJobs) -> None:
     from fewshot_audio.components import build  # while another process composes the sweep
     from fewshot_audio.datasets.base import Dataset
     from fewshot_audio.report.export import write
-    from fewshot_audio.report.figures import pictures
+    from fewshot_audio.report.figures import files_of
     from fewshot_audio.report.plots.spectrograms import spectrograms as draw
     from fewshot_audio.runner.spectrograms import spectrograms
 
     jobs, machine = sweep()
     dataset = build(jobs[0].dataset, Dataset, name=jobs[0].dataset.name)
-    files, _ = pictures([draw(spectrograms(jobs, dataset))])
+    files = files_of([draw(spectrograms(jobs, dataset))])
     print(*write(files, machine.results), sep="\n")
 
 
 def before_and_after(checkpoints: list[Path], file: Path) -> None:
     """Write figures/before_and_after.* into the results of the first checkpoint."""
     from fewshot_audio.report.export import write
-    from fewshot_audio.report.figures import pictures
+    from fewshot_audio.report.figures import files_of
     from fewshot_audio.report.plots.spectrograms import before_and_after as draw
     from fewshot_audio.runner.trained_frontends import clip_table, trained
 
-    files, _ = pictures([draw(clip_table(trained(checkpoints), file))])
+    files = files_of([draw(clip_table(trained(checkpoints), file))])
     print(*write(files, checkpoints[0].resolve().parents[1]), sep="\n")
 
 
@@ -42,7 +41,5 @@ def command() -> None:
     words = sys.argv[1:]
     if len(words) < 2 or any("=" in word or word.startswith("-") for word in words):
         cli.sweep_command(main, every="frontend")
-    try:
+    with cli.exit_codes():
         before_and_after([Path(word) for word in words[:-1]], Path(words[-1]))
-    except (FewshotAudioError, OSError) as error:
-        sys.exit(f"error: {error}")

@@ -21,7 +21,7 @@ from fewshot_audio import cli
 from fewshot_audio.files import atomic_write
 from fewshot_audio.progress import counted
 from fewshot_audio.runner.inputs import check_labels, files_of, listed
-from fewshot_audio.types import ConfigError, DataError, FewshotAudioError
+from fewshot_audio.types import ConfigError, DataError
 
 if TYPE_CHECKING:
     from fewshot_audio.runner.predict import Prediction
@@ -36,14 +36,8 @@ def main() -> int:
     arguments = parser.parse_intermixed_args()
     if not arguments.files and arguments.csv is None:
         parser.error("no files: give audio files, folders, patterns, @list.txt or --csv FILE")
-    try:
+    with cli.exit_codes():
         return _predict(arguments)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return cli.INTERRUPTED
-    except (FewshotAudioError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -17,7 +17,7 @@ from fewshot_audio import cli, compose
 from fewshot_audio.components import TARGET
 from fewshot_audio.datasets.verify import Report, find_verifier
 from fewshot_audio.features.digests import differing
-from fewshot_audio.types import ConfigError, FewshotAudioError
+from fewshot_audio.types import ConfigError
 
 
 def main() -> int:
@@ -35,14 +35,11 @@ def main() -> int:
     words = [word for word in sys.argv[1:] if not word.startswith(compose.SEARCHPATH)]
     arguments = parser.parse_args(words)
     searchpath = compose.with_searchpath(sys.argv[1:], arguments.config_dir)
-    try:
+    with cli.exit_codes():
         verify = find_verifier(target_of(arguments.dataset, compose.searchpath(searchpath)))
         report = verify(arguments.root, arguments.full, os.cpu_count() or 1)
         if arguments.cache is not None:
             report = against_cache(report, arguments.cache)
-    except FewshotAudioError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
     if arguments.json:
         print(json.dumps({**asdict(report), "ok": report.ok}, indent=1))
     else:

@@ -11,7 +11,7 @@ from fewshot_audio.datasets.listed import Listed, from_list
 from fewshot_audio.datasets.listing import Tolerable
 from fewshot_audio.datasets.official import check_counts, read_table, read_text, verify_list
 from fewshot_audio.datasets.verify import Report, complaint
-from fewshot_audio.files import find_root
+from fewshot_audio.files import find_root, walk
 from fewshot_audio.types import DataError
 
 Train = Literal["balanced", "unbalanced", "both"]
@@ -46,7 +46,7 @@ def audioset(
     Raises:
         DataError: A list is missing or damaged, or none that trains or none that tests has a file.
     """
-    root = _find_root(root)
+    root = find_root(root, "audioset", CLASSES)
     rows, notes = read(root, (*TRAIN[train], "eval"))
     if not rows:
         raise DataError(
@@ -59,7 +59,7 @@ def audioset(
 
 def verify(root: Path, full: bool, workers: int) -> Report:
     """Compare the lists that are there with their official counts; count segments with a file."""
-    root = _find_root(root)
+    root = find_root(root, "audioset", CLASSES)
     parts = [part for part in OFFICIAL_SEGMENTS if _list(root, part).is_file()]
     rows, notes = read(root, parts)
     labels = complaint(lambda folder: _check(folder, parts), root)
@@ -111,9 +111,8 @@ def read_classes(root: Path) -> dict[str, str]:
 def audio_files(root: Path) -> dict[str, str]:
     """Return the path of each file by every id that its name may begin with."""
     files: dict[str, str] = {}
-    for folder, folders, names in os.walk(root):
-        folders.sort()
-        for name in sorted(names):
+    for folder, names in walk(root):
+        for name in names:
             stem, suffix = os.path.splitext(name)
             for text in (stem, stem[1:] if stem.startswith("Y") else ""):
                 if (
@@ -136,7 +135,3 @@ def _check(root: Path, parts: Sequence[str]) -> None:
 
 def _list(root: Path, part: str) -> Path:
     return root / f"{part}_segments.csv"
-
-
-def _find_root(root: Path) -> Path:
-    return find_root(root, "audioset", CLASSES)

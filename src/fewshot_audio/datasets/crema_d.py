@@ -43,7 +43,7 @@ def crema_d(name: str, root: Path, folds: int = 5, tolerate: tuple[Tolerable, ..
     """
     if folds < 2:
         raise ConfigError(f"dataset.folds={folds}: expected at least 2")
-    root = _find_root(root)
+    root = find_root(root, "CREMA-D", AUDIO)
     rows = [row for row in read(root, folds) if not row.path.endswith(EMPTY)]
     notes = (f"{folds} folds of actors, made here", f"{EMPTY}, which holds no speech, is left out")
     return from_list(name, root, rows, leak_unit="actor", tolerate=tolerate, notes=notes)
@@ -51,7 +51,7 @@ def crema_d(name: str, root: Path, folds: int = 5, tolerate: tuple[Tolerable, ..
 
 def verify(root: Path, full: bool, workers: int) -> Report:
     """Compare a download with the official counts: no list of files is published."""
-    root = _find_root(root)
+    root = find_root(root, "CREMA-D", AUDIO)
     rows = read(root)
     labels = complaint(lambda folder: _check(rows, folder), root)
     readable = [row for row in rows if not row.path.endswith(EMPTY)]
@@ -72,7 +72,3 @@ def read(root: Path, folds: int = 5) -> list[Listed]:
 def _check(rows: list[Listed], root: Path) -> None:
     found = {"clips": len(rows), "actors": len({row.group for row in rows})}
     check_counts("numbers", found, {"clips": N_CLIPS, "actors": N_ACTORS}, root)
-
-
-def _find_root(root: Path) -> Path:
-    return find_root(root, "CREMA-D", AUDIO)

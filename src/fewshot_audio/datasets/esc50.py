@@ -29,13 +29,13 @@ def esc50(
     Raises:
         DataError: The metadata or files are missing.
     """
-    root = _find_root(root)
+    root = find_root(root, "ESC-50-master", CSV)
     return from_list(name, root, read(root, esc10), tolerate=tolerate)
 
 
 def verify(root: Path, full: bool, workers: int) -> Report:
     """Compare a download with the metadata, and with the counts per fold and class."""
-    root = _find_root(root)
+    root = find_root(root, "ESC-50-master", CSV)
     rows = read(root)
     labels = complaint(lambda path: _check(rows, path), root / CSV)
     return verify_list("esc50", root, rows, 44100, labels, full, workers)
@@ -56,7 +56,3 @@ def _check(rows: list[Listed], path: Path) -> None:
     expected = {f"{name} in fold {fold}": PER_FOLD for name in names for fold in range(1, 6)}
     counts = Counter(f"{row.labels[0]} in fold {row.split}" for row in rows)
     check_counts("clips per class and fold", counts, expected, path)
-
-
-def _find_root(root: Path) -> Path:
-    return find_root(root, "ESC-50-master", CSV)

@@ -9,9 +9,10 @@ from fewshot_audio.datasets.listed import Listed, split_named
 from fewshot_audio.datasets.listing import Problems, Tolerable, shorten
 from fewshot_audio.datasets.own import Choice, Label, own_dataset
 from fewshot_audio.datasets.partition import Partition
-from fewshot_audio.datasets.row_checks import counted
 from fewshot_audio.datasets.verify import Report, check_files, complaint, decoding_error
 from fewshot_audio.features.audio import SUFFIXES
+from fewshot_audio.files import walk
+from fewshot_audio.progress import counted
 from fewshot_audio.types import DataError
 
 NAMED = 5  # files or folders in a note
@@ -98,17 +99,10 @@ def _walk(root: Path) -> tuple[list[str], list[str], list[OSError]]:
     audio: list[str] = []
     others: list[str] = []
     failed: list[OSError] = []
-    seen = set()
-    for folder, below, files in os.walk(root, onerror=failed.append, followlinks=True):
-        real = os.path.realpath(folder)
-        if real in seen:  # a link to a folder above
-            below.clear()
-            continue
-        seen.add(real)
-        below.sort()
+    for folder, files in walk(root, failed.append):
         place = os.path.relpath(folder, root)
         hidden = _is_hidden(place)
-        for file in sorted(files):
+        for file in files:
             path = file if place == "." else f"{Path(place).as_posix()}/{file}"
             is_audio = os.path.splitext(file)[1].lower() in SUFFIXES
             known = is_audio and not hidden and not file.startswith(".")

@@ -31,14 +31,14 @@ def fsd50k(name: str, root: Path, tolerate: tuple[Tolerable, ...] = ()) -> Datas
     Raises:
         DataError: A table or files are missing, or a clip has an unknown class or split.
     """
-    root = _find_root(root)
+    root = find_root(root, "FSD50K", TABLES)
     rows, classes = read(root), read_classes(root)
     return from_list(name, root, rows, classes, multi_label=True, tolerate=tolerate)
 
 
 def verify(root: Path, full: bool, workers: int) -> Report:
     """Compare a download with its tables, and the tables with the official counts."""
-    root = _find_root(root)
+    root = find_root(root, "FSD50K", TABLES)
     rows = read(root)
     labels = complaint(lambda folder: _check(rows, folder), root)
     return verify_list("fsd50k", root, rows, 44100, labels, full, workers)
@@ -72,7 +72,3 @@ def _check(rows: list[Listed], root: Path) -> None:
     unknown = {label for row in rows for label in row.labels} - set(classes)
     found = {"classes": len(set(classes)), "unknown labels": len(unknown)}
     check_counts("numbers", found, {"classes": N_CLASSES, "unknown labels": 0}, root)
-
-
-def _find_root(root: Path) -> Path:
-    return find_root(root, "FSD50K", TABLES)

@@ -16,7 +16,7 @@ WORDS = {  # for a split, in small letters
     "valid": ("valid", "validation", "validate", "val", "dev"),
     "test": ("test", "testing", "eval", "evaluation"),
 }
-NUMBER = re.compile(r"(?:fold)?[ _-]?(\d+)(?:\.0+)?")  # 1, 1.0, fold1, fold_01
+NUMBER = re.compile(r"(?:fold[ _-]?)?(\d+)(?:\.0+)?")  # 1, 1.0, fold1, fold_01
 
 
 @dataclass(frozen=True, slots=True)  # there may be many

@@ -36,7 +36,7 @@ def nsynth(
     Raises:
         DataError: An examples.json is missing or damaged, or files are missing.
     """
-    root = _find_root(root)
+    root = find_root(root, "nsynth", "nsynth-train")
     rows = read(root, target)
     pitches = sorted({row.labels[0] for row in rows}, key=int) if target == "pitch" else None
     return from_list(name, root, rows, pitches, "instrument", tolerate=tolerate)
@@ -44,7 +44,7 @@ def nsynth(
 
 def verify(root: Path, full: bool, workers: int) -> Report:
     """Compare a download with its lists, and the lists with the official counts and classes."""
-    root = _find_root(root)
+    root = find_root(root, "nsynth", "nsynth-train")
     rows = read(root, "instrument")
     labels = complaint(lambda folder: _check(rows, folder), root)
     return verify_list("nsynth", root, rows, 16000, labels, full, workers)
@@ -69,7 +69,3 @@ def _check(rows: list[Listed], root: Path) -> None:
     check_counts("clips per split", Counter(row.split for row in rows), OFFICIAL_SPLITS, root)
     unknown = sorted({row.labels[0] for row in rows} ^ set(FAMILIES))
     check_counts("numbers", {"other families": len(unknown)}, {"other families": 0}, root)
-
-
-def _find_root(root: Path) -> Path:
-    return find_root(root, "nsynth", "nsynth-train")

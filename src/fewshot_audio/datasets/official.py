@@ -9,8 +9,7 @@ from pathlib import Path
 
 from fewshot_audio.datasets.listed import Listed
 from fewshot_audio.datasets.listing import SHOWN
-from fewshot_audio.datasets.verify import Report, check_files, compare
-from fewshot_audio.features.audio import decode
+from fewshot_audio.datasets.verify import Report, check_files, compare, decoding_error
 from fewshot_audio.types import DataError
 
 Row = dict[str, str]
@@ -108,16 +107,8 @@ def verify_list(
     missing, changed, extra = compare(root, dict.fromkeys(paths, (None, None)), folders, False, 1)
     if full:
         present = sorted(set(paths) - set(missing))
-        changed = tuple(check_files(root, present, partial(_audio_error, rate), workers))
+        changed = tuple(check_files(root, present, partial(decoding_error, rate=rate), workers))
     note = "no hash of single files is published: the full check decodes them"
     return Report(
         name, str(root), full, len(paths), missing, changed, extra, labels, (note, *notes)
     )
-
-
-def _audio_error(rate: int | None, path: Path) -> str | None:
-    try:
-        _, actual = decode(path)
-    except DataError as error:
-        return str(error)
-    return None if rate in (None, actual) else f"{actual} Hz, not {rate}"

@@ -16,12 +16,12 @@ from fewshot_audio.datasets.listing import Problems, Tolerable, shorten
 from fewshot_audio.datasets.partition import Partition, divide, with_valid
 from fewshot_audio.datasets.row_checks import (
     DROP,
-    counted,
     find_duplicates,
     find_impossible_classes,
     find_variants,
 )
 from fewshot_audio.files import list_files
+from fewshot_audio.progress import counted
 from fewshot_audio.types import ConfigError, DataError
 
 FORMS: tuple[Literal["NFC", "NFD"], ...] = ("NFC", "NFD")  # of Unicode

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from fewshot_audio.datasets.listed import SPLITS, Listed
 from fewshot_audio.datasets.listing import Problems
 from fewshot_audio.datasets.partition import Partition, way
+from fewshot_audio.progress import counted
 
 DROP = "add clips, or drop them by dataset.min_clips or dataset.classes"
 SMALLER = "name smaller groups in a column group (or dataset.group_by)"
@@ -75,8 +76,3 @@ def find_impossible_classes(rows: Sequence[Listed], how: Partition, problems: Pr
             where = f"fold {only}" if make is None else f"one group ({only})"
             cure = DROP if make is None else f"{SMALLER}, {DROP}"
             problems.add(f"classes that cannot train and test; {cure}", f"{clips}, in {where}")
-
-
-def counted(number: int, word: str, plural: str = "") -> str:
-    """Return a number with its word: "1 clip", "2 clips"."""
-    return f"{number:,} {word if number == 1 else plural or f'{word}s'}"

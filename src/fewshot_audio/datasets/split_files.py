@@ -65,7 +65,7 @@ def read_splits(dataset: Dataset, fold: Fold, path: Path) -> dict[tuple[int, int
 def _rows(path: Path) -> list[dict[str, str]]:
     if not path.is_file():
         raise DataError(f"splits={path}: no such file; scripts/splits.py writes one")
-    with path.open(newline="", encoding="utf-8") as file:
+    with path.open(newline="", encoding="utf-8-sig") as file:
         reader = csv.DictReader(file, restval="")
         try:
             absent = sorted(set(COLUMNS) - set(reader.fieldnames or ()))

@@ -11,8 +11,8 @@ from fewshot_audio.datasets.listed import Listed, split_named
 from fewshot_audio.datasets.listing import Problems, Tolerable
 from fewshot_audio.datasets.own import Choice, Label, own_dataset
 from fewshot_audio.datasets.partition import Partition
-from fewshot_audio.datasets.row_checks import counted
 from fewshot_audio.datasets.verify import Report, check_files, complaint, decoding_error
+from fewshot_audio.progress import counted
 from fewshot_audio.types import DataError
 
 TABLES = (".csv", ".tsv")

@@ -38,13 +38,13 @@ def tau_urban(name: str, root: Path, tolerate: tuple[Tolerable, ...] = ()) -> Da
     Raises:
         DataError: A list or files are missing.
     """
-    root = _find_root(root)
+    root = find_root(root, "TAU-urban-acoustic-scenes-2019-development", META)
     return from_list(name, root, read(root), leak_unit="location", tolerate=tolerate)
 
 
 def verify(root: Path, full: bool, workers: int) -> Report:
     """Compare a download with its lists, and the lists with the counts of the published sets."""
-    root = _find_root(root)
+    root = find_root(root, "TAU-urban-acoustic-scenes-2019-development", META)
     rows = read(root)
     labels = complaint(lambda folder: _edition(rows, folder), root)
     notes = () if labels else (_edition(rows, root),)
@@ -81,7 +81,3 @@ def _edition(rows: list[Listed], root: Path) -> str:
         f"{root}: {counts['train']} clips train, {counts['test']} test, of {len(scenes)} scenes; "
         f"expected {N_SCENES} scenes and one of {list(OFFICIAL_SPLITS.values())}"
     )
-
-
-def _find_root(root: Path) -> Path:
-    return find_root(root, "TAU-urban-acoustic-scenes-2019-development", META)

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import soundfile
 
-from fewshot_audio.datasets.base import Clip, Dataset, Fold
-from fewshot_audio.datasets.listing import Tolerable, clips_on_disk, shorten
+from fewshot_audio.datasets.base import Dataset
+from fewshot_audio.datasets.listed import Listed, from_list
+from fewshot_audio.datasets.listing import Tolerable, shorten
+from fewshot_audio.datasets.official import read_text
 from fewshot_audio.datasets.verify import (
     Report,
     check_files,
@@ -43,7 +45,7 @@ def tut_acoustic_scenes(name: str, root: Path, tolerate: tuple[Tolerable, ...] =
     Raises:
         DataError: Lists or files are not as published.
     """
-    root = _find_root(root)
+    root = find_root(root, "TUT-acoustic-scenes-2017", folder("development"))
     return from_rows(name, root, read_official(root), tolerate)
 
 
@@ -53,7 +55,7 @@ def verify(root: Path, full: bool, workers: int) -> Report:
     No hash of single files is published: the full check reads format and length of each file, and
     the MD5 of the archives that lie beside them.
     """
-    root = _find_root(root)
+    root = find_root(root, "TUT-acoustic-scenes-2017", folder("development"))
     paths = [f"{folder(part)}/{row[0]}" for part in PARTS for row in official_rows(part)]
     folders = [f"{folder(part)}/audio" for part in PARTS]
     manifest = dict.fromkeys(paths, (None, None))
@@ -86,10 +88,8 @@ def read_official(root: Path) -> dict[str, list[Row]]:
 
 def read_rows(path: Path) -> list[Row]:
     """Return the rows of a meta.txt. DataError where the file or a column is missing."""
-    if not path.is_file():
-        raise DataError(f"{path} is missing; it comes with the part's .meta.zip")
     rows: list[Row] = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in read_text(path).splitlines():
         if not line.strip():
             continue
         columns = line.split("\t")
@@ -114,24 +114,13 @@ def from_rows(
     name: str, root: Path, rows: Mapping[str, Sequence[Row]], tolerate: tuple[Tolerable, ...]
 ) -> Dataset:
     """Return the dataset of one fold that the rows of both parts describe."""
-    classes = tuple(sorted({scene for part in PARTS for _, scene, _ in rows[part]}))
+    splits = dict(zip(PARTS, ("train", "test"), strict=True))
     clips = [
-        Clip(f"{folder(part)}/{path}", (classes.index(scene),), 1, location)
+        Listed(f"{folder(part)}/{path}", (scene,), splits[part], location)
         for part in PARTS
         for path, scene, location in rows[part]
     ]
-    present, notes = clips_on_disk(root, clips, tolerate)
-    present = sorted(present, key=lambda clip: clip.path)
-    train, test = (
-        tuple(clip for clip in present if clip.path.startswith(folder(part) + "/"))
-        for part in PARTS
-    )
-    folds, silent = (Fold(1, train, test),), "silent" in tolerate
-    return Dataset(name, root, classes, folds, notes, leak_unit="location", allow_silent=silent)
-
-
-def _find_root(root: Path) -> Path:
-    return find_root(root, "TUT-acoustic-scenes-2017", folder("development"))
+    return from_list(name, root, clips, leak_unit="location", tolerate=tolerate)
 
 
 def _check_rows(rows: Sequence[Row], official: Sequence[Row], path: Path) -> None:

@@ -1,13 +1,15 @@
 """UrbanSound8K in its official layout and folds."""
 
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from fewshot_audio.datasets.base import Clip, Dataset, Fold
-from fewshot_audio.datasets.listing import Tolerable, clips_on_disk
+from fewshot_audio.datasets.base import Dataset, Fold
+from fewshot_audio.datasets.listed import Listed, from_list
+from fewshot_audio.datasets.listing import Tolerable
 from fewshot_audio.datasets.official import Row, check_counts, damaged_row, read_table
 from fewshot_audio.datasets.verify import Report, compare, complaint, shipped_table
 from fewshot_audio.files import find_root
@@ -105,53 +107,37 @@ def from_rows(
     tolerate: tuple[Tolerable, ...],
 ) -> Dataset:
     """Return the dataset that rows of the metadata describe; arguments as for `urbansound8k`."""
-    classes = {int(row["classID"]): row["class"] for row in rows}
-    clips = [_clip(row) for row in rows]
-    notes = []
+    known, notes = sorted({int(row["fold"]) for row in rows}), []
     if folds is not None:
-        known = sorted({clip.fold for clip in clips})
         if not folds or not set(folds) <= set(known):
             raise ConfigError(f"dataset.folds={list(folds)}: expected some of {known}")
-        clips = [clip for clip in clips if clip.fold in folds]
-        notes.append(f"only folds {', '.join(str(fold) for fold in sorted(folds))} of {len(known)}")
-    clips, absent = clips_on_disk(root, clips, tolerate)
+        rows = [row for row in rows if int(row["fold"]) in folds]
+        notes.append(f"only folds {', '.join(map(str, sorted(folds)))} of {len(known)}")
     if validation == "none":
         notes.append("no validation fold is left out")
-    return Dataset(
-        name,
-        root,
-        tuple(classes[i] for i in range(len(classes))),
-        _split(clips, validation),
-        (*notes, *absent),
-        allow_silent="silent" in tolerate,
-    )
+    names = {int(row["classID"]): row["class"] for row in rows}
+    classes, clips = [names[label] for label in range(len(names))], [_listed(row) for row in rows]
+    dataset = from_list(name, root, clips, classes, tolerate=tolerate, notes=notes)
+    return dataset if validation == "none" else _with_validation(dataset)
 
 
-def _clip(row: Row) -> Clip:
+def _listed(row: Row) -> Listed:
     path = f"audio/fold{row['fold']}/{row['slice_file_name']}"
-    return Clip(path, (int(row["classID"]),), int(row["fold"]), row["fsID"])
+    return Listed(path, (row["class"],), str(int(row["fold"])), row["fsID"])
 
 
-def _split(clips: Iterable[Clip], validation: Validation) -> tuple[Fold, ...]:
-    """Let each fold test once; the next (cyclic) may validate, the others train."""
-    clips = sorted(clips, key=lambda clip: clip.path)
-    by_fold = defaultdict(list)
-    for clip in clips:
-        by_fold[clip.fold].append(clip)
-    numbers = sorted(by_fold)
+def _with_validation(dataset: Dataset) -> Dataset:
+    """Let the fold after each one (cyclic) validate for it instead of train."""
     folds = []
-    for i, number in enumerate(numbers):
-        following = numbers[(i + 1) % len(numbers)]
-        valid = by_fold[following] if validation == "next" and following != number else []
-        held_out = {number, following} if validation == "next" else {number}
-        train = [clip for clip in clips if clip.fold not in held_out]
-        folds.append(Fold(number, tuple(train), tuple(by_fold[number]), tuple(valid)))
+    for fold, following in zip(dataset.folds, dataset.folds[1:] + dataset.folds[:1], strict=True):
+        train = tuple(clip for clip in fold.train if clip.fold != following.number)
+        folds.append(Fold(fold.number, train, fold.test, following.test))
     if not folds[0].train:
         raise ConfigError(
-            f"folds {numbers}: with one to test and the next to validate none is left to train on; "
-            "add folds, or set dataset.validation=none"
+            f"folds {[fold.number for fold in folds]}: with one to test and the next to validate "
+            "none is left to train on; add folds, or set dataset.validation=none"
         )
-    return tuple(folds)
+    return replace(dataset, folds=tuple(folds))
 
 
 def _check_labels(rows: Iterable[Row], path: Path) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from fewshot_audio.components import locate
 from fewshot_audio.datasets.listing import LIST_ALL, shorten
 from fewshot_audio.features.audio import decode
 from fewshot_audio.files import list_files, sha256
@@ -89,13 +90,9 @@ def find_verifier(target: str) -> Callable[[Path, bool, int], Report]:
     Raises:
         ConfigError: The module cannot be imported or has no `verify`.
     """
+    locate(target)
     module_name = target.rpartition(".")[0]
-    try:
-        module = importlib.import_module(module_name)
-    except (ImportError, ValueError) as error:
-        raise ConfigError(
-            f"{target} cannot be found ({error}); expected package.module.function"
-        ) from error
+    module = importlib.import_module(module_name)
     if not hasattr(module, "verify"):
         raise ConfigError(
             f"{target} cannot be verified: {module_name} has no function "
@@ -122,14 +119,14 @@ def compare(
 
     def difference(path: Path) -> str | None:
         size, digest = manifest[path.relative_to(root).as_posix()]
-        actual = path.stat().st_size
-        if size is not None and actual != size:
+        if size is not None and (actual := path.stat().st_size) != size:
             return f"{actual} bytes, not {size}"
         if full and digest is not None and sha256(path) != digest:
             return "other content of the same size"
         return None
 
-    changed = check_files(root, sorted(manifest.keys() & present), difference, workers)
+    known = sorted(path for path in manifest.keys() & present if manifest[path] != (None, None))
+    changed = check_files(root, known, difference, workers)
     return tuple(missing), tuple(changed), tuple(extra)
 
 
@@ -145,13 +142,13 @@ def check_files(root: Path, paths: Sequence[str], check: Check, workers: int) ->
     return complaints
 
 
-def decoding_error(path: Path) -> str | None:
-    """Return why a file cannot be decoded, as a check of `check_files`."""
+def decoding_error(path: Path, rate: int | None = None) -> str | None:
+    """Return why a file cannot be decoded at a rate (Hz; None: any), for `check_files`."""
     try:
-        decode(path)
+        _, actual = decode(path)
     except DataError as error:
         return str(error)
-    return None
+    return None if rate in (None, actual) else f"{actual} Hz, not {rate}"
 
 
 def complaint(read: Callable[[Path], Any], root: Path) -> str:

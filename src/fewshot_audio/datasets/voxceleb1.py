@@ -28,13 +28,13 @@ def voxceleb1(name: str, root: Path, tolerate: tuple[Tolerable, ...] = ()) -> Da
     Raises:
         DataError: The list is missing or damaged, or files are missing.
     """
-    root = _find_root(root)
+    root = find_root(root, "voxceleb1", LIST)
     return from_list(name, root, read(root), leak_unit="video", tolerate=tolerate)
 
 
 def verify(root: Path, full: bool, workers: int) -> Report:
     """Compare a download with the official list, and the list with its counts."""
-    root = _find_root(root)
+    root = find_root(root, "voxceleb1", LIST)
     rows = read(root)
     labels = complaint(lambda path: _check(rows, path), root / LIST)
     return verify_list("voxceleb1", root, rows, 16000, labels, full, workers)
@@ -56,7 +56,3 @@ def _check(rows: list[Listed], path: Path) -> None:
     check_counts("clips per split", Counter(row.split for row in rows), OFFICIAL_SPLITS, path)
     speakers = {"speakers": len({row.labels for row in rows})}
     check_counts("numbers", speakers, {"speakers": OFFICIAL_SPEAKERS}, path)
-
-
-def _find_root(root: Path) -> Path:
-    return find_root(root, "voxceleb1", LIST)

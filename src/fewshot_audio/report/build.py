@@ -204,7 +204,8 @@ def drawn(
     from fewshot_audio.report import figures  # tables need no matplotlib
 
     records = records_in(folders, figures.FIELDS)
-    return figures.pictures(figures.draw(selection, pairs, records, folders[0]))
+    drawings = figures.draw(selection, pairs, records, folders[0])
+    return figures.files_of(drawings), figures.pictures(drawings)
 
 
 def is_own(file: Path) -> bool:

@@ -63,17 +63,15 @@ PANELS = 24  # of a figure that is still readable
 HERTZ = ("centre", "bandwidth")  # of filters, named without their unit in records
 
 
-def pictures(drawings: Sequence[Drawing]) -> tuple[dict[str, str | bytes], list[Picture]]:
-    """Return figures' files by their names in the results folder, and the page's pictures."""
-    files: dict[str, str | bytes] = {}
-    shown = []
-    for drawing in drawings:
-        saved = save(drawing)
-        files |= {f"figures/{name}": content for name, content in saved.items()}
-        shown.append(
-            Picture(drawing.name, drawing.title, drawing.caption, drawing.alt, svg(drawing))
-        )
-    return files, shown
+def files_of(drawings: Sequence[Drawing]) -> dict[str, str | bytes]:
+    """Return figures' files by their names in the results folder."""
+    saved = [save(drawing) for drawing in drawings]
+    return {f"figures/{name}": content for each in saved for name, content in each.items()}
+
+
+def pictures(drawings: Sequence[Drawing]) -> list[Picture]:
+    """Return the page's pictures."""
+    return [Picture(each.name, each.title, each.caption, each.alt, svg(each)) for each in drawings]
 
 
 def draw(

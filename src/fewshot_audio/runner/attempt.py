@@ -7,7 +7,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -41,15 +41,6 @@ class OpenJob:
     machine: Machine
     data: JobData
     specs: Sequence[RunSpec]
-
-    @property
-    def threads(self) -> int:
-        """Threads of torch that each worker has."""
-        return max(1, self.machine.threads // self.machine.workers)
-
-    def pickled(self) -> bytes:
-        """Return the same for a worker, which does not open the data again."""
-        return pickle.dumps(replace(self, machine=replace(self.machine, threads=self.threads)))
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """A job's missing runs done, in this process or in workers, each stored at once."""
 
 import logging
+import pickle
 from collections.abc import Collection, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ from fewshot_audio.runner.identity import missing
 from fewshot_audio.runner.messages import log_plan, log_problems, log_trained
 from fewshot_audio.runner.plan import Planner, title
 from fewshot_audio.runner.queue import Queue, Stack
-from fewshot_audio.runner.store import Store
+from fewshot_audio.runner.store import Store, by_outcome
 from fewshot_audio.runner.watching import check_logger
 from fewshot_audio.runner.workers import EpochFinished, Outcome, Worker, WorkerKilled, with_news
 from fewshot_audio.training.run import max_stack_size
@@ -79,10 +80,12 @@ def run(job: Job, machine: Machine, bar: RunBar | None = None) -> JobResult:
     planner = Planner()
     if not planner.present([job], machine):
         log.info("%s: no such fold, nothing to do", title(job))
+        if bar is not None:
+            bar.leave_out(sum(job.repeats.values()))
         return JobResult()
     store, opened = Store(machine.results), open_job(job, machine, planner)
     _keep_splits(opened)
-    finished, failed_before = store.by_outcome()
+    finished, failed_before = by_outcome(store.brief())
     unfinished = missing(opened.specs, finished)
     todo = unfinished if machine.retry_failed else missing(unfinished, failed_before)
     log_plan(opened, unfinished, todo, finished)
@@ -173,7 +176,7 @@ class Training:
 
     def in_workers(self, n_workers: int) -> None:
         """Train all stacks by worker processes."""
-        pickled = self.opened.pickled()
+        pickled = pickle.dumps(self.opened)  # a worker need not open the data again
         under_way: dict[Worker, Stack] = {}
         with ExitStack() as cleanup:
             each = islice(cycle(gpus(self.opened.machine.accelerator) or [None]), n_workers)
@@ -211,7 +214,7 @@ class Training:
         record = failed_record(self.opened, stack.specs[0], stack.started, error)
         seconds = (datetime.now(UTC) - datetime.fromisoformat(stack.started)).total_seconds()
         seconds = max(seconds, 0)  # the clock may have been set back
-        return {**record, "threads": self.opened.threads, "seconds": {"train": seconds}}
+        return {**record, "threads": self.opened.machine.threads, "seconds": {"train": seconds}}
 
     def _store(self, stack: Stack, records: Sequence[Record], under_way: Collection[Stack]) -> None:
         for record in records:
@@ -241,6 +244,6 @@ def _left(
     store: Store, unfinished: Sequence[RunSpec], tried: Sequence[Record]
 ) -> tuple[Record, ...]:
     """Return records of runs that failed before, or meanwhile in another process."""
-    finished, failed = store.by_outcome()
+    finished, failed = by_outcome(store.brief())
     done = finished.keys() | {each["key"] for each in tried}
     return tuple(failed[spec.key] for spec in missing(unfinished, done) if spec.key in failed)

@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -98,14 +98,17 @@ def component_identity(component: Component) -> dict[str, Any]:
     return {"name": component.name, **_without_defaults(settings)}
 
 
-def optimizer_identity(settings: OptimizerSettings) -> dict[str, Any]:
-    """Return what of an optimizer's settings can change a result."""
-    identity = component_identity(settings.optimizer)
+def optimizer_identity(
+    settings: OptimizerSettings,
+    describe: Callable[[Component], dict[str, Any]] = component_identity,
+) -> dict[str, Any]:
+    """Return what of an optimizer's settings can change a result, its parts as described."""
+    identity = describe(settings.optimizer)
     identity["max_grad_norm"] = settings.max_grad_norm
     if settings.frontend:
-        identity["frontend"] = dict(settings.frontend)
+        identity["frontend"] = canonical(settings.frontend)
     if settings.scheduler is not None:
-        identity["scheduler"] = component_identity(settings.scheduler)
+        identity["scheduler"] = describe(settings.scheduler)
     return identity
 
 

@@ -9,12 +9,12 @@ from typing import Any
 from fewshot_audio.components import build
 from fewshot_audio.datasets.base import Dataset
 from fewshot_audio.datasets.listing import SHOWN
-from fewshot_audio.datasets.row_checks import counted
 from fewshot_audio.datasets.split_files import write_splits
 from fewshot_audio.datasets.splits import FewShotSplits
 from fewshot_audio.features.base import Features, Transform
 from fewshot_audio.features.cache import Cache, cache_key, file_digests, open_cache
 from fewshot_audio.frontends.base import Frontend
+from fewshot_audio.progress import counted
 from fewshot_audio.runner.identity import run_specs
 from fewshot_audio.training.checks import check_job
 from fewshot_audio.training.methods.crops import trains_on_crops

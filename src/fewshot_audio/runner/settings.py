@@ -7,7 +7,7 @@ from pathlib import PurePath
 from typing import Any
 
 from fewshot_audio.components import SPECIAL, TARGET, defaults_of
-from fewshot_audio.runner.identity import canonical
+from fewshot_audio.runner.identity import canonical, optimizer_identity
 from fewshot_audio.types import Component, Job
 
 OFFERED = {"n_classes", "n_bands", "n_frames"}  # a model has them from the program
@@ -19,12 +19,6 @@ def all_settings(job: Job) -> dict[str, Any]:
 
     A key does not depend on them: a default may change, and arguments may be added.
     """
-    optimizer = _component(job.optimizer.optimizer)
-    optimizer["max_grad_norm"] = job.optimizer.max_grad_norm
-    if job.optimizer.frontend:
-        optimizer["frontend"] = _plain(job.optimizer.frontend)
-    if job.optimizer.scheduler is not None:
-        optimizer["scheduler"] = _component(job.optimizer.scheduler)
     model = _component(job.model)
     for name in OFFERED - set(job.model.arguments):
         model.pop(name, None)
@@ -34,7 +28,7 @@ def all_settings(job: Job) -> dict[str, Any]:
         "model": model,
         "frontend": _component(job.frontend),
         "method": _component(job.method),
-        "optimizer": optimizer,
+        "optimizer": optimizer_identity(job.optimizer, _component),
     }
 
 

@@ -9,20 +9,21 @@ import torch
 from fewshot_audio.components import build
 from fewshot_audio.datasets.base import Clip, Dataset
 from fewshot_audio.features.audio import decode
-from fewshot_audio.features.transforms import hz_to_mel, mel_to_hz
 from fewshot_audio.frontends.base import Frontend
 from fewshot_audio.frontends.log import LOGARITHMS
 from fewshot_audio.runner.plan import transform_of
+from fewshot_audio.training.waveform_network import mel_of
 from fewshot_audio.types import Job
 
+LOOKED_AT = 20  # test clips among which a long one is searched
 UNITS = {10: "log10 of power", "e": "ln of power"}  # by the base of a logarithm
 
 
 def spectrograms(jobs: Iterable[Job], dataset: Dataset) -> pd.DataFrame:
     """Return a clip's spectrograms before training, by jobs that differ in their frontend.
 
-    The clip is the first of the fold's test clips that is a patch long, or else the first. Fixed
-    frontends come first.
+    The clip is the first that is a patch long of the fold's first `LOOKED_AT` test clips, or else
+    the first. Fixed frontends come first.
 
     Returns:
         A row per frame: frontend, clip (dataset, file and class), unit (of the values; the
@@ -53,7 +54,7 @@ def spectrograms(jobs: Iterable[Job], dataset: Dataset) -> pd.DataFrame:
 
 def _long_clip(job: Job, dataset: Dataset) -> Clip:
     clips = dataset.fold(job.fold).test
-    for clip in clips:
+    for clip in clips[:LOOKED_AT]:
         if len(_spectrogram(job, dataset, clip)[1]) >= job.patch_frames:
             return clip
     return clips[0]
@@ -73,8 +74,7 @@ def _spectrogram(job: Job, dataset: Dataset, clip: Clip) -> tuple[Frontend, np.n
 def _centres(frontend: Frontend, job: Job) -> np.ndarray:
     """Return the centre of each band in Hz."""
     if frontend.reads == "mel":
-        top = hz_to_mel(job.mel.sample_rate / 2)
-        return mel_to_hz(np.linspace(0, top, frontend.n_bands + 2))[1:-1]
+        return mel_of(job).centres().numpy()
     own = frontend.report().get("filters", {}).get("centre", {}).get("before", [])
     centres = np.array(own, dtype=float)
     return centres if len(centres) == frontend.n_bands else np.full(frontend.n_bands, np.nan)

@@ -10,11 +10,11 @@ import pandas as pd
 
 from fewshot_audio import config
 from fewshot_audio.progress import counted
-from fewshot_audio.records import FAILED, FINISHED, Record, flat_settings
+from fewshot_audio.records import Record, flat_settings
 from fewshot_audio.runner.checkpoints import is_kept
 from fewshot_audio.runner.identity import missing
 from fewshot_audio.runner.plan import Planner, title
-from fewshot_audio.runner.store import Store
+from fewshot_audio.runner.store import Store, by_outcome
 from fewshot_audio.types import FewshotAudioError, Job, Machine, RunSpec
 
 LATELY = timedelta(hours=1)
@@ -33,14 +33,9 @@ class Stored:
     @classmethod
     def of(cls, records: Iterable[Record]) -> "Stored":
         """Sort records."""
-        finished, failed, seconds = {}, {}, defaultdict(list)
-        for record in records:
-            if record["status"] == FINISHED:
-                finished[record["key"]] = record
-                seconds[_kind(record["identity"])].append(sum(record["seconds"].values()))
-            elif record["status"] == FAILED:
-                failed[record["key"]] = record
-        failed = {key: record for key, record in failed.items() if key not in finished}
+        (finished, failed), seconds = by_outcome(records), defaultdict(list)
+        for record in finished.values():
+            seconds[_kind(record["identity"])].append(sum(record["seconds"].values()))
         durations = {kind: sum(each) / len(each) for kind, each in seconds.items()}
         return cls(finished, failed, durations)
 
@@ -194,7 +189,8 @@ def grid(specs: Sequence[RunSpec], finished: Collection[str]) -> pd.DataFrame:
 def runs_lately(finished: Iterable[Record]) -> int:
     """Return how many of the runs ended in the last hour before the newest one's end."""
     ends = [record["stopped"] for record in finished if "stopped" in record]
-    return sum(end > max(ends) - LATELY for end in ends)
+    newest = max(ends, default=None)
+    return sum(newest is not None and end > newest - LATELY for end in ends)
 
 
 def summary(jobs: Sequence[Job], machine: Machine, command: str) -> str:

@@ -6,7 +6,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
@@ -105,17 +105,18 @@ class Store:
         """Read of all records what plans look at."""
         return self.records(BRIEF)
 
-    def by_outcome(self) -> tuple[dict[str, Record], dict[str, Record]]:
-        """Return the last record of each key that is finished, and of each that failed."""
-        finished: dict[str, Record] = {}
-        failed: dict[str, Record] = {}
-        for each in self.brief():
-            (finished if each["status"] == FINISHED else failed)[each["key"]] = each
-        return finished, failed
-
     def brief_of(self, file: Path) -> Iterator[Record]:
         """Read the same of one file's records, none where it is not there yet."""
         return read_records([file] if file.exists() else [], BRIEF)
+
+
+def by_outcome(records: Iterable[Record]) -> tuple[dict[str, Record], dict[str, Record]]:
+    """Return the last record of each key that is finished, and of each that only failed."""
+    finished: dict[str, Record] = {}
+    failed: dict[str, Record] = {}
+    for each in records:
+        (finished if each["status"] == FINISHED else failed)[each["key"]] = each
+    return finished, {key: each for key, each in failed.items() if key not in finished}
 
 
 def _name(spec: RunSpec) -> str:

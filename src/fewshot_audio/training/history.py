@@ -115,30 +115,21 @@ class EpochLosses:
     """
 
     def __init__(self, runs: int):
+        self.runs = runs
         self.sums: list[Tensor] = []  # of each epoch (runs,)
         self.counts: list[list[int]] = []
-        self.runs = runs
-        self._start()
 
-    def _start(self) -> None:
-        self.sum: Tensor | None = None
-        self.count = [0] * self.runs
+    def begin_epoch(self, device: torch.device) -> None:
+        """Begin the next epoch."""
+        self.sums.append(torch.zeros(self.runs, device=device))
+        self.counts.append([0] * self.runs)
 
     def add(self, runs: Sequence[int], losses: Tensor) -> None:
         """Add the losses (runs,) of an update, of all runs or of some in order."""
-        if self.sum is None:
-            self.sum = torch.zeros(self.runs, dtype=losses.dtype, device=losses.device)
         places = slice(None) if len(runs) == self.runs else list(runs)
-        self.sum[places] += losses.detach()
+        self.sums[-1][places] += losses.detach()
         for run in runs:
-            self.count[run] += 1
-
-    def end_epoch(self) -> None:
-        """Begin the next epoch."""
-        if self.sum is not None:
-            self.sums.append(self.sum)
-            self.counts.append(self.count)
-        self._start()
+            self.counts[-1][run] += 1
 
     def last(self, run: int) -> float:
         """Return a run's mean of the last epoch."""

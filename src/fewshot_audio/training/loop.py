@@ -119,6 +119,10 @@ class Fitting(lightning.LightningModule):
         self.made = made
         return made
 
+    def on_train_epoch_start(self) -> None:
+        """Begin to count the epoch's losses."""
+        self.losses.begin_epoch(self.device)
+
     def training_step(self, updates: list[Update], _: int) -> None:
         """Update all weights of every run that has a batch left in this epoch."""
         self.stack.zero_grad()
@@ -148,7 +152,6 @@ class Fitting(lightning.LightningModule):
     def on_train_epoch_end(self) -> None:
         """Note what each run has learned, and stop it where its method says so."""
         processes.raise_if_interrupted()
-        self.losses.end_epoch()
         running = sum(progress.stop_reason is None for progress in self.progress)
         epoch_finished(running, self.stack.methods[0].max_epochs)
         for run, progress in enumerate(self.progress):

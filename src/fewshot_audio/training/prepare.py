@@ -88,7 +88,7 @@ class PreparedOnCrops:
 
 def prepare_run(job: Job, data: JobData, n_per_class: int | None, repeat: int) -> Prepared:
     """Return one run's split, its untrained network and its method."""
-    watch, names = Stopwatch(), names_of(job, data, n_per_class, repeat)
+    watch, names = Stopwatch(), (job.seed, data.dataset.name, job.fold, n_per_class, repeat)
     with watch.part("prepare"):
         split = data.splits.split(n_per_class, repeat)
         rows = [torch.from_numpy(data.features[clip.id].copy()) for clip in split.train]
@@ -98,18 +98,11 @@ def prepare_run(job: Job, data: JobData, n_per_class: int | None, repeat: int) -
     return Prepared(job, split, network, method, watch)
 
 
-def names_of(
-    job: Job, data: JobData, n_per_class: int | None, repeat: int
-) -> tuple[str | int | None, ...]:
-    """Return what the random numbers of a run depend on."""
-    return job.seed, data.dataset.name, job.fold, n_per_class, repeat
-
-
 def prepare_on_crops(
     job: Job, data: JobData, n_per_class: int | None, repeat: int
 ) -> PreparedOnCrops:
     """Return one run's split and its network with new weights."""
-    watch, names = Stopwatch(), names_of(job, data, n_per_class, repeat)
+    watch, names = Stopwatch(), (job.seed, data.dataset.name, job.fold, n_per_class, repeat)
     with watch.part("prepare"):
         split, generators = data.splits.split(n_per_class, repeat), Generators.named(*names)
         seed = generators.init.initial_seed()

@@ -24,10 +24,6 @@ class Update(NamedTuple):
     runs: tuple[int, ...]  # their numbers
     batch: Batch  # (runs, batch, ...)
 
-    def to(self, device: torch.device) -> "Update":
-        """Return the same on a device."""
-        return Update(self.runs, self.batch.to(device))
-
 
 class Stack(nn.Module, ABC):
     """Networks on one device and the methods that train them; each run learns as if alone.

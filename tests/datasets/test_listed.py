@@ -57,8 +57,10 @@ def test_impossible_splits(tmp_path, splits, message):
 
 @pytest.mark.parametrize(
     ("word", "meaning"),
-    [("1", "1"), ("1.0", "1"), ("fold_01", "1"), ("Fold 3", "3"), ("fold-2", "2")]
-    + [("Training", "train"), ("dev", "valid"), ("-1", None), ("_3", None), ("1.5", None)],
+    [
+        *(("1", "1"), ("1.0", "1"), ("fold_01", "1"), ("Fold 3", "3"), ("fold-2", "2")),
+        *(("Training", "train"), ("dev", "valid"), ("-1", None), ("_3", None), ("1.5", None)),
+    ],
 )
 def test_words_for_splits_and_folds(word, meaning):
     assert split_named(word) == meaning

@@ -149,9 +149,16 @@ def beeps(made, label, seed):
     return 10 * gate.repeat_interleave(2)[:, None] * bump + noise
 
 
+@pytest.mark.parametrize("reused", [False, True])
 @every_frontend
-def test_report_before_training(name):
+def test_report_before_training(name, reused):
+    """Weights that were learned before are the start that it compares with."""
     made = frontend(name)
+    if reused:
+        with torch.no_grad():
+            for weight in made.parameters():
+                weight.mul_(0.9)
+        made.reuse(frozen=False)
     learned, report = made.learned_scalars(), made.report()
     assert bool(learned) == any(parameter.requires_grad for parameter in made.parameters())
     if not report:  # the history of its scalars holds it all

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from fewshot_audio.frontends import PCEN, EfficientLeaf, Leaf, LogMel, PowerMel, TDFilterbank
+from fewshot_audio.frontends.filterbank.pooling import GaussianLowpass
 from fewshot_audio.frontends.layer import fixed, wide_dtype
 from layer_cases import MODULES, layer, noise
 from layer_checks import CHECKS, EXCEPTIONS, SLOW, table
@@ -101,6 +102,21 @@ def test_inference_forms_of_other_dtypes(name, dtype):
 def test_no_samples_are_one_frame_of_mel_spectrograms(pad_mode):
     made = LogMel(mel=PowerMel(pad_mode=pad_mode))
     assert torch.equal(made(torch.zeros(2, 0)), made(torch.zeros(2, 1)))
+
+
+@pytest.mark.parametrize("weights", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
+def test_compression_of_other_dtypes(weights, dtype):
+    energies = torch.rand(2, 4, 30, generator=torch.Generator().manual_seed(0))
+    expected = PCEN(4)(energies)
+    found = PCEN(4).to(weights)(energies.to(dtype))
+    assert found.dtype == dtype
+    least = max(torch.finfo(weights).eps, torch.finfo(dtype).eps, torch.finfo(torch.float32).eps)
+    torch.testing.assert_close(found.float(), expected, atol=2 * least, rtol=2 * least)
+
+
+def test_pooling_of_no_clips():
+    assert GaussianLowpass(4, 101)(torch.zeros(0, 4, 1000), 100).shape == (0, 4, 11)
 
 
 def test_compression_of_no_frames():

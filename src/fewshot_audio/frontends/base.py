@@ -12,8 +12,15 @@ from torch.nn.functional import pad
 
 from fewshot_audio.frontends.checks import check_count
 from fewshot_audio.frontends.export import Framewise, Loudness
-from fewshot_audio.frontends.layer import call, fixed, wide_dtype
-from fewshot_audio.frontends.loudness import MOST_GAIN, STANDARD_DEVIATION, Normalize, loud
+from fewshot_audio.frontends.layer import (
+    LOW_PRECISION,
+    call,
+    dtype_of,
+    fixed,
+    in_float32,
+    wide_dtype,
+)
+from fewshot_audio.frontends.loudness import Normalize, loud
 from fewshot_audio.frontends.mel import PowerMel
 from fewshot_audio.frontends.rates import Rated
 from fewshot_audio.frontends.reuse import Reusable
@@ -151,7 +158,7 @@ class Frontend(Reusable, Rated, ABC):
 
         For torch.export and ONNX: of waveforms (batch, time), both of any size.
         """
-        before = [Loudness(STANDARD_DEVIATION, MOST_GAIN)] if self.normalize else []
+        before = [Loudness()] if self.normalize else []
         return nn.Sequential(*before, fixed(self).plain()).eval()
 
     def plain(self) -> nn.Module:
@@ -171,9 +178,6 @@ class Frontend(Reusable, Rated, ABC):
     def streamed(self) -> Stream:
         """Return a stream of this layer's, which is in evaluation mode."""
         return self.mel.stream(self.compute, wide_dtype(self))
-
-    def initialise(self, generator: torch.Generator) -> None:
-        """Draw what starts at random, if anything does. Called once per run."""
 
     def project(self) -> None:
         """Bring parameters that have left their bounds back. Called after every update."""
@@ -220,11 +224,13 @@ class Compression(nn.Module, ABC):
         """
         if energies.numel() == 0:
             return energies.clone()
+        if dtype_of(self) in LOW_PRECISION:
+            return in_float32(self, energies).to(energies.dtype)
         clips = energies.mT.reshape(-1, energies.shape[-1], energies.shape[-2])
         frames = torch.full((len(clips),), clips.shape[1], device=clips.device)
+        dtype = dtype_of(self) or torch.promote_types(clips.dtype, torch.float32)
         with torch.autocast(clips.device.type, enabled=False):
-            wide = clips.to(torch.promote_types(clips.dtype, torch.float32))
-            compressed = self.compress(wide, frames)
+            compressed = self.compress(clips.to(dtype), frames)
         return compressed.mT.reshape(energies.shape).to(energies.dtype)
 
     @abstractmethod

@@ -26,7 +26,10 @@ class CompressedMel(Frontend):
     def __init__(self, compression: Compression, n_bands: int, mel: PowerMel | None = None):
         super().__init__(n_bands, mel)
         self.compression = compression
-        self.before = compression.physical_parameters()
+        self.remember_start()
+
+    def remember_start(self) -> None:
+        self.before = self.compression.physical_parameters()
 
     def compute(self, *inputs: Tensor) -> Tensor:
         frames = torch.full((len(inputs[0]),), inputs[0].shape[1], device=inputs[0].device)

@@ -32,7 +32,7 @@ def drift(
     changes = {
         name: size for name, size in report["summary"].items() if not name.endswith("centre")
     }
-    report["summary"] = {name: _five_digits(size.item()) for name, size in sizes.items()} | changes
+    report["summary"] = {name: five_digits(size.item()) for name, size in sizes.items()} | changes
     return report
 
 
@@ -41,8 +41,8 @@ def before_and_after(before: Parameters, after: Parameters) -> dict[str, Any]:
     summary, bands = {}, {}
     for name in before:
         moved = (after[name].double() - before[name].double()).abs()
-        summary[f"median change, {name}"] = _five_digits(moved.median().item())
-        summary[f"largest change, {name}"] = _five_digits(moved.max().item())
+        summary[f"median change, {name}"] = five_digits(moved.median().item())
+        summary[f"largest change, {name}"] = five_digits(moved.max().item())
         bands[name] = {"before": rounded(before[name]), "after": rounded(after[name])}
     return {"summary": summary, "filters": bands}
 
@@ -69,8 +69,9 @@ def jensen_shannon(before: Tensor, after: Tensor) -> Tensor:
 
 def rounded(values: Tensor) -> list[float]:
     """Return numbers with five digits, for a record."""
-    return [_five_digits(value) for value in values.tolist()]
+    return [five_digits(value) for value in values.tolist()]
 
 
-def _five_digits(value: float) -> float:
+def five_digits(value: float) -> float:
+    """Return a number as records hold it."""
     return float(f"{value:.5g}")

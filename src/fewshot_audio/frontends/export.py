@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv1d, leaky_relu, max_pool2d, pad
 
+from fewshot_audio.frontends.loudness import at_level
+
 if TYPE_CHECKING:
     from fewshot_audio.frontends.filterbank.framing import Placement
 
@@ -90,21 +92,10 @@ class Energies(nn.Module):
 
 
 class Loudness(nn.Module):
-    """Make each clip (batch, time) equally loud, as `loudness.loud` does.
-
-    Args:
-        deviation: The standard deviation that the gain leads to.
-        most: The largest gain.
-    """
-
-    def __init__(self, deviation: float, most: float):
-        super().__init__()
-        self.deviation, self.most = deviation, most
+    """Make each clip (batch, time) equally loud, as `loudness.loud` does."""
 
     def forward(self, waveform: Tensor) -> Tensor:
-        centred = waveform - waveform.mean(1, keepdim=True)
-        deviation = centred.square().mean(1, keepdim=True).sqrt()
-        return waveform * (self.deviation / (deviation + 1e-9)).clamp(max=self.most)
+        return at_level(waveform, "loudness")
 
 
 class MelPower(nn.Module):

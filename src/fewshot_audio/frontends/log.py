@@ -181,6 +181,9 @@ class LogPerBand(LearnedLog):
     ):
         super().__init__(base, n_bands, mel)
         self.a, self.b = (nn.Parameter(torch.full((n_bands,), float(start))) for start in (a, b))
+        self.remember_start()
+
+    def remember_start(self) -> None:
         self.before = self.physical_parameters()
 
     def learned_scalars(self) -> dict[str, float]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from typing import Self
 
 import torch
@@ -37,9 +36,8 @@ class Reusable(nn.Module):
         if not self.keeps_weights:
             self.initialise(generator)
 
-    @abstractmethod
     def initialise(self, generator: torch.Generator) -> None:
-        """Draw what starts at random."""
+        """Draw what starts at random, if anything does. Called once per run."""
 
     def remember_start(self) -> None:
         """Keep the present weights as those that diagnostics compare later ones with."""

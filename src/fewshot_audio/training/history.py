@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from fewshot_audio.frontends.diagnostics import five_digits
 from fewshot_audio.training.clips import ClipBatches
 from fewshot_audio.training.evaluate import dense_inputs, score_clips
 from fewshot_audio.training.methods.base import Method, TrainingSet
@@ -140,11 +141,6 @@ class EpochLosses:
         sums = [] if not epochs else torch.stack(self.sums[:epochs])[:, run].tolist()
         counts = [each[run] for each in self.counts[:epochs]]
         return [five_digits(total / n) for total, n in zip(sums, counts, strict=True)]
-
-
-def five_digits(number: float) -> float:
-    """Return a loss as histories hold it."""
-    return float(f"{number:.5g}")
 
 
 @dataclass(frozen=True)

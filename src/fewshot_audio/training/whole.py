@@ -12,10 +12,11 @@ from torch.utils.data import DataLoader
 
 from fewshot_audio import processes
 from fewshot_audio.files import sync
+from fewshot_audio.frontends.diagnostics import five_digits
 from fewshot_audio.progress import epoch_finished
 from fewshot_audio.seeding import seed_for
 from fewshot_audio.training.crops import RandomCrops, Waveforms, loader
-from fewshot_audio.training.history import Progress, TrainingHistory, five_digits
+from fewshot_audio.training.history import Progress, TrainingHistory
 from fewshot_audio.training.loop import CALIBRATED_EVERY
 from fewshot_audio.training.optimizers import make_optimizer, make_scheduler
 from fewshot_audio.training.randomness import isolated

@@ -55,7 +55,8 @@ class Pooling(nn.Module, ABC):
         else:
             windows = self.windows()[:, None]
             pooled = conv1d(padded, windows, self.bias, hop, groups=self.n_filters)
-        return pooled[..., : 1 + time // hop].reshape(*energies.shape[:-1], -1)
+        frames = 1 + time // hop
+        return pooled[..., :frames].reshape(*energies.shape[:-1], frames)
 
     @abstractmethod
     def windows(self) -> Float[Tensor, "filters taps"]:

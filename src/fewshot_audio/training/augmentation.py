@@ -4,10 +4,8 @@ Those of spectrograms are ordinary modules of (batch, bands, frames), as torchau
 """
 
 from abc import ABC, abstractmethod
-from typing import Annotated
 
 import torch
-from pydantic import Field, PositiveFloat
 from torch import Tensor, nn
 from torch.distributions import Beta
 
@@ -49,8 +47,10 @@ class TimeShift(WaveformAugmentation):
         share: Largest shift in either direction, as a share of the crop.
     """
 
-    def __init__(self, share: Annotated[float, Field(ge=0, le=1)] = 0.5):
+    def __init__(self, share: float = 0.5):
         super().__init__()
+        if not 0 <= share <= 1:
+            raise ConfigError(f"augmentation: share={share}; expected a number from 0 to 1")
         self.share = share
 
     def forward(self, waveforms: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
@@ -70,8 +70,10 @@ class Mixup(WaveformAugmentation):
         alpha: Both parameters of the Beta distribution that the share of a crop is drawn from.
     """
 
-    def __init__(self, alpha: PositiveFloat = 0.2):
+    def __init__(self, alpha: float = 0.2):
         super().__init__()
+        if not alpha > 0:
+            raise ConfigError(f"augmentation: alpha={alpha}; expected a number above 0")
         self.alpha = alpha
 
     def forward(self, waveforms: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:

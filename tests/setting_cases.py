@@ -98,7 +98,8 @@ class Door:
             cfg = OmegaConf.create(settings)
             compose.check_names(cfg, ())
             job, machine = config.job(cfg), config.machine(cfg)
-            config.reporting(cfg)
+            if case.choice.partition("=")[0] in ("", "report", "statistics"):
+                config.reporting(cfg)
             for each in self.planner.present([job], machine):
                 self.planner.specs(each, machine)
             list(Store(machine.results).brief())

@@ -20,7 +20,6 @@ Numbers = dict[str, float | None]
 Metrics = dict[str, float | list[float | None] | None]  # a list has a number for each class
 Count = Annotated[int, Meta(ge=0)]
 Time = Annotated[datetime, Meta(tz=True)]  # ISO 8601, UTC
-PARTS = ("dataset", "model", "frontend")  # of an identity, each with its name
 
 
 class Fields(msgspec.Struct):

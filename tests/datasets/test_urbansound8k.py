@@ -66,6 +66,8 @@ def test_part_of_the_folds(root):
     assert dataset.notes == ("only folds 1, 2 of 10", "no validation fold is left out")
     assert {clip.fold for clip in dataset.fold(1).train} == {2}
     assert dataset.fold(1).valid == ()
+    with pytest.raises(ConfigError, match=r"folds \[3\]: .* none is left to train on"):
+        urbansound8k("us8k", root, folds=(3,))
     with pytest.raises(ConfigError, match="none is left to train on; add folds, or set dataset.va"):
         urbansound8k("us8k", root, folds=(1, 2))
     with pytest.raises(ConfigError, match=r"dataset.folds=\[1, 11\]: expected some of \[1, 2, 3"):

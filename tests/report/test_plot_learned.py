@@ -153,6 +153,6 @@ def test_filters_of_another_number_are_left_out_of_medians():
         return {"frontend_diagnostics": {"filters": {"centre": sides}}}
 
     run = ("us8k", "vgg", "leaf", 5, 1)
-    table = medians([((*run, 1), of(2, 1)), ((*run, 2), of(2, 3)), ((*run, 3), of(3, 9))])
+    table = medians([((*run, 1), of(3, 9)), ((*run, 2), of(2, 1)), ((*run, 3), of(2, 3))])
     assert table["after"].tolist() == [3, 3]
     assert set(table["runs"]) == {2}

@@ -198,7 +198,7 @@ def test_networks_of_several_tasks_have_a_row_for_each():
             mean, error = np.mean(parts), np.linalg.norm(errors)
             expected = [mean, *stats.t.interval(level, df, mean, error)]
             assert average[["mean", "low", "high"]].tolist() == pytest.approx(expected)
-    assert "widened so that the study's 26 hold at once" in made.caption
+    assert "widened so that the study's 26 intervals hold at once" in made.caption
     pairs = pair_all(selection, "pairs", None, partial=True)
     assert all(
         "average of 2 tasks" in each

@@ -27,13 +27,15 @@ def main() -> int:
     except (FewshotAudioError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 
 def draw(checkpoints: list[Path], results: Path) -> None:
     """Draw the filters of checkpoints into figures/ below a results folder."""
     from fewshot_audio.report.export import write  # seconds, which --help does not need
-    from fewshot_audio.report.figures import files_of
+    from fewshot_audio.report.figures import figure_files
     from fewshot_audio.report.plots import learned_filters, responses
     from fewshot_audio.runner.trained_frontends import filter_tables, trained
 
@@ -48,7 +50,7 @@ def draw(checkpoints: list[Path], results: Path) -> None:
         drawings.append(learned_filters.filter_compression(learned))
     if len(moved := learned.dropna()):
         drawings.append(learned_filters.filter_shifts(moved))
-    files = files_of(drawings)
+    files = figure_files(drawings)
     print(*write(files, results), sep="\n")
 
 

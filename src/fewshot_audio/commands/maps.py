@@ -15,24 +15,24 @@ def main(sweep: cli.SweepOfJobs) -> None:
     from fewshot_audio.components import build  # while another process composes the sweep
     from fewshot_audio.datasets.base import Dataset
     from fewshot_audio.report.export import write
-    from fewshot_audio.report.figures import files_of
+    from fewshot_audio.report.figures import figure_files
     from fewshot_audio.report.plots.spectrograms import spectrograms as draw
     from fewshot_audio.runner.spectrograms import spectrograms
 
     jobs, machine = sweep()
     dataset = build(jobs[0].dataset, Dataset, name=jobs[0].dataset.name)
-    files = files_of([draw(spectrograms(jobs, dataset))])
+    files = figure_files([draw(spectrograms(jobs, dataset))])
     print(*write(files, machine.results), sep="\n")
 
 
 def before_and_after(checkpoints: list[Path], file: Path) -> None:
     """Write figures/before_and_after.* into the results of the first checkpoint."""
     from fewshot_audio.report.export import write
-    from fewshot_audio.report.figures import files_of
+    from fewshot_audio.report.figures import figure_files
     from fewshot_audio.report.plots.spectrograms import before_and_after as draw
     from fewshot_audio.runner.trained_frontends import clip_table, trained
 
-    files = files_of([draw(clip_table(trained(checkpoints), file))])
+    files = figure_files([draw(clip_table(trained(checkpoints), file))])
     print(*write(files, checkpoints[0].resolve().parents[1]), sep="\n")
 
 

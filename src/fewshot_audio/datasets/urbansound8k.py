@@ -107,6 +107,7 @@ def from_rows(
     tolerate: tuple[Tolerable, ...],
 ) -> Dataset:
     """Return the dataset that rows of the metadata describe; arguments as for `urbansound8k`."""
+    names = {int(row["classID"]): row["class"] for row in rows}
     known, notes = sorted({int(row["fold"]) for row in rows}), []
     if folds is not None:
         if not folds or not set(folds) <= set(known):
@@ -115,7 +116,8 @@ def from_rows(
         notes.append(f"only folds {', '.join(map(str, sorted(folds)))} of {len(known)}")
     if validation == "none":
         notes.append("no validation fold is left out")
-    names = {int(row["classID"]): row["class"] for row in rows}
+    if len({row["fold"] for row in rows}) == 1:
+        raise _nothing_trains([int(rows[0]["fold"])])
     classes, clips = [names[label] for label in range(len(names))], [_listed(row) for row in rows]
     dataset = from_list(name, root, clips, classes, tolerate=tolerate, notes=notes)
     return dataset if validation == "none" else _with_validation(dataset)
@@ -133,11 +135,15 @@ def _with_validation(dataset: Dataset) -> Dataset:
         train = tuple(clip for clip in fold.train if clip.fold != following.number)
         folds.append(Fold(fold.number, train, fold.test, following.test))
     if not folds[0].train:
-        raise ConfigError(
-            f"folds {[fold.number for fold in folds]}: with one to test and the next to validate "
-            "none is left to train on; add folds, or set dataset.validation=none"
-        )
+        raise _nothing_trains([fold.number for fold in folds])
     return replace(dataset, folds=tuple(folds))
+
+
+def _nothing_trains(folds: list[int]) -> ConfigError:
+    return ConfigError(
+        f"folds {folds}: with one to test and the next to validate none is left to train on; add "
+        "folds, or set dataset.validation=none"
+    )
 
 
 def _check_labels(rows: Iterable[Row], path: Path) -> None:

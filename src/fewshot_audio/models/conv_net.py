@@ -7,8 +7,8 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from fewshot_audio.models.base import batch_norm, check_patches, glorot_uniform
+from fewshot_audio.types import ConfigError
 
-Filters = Annotated[Sequence[Annotated[int, Field(ge=1, le=4096)]], Field(min_length=1)]
 FILTERS = (64, 128, 256, 256, 512, 512)
 
 
@@ -27,7 +27,7 @@ class ConvNet(nn.Module):
         dropout: Share of values that are zeroed in training after each convolution.
 
     Raises:
-        ConfigError: A patch is too small for the pools.
+        ConfigError: A patch is too small for the pools, or there are no blocks.
     """
 
     def __init__(
@@ -35,10 +35,12 @@ class ConvNet(nn.Module):
         n_classes: int,
         n_bands: int,
         n_frames: int,
-        filters: Filters = FILTERS,
+        filters: Sequence[Annotated[int, Field(ge=1, le=4096)]] = FILTERS,
         dropout: float = 0.1,
     ):
         super().__init__()
+        if not filters:
+            raise ConfigError("model.filters=[]: expected at least one number")
         least = 2 ** (1 + len(filters) // 2)
         check_patches("ConvNet", n_frames, n_bands, (least, least))
         self.blocks = nn.Sequential()

@@ -205,7 +205,7 @@ def drawn(
 
     records = records_in(folders, figures.FIELDS)
     drawings = figures.draw(selection, pairs, records, folders[0])
-    return figures.files_of(drawings), figures.pictures(drawings)
+    return figures.figure_files(drawings), figures.pictures(drawings)
 
 
 def is_own(file: Path) -> bool:

@@ -10,7 +10,7 @@ from fewshot_audio.report.differences import BY, compare, pair_all
 from fewshot_audio.report.selection import Selection
 from fewshot_audio.report.statistics import LEAST, quantile, summary
 from fewshot_audio.report.table import Table, plain_table
-from fewshot_audio.report.text import Measure, minus, n_text
+from fewshot_audio.report.text import Measure, minus, n_text, widened
 from fewshot_audio.types import NoRunsError, Statistics
 
 HOLDS, FAILS, OPEN = "holds", "does not hold", "not enough data"
@@ -21,7 +21,7 @@ FACTOR = 2  # how much larger is much larger
 
 # A truth may be unknown (NA); and, or and not of such truths are Kleene's.
 Sign = Callable[[pd.DataFrame, float], pd.Series]  # of intervals and the margin
-Rule = Callable[[pd.Series, pd.DataFrame], bool]  # of the signs of a model's cells, and the cells
+Rule = Callable[[pd.Series, pd.Series], bool]  # of the signs of a model's cells, and their n
 
 
 def near_zero(cells: pd.DataFrame, margin: float) -> pd.Series:
@@ -49,19 +49,14 @@ def _truths(so: pd.Series, not_so: pd.Series) -> pd.Series:
     return so.astype("boolean").where(so | not_so)
 
 
-def of_mean(signs: pd.Series, means: pd.DataFrame) -> bool:
-    """Whether a model's mean over n has the sign."""
-    return signs.all(skipna=False)
-
-
-def at_some_n(signs: pd.Series, cells: pd.DataFrame) -> bool:
+def at_some_n(signs: pd.Series, n_per_class: pd.Series) -> bool:
     """Whether some n has the sign."""
     return signs.any(skipna=False)
 
 
-def at_few_only(signs: pd.Series, cells: pd.DataFrame) -> bool:
+def at_few_only(signs: pd.Series, n_per_class: pd.Series) -> bool:
     """Whether every n up to `FEW` has the sign, and no other."""
-    return signs.where(cells["n_per_class"] <= FEW, ~signs).all(skipna=False)
+    return signs.where(n_per_class <= FEW, ~signs).all(skipna=False)
 
 
 @dataclass(frozen=True)
@@ -73,16 +68,16 @@ class Claim:
         dataset: Where it is said to be so.
         says: The claim in words.
         models: Of which it is said.
-        rule: Which of a model's cells must have the sign.
         sign: What an interval must show.
+        rule: Which n of a model must have the sign; None: the mean over n.
     """
 
     name: str
     dataset: str
     says: str
     models: Sequence[str]
-    rule: Rule
     sign: Sign
+    rule: Rule | None = None
 
 
 ALL = ("sb_cnn", "vgg", "timbre", "proto")
@@ -91,11 +86,11 @@ ASC_NEGATIVE = "clearly negative for VGG, TIMBRE and prototypical networks"
 FEW_ONLY = f"positive for SB-CNN at n up to {FEW} only"
 SOME_NEGATIVE = "negative at some n for VGG and for prototypical networks"
 CLAIMS = (
-    Claim("S1", "us8k", "near zero for all four models", ALL, of_mean, near_zero),
-    Claim("S2", "us8k", NOT_NEGATIVE, ("sb_cnn", "timbre"), of_mean, not_negative),
-    Claim("S3", "us8k", SOME_NEGATIVE, ("vgg", "proto"), at_some_n, negative),
-    Claim("S4", "tut_asc", FEW_ONLY, ("sb_cnn",), at_few_only, positive),
-    Claim("S5", "tut_asc", ASC_NEGATIVE, ("vgg", "timbre", "proto"), of_mean, negative),
+    Claim("S1", "us8k", "near zero for all four models", ALL, near_zero),
+    Claim("S2", "us8k", NOT_NEGATIVE, ("sb_cnn", "timbre"), not_negative),
+    Claim("S3", "us8k", SOME_NEGATIVE, ("vgg", "proto"), negative, at_some_n),
+    Claim("S4", "tut_asc", FEW_ONLY, ("sb_cnn",), positive, at_few_only),
+    Claim("S5", "tut_asc", ASC_NEGATIVE, ("vgg", "timbre", "proto"), negative),
 )
 
 
@@ -137,13 +132,12 @@ def _caption(selection: Selection, pair: tuple[str, str]) -> str:
     unit_of = " points" if measure.is_share else ""
     return (
         f"The article's claims on {minus(*pair)} (S1 to S6), by the intervals of the differences "
-        f"({100 * how.confidence:g} %, widened so that the study's {selection.comparisons} hold "
-        f"at once) over {unit} (splits on TUT, which has one fold): a sign holds "
-        "where the interval shows it, and does not where it shows the opposite. Near zero: the "
-        f"interval is within ± {measure.value(how.margin)}{unit_of}. Fewer than {LEAST} "
-        "folds of UrbanSound8K are too few; intervals are then over the splits within them. Much "
-        f"larger: the mean square, less what sampling adds, at least {FACTOR}² times as large, by "
-        "an interval over models and n."
+        f"({100 * how.confidence:g} %{widened(selection.comparisons)}) over {unit} (splits on TUT, "
+        "which has one fold): a sign holds where the interval shows it, and does not where it "
+        "shows the opposite. Near zero: the interval is within "
+        f"± {measure.value(how.margin)}{unit_of}. Fewer than {LEAST} folds of UrbanSound8K are too "
+        "few; intervals are then over the splits within them. Much larger: the mean square, less "
+        f"what sampling adds, at least {FACTOR}² times as large, by an interval over models and n."
     )
 
 
@@ -160,8 +154,9 @@ def _check(
             verdicts.append(None)
             numbers.append(f"{model} has no runs")
             continue
-        cells = compare(selection, of_model, over_n=claim.rule is of_mean)
-        verdict = claim.rule(claim.sign(cells, selection.settings.how.margin), cells)
+        cells = compare(selection, of_model, over_n=claim.rule is None)
+        signs = claim.sign(cells, selection.settings.how.margin)
+        verdict = claim.rule(signs, cells["n_per_class"]) if claim.rule else signs.iloc[0]
         absent = set(ns) - set(of_model["n_per_class"])
         lacking |= absent
         verdicts.append(None if absent else verdict)

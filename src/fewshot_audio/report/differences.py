@@ -147,8 +147,8 @@ def compare(selection: Selection, values: pd.DataFrame, over_n: bool = False) ->
     by, strata = (QUESTION, ["fold", "n_per_class"]) if over_n else (BY, ["fold"])
     within = selection.measure.limits(is_difference=True)
     cells = summary(values, by, selection.joint, strata, within)
-    paired = narrowed(values, by, strata).reset_index()
-    return judged(with_p(cells, values, by, strata).merge(paired, on=by, how="left"), selection)
+    gained = narrowed(values, by, strata).reset_index()
+    return judged(with_p(cells, values, by, strata).merge(gained, on=by, how="left"), selection)
 
 
 def judged(cells: pd.DataFrame, selection: Selection) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """The figures of a results folder, from its runs."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -63,7 +63,7 @@ PANELS = 24  # of a figure that is still readable
 HERTZ = ("centre", "bandwidth")  # of filters, named without their unit in records
 
 
-def files_of(drawings: Sequence[Drawing]) -> dict[str, str | bytes]:
+def figure_files(drawings: Sequence[Drawing]) -> dict[str, str | bytes]:
     """Return figures' files by their names in the results folder."""
     saved = [save(drawing) for drawing in drawings]
     return {f"figures/{name}": content for each in saved for name, content in each.items()}
@@ -223,12 +223,13 @@ def medians(learned: Iterable[tuple[tuple, Record]]) -> pd.DataFrame:
 
 
 def _median_filters(key: tuple, filters_of_runs: list[dict[str, Any]]) -> pd.DataFrame:
-    """Return the medians of runs that have as many filters as the first."""
+    """Return the medians of runs that have as many filters as most of them."""
     parts = []
     names = dict(zip(RUN, key, strict=False))
-    sizes = [{name: len(sides["after"]) for name, sides in own.items()} for own in filters_of_runs]
-    alike = [own for own, size in zip(filters_of_runs, sizes, strict=True) if size == sizes[0]]
-    for quantity in sizes[0]:
+    sizes = [tuple((k, len(own[k]["after"])) for k in own) for own in filters_of_runs]
+    ((usual, _),) = Counter(sizes).most_common(1)
+    alike = [own for own, size in zip(filters_of_runs, sizes, strict=True) if size == usual]
+    for quantity in alike[0]:
         before, after = (
             np.array([own[quantity][side] for own in alike], dtype=float)
             for side in ("before", "after")

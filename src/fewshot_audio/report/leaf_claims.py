@@ -15,7 +15,7 @@ from fewshot_audio.report.selection import BASELINES, Selection
 from fewshot_audio.report.table import Table, plain_table
 from fewshot_audio.report.tables import parameters
 from fewshot_audio.report.tasks import average_differences
-from fewshot_audio.report.text import MINUS, NONE, Measure, minus, plain
+from fewshot_audio.report.text import MINUS, NONE, Measure, minus, plain, widened
 from fewshot_audio.types import NoRunsError
 
 LEAF = "leaf"
@@ -59,10 +59,10 @@ def leaf_claims(selection: Selection, name: str, title: str) -> Table:
     caption = (
         "What LEAF's article says, on these tasks, by the average differences in "
         f"{selection.measure.label}{selection.measure.points}: mean "
-        f"[{100 * how.confidence:g} % interval, widened so that the study's "
-        f"{selection.comparisons} hold at once] (number of pairs). Better: a gain, and "
-        "not so where there is no gain, no difference or a loss. No worse: the interval lies above "
-        f"{MINUS}{selection.measure.value(how.margin)}, and not so where there is a loss."
+        f"[{100 * how.confidence:g} % interval{widened(selection.comparisons)}] (number of pairs). "
+        "Better: a gain, and not so where there is no gain, no difference or a loss. No worse: the "
+        f"interval lies above {MINUS}{selection.measure.value(how.margin)}, and not so where there "
+        "is a loss."
     )
     return plain_table(selection, name, title, caption, cells, labels=1)
 

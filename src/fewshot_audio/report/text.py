@@ -164,10 +164,14 @@ def interval_name(cells: pd.DataFrame, how: Statistics, comparisons: int = 0) ->
         over = next(iter(datasets))
     else:
         over = ", ".join(f"{over} ({', '.join(names)})" for over, names in datasets.items())
-    at_once = ""
-    if comparisons > 1:
-        at_once = f", widened so that the study's {comparisons} hold at once"
-    return f"{100 * how.confidence:g} % t interval {over}{at_once}"
+    return f"{100 * how.confidence:g} % t interval {over}{widened(comparisons)}"
+
+
+def widened(comparisons: int) -> str:
+    """Return that intervals are wider, after a comma, where a study has several."""
+    if comparisons < 2:
+        return ""
+    return f", widened so that the study's {comparisons} intervals hold at once"
 
 
 def _over(cells: pd.DataFrame) -> str:

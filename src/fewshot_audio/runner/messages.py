@@ -25,8 +25,8 @@ def log_plan(
 ) -> None:
     """Log how many runs are to do, and which finished ones are of other code."""
     name, asked, left = title(opened.job), len(opened.specs), len(unfinished) - len(todo)
-    text = f"{name}: {counted(asked, 'run')}, {asked - len(unfinished)} finished"
-    log.info("%s", f"{text}, {left} that failed are left" if left else text)
+    text = f"{name}: {counted(asked, 'run')}, {asked - len(unfinished):,} finished"
+    log.info("%s", f"{text}, {left:,} that failed are left" if left else text)
     present = code_version(provenance())
     others: Counter[str] = Counter()
     for spec in opened.specs:

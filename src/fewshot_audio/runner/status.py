@@ -121,12 +121,13 @@ def _plan(specs: Sequence[RunSpec], stored: Stored, retry_failed: bool) -> str:
     unfinished = missing(specs, stored.finished)
     fresh = missing(unfinished, stored.failed)
     todo = unfinished if retry_failed else fresh
-    failed = f"{len(unfinished) - len(fresh)} of them failed before"
+    failed = f"{len(unfinished) - len(fresh):,} of them failed before"
     if len(todo) < len(unfinished):
         failed = f"{failed}, and are left"
     finished = len(specs) - len(unfinished)
     counts = (
-        f"{counted(len(specs), 'run')}, {finished} finished, {len(unfinished)} missing ({failed})"
+        f"{counted(len(specs), 'run')}, {finished:,} finished, {len(unfinished):,} missing "
+        f"({failed})"
     )
     return f"{counts}, {stored.time_left(todo)}"
 
@@ -189,8 +190,10 @@ def grid(specs: Sequence[RunSpec], finished: Collection[str]) -> pd.DataFrame:
 def runs_lately(finished: Iterable[Record]) -> int:
     """Return how many of the runs ended in the last hour before the newest one's end."""
     ends = [record["stopped"] for record in finished if "stopped" in record]
-    newest = max(ends, default=None)
-    return sum(newest is not None and end > newest - LATELY for end in ends)
+    if not ends:
+        return 0
+    newest = max(ends)
+    return sum(end > newest - LATELY for end in ends)
 
 
 def summary(jobs: Sequence[Job], machine: Machine, command: str) -> str:
@@ -205,8 +208,8 @@ def summary(jobs: Sequence[Job], machine: Machine, command: str) -> str:
     finished = sum(spec.key in stored.finished for spec in specs)
     failed = sum(spec.key in stored.failed for spec in specs)
     left = len(specs) - finished - failed
-    counts = f"{counted(len(jobs), 'job')}: {finished} of {counted(len(specs), 'run')} finished"
-    counts = f"{counts}, {failed} failed"
+    counts = f"{counted(len(jobs), 'job')}: {finished:,} of {counted(len(specs), 'run')} finished"
+    counts = f"{counts}, {failed:,} failed"
     if impossible:
         counts = f"{counts}, {counted(impossible, 'job')} impossible"
     step = config.command_line("report", [f"results={machine.results}"])
@@ -214,4 +217,4 @@ def summary(jobs: Sequence[Job], machine: Machine, command: str) -> str:
         step = f"{command} (again: finished runs are kept)"
     elif not specs:
         step = "change what the errors name"
-    return f"{counts}, {left} left; results are in {machine.results}\nnext: {step}"
+    return f"{counts}, {left:,} left; results are in {machine.results}\nnext: {step}"

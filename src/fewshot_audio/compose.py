@@ -174,7 +174,7 @@ def explain(error: BaseException, overrides: Sequence[str] = ()) -> str:
             "with fewer workers=..."
         )
     if isinstance(error, FileNotFoundError) and error.filename is not None:
-        return f"{error.filename}: no such file; check what names it or its folder"
+        return f"{error.filename}: no such file; check the settings that name it or its folder"
     if isinstance(error, OSError):
         step = "free space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "mend that"
         return f"{text}; {step} and run the same command again"

@@ -96,17 +96,20 @@ def _plain_loop(settings: Job, data: JobData, n_per_class: int, device: torch.de
     """Make the same updates as a run, in as few lines of torch as they take."""
     run = prepare_run(settings, data, n_per_class, 1)
     network, method, clips = run.network, run.method, run.method.data.to(device)
+    max_epochs, max_norm = method.max_epochs, settings.optimizer.max_grad_norm
+    assert max_epochs is not None
+    assert max_norm is not None
     initialise(network, method)
     network.to(device)
     calibrate(network, clips)
     optimizer = make_optimizer(network.train(), settings.optimizer)
-    for _ in range(method.max_epochs):
+    for _ in range(max_epochs):
         for batch in method.batches(network.classifier.dropout_sizes):
             batch = batch.to(device)
             optimizer.zero_grad()
             labels = clips.labels[batch.clips]
             method.loss(network, clips.patches(batch), labels, batch.noise).backward()
-            torch.nn.utils.clip_grad_norm_(network.parameters(), settings.optimizer.max_grad_norm)
+            torch.nn.utils.clip_grad_norm_(network.parameters(), max_norm)
             optimizer.step()
         if method.stop_reason(network, clips):
             break

@@ -12,13 +12,14 @@ from torch import Tensor, nn
 
 from benchmarks.measure import apart, machine, medians, resident
 from fewshot_audio.frontends import EfficientLeaf, Leaf, LogMel, PowerMel
+from fewshot_audio.frontends.filterbank.leaf import EngineName
 
 CASES = {  # rate, filters, hop in samples, clips, seconds
     "16 kHz, 40 filters, hop 10 ms, 8 x 1 s": (16000, 40, 160, 8, 1),
     "44.1 kHz, 128 filters, hop 441, 1 x 3 s": (44100, 128, 441, 1, 3),
 }
 PORTS = ("speechbrain", "nnAudio", "torchaudio")
-ENGINES = ("conv", "exact", "fast")
+ENGINES: tuple[EngineName, ...] = ("conv", "exact", "fast")
 
 
 def frontends(rounds: int, threads: int) -> dict[str, Any]:
@@ -75,10 +76,10 @@ def lines(result: dict[str, Any]) -> Iterator[str]:
 
 def _layers(rate: int, filters: int, hop: int) -> dict[str, nn.Module]:
     """Return the layers to compare, by name; those of ports where they are installed."""
-    leaf = {"n_filters": filters, "hop_length": hop}
+    leaf: dict[str, Any] = {"n_filters": filters, "hop_length": hop}
     layers: dict[str, Any] = {
         "LogMel": LogMel(mel=PowerMel(rate, filters, hop_length=hop)),
-        **{f"Leaf, {engine}": Leaf(rate, engine=engine, **leaf) for engine in ENGINES},
+        **{f"Leaf, {each}": Leaf(rate, engine=each, **leaf) for each in ENGINES},
         "EfficientLeaf, fast": EfficientLeaf(rate, engine="fast", **leaf),
     }
     for name in ("Leaf, fast", "EfficientLeaf, fast"):

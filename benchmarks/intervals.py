@@ -55,7 +55,7 @@ def _covered(folds: int, runs: int, between: float, rounds: int) -> dict[str, fl
     }
 
 
-def _false(folds: int, runs: int, between: float, rounds: int) -> dict[str, float]:
+def _false(folds: int, runs: int, between: float, rounds: int) -> dict[str, float | None]:
     """Return how often sentences and studies have a gain or a loss where there is no difference.
 
     With fewer than `LEAST` folds one is false where these folds, as they are, say otherwise. How

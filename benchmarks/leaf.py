@@ -1,6 +1,7 @@
 """How long LEAF takes, engine by engine, beside the mel spectrogram."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import torch
@@ -77,9 +78,9 @@ def _case(
         for what, action in PASSES.items()
     }
     taken = medians(
-        {name: lambda each=each: each[0](*each[1]) for name, each in actions.items()}, rounds
+        {name: partial(action, *given) for name, (action, given) in actions.items()}, rounds
     )
-    results = {
+    results: dict[str, dict[str, Any]] = {
         engine: {f"{what}_ms": 1000 * taken[engine, what] / patches for what in PASSES}
         for engine in ENGINES
     }
@@ -144,12 +145,13 @@ def _memory(
     if device == "cpu":
         environment.set_up(1, keep_memory=False)
     made, inputs = _prepared(engine, rate, filters, hop, device=device)
-    made.engine.shares = shares  # as calibrated elsewhere: that takes memory of its own
+    calibrated: Any = made.engine
+    calibrated.shares = shares  # as calibrated elsewhere: that takes memory of its own
     if device == "cuda":
         torch.cuda.reset_peak_memory_stats()
-        before = torch.cuda.memory_allocated()
+        earlier = torch.cuda.memory_allocated()
         _update(made, inputs)
-        return round((torch.cuda.max_memory_allocated() - before) / 2**20)
+        return round((torch.cuda.max_memory_allocated() - earlier) / 2**20)
     before = resident()
     _update(made, inputs)
     after = resident()

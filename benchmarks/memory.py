@@ -16,7 +16,7 @@ from fewshot_audio.datasets.base import Dataset
 from fewshot_audio.datasets.splits import FewShotSplits
 from fewshot_audio.datasets.synthetic import write_tut_asc_names
 from fewshot_audio.features.base import Transform
-from fewshot_audio.features.cache import FeatureCache, open_cache
+from fewshot_audio.features.cache import Cache, open_cache
 from fewshot_audio.features.resample import resample
 from fewshot_audio.runner import environment
 from fewshot_audio.training.prepare import JobData
@@ -74,7 +74,7 @@ def lines(result: dict[str, Any]) -> Iterator[str]:
         yield f"{name:16}{peak_mib:7d} MiB"
 
 
-def _noise_features(folder: str) -> tuple[Dataset, FeatureCache]:
+def _noise_features(folder: str) -> tuple[Dataset, Cache]:
     dataset = tut_asc.tut_acoustic_scenes("tut_asc", Path(folder) / "data")
     return dataset, open_cache(dataset, Noise(44100, FRAMES), Path(folder) / "cache", 1)
 

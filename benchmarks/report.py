@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -20,7 +20,7 @@ from fewshot_audio.report.page import page
 from fewshot_audio.report.records import read_runs
 from fewshot_audio.report.selection import select
 from fewshot_audio.runner.identity import digest_of
-from fewshot_audio.types import ReportSettings
+from fewshot_audio.types import Component, ReportSettings
 
 DATASETS = {"us8k": (10, 10), "tut_asc": (1, 15)}  # folds, classes
 MODELS, FRONTENDS = ("timbre", "sb_cnn", "vgg", "proto"), ("log_eps", "log_learn", "leaf")
@@ -53,12 +53,14 @@ def report(lines: int) -> dict[str, Any]:
     }
 
 
-def _tables(runs: pd.DataFrame, components, settings: ReportSettings) -> list[dict[str, str]]:
+def _tables(
+    runs: pd.DataFrame, components: Sequence[Component], settings: ReportSettings
+) -> list[dict[str, str]]:
     tables, _ = make_tables(select(runs, settings), components)
     return [table_files(table, []) for table in tables]
 
 
-def _page(components, settings: ReportSettings) -> str:
+def _page(components: Sequence[Component], settings: ReportSettings) -> str:
     command = "python -m benchmarks report"
     folder = report_folder([settings.results], components, settings, None, command)
     return page("How long?", [folder.study])
@@ -93,7 +95,16 @@ def write_grid(folder: Path, schedule: Mapping[int, int], times: int, seed: int 
     return size
 
 
-def _line(dataset, fold, model, frontend, n, repeat, rest: str, random: np.random.Generator) -> str:
+def _line(
+    dataset: str,
+    fold: int,
+    model: str,
+    frontend: str,
+    n: int,
+    repeat: int,
+    rest: str,
+    random: np.random.Generator,
+) -> str:
     identity = {
         "dataset": {"name": dataset},
         "fold": fold,

@@ -91,7 +91,7 @@ def ready(size: int) -> tuple[Stack, Update]:
     sizes = networks[0].classifier.dropout_sizes
     batches = {run: next(iter(method.batches(sizes))) for run, method in enumerate(methods)}
     (update,) = updates_of(batches)
-    return stack, update.to(torch.device(device))
+    return stack, Update(update.runs, update.batch.to(torch.device(device)))
 
 
 def together(stack: Stack, update: Update) -> None:

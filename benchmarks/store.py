@@ -59,10 +59,7 @@ def store() -> dict[str, Any]:
             for spec in specs
         ]
         written = seconds(
-            lambda: [
-                kept.append(kept.file_of(spec), [line])
-                for spec, line in zip(specs, lines, strict=True)
-            ]
+            lambda: list(map(kept.append, map(kept.file_of, specs), ([line] for line in lines)))
         )
         waiting = seconds(lambda: _write_waiting(waited_for, specs, lines))
         read = seconds(lambda: list(kept.records()))

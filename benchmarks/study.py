@@ -87,7 +87,8 @@ def study(
 
 def paper_schedule() -> Schedule:
     """Return the runs of the study's schedule by n."""
-    return config.job(config.composed(["dataset=synthetic"])).repeats
+    repeats = config.job(config.composed(["dataset=synthetic"])).repeats
+    return {n: each for n, each in repeats.items() if n is not None}
 
 
 def length(model: str) -> int:

@@ -80,6 +80,7 @@ def test_devices_share_an_epoch(waveforms):
     assert alone <= together
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")  # with one core
 @pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
 def test_the_loader_gives_crops_with_their_targets(waveforms, workers):
     drawn = RandomCrops(waveforms.lengths(), SIZE, 3, 2, ("run",), lambda: 4)

@@ -197,6 +197,9 @@ def test_the_study_of_most_folds_then_runs_speaks_of_a_model_at_the_top():
         [("loss", "us8k, 8 folds, n = 1: −20.0 [−20.1, −19.9] for sb_cnn")],
     )
     assert headlines([]) == []
+    few = chosen(shifted(0.2, 0.002, 3, 3))
+    ((_, said),) = headlines(questions(pair_all(few, "v", PAIRS, partial=True), few))
+    assert [verdict for verdict, _ in said] == ["gain on these 3 folds"]
 
 
 def with_identity(made, **changes):

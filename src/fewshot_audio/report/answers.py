@@ -93,8 +93,9 @@ def headlines(asked: Sequence[Question]) -> list[tuple[str, list[tuple[str, str]
     runs.
     """
     cells = [each.cells.assign(where=each.where, of=each.unit) for each in asked]
-    every = pd.concat([pd.DataFrame(columns=[*QUESTION, "model"]), *cells])
-    found = []
+    if not cells:
+        return []
+    every, found = pd.concat(cells), []
     for (first, second), name in SUBJECTS.items():
         own = every[(every["first"] == first) & (every["second"] == second)]
         if len(own):
@@ -203,12 +204,13 @@ def _reading(cells: pd.DataFrame, selection: Selection) -> str:
     """Return what the numbers and words of the sentences mean."""
     measure, how = selection.measure, selection.settings.how
     unit = " points" if measure.is_share else ""
-    over, last = "n", "over any folds in 80 of 100 studies, with the repeats at hand"
+    over, last = "n", "folds, and as many repeats as here,"
     if _is_of_tasks(cells):
-        over, last = "tasks", "on these tasks in 80 of 100 studies"
+        over, last = "tasks", "seeds, on these tasks,"
     return (
         f"Differences in {measure.label}{measure.direction}, mean over {over} "
         f"[{interval_name(cells, how, selection.comparisons)}]. Gain, loss: the interval excludes "
         f"zero; no difference: it is within ± {measure.value(how.margin)}{unit}; no gain: it "
-        f"excludes a gain as large as that. Would show: as a gain or loss {last}."
+        f"excludes a gain as large as that. Would show: 80 of 100 studies with so many "
+        f"{last} would find it."
     )

@@ -65,27 +65,28 @@ def _listed(times: dict[str, float], suffix: str) -> str:
 
 def _seconds_of_files(paths: Sequence[Path], rounds: int) -> dict[str, float]:
     times = {
-        f"{name}_s": median(_all(paths, transform), rounds)
+        f"{name}_s": median(partial(_all, paths, partial(_own, transform)), rounds)
         for name, transform in TRANSFORMS.items()
     }
-    times["librosa_s"] = median(lambda: list(map(_librosa, paths)), rounds)
+    times["librosa_s"] = median(partial(_all, paths, _librosa), rounds)
     return times
 
 
-def _all(paths: Sequence[Path], transform: Transform) -> Callable[[], None]:
-    def compute() -> None:
-        for path in paths:
-            transform(load(path, transform.sample_rate, transform.resample))
-
-    return compute
+def _all(paths: Sequence[Path], compute: Callable[[Path], None]) -> None:
+    for path in paths:
+        compute(path)
 
 
-def _librosa(path: Path) -> Any:
+def _own(transform: Transform, path: Path) -> None:
+    transform(load(path, transform.sample_rate, transform.resample))
+
+
+def _librosa(path: Path) -> None:
     import librosa  # a tool of development only
 
     samples, rate = librosa.load(path, sr=MEL.sample_rate, res_type="kaiser_best")
     settings: dict[str, Any] = {"n_fft": MEL.n_fft, "hop_length": MEL.hop, "pad_mode": MEL.pad_mode}
-    return librosa.feature.melspectrogram(y=samples, sr=rate, **settings)
+    librosa.feature.melspectrogram(y=samples, sr=rate, **settings)
 
 
 def _librosa_in_processes(paths: Sequence[Path], workers: int) -> None:

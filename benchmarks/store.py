@@ -58,10 +58,8 @@ def store() -> dict[str, Any]:
             }
             for spec in specs
         ]
-        written = seconds(
-            lambda: list(map(kept.append, map(kept.file_of, specs), ([line] for line in lines)))
-        )
-        waiting = seconds(lambda: _write_waiting(waited_for, specs, lines))
+        written = seconds(lambda: _write(kept, specs, lines, waits=False))
+        waiting = seconds(lambda: _write(waited_for, specs, lines, waits=True))
         read = seconds(lambda: list(kept.records()))
         plan = seconds(lambda: _planned(kept, jobs))
         size = sum(file.stat().st_size for file in kept.folder.glob("*.jsonl"))
@@ -103,9 +101,10 @@ def _planned(kept: Store, jobs: Sequence[Job]) -> list[RunSpec]:
     return missing([spec for each in jobs for spec in run_specs(each, FOLD, "", None)], finished)
 
 
-def _write_waiting(store: Store, specs: Sequence[RunSpec], lines: Sequence[Record]) -> None:
+def _write(store: Store, specs: Sequence[RunSpec], lines: Sequence[Record], *, waits: bool) -> None:
     for spec, line in zip(specs, lines, strict=True):
-        store.synced = -math.inf
+        if waits:
+            store.synced = -math.inf
         store.append(store.file_of(spec), [line])
 
 

@@ -21,7 +21,7 @@ def test_a_sweep_learns_and_a_second_one_trains_nothing(tmp_path):
         f"results={tmp_path / 'results'}",
         "accelerator=cpu",
     ]
-    jobs = ["model=timbre,sb_cnn", "frontend=log_eps,log_learn", "fold=1"]
+    jobs = ["model=timbre,sb_cnn", "frontend=log_eps,log_learn", "fold=1,2"]
     sweep = [
         sys.executable,
         "scripts/run.py",
@@ -34,15 +34,15 @@ def test_a_sweep_learns_and_a_second_one_trains_nothing(tmp_path):
     ]
     subprocess.run(sweep, check=True, cwd=ROOT)
     first = list(Store(tmp_path / "results").records())
-    assert len(first) == 8
+    assert len(first) == 16
     subprocess.run(sweep, check=True, cwd=ROOT)
     assert list(Store(tmp_path / "results").records()) == first
     subprocess.run([sys.executable, "scripts/report.py", *data], check=True, cwd=ROOT)
     rows = ["model", "frontend", "n_per_class"]
     cells = pd.read_csv(tmp_path / "results/tables/accuracy.csv").set_index(rows)
-    assert (cells["count"] == 1).all()
+    assert (cells["count"] == 2).all()
     for model in ("timbre", "sb_cnn"):
         for frontend in ("log_eps", "log_learn"):
             assert cells.loc[(model, frontend, 8), "mean"] > 2.5 * CHANCE, (model, frontend)
     pairs = pd.read_csv(tmp_path / "results/tables/difference.csv")
-    assert pairs["count"].tolist() == [1, 1, 1, 1]
+    assert pairs["count"].tolist() == [2, 2, 2, 2]

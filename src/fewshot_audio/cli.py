@@ -69,8 +69,7 @@ def command(
     """Compose conf/config.yaml with the command line, run a task and exit.
 
     The exit code is 0 when all is well, 1 when not, 130 after Ctrl-C, 143 after SIGTERM; errors
-    that a user can mend come without a traceback. A dry run of a sweep does not start its jobs one
-    by one.
+    that a user can mend come without a traceback. A dry run of a sweep plans its jobs at once.
 
     Args:
         run: The task of one job; returns whether all is well.

@@ -21,7 +21,10 @@ from fewshot_audio.report.text import Measure
 ACCURACY, D_PRIME = Measure("accuracy", True), Measure("d_prime", False)
 
 BAND = "95 % interval over folds"
-LONG_BAND = "95 % t interval over few-shot splits within these 3 folds, widened so that the study's 120 intervals hold at once"
+LONG_BAND = (
+    "95 % t interval over few-shot splits within these 3 folds, "
+    "widened so that the study's 120 intervals hold at once"
+)
 MODELS, FRONTENDS, NS = ["sb_cnn", "timbre"], ["log_eps", "log_learn", "pcen"], [1, 5, 50]
 PAIRS = ["log_learn − log_eps", "pcen − log_eps"]
 

@@ -92,10 +92,10 @@ def headlines(asked: Sequence[Question]) -> list[tuple[str, list[tuple[str, str]
     Of studies of the same model and data, the one with the most folds answers, then with the most
     runs.
     """
-    cells = [each.cells.assign(where=each.where, of=each.unit) for each in asked]
-    if not cells:
+    if not asked:
         return []
-    every, found = pd.concat(cells), []
+    every = pd.concat([each.cells.assign(where=each.where, of=each.unit) for each in asked])
+    found = []
     for (first, second), name in SUBJECTS.items():
         own = every[(every["first"] == first) & (every["second"] == second)]
         if len(own):

@@ -59,9 +59,7 @@ class JobResult:
 
 
 def run(job: Job, machine: Machine, bar: RunBar | None = None) -> JobResult:
-    """Train, score and store every run of the job that is not finished yet.
-
-    A run that fails is recorded; the rest go on.
+    """Train, score and store every run that is not finished yet; a failure does not stop the rest.
 
     Args:
         job: The settings.

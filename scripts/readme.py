@@ -11,6 +11,8 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
+from fewshot_audio.report.written import written
+
 ROOT = Path(__file__).parents[1]
 PAGES = ("README.md", "docs/index.md", "docs/leaf-findings.md")
 MARKED = re.compile(r"(?<=<!-- answers: )(.*?)( -->\n).*?(?=<!-- end of answers -->)", re.DOTALL)
@@ -29,7 +31,8 @@ def _sentences(questions: str, root: Path) -> str:
     for question in " ".join(questions.split()).split("; "):
         folder, pair = question.split(": ")
         lines = (root / folder / "tables/answers.md").read_text(encoding="utf-8").splitlines()
-        own = [line for line in lines if re.search(rf": {pair}(,| is)", line)]
+        start = re.compile(rf": {re.escape(written(pair))}(,| is)")
+        own = [line for line in lines if start.search(line)]
         if not own:
             raise SystemExit(f"error: {folder}/tables/answers.md has no sentence on {pair}")
         found += own

@@ -16,6 +16,7 @@ from fewshot_audio.report.differences import compare, gains, pair_all, with_pair
 from fewshot_audio.report.evidence import tests as table_of_tests
 from fewshot_audio.report.figures import draw
 from fewshot_audio.report.tables import against_baseline, difference
+from fewshot_audio.report.written import written
 from fewshot_audio.types import Component
 
 
@@ -41,8 +42,8 @@ def shifted(shift, noise, folds=8, repeats=1, seed=0):
 
 def test_the_answer_is_a_sentence_per_dataset_and_pair():
     assert sentence(records()) == (
-        "us8k, 2 folds, n = 1, 10 (not every fold has every n): log_learn minus log_eps, in "
-        "points, is +3.1 for sb_cnn: cannot tell yet; 1 point would show with over 100 "
+        "UrbanSound8K, 2 folds, n = 1, 10 (not every fold has every n): log-learn minus log-EPS, in "
+        "points, is +3.1 for SB-CNN: cannot tell yet; 1 point would show with over 100 "
         "folds, 3 points with over 100."
     )
 
@@ -62,9 +63,7 @@ def test_the_answer_is_a_sentence_per_dataset_and_pair():
     ],
 )
 def test_the_verdict_is_that_of_the_interval(shift, noise, words):
-    start = (
-        r"us8k, 8 folds, n = 1: log_learn minus log_eps, in points, is \S+ \[\S+ \S+\] for sb_cnn"
-    )
+    start = r"UrbanSound8K, 8 folds, n = 1: log-learn minus log-EPS, in points, is \S+ \[\S+ \S+\] for SB-CNN"
     assert re.fullmatch(f"{start}: {words}\\.", sentence(shifted(shift, noise)))
 
 
@@ -92,7 +91,7 @@ def test_one_frontend_alone_has_no_answer():
     (answer,) = answers(
         questions(pair_all(chosen(records()), "v", PAIRS, True).head(0), selection), selection
     )
-    assert re.match("There are runs of log_eps only", answer)
+    assert re.match("There are runs of log-EPS only", answer)
 
 
 def several(shifts, ns=(1,)):
@@ -135,7 +134,8 @@ def test_a_pair_has_one_verdict_wherever_it_is_shown():
     figures = {each.name: each.data for each in draw(selection, pairs, [], Path())}
     assert figures["forest"].set_index("first")["marked"].to_dict() == drawn["marked"].to_dict()
     *said, _ = answers(questions(pairs, selection), selection)
-    assert {text.split()[6]: "gain" in text for text in said} == drawn["marked"].to_dict()
+    marked = {written(first): each for first, each in drawn["marked"].items()}
+    assert {text.split()[6]: "gain" in text for text in said} == marked
 
 
 def test_a_study_counts_each_n_and_the_mean_over_n_once():
@@ -181,8 +181,8 @@ def test_what_has_no_average_over_tasks_has_a_sentence_of_its_own():
         questions(pair_all(selection, "v", pairs, partial=True), selection), selection
     )
     assert [each.partition(" minus ")[0] for each in sentences] == [
-        "a, 1 fold, n = all: leaf",
-        "average of 2 tasks, n = all: log_learn",
+        "a, 1 fold, n = all: LEAF",
+        "average of 2 tasks, n = all: log-learn",
     ]
 
 
@@ -193,8 +193,8 @@ def test_the_study_of_most_folds_then_runs_speaks_of_a_model_at_the_top():
         asked += questions(pair_all(selection, "v", PAIRS, partial=True), selection)
     (top,) = headlines(asked)
     assert top == (
-        "Learning the log-mel's compression (log_learn minus log_eps, in points)",
-        [("loss", "us8k, 8 folds, n = 1: −20.0 [−20.1, −19.9] for sb_cnn")],
+        "Learning the log-mel's compression (log-learn minus log-EPS, in points)",
+        [("loss", "UrbanSound8K, 8 folds, n = 1: −20.0 [−20.1, −19.9] for SB-CNN")],
     )
     assert headlines([]) == []
     few = chosen(shifted(0.2, 0.002, 3, 3))
@@ -222,9 +222,10 @@ def test_each_dataset_and_verdict_is_named_at_the_top():
     assert (gain, loss) == ("gain", "loss")
     number = r"[+−]\d+\.\d \[\S+ \S+\]"
     assert re.fullmatch(
-        rf"us8k, 8 folds, n = 1: {number} for sb_cnn; zoo, 8 folds, n = 1: {number} for sb_cnn",
+        rf"UrbanSound8K, 8 folds, n = 1: {number} for SB-CNN; "
+        rf"zoo, 8 folds, n = 1: {number} for SB-CNN",
         of_gain,
     )
-    assert re.fullmatch(rf"us8k, 8 folds, n = 1: {number} for vgg", of_loss)
-    assert whole[0].startswith("Learning the whole frontend in place of the log-mel (leaf minus ")
+    assert re.fullmatch(rf"UrbanSound8K, 8 folds, n = 1: {number} for VGG", of_loss)
+    assert whole[0].startswith("Learning the whole frontend in place of the log-mel (LEAF minus ")
     assert len(whole[1]) == 1

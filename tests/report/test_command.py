@@ -64,8 +64,8 @@ def test_everything_is_written_and_the_same_again(report, tmp_path):
     figures = {f"figures/{name}.{kind}" for name in names for kind in ("png", "pdf")}
     others = {"runs/x.jsonl", "README.md", "report.html", "tables/answers.md"}
     assert set(written) == tables | figures | others
-    assert "| us8k      | sb_cnn  | log_learn − log_eps | +12.5 [" in done.stdout
-    assert b"for sb_cnn: cannot tell yet" in written["report.html"]
+    assert "| UrbanSound8K | SB-CNN  | log-learn − log-EPS | +12.5 [" in done.stdout
+    assert b"for SB-CNN: cannot tell yet" in written["report.html"]
     assert report(tmp_path).stdout == done.stdout
     assert written == files_in(tmp_path)
 
@@ -84,7 +84,7 @@ def test_one_table_alone_with_settings_of_its_own(report, tmp_path):
     pairs = "report.pairs=[[log_eps,log_learn]]"
     done = report(tmp_path, "+report=difference", pairs, "statistics=splits")
     assert "over few-shot splits within" in done.stdout
-    assert "log_eps − log_learn | −12.5 [" in done.stdout
+    assert "log-EPS − log-learn | −12.5 [" in done.stdout
     assert {path.name for path in tmp_path.iterdir()} == {"runs", "tables"}
     missing = report(tmp_path, "+report=difference", "report.pairs=[[log_learn,leaf]]")
     assert missing.returncode == 1
@@ -137,7 +137,9 @@ def test_several_labels_per_clip_end_to_end(report, tmp_path):
     assert "Macro auc in %: mean" in done.stdout
     assert (tmp_path / "report.html").exists()
     by_class = (tmp_path / "tables/per_class.md").read_text()
-    assert "| us8k      | sb_cnn  | 1   | a       | 25.0 ± 0.0 (2) | 75.0 ± 0.0 (2)  |" in by_class
+    assert (
+        "| UrbanSound8K | SB-CNN  | 1   | a       | 25.0 ± 0.0 (2) | 75.0 ± 0.0 (2)  |" in by_class
+    )
     assert "| b " not in by_class
     wrong = report(tmp_path, "report.metric=auc")
     assert wrong.returncode == 1

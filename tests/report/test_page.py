@@ -106,7 +106,7 @@ def test_the_answer_is_below_the_title():
     made = page(QUESTION, [replace(study("a"), asked=asked)])
     text = " ".join(Read(made).text.split())
     assert (
-        f"{QUESTION} Learning the log-mel's compression (log_learn minus log_eps, in points): cannot tell"
+        f"{QUESTION} Learning the log-mel's compression (log-learn minus log-EPS, in points): cannot tell"
         in text
     )
     assert made.index("cannot tell yet") < made.index("<nav")

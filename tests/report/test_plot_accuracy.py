@@ -157,7 +157,7 @@ def test_colours_agree_between_figures():
 
 def test_accuracy_is_drawn_in_percent_at_each_n():
     by_fold, drawing = folds(), made("accuracy")
-    assert [axis.get_title() for axis in drawing.figure.axes] == MODELS
+    assert [axis.get_title() for axis in drawing.figure.axes] == ["SB-CNN", "TIMBRE"]
     for axis, model in zip(drawing.figure.axes, MODELS, strict=True):
         assert list(axis.get_xticks()) == NS
         assert [label.get_text() for label in axis.get_xticklabels()] == ["1", "5", "50"]
@@ -172,17 +172,18 @@ def test_accuracy_is_drawn_in_percent_at_each_n():
         np.testing.assert_allclose(ends, 100 * shown[["low", "high"]])
         names = {text.get_text(): text for text in axis.texts}
         last = shown["mean"].iloc[-1] * 100
-        assert list(names) == FRONTENDS
-        assert names["log_learn"].get_position()[1] == pytest.approx(last, abs=1.5)
-        assert to_hex(names["log_learn"].get_color()) == KNOWN["log_learn"].colour.lower()
+        assert list(names) == ["log-EPS", "log-learn", "pcen"]
+        assert names["log-learn"].get_position()[1] == pytest.approx(last, abs=1.5)
+        assert to_hex(names["log-learn"].get_color()) == KNOWN["log_learn"].colour.lower()
         np.testing.assert_allclose(drawn(axis)[-1].get_ydata(), [10, 10])
     assert drawing.figure.axes[0].get_ylim() == drawing.figure.axes[1].get_ylim()
-    assert "sb_cnn: log_eps from 21.0 % at n = 1 to 41.0 % at n = 50" in drawing.alt
+    assert "SB-CNN: log-EPS from 21.0 % at n = 1 to 41.0 % at n = 50" in drawing.alt
     assert BAND in drawing.caption
     legend = [text.get_text() for text in drawing.figure.legends[0].get_texts()]
     assert [text for text in legend if text.strip()] == [BAND, "one fold", "chance, 10 %"]
     many = made("accuracy of ten frontends").figure
-    assert set(MANY) <= {text.get_text() for text in many.legends[0].get_texts()}
+    shown = {text.get_text() for text in many.legends[0].get_texts()}
+    assert set(map(written, MANY)) <= shown
     assert not many.axes[0].texts
 
 
@@ -265,10 +266,10 @@ def test_datasets_are_panels_with_a_level_of_their_own():
     table.loc[table["dataset"] == "birds", "mean"] += 0.3
     drawing = accuracy_by_n(cells(table), table, ACCURACY, {"us8k": 0.1, "birds": 0.5}, BAND)
     axes = drawing.figure.axes
-    assert [axis.get_title() for axis in axes] == ["us8k", "birds"]
+    assert [axis.get_title() for axis in axes] == ["UrbanSound8K", "birds"]
     assert [drawn(axis)[-1].get_ydata()[0] for axis in axes] == [10, 50]
     assert axes[0].get_ylim()[1] < axes[1].get_ylim()[1]
-    assert "birds: log_eps from 51.0 % at n = 1 to 61.0 % at n = 5" in drawing.alt
+    assert "birds: log-EPS from 51.0 % at n = 1 to 61.0 % at n = 5" in drawing.alt
     assert "Chance on birds is 50.0 %." in drawing.alt
 
 

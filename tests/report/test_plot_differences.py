@@ -5,6 +5,8 @@ from drawings import ACCURACY, PAIRS, answers, difference, differences, drawn, m
 
 from fewshot_audio.report.plots.heat import heat
 
+WRITTEN = ["log-learn − log-EPS", "pcen − log-EPS"]
+
 
 def test_a_forest_shows_each_difference_sorted_in_groups():
     table = differences().assign(marked=lambda t: t["n_per_class"] == 50)
@@ -16,8 +18,8 @@ def test_a_forest_shows_each_difference_sorted_in_groups():
     (axis,) = drawing.figure.axes
     labels = [text.get_text() for text in axis.get_yticklabels()]
     weights = [text.get_fontweight() for text in axis.get_yticklabels()]
-    groups = [f"{model}, n = {n}" for model in ("sb_cnn", "timbre") for n in (1, 5, 50)]
-    assert labels == [each for group in groups for each in (group, *reversed(PAIRS))]
+    groups = [f"{model}, n = {n}" for model in ("SB-CNN", "TIMBRE") for n in (1, 5, 50)]
+    assert labels == [each for group in groups for each in (group, *reversed(WRITTEN))]
     assert weights == ["bold", "normal", "normal"] * 6
     points = {line.get_ydata()[0]: line for line in drawn(axis) if line.get_marker() == "o"}
     shown = table.sort_values(["model", "n_per_class", "mean"], ascending=[True, True, False])
@@ -31,7 +33,7 @@ def test_a_forest_shows_each_difference_sorted_in_groups():
     zone = axis.patches[0].get_extents().transformed(axis.transData.inverted())
     np.testing.assert_allclose([zone.x0, zone.x1], [-2, 2], atol=1e-9)
     assert (
-        "log_learn − log_eps: 6 means from -1.0 points (sb_cnn, n = 1) to +20.0 points (timbre, n = 50)"
+        "log-learn − log-EPS: 6 means from -1.0 points (SB-CNN, n = 1) to +20.0 points (TIMBRE, n = 50)"
         in drawing.alt
     )
     assert "intervals that exclude zero: 4 of 6. Gains or losses: 2 of 6." in drawing.alt
@@ -40,8 +42,8 @@ def test_a_forest_shows_each_difference_sorted_in_groups():
 def test_one_pair_is_named_at_the_axis_and_one_run_is_a_pair():
     (axis,) = difference(differences(PAIRS[:1]).assign(count=1)).figure.axes
     labels = [text.get_text() for text in axis.get_yticklabels()]
-    assert labels == ["sb_cnn", "n = 1", "n = 5", "n = 50", "timbre", "n = 1", "n = 5", "n = 50"]
-    assert axis.get_xlabel() == f"{PAIRS[0]} (points)"
+    assert labels == ["SB-CNN", "n = 1", "n = 5", "n = 50", "TIMBRE", "n = 1", "n = 5", "n = 50"]
+    assert axis.get_xlabel() == f"{WRITTEN[0]} (points)"
     assert {text.get_text() for text in axis.texts} == {"1 pair"}
 
 
@@ -88,4 +90,4 @@ def test_confusion_is_drawn_class_by_answer():
     np.testing.assert_allclose(np.diag(image)[1:], range(10, 100, 10))
     np.testing.assert_allclose(image[1:, 0], range(90, 0, -10))
     assert drawing.data.equals(answers(drawing.data["frontend"].unique()))
-    assert "log_eps: best recall 90 % (class_9_named), worst 0 % (class_0_named)." in drawing.alt
+    assert "log-EPS: best recall 90 % (class_9_named), worst 0 % (class_0_named)." in drawing.alt

@@ -142,5 +142,5 @@ def test_a_map_says_which_runs_it_shows():
     assert made("embeddings").caption.endswith("One run each: fold 1, n = 5, repeat 1.")
     whole = places(["leaf"]).assign(n_per_class=np.inf)
     caption = embedding_map(pd.concat([whole, places(["log_eps"])])).caption
-    assert caption.endswith("leaf: fold 1, n = all, repeat 1; log_eps: fold 1, n = 5, repeat 1.")
+    assert caption.endswith("LEAF: fold 1, n = all, repeat 1; log-EPS: fold 1, n = 5, repeat 1.")
     assert "distance between clusters" in caption

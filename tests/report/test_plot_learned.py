@@ -18,9 +18,9 @@ def test_learned_numbers_are_drawn_by_epoch():
     drawing = made("learned")
     axes = drawing.figure.axes
     assert [(axis.get_ylabel(), axis.get_title()) for axis in axes] == [
-        ("sb_cnn\nlog_learn", "alpha"),
+        ("SB-CNN\nlog-learn", "alpha"),
         ("", "beta"),
-        ("timbre\nlog_learn", "alpha"),
+        ("TIMBRE\nlog-learn", "alpha"),
         ("", "beta"),
     ]
     medians = [line.get_ydata() for line in axes[0].lines]
@@ -31,7 +31,7 @@ def test_learned_numbers_are_drawn_by_epoch():
     assert axes[0].get_ylim() == axes[2].get_ylim()
     drawing.figure.savefig(io.BytesIO())
     assert axes[0].yaxis.get_offset_text().get_text() == ""
-    assert "sb_cnn, log_learn, beta: from 1038 to 1040 at n = 1, 1048 at n = 5." in drawing.alt
+    assert "SB-CNN, log-learn, beta: from 1038 to 1040 at n = 1, 1048 at n = 5." in drawing.alt
     medians = drawing.data.query(
         "fold == 'median' and model == 'timbre' and quantity == 'beta' and n_per_class == 5"
     )
@@ -96,7 +96,7 @@ def test_filters_before_and_after():
     pd.testing.assert_frame_equal(drawing.data, filter_bank())
     both = filters(pd.concat([filter_bank(), filter_bank().assign(model="vgg", after=100.0)]))
     assert len(both.figure.axes[0].lines) == 3
-    assert {"after, timbre", "after, vgg"} < {
+    assert {"after, TIMBRE", "after, VGG"} < {
         text.get_text() for text in both.figure.legends[0].get_texts()
     }
     negative = filters(filter_bank(["centre"]).assign(low=-1.0))
@@ -108,7 +108,7 @@ def test_spectrograms_are_drawn_over_seconds_and_hertz():
     drawing, tables = spectrograms(clip(names)), dict(list(clip(names).groupby("frontend")))
     panels = [axis for axis in drawing.figure.axes if axis.get_title()]
     values = {name: table.iloc[1:, 4:].to_numpy() for name, table in tables.items()}
-    assert [axis.get_title() for axis in panels] == names
+    assert [axis.get_title() for axis in panels] == ["log-EPS", "log-learn", "LEAF"]
     logs = np.concatenate([values["log_eps"], values["log_learn"]])
     for axis, name in zip(panels, names, strict=True):
         (image,) = axis.collections
@@ -125,7 +125,7 @@ def test_spectrograms_are_drawn_over_seconds_and_hertz():
         np.testing.assert_allclose(edges[1:-1], (mel[1:] + mel[:-1]) / 2)
     assert drawing.data.equals(clip(names))
     assert "us8k, a.wav, siren" in drawing.caption
-    assert "leaf: 17 frames of 8 bands" in drawing.alt
+    assert "LEAF: 17 frames of 8 bands" in drawing.alt
 
 
 def test_spectrograms_of_bands_in_another_order_are_drawn_in_that_of_their_centres():

@@ -147,7 +147,7 @@ def test_answers_and_the_forest_show_the_table_s_average(unit, needs):
         f"{points(c.mean)} [{points(c.low, signed=False)}, {points(c.high, signed=False)}] for {c.model}"
         for c in average.itertuples()
     ).replace("; ", " and ")
-    start = f"average of 2 tasks, n = all: leaf minus log_mel, in points, is {found}: "
+    start = f"average of 2 tasks, n = all: LEAF minus log-mel, in points, is {found}: "
     assert answer.startswith(start + needs)
     assert "mean over tasks [95 % t interval over seeds, for these tasks, widened" in reading
     forest = next(d for d in draw(selection, pairs, [], Path("none")) if d.name == "forest")
@@ -245,10 +245,10 @@ def test_the_figure_shows_the_table():
         (round(100 * cell.low, 9), round(100 * cell.high, 9)) for cell in averages.itertuples()
     }
     assert [text.get_text() for text in lower.get_yticklabels()] == [
-        "leaf − log_mel",
-        "leaf (multi-task) − log_mel (multi-task)",
-        "leaf (multi-task) − leaf",
-        "log_mel (multi-task) − log_mel",
+        "LEAF − log-mel",
+        "LEAF (multi-task) − log-mel (multi-task)",
+        "LEAF (multi-task) − LEAF",
+        "log-mel (multi-task) − log-mel",
     ]
 
 

@@ -29,9 +29,9 @@ HALF = math.sqrt(1 / 3) / 4  # sample deviation of two quarters and two halves: 
 CAPTION = "Accuracy in %: mean ± standard deviation over runs (number of runs)."
 MARKDOWN = f"""{CAPTION}
 
-| dataset   | model   | n = 1 log_eps   | n = 1 log_learn   | n = 10 log_eps   | n = 10 log_learn   |
-|:----------|:--------|:----------------|:------------------|:-----------------|:-------------------|
-| us8k      | sb_cnn  | 37.5 ± 14.4 (4) | 50.0 ± 20.4 (4)   | 75.0 (1)         | 50.0 (1)           |
+| dataset      | model   | n = 1 log-EPS   | n = 1 log-learn   | n = 10 log-EPS   | n = 10 log-learn   |
+|:-------------|:--------|:----------------|:------------------|:-----------------|:-------------------|
+| UrbanSound8K | SB-CNN  | 37.5 ± 14.4 (4) | 50.0 ± 20.4 (4)   | 75.0 (1)         | 50.0 (1)           |
 
 - a note
 """
@@ -44,9 +44,9 @@ LATEX = f"""% \\usepackage{{booktabs}}
 \\begin{{tabular}}{{llrrrr}}
 \\toprule
 \\multicolumn{{2}}{{c}}{{}} & \\multicolumn{{2}}{{c}}{{n = 1}} & \\multicolumn{{2}}{{c}}{{n = 10}} \\\\
-dataset & model & log\\_eps & log\\_learn & log\\_eps & log\\_learn \\\\
+dataset & model & log-EPS & log-learn & log-EPS & log-learn \\\\
 \\midrule
-us8k & sb\\_cnn & 37.5 $\\pm$ 14.4 (4) & 50.0 $\\pm$ 20.4 (4) & 75.0 (1) & 50.0 (1) \\\\
+UrbanSound8K & SB-CNN & 37.5 $\\pm$ 14.4 (4) & 50.0 $\\pm$ 20.4 (4) & 75.0 (1) & 50.0 (1) \\\\
 \\bottomrule
 \\end{{tabular}}
 \\end{{table}}
@@ -93,15 +93,15 @@ def test_accuracies_on_the_page():
     table = ElementTree.fromstring(html(accuracies(records()), "accuracy"))
     rows = [[(cell.tag, cell.text, cell.attrib) for cell in row] for row in table.iter("tr")]
     hidden, column, group = {"hidden": ""}, {"scope": "col"}, {"scope": "colgroup", "colspan": "2"}
-    names = ("dataset", "model", *["log_eps", "log_learn"] * 2)
+    names = ("dataset", "model", *["log-EPS", "log-learn"] * 2)
     texts = ("37.5 ±\u00a014.4 (4)", "50.0 ±\u00a020.4 (4)", "75.0 (1)", "50.0 (1)")
     assert rows == [
         [("td", None, {"colspan": "1"}), ("th", "n = 1", group), ("th", "n = 10", group)],
         [("th", names[0], column | hidden), *[("th", name, column) for name in names[1:]]],
-        [("th", "us8k", {"scope": "row"} | hidden), ("th", "sb_cnn", {"scope": "row"})]
+        [("th", "UrbanSound8K", {"scope": "row"} | hidden), ("th", "SB-CNN", {"scope": "row"})]
         + [("td", text, {}) for text in texts],
     ]
-    assert fixed(accuracies(records())) == " All rows: dataset us8k."  # so it is hidden
+    assert fixed(accuracies(records())) == " All rows: dataset UrbanSound8K."  # so it is hidden
     assert [part.tag for part in table] == ["thead", "tbody"]
 
 
@@ -125,7 +125,7 @@ def test_an_interval_is_named_by_what_it_is_over():
     table = accuracies(made, spread="interval", side_by_side=False)
     start = "Accuracy in %: mean [95 % t interval over 4 folds] (number of runs)."
     assert table.caption.startswith(start)
-    row = "| us8k      | sb_cnn  | log_eps    | 50.0 [13.7, 86.3] (4) |"
+    row = "| UrbanSound8K | SB-CNN  | log-EPS    | 50.0 [13.7, 86.3] (4) |"
     assert row in markdown(table, [])  # 3.182 x 0.2887 / 2 / 0.25 on the logit scale
     one = [record(1, 1, repeat, "log_eps", value) for repeat, value in ((1, 0.25), (2, 0.75))]
     table = accuracies(one, spread="interval")
@@ -162,8 +162,8 @@ def test_drift_is_shown_number_by_number():
         diagnostics = {"frontend_diagnostics": {"summary": json.loads(summary)}}
         made.append(record(1, 1, repeat, "leaf", 0.5, **diagnostics))
     assert markdown(drift(chosen(made), "drift", "Drift"), []).splitlines()[4:] == [
-        "| us8k      | sb_cnn  | leaf       | filters at a bound | 3.5 ± 0.707 (2) |",
-        "| us8k      | sb_cnn  | leaf       | median drift, Hz   | 624 ± 864 (2)   |",
+        "| UrbanSound8K | SB-CNN  | LEAF       | filters at a bound | 3.5 ± 0.707 (2) |",
+        "| UrbanSound8K | SB-CNN  | LEAF       | median drift, Hz   | 624 ± 864 (2)   |",
     ]
     with pytest.raises(NoRunsError, match="table drift"):
         drift(chosen(records()), "drift", "Drift")
@@ -173,7 +173,7 @@ def test_a_difference_pairs_run_with_run():
     table = differences(records())
     assert table.cells[["mean", "count"]].to_numpy().tolist() == [[0.125, 4], [-0.25, 1]]
     assert table.cells["spread"][0] == pytest.approx(HALF, rel=1e-15)  # of 0.25, 0, 0, 0.25
-    row = "| us8k      | sb_cnn  | log_learn − log_eps | +12.5 [−25.5, 50.5] (4) | −25.0 (1) |"
+    row = "| UrbanSound8K | SB-CNN  | log-learn − log-EPS | +12.5 [−25.5, 50.5] (4) | −25.0 (1) |"
     assert row in markdown(table, [])
     by_fold = table.by_fold[["n_per_class", "fold", "mean", "count"]].to_numpy().tolist()
     assert by_fold == [[1, 1, 0.125, 2], [1, 2, 0.125, 2], [10, 1, -0.25, 1]]

@@ -13,6 +13,7 @@ from fewshot_audio.report.records import ALL_CLIPS
 from fewshot_audio.report.selection import Selection
 from fewshot_audio.report.statistics import SPLITS, TASKS
 from fewshot_audio.report.text import interval_name, joined, n_text, these
+from fewshot_audio.report.written import written
 
 QUESTION = ["dataset", "first", "second"]
 COMPARED = ["model", "first", "second"]
@@ -75,14 +76,15 @@ def questions(pairs: pd.DataFrame, selection: Selection) -> list[Question]:
 def answers(asked: Sequence[Question], selection: Selection) -> list[str]:
     """Return a sentence for each question, and last how to read them."""
     if not asked:
-        names = joined(list(selection.runs["frontend"].cat.categories))
+        names = written(joined(list(selection.runs["frontend"].cat.categories)))
         return [f"There are runs of {names} only, and nothing on the same splits to compare with."]
     sentences = []
     for each in asked:
         parts = (_found(same, said, selection) for said, same in _by_verdict(each.cells))
         found = "; ".join(parts)
         unit = f"{each.unit}," if each.unit else ""
-        sentences.append(f"{each.where}: {each.first} minus {each.second}{unit} is {found}.")
+        asked_of = written(f"{each.where}: {each.first} minus {each.second}")
+        sentences.append(f"{asked_of}{unit} is {found}.")
     return [*sentences, _reading(pd.concat([each.cells for each in asked]), selection)]
 
 
@@ -102,7 +104,8 @@ def headlines(asked: Sequence[Question]) -> list[tuple[str, list[tuple[str, str]
             own = own.sort_values(["folds", "count"], ascending=False, kind="stable")
             best = own.drop_duplicates(["dataset", "model"])
             said = [(word, _by_study(same)) for word, same in _by_verdict(best)]
-            found.append((f"{name} ({first} minus {second}{own['of'].iloc[0]})", said))
+            compared = written(f"{first} minus {second}")
+            found.append((f"{name} ({compared}{own['of'].iloc[0]})", said))
     return found
 
 
@@ -111,7 +114,7 @@ def _by_study(cells: pd.DataFrame) -> str:
     texts = (cells["text"] + " for " + cells["model"].astype(str)).groupby(
         cells["where"], sort=False
     )
-    return "; ".join(f"{where}: {joined(list(each))}" for where, each in texts)
+    return written("; ".join(f"{where}: {joined(list(each))}" for where, each in texts))
 
 
 def _by_verdict(cells: pd.DataFrame) -> Iterable[tuple[str, pd.DataFrame]]:
@@ -157,7 +160,7 @@ def said_of(cell: pd.Series) -> str:
 
 def _found(cells: pd.DataFrame, said: str, selection: Selection) -> str:
     """Return models that have the same verdict, with their differences."""
-    texts = [f"{cell.text} for {cell.model}" for cell in cells.itertuples()]
+    texts = [f"{cell.text} for {written(cell.model)}" for cell in cells.itertuples()]
     return f"{joined(texts)}: {said}{_needs(cells, selection) if said == OPEN else ''}"
 
 

@@ -12,7 +12,9 @@ from fewshot_audio.files import atomic_write
 from fewshot_audio.report.records import ALL_CLIPS
 from fewshot_audio.report.table import Table
 from fewshot_audio.report.text import MINUS, NONE, n_text
+from fewshot_audio.report.written import written
 
+NAMED = ("dataset", "model", "frontend", "difference", "shown", "found", "points")
 LONG = 45  # characters of a text that LaTeX breaks into lines
 NUMBER = re.compile(rf"[\d+\-\[{MINUS}{NONE}]")
 LATEX = str.maketrans(
@@ -48,7 +50,7 @@ def markdown(table: Table, notes: Sequence[str]) -> str:
     """Return a table as Markdown with its caption above and notes below."""
     body = _texts(table, lambda text: text.replace("|", "\\|"), "**{}**")
     body.columns = [" ".join(filter(None, _levels(head))) for head in body.columns]
-    lines = [table.caption, "", body.to_markdown(index=False, disable_numparse=True), ""]
+    lines = [written(table.caption), "", body.to_markdown(index=False, disable_numparse=True), ""]
     lines += [f"- {note}" for note in notes]
     return "\n".join(lines).rstrip() + "\n"
 
@@ -62,7 +64,9 @@ def latex(table: Table) -> str:
     aligned = "".join(_alignment(column.tolist()) for _, column in table.text.astype(str).items())
     style = body.style.hide(axis="index")
     tabular = style.to_latex(hrules=True, multicol_align="c", column_format=aligned)
-    head = f"\\centering\n\\caption{{{_latex(table.caption)}}}\n\\label{{tab:{table.name}}}\n"
+    head = (
+        f"\\centering\n\\caption{{{_latex(written(table.caption))}}}\n\\label{{tab:{table.name}}}\n"
+    )
     return f"% \\usepackage{{booktabs}}\n\\begin{{table}}\n{head}{tabular}\\end{{table}}\n"
 
 
@@ -77,7 +81,8 @@ def html(table: Table, name: str) -> str:
 def fixed(table: Table) -> str:
     """Return in words the labels that all rows share, which `html` hides."""
     columns = [(_levels(table.text.columns[place])[-1], place) for place in _fixed(table)]
-    words = [f"{head} {table.text.iat[0, place]}" for head, place in columns]
+    text = named(table)
+    words = [f"{head} {text.iat[0, place]}" for head, place in columns]
     return f" All rows: {', '.join(words)}." if words else ""
 
 
@@ -114,10 +119,22 @@ def write(files: Mapping[str, str | bytes], folder: Path) -> list[Path]:
     return [folder / name for name in files]
 
 
+def named(table: Table) -> pd.DataFrame:
+    """Return a table's texts with names of conf/ as articles write them; clips and classes stay."""
+    text = table.text.astype(str)
+    for place, head in enumerate(map(_levels, text.columns)):
+        if head[-1] in NAMED:
+            text.isetitem(place, text.iloc[:, place].map(written))
+    text.columns = text.columns.map(
+        lambda head: tuple(map(written, head)) if isinstance(head, tuple) else written(head)
+    )
+    return text
+
+
 def _texts(table: Table, escaped: Callable[[str], str], bold: str) -> pd.DataFrame:
     """Return the escaped texts of a table, those that stand out within `bold`."""
-    text = table.text.astype(str).map(escaped)
-    return text.where(~table.bold, text.map(bold.format))
+    text = named(table).map(escaped)
+    return text.where(~table.bold.to_numpy(), text.map(bold.format))
 
 
 def _alignment(texts: list[str]) -> str:

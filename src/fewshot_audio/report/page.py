@@ -14,6 +14,7 @@ from fewshot_audio.report.export import fixed, html, unbroken
 from fewshot_audio.report.provenance import Runs
 from fewshot_audio.report.sounds import Sound
 from fewshot_audio.report.table import Table
+from fewshot_audio.report.written import written
 
 OWN_IDS = ("content", "summary")  # of page.html
 SHOWN = 4  # sentences of an answer, the others folded
@@ -93,7 +94,12 @@ def page(question: str, studies: Sequence[Study]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"unbroken": unbroken, "source": _source, "fixed": fixed}
+    environment.filters |= {
+        "unbroken": unbroken,
+        "source": _source,
+        "fixed": fixed,
+        "written": written,
+    }
     ids = _ids((study.title for study in studies), OWN_IDS)
     placed = [(name, study, *_parts(name, study)) for name, study in zip(ids, studies, strict=True)]
     found = headlines([asked for study in studies for asked in study.asked])

@@ -8,6 +8,7 @@ import pandas as pd
 from fewshot_audio.report.selection import Selection
 from fewshot_audio.report.settings import FRONTEND
 from fewshot_audio.report.text import NONE, joined, minus, n_text
+from fewshot_audio.report.written import written
 
 DIFFERENCE = "difference"
 
@@ -96,7 +97,7 @@ def in_words(title: str, selection: Selection, cells: pd.DataFrame) -> str:
     shown = with_difference(cells)
     for name, column in columns.items():
         names[name] = joined(list(shown[column].astype(str).unique())) if column in shown else ""
-    return title.format(**names)
+    return written(title.format(**names))
 
 
 def named(cells: pd.DataFrame, selection: Selection) -> pd.DataFrame:

@@ -26,6 +26,7 @@ from fewshot_audio.report.plots.style import (
 )
 from fewshot_audio.report.records import ALL_CLIPS
 from fewshot_audio.report.text import Measure, n_text
+from fewshot_audio.report.written import written
 
 ROOM = 0.75  # of the points' span, that bars may add to the axis on either side
 DODGE = 0.25  # of the gap between neighbouring n that all frontends spread over
@@ -171,7 +172,7 @@ def _legend(
     alone = not _has_lines(means)
     frontends: list[Artist] = []
     for name, each in look.items():
-        line = Line2D([], [], color=each.colour, marker=each.marker, label=name)
+        line = Line2D([], [], color=each.colour, marker=each.marker, label=written(name))
         line.set_linestyle("none" if alone else each.line)
         frontends.append(line)
     others: list[Artist] = []
@@ -215,10 +216,10 @@ def _alt(means: pd.DataFrame, measure: Measure) -> str:
         for frontend, group in means[_is(means, key)].groupby(
             "frontend", sort=False, observed=True
         ):
-            ends.append(f"{frontend} {_ends(group.sort_values('n_per_class'), measure)}")
+            ends.append(f"{written(frontend)} {_ends(group.sort_values('n_per_class'), measure)}")
         text += f" {name}: {'; '.join(ends)}."
     for dataset, level in means.dropna(subset="chance").groupby("dataset", observed=True)["chance"]:
-        where = f" on {dataset}" if means["dataset"].nunique() > 1 else ""
+        where = f" on {written(dataset)}" if means["dataset"].nunique() > 1 else ""
         text += f" Chance{where} is {_number(level.iloc[0], measure)}."
     return text
 

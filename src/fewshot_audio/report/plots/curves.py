@@ -24,6 +24,7 @@ from fewshot_audio.report.plots.style import (
     settled,
 )
 from fewshot_audio.report.text import Measure, n_text
+from fewshot_audio.report.written import written
 
 LINE = ["dataset", "model", "frontend", "n_per_class"]
 BAND = "middle half of the runs"
@@ -108,7 +109,7 @@ def _draw(axis: Axes, lines: pd.DataFrame, look: Look) -> None:
 
 def _legend(look: dict[str, Look], has_band: bool) -> tuple[list[Artist], list[Artist]]:
     frontends: list[Artist] = [
-        Line2D([], [], color=each.colour, linestyle=each.line, label=name)
+        Line2D([], [], color=each.colour, linestyle=each.line, label=written(name))
         for name, each in look.items()
     ]
     return frontends, [Patch(color=GREY, alpha=0.25, linewidth=0, label=BAND)] if has_band else []
@@ -121,7 +122,7 @@ def _alt(data: pd.DataFrame) -> str:
         ends = []
         for frontend, lines in panel.groupby("frontend", sort=False, observed=True):
             first, last = lines.iloc[0], lines.iloc[-1]
-            ends.append(f"{frontend} from {first['median']:.3g} to {last['median']:.3g}")
+            ends.append(f"{written(frontend)} from {first['median']:.3g} to {last['median']:.3g}")
         where = f"{names[key[:2]]}, " if len(names) > 1 else ""
         texts.append(f"{where}Median {key[2]} at n = {n_text(key[3])}: {', '.join(ends)}.")
     return " ".join(texts)

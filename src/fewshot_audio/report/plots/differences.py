@@ -24,6 +24,7 @@ from fewshot_audio.report.plots.style import (
     settled,
 )
 from fewshot_audio.report.text import Measure, minus, n_text
+from fewshot_audio.report.written import written
 
 MUCH = 2  # times the median width of the intervals: wider ones do not set the axis
 TALL = 48  # rows of a column
@@ -64,7 +65,7 @@ def forest(cells: pd.DataFrame, measure: Measure, margin: float, band: str) -> D
     columns = _columns(_groups(data, len(pairs) > 1))
     figure, axes = _axes(columns)
     look, limits = looks(data["first"]), _limits(data, half)
-    what = "difference" if len(pairs) > 1 else pairs[0]
+    what = "difference" if len(pairs) > 1 else written(pairs[0])
     for axis, rows in zip(axes, columns, strict=True):
         _zone(axis, limits, half)
         axis.set_xlabel(f"{what} (points)" if measure.is_share else what)
@@ -103,7 +104,9 @@ def _groups(data: pd.DataFrame, has_pairs: bool) -> list[list[Row]]:
         ordered = group.sort_values("place", ascending=not has_pairs, kind="stable")
         rows = [Row(heading)] if len(names) > 1 else []
         for cell in ordered.itertuples():
-            label = minus(cell.first, cell.second) if has_pairs else f"n = {cell.n_per_class}"
+            label = (
+                written(minus(cell.first, cell.second)) if has_pairs else f"n = {cell.n_per_class}"
+            )
             rows.append(Row(label, cell))
         groups.append(rows)
     return groups
@@ -206,7 +209,9 @@ def _alt(data: pd.DataFrame, measure: Measure) -> str:
         means = f"{len(ordered)} means from {ends[0]} to {ends[1]}"
         means = ends[0] if len(ordered) == 1 else means
         clear = (np.sign(cells["low"]) * np.sign(cells["high"]) > 0).sum()
-        text += f" {minus(first, second)}: {means}; intervals that exclude zero: {clear} of "
+        text += (
+            f" {written(minus(first, second))}: {means}; intervals that exclude zero: {clear} of "
+        )
         text += f"{cells['low'].notna().sum()}."
         text += f" Gains or losses: {cells['marked'].sum()} of {len(cells)}."
     return text
@@ -214,4 +219,4 @@ def _alt(data: pd.DataFrame, measure: Measure) -> str:
 
 def _number(cell: Any, measure: Measure) -> str:
     shown = f"{cell.mean:+.1f} points" if measure.is_share else f"{cell.mean:+.3g}"
-    return f"{shown} ({cell.model}, n = {n_text(cell.n_per_class)})"
+    return f"{shown} ({written(cell.model)}, n = {n_text(cell.n_per_class)})"

@@ -18,6 +18,7 @@ from fewshot_audio.report.plots.style import (
     settled,
 )
 from fewshot_audio.report.text import n_text
+from fewshot_audio.report.written import written
 
 NAMED = 15  # classes that the legend names
 OTHERS = "other classes"
@@ -44,19 +45,20 @@ def embedding_map(table: pd.DataFrame) -> Drawing:
             axis.scatter(
                 own["x"], own["y"], s=9, c=each.colour, marker=each.marker, alpha=0.7, linewidths=0
             )
-        head(axis, str(frontend))
+        head(axis, written(frontend))
         axis.set(xticks=[], yticks=[], aspect="equal", adjustable="datalim")
         axis.spines[:].set_visible(True)
     legend_below(figure, _legend(look, table["label"].nunique() > len(look)))
+    name = f"embeddings_{dataset}_{model}".replace(" / ", "_")
+    dataset, model = written(dataset), written(model)
     title = f"Embeddings of test clips, {model} on {dataset}"
     caption = (
         f"Test clips of {dataset} by their embeddings in {model}, by t-SNE: clips that are near "
         "each other are alike. The distance between clusters, their size and the axes mean "
         f"nothing. {_runs(table)}"
     )
-    counts = [f"{frontend}: {len(clips)} clips" for frontend, clips in by_frontend]
+    counts = [f"{written(frontend)}: {len(clips)} clips" for frontend, clips in by_frontend]
     alt = f"{title}, a point per clip, coloured by class. {'; '.join(counts)}."
-    name = f"embeddings_{dataset}_{model}".replace(" / ", "_")
     return Drawing(name, title, caption, alt, settled(figure), table)
 
 
@@ -92,4 +94,4 @@ def _runs(table: pd.DataFrame) -> str:
         by_frontend[run.frontend] = ", ".join(filter(None, words))
     if len(set(by_frontend.values())) == 1:
         return f"One run each: {next(iter(by_frontend.values()))}."
-    return "; ".join(f"{frontend}: {text}" for frontend, text in by_frontend.items()) + "."
+    return "; ".join(f"{written(frontend)}: {text}" for frontend, text in by_frontend.items()) + "."

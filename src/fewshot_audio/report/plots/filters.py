@@ -20,6 +20,7 @@ from fewshot_audio.report.plots.style import (
     settled,
 )
 from fewshot_audio.report.text import joined
+from fewshot_audio.report.written import written
 
 BAND = "5th to 95th percentile over runs"
 
@@ -44,9 +45,9 @@ def filters(table: pd.DataFrame) -> Drawing:
     runs = table["runs"].max()
     legend_below(figure, _legend(colours, runs))
     caption = f"Filters of {frontend} before (dashed) and after training with {joined(models)} on "
-    caption += f"{dataset}. "
+    caption = f"{written(caption + dataset)}. "
     caption += f"Bands: 5th to 95th percentile over {runs} runs." if runs > 1 else "One run."
-    name, title = f"filters_{dataset}_{frontend}", f"Filters of {frontend} on {dataset}"
+    name, title = f"filters_{dataset}_{frontend}", written(f"Filters of {frontend} on {dataset}")
     return Drawing(name, title, caption, f"{title}. {_alt(table)}", settled(figure), table)
 
 
@@ -66,7 +67,7 @@ def _legend(colours: dict[str, str], runs: int) -> list[Artist]:
     before = Line2D([], [], color=GREY, linestyle="--", linewidth=1, label="before training")
     handles: list[Artist] = [before]
     for model, colour in colours.items():
-        label = f"after, {model}" if len(colours) > 1 else "after training"
+        label = f"after, {written(model)}" if len(colours) > 1 else "after training"
         handles.append(Line2D([], [], color=colour, linewidth=1.2, label=label))
     if runs > 1:
         colour = GREY if len(colours) > 1 else next(iter(colours.values()))
@@ -80,8 +81,8 @@ def _alt(table: pd.DataFrame) -> str:
         before, after = rows["before"].median(), rows["after"].median()
         moved = rows.loc[(rows["after"] - rows["before"]).abs().idxmax()]
         texts.append(
-            f"{model}, {quantity}: median {before:.4g} before and {after:.4g} after training; "
-            f"filter {moved['index']} moved most, from {moved['before']:.4g} to "
+            f"{written(model)}, {quantity}: median {before:.4g} before and {after:.4g} after "
+            f"training; filter {moved['index']} moved most, from {moved['before']:.4g} to "
             f"{moved['after']:.4g}."
         )
     return " ".join(texts)

@@ -15,6 +15,7 @@ from fewshot_audio.report.plots.style import (
     settled,
 )
 from fewshot_audio.report.text import Measure, minus, n_text
+from fewshot_audio.report.written import written
 
 ROW = ["dataset", "model"]
 COLOURS = colormaps["PuOr_r"]  # is told apart by colour-blind people too
@@ -42,7 +43,7 @@ def heat(cells: pd.DataFrame, measure: Measure) -> Drawing:
         axis.set_yticks(range(len(rows)), list(rows.values()))
         axis.tick_params(length=0)
         axis.spines[:].set_visible(False)
-        head(axis, minus(first, second))
+        head(axis, written(minus(first, second)))
         axis.set_xlabel("n, training clips per class")
     bar = figure.colorbar(image, ax=axes, location="right", fraction=0.03, aspect=20)
     unit = "points" if measure.is_share else "difference"

@@ -25,6 +25,7 @@ from fewshot_audio.report.plots.style import (
 )
 from fewshot_audio.report.records import ROW
 from fewshot_audio.report.text import n_text
+from fewshot_audio.report.written import written
 
 SINGLE = 10  # runs of an n that are drawn one by one: more would hide each other
 PALEST = 0.82  # of VIRIDIS, that is still seen on white
@@ -77,7 +78,7 @@ def _panels(histories: pd.DataFrame) -> tuple[Figure, Places]:
     for key, axis in places.items():
         head(axis, key[3])
         if is_at_the_left(axis):
-            axis.set_ylabel("\n".join(_names(key, histories)[:-1]), fontweight="bold")
+            axis.set_ylabel(written("\n".join(_names(key, histories)[:-1])), fontweight="bold")
     return figure, places
 
 
@@ -132,7 +133,6 @@ def _alt(medians: pd.DataFrame) -> str:
         ordered = lines.sort_values("epoch")
         last = ordered.groupby("n_per_class")["value"].last()
         ends = ", ".join(f"{value:.4g} at n = {n_text(n)}" for n, value in last.items())
-        text += (
-            f" {', '.join(_names(key, medians))}: from {ordered['value'].iloc[0]:.4g} to {ends}."
-        )
+        name = written(", ".join(_names(key, medians)))
+        text += f" {name}: from {ordered['value'].iloc[0]:.4g} to {ends}."
     return text

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fewshot_audio.report.plots.style import Look, laid_out
+from fewshot_audio.report.written import written
 
 MOST, LONGEST = 6, 14  # names, and characters of each, that find room
 LINE = 10.5  # points from one name to the next
@@ -18,7 +19,7 @@ LINE = 10.5  # points from one name to the next
 def on(table: pd.DataFrame) -> str:
     """Return where numbers are from, to follow a title: the dataset where there is one."""
     datasets = table["dataset"].unique()
-    return f" on {datasets[0]}" if len(datasets) == 1 else ""
+    return f" on {written(datasets[0])}" if len(datasets) == 1 else ""
 
 
 def panel_names(table: pd.DataFrame, columns: Sequence[str]) -> dict[tuple, str]:
@@ -26,7 +27,7 @@ def panel_names(table: pd.DataFrame, columns: Sequence[str]) -> dict[tuple, str]
     keys = list(dict.fromkeys(table[list(columns)].itertuples(index=False, name=None)))
     differ = [len(set(values)) > 1 for values in zip(*keys, strict=True)]
     differ = differ if any(differ) else [*differ[:-1], True]
-    return {key: ", ".join(map(str, itertools.compress(key, differ))) for key in keys}
+    return {key: written(", ".join(map(str, itertools.compress(key, differ)))) for key in keys}
 
 
 def short(band: str) -> str:
@@ -36,7 +37,7 @@ def short(band: str) -> str:
 
 def fit_beside(names: Mapping[str, Look]) -> bool:
     """Whether names find room beside a panel."""
-    return len(names) <= MOST and max(map(len, names)) <= LONGEST
+    return len(names) <= MOST and max(map(len, map(written, names))) <= LONGEST
 
 
 def name_lines(
@@ -49,7 +50,7 @@ def name_lines(
         beside: dict[str, Any] = {"transform": axis.get_yaxis_transform(), "va": "center_baseline"}
         ends = ends.sort_values()
         names = [
-            axis.text(1.03, level, name, color=look[name].colour, **beside)
+            axis.text(1.03, level, written(name), color=look[name].colour, **beside)
             for name, level in ends.items()
         ]
         named.append((axis, names, ends.to_numpy()))

@@ -20,6 +20,7 @@ from fewshot_audio.report.plots.style import (
     settled,
 )
 from fewshot_audio.report.text import joined
+from fewshot_audio.report.written import written
 
 NAME = "spectrograms"
 NOT_BANDS = ["frontend", "clip", "unit", "seconds"]
@@ -52,9 +53,9 @@ def spectrograms(table: pd.DataFrame) -> Drawing:
         bar.locator = MaxNLocator(4)
         bar.outline.set_linewidth(0.5)
         bar.set_label("" if unit == frontend else unit)
-        head(axis, str(frontend))
+        head(axis, written(frontend))
         axis.set_xlabel("time (s)")
-        alt += f" {frontend}: {values.shape[0]} frames of {values.shape[1]} bands, "
+        alt += f" {written(frontend)}: {values.shape[0]} frames of {values.shape[1]} bands, "
         alt += f"{np.nanmin(values):.4g} to {np.nanmax(values):.4g}."
     caption = f"One clip ({clip}) as frontends show it to a model before training. Frontends of "
     caption += "one unit share a colour scale; dark is low."
@@ -86,14 +87,17 @@ def before_and_after(table: pd.DataFrame) -> Drawing:
     grid = figure.subplots(len(by_frontend), 3, squeeze=False, sharey=True)
     for axes, (frontend, rows) in zip(grid, by_frontend.items(), strict=True):
         _on_one_scale([axes[0]], {LOG_MEL: log_mel}, "ln(power + 1e-5)")
-        stages = {f"{frontend}, {stage}": each for stage, each in rows.groupby("stage", sort=False)}
-        _on_one_scale(axes[3 - len(stages) :], stages, f"output of {frontend}")
+        stages = {
+            f"{written(frontend)}, {stage}": each
+            for stage, each in rows.groupby("stage", sort=False)
+        }
+        _on_one_scale(axes[3 - len(stages) :], stages, f"output of {written(frontend)}")
         if len(stages) == 1:
             axes[1].remove()
     clip = table["clip"].iloc[0]
     caption = f"The clip {clip} by log-mel and by frontends before and after training, bands at "
     caption += "their centres; before and after have the same colour scale."
-    alt = f"Spectrograms of {clip} by {joined([LOG_MEL, *by_frontend])}."
+    alt = f"Spectrograms of {clip} by {written(joined([LOG_MEL, *by_frontend]))}."
     title = "A clip before and after training"
     return Drawing("before_and_after", title, caption, alt, settled(figure), table)
 

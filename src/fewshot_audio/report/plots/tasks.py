@@ -21,6 +21,7 @@ from fewshot_audio.report.plots.style import (
     settled,
 )
 from fewshot_audio.report.text import Measure, minus
+from fewshot_audio.report.written import written
 
 WIDTH, ROW, OVER = 5.6, 0.24, 1.1  # inches: of the figure, of a row, of both axes' labels
 SPREAD = 0.5  # of a row, over which the frontends of a task are spread
@@ -46,7 +47,8 @@ def by_task(
     """
     averages = [name for name in (AVERAGE, SHARED) if name in set(means["dataset"])]
     tasks = [*sorted(set(means["dataset"]) - set(averages)), *averages]
-    rows = [tasks, [minus(cell.first, cell.second) for cell in differences.itertuples()]]
+    pairs = [minus(cell.first, cell.second) for cell in differences.itertuples()]
+    rows = [list(map(written, each)) for each in (tasks, pairs)]
     height = ROW * sum(map(len, rows)) + OVER
     figure = Figure(figsize=(WIDTH, height), layout="constrained")
     axes = figure.subplots(2, 1, height_ratios=[len(each) + 0.5 for each in rows])
@@ -64,7 +66,7 @@ def by_task(
     together = means["frontend"].str.endswith(TOGETHER).any()
     legend_below(figure, *_legend(look, together, band.partition(" over ")[0]))
     data = pd.concat([means[MEAN], differences[DIFFERENCE]], ignore_index=True)
-    title = f"Tasks, {model}"
+    title = f"Tasks, {written(model)}"
     caption, alt = _caption(measure, model, together, band), _alt(means, differences, measure)
     return Drawing("tasks", title, caption, alt, settled(figure), data)
 
@@ -116,7 +118,8 @@ def _point(look: Look, together: bool) -> dict[str, Any]:
 
 def _legend(look: dict[str, Look], together: bool, band: str) -> list[list[Artist]]:
     names: list[Artist] = [
-        Line2D([], [], **_point(each, together=False), label=name) for name, each in look.items()
+        Line2D([], [], **_point(each, together=False), label=written(name))
+        for name, each in look.items()
     ]
     grey = Look(GREY, "o", "-")
     kinds: list[Artist] = [
@@ -130,18 +133,20 @@ def _legend(look: dict[str, Look], together: bool, band: str) -> list[list[Artis
 def _caption(measure: Measure, model: str, together: bool, band: str) -> str:
     hollow = ", hollow of networks that learned all tasks together" if together else ""
     return (
-        f"{measure.heading} by task, {model}, trained on all clips{hollow}; below, differences of "
-        "runs of the same seed, on average over the tasks. "
+        f"{measure.heading} by task, {written(model)}, trained on all clips{hollow}; below, "
+        "differences of runs of the same seed, on average over the tasks. "
         f"Whiskers: {band}; filled: a gain or a loss."
     )
 
 
 def _alt(means: pd.DataFrame, differences: pd.DataFrame, measure: Measure) -> str:
     averages = means[means["dataset"].isin([AVERAGE, SHARED])]
-    texts = [f"{cell.frontend} {measure.value(cell.mean)}" for cell in averages.itertuples()]
+    texts = [
+        f"{written(cell.frontend)} {measure.value(cell.mean)}" for cell in averages.itertuples()
+    ]
     text = f"{measure.label.capitalize()} by task. Averages: {', '.join(texts)}. Differences: "
     cells = [
-        f"{minus(cell.first, cell.second)} {measure.difference(cell.mean)}"
+        f"{written(minus(cell.first, cell.second))} {measure.difference(cell.mean)}"
         f" {measure.between(cell.low, cell.high)}"
         for cell in differences.itertuples()
     ]

@@ -33,6 +33,7 @@ from fewshot_audio.report.plots.accuracy import accuracy_by_n
 from fewshot_audio.report.plots.files import save, svg
 from fewshot_audio.report.plots.names import apart
 from fewshot_audio.report.plots.style import KNOWN, SPARE, looks, panels
+from fewshot_audio.report.written import written
 from marks import slow_but
 
 QUICK = (

@@ -1,5 +1,7 @@
 """The tables in results/ are those of the records beside them, number by number."""
 
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -12,26 +14,27 @@ from scripts import readme
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.slow
 RESULTS = ROOT / "results"
-REPORTED = (
-    "*",
-    "leaf_article_small/*",
-    "us8k_two_folds/*",
-    "us8k_three_folds_timbre/*",
-)  # by `make answers`
-FOLDERS = sorted(path.parent for each in REPORTED for path in RESULTS.glob(f"{each}/runs"))
+OWN = "demo"  # of results/, which git leaves out
+RUNS = sorted(path for path in RESULTS.glob("*/**/runs") if OWN not in path.parts)
+FOLDERS = [path.parent for path in RUNS if (path.parent / "tables").exists()]
+
+
+def reports() -> list[list[str]]:
+    """Return the settings of each report of `make answers`."""
+    recipe = (ROOT / "Makefile").read_text().partition("\nanswers:")[2].partition("\n\n")[0]
+    return [["results=results"], *map(shlex.split, re.findall(r"report\.py (.+)", recipe))]
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     """The folders' tables, made anew."""
     results = tmp_path_factory.mktemp("made") / "results"
-    for folder in FOLDERS:
-        shutil.copytree(folder / "runs", results / folder.relative_to(RESULTS) / "runs")
-    for above in sorted({folder.parent.relative_to(RESULTS) for folder in FOLDERS}):
-        command = [sys.executable, "scripts/report.py", f"results={results / above}"]
-        done = subprocess.run(
-            [*command, "show=[tables]"], cwd=ROOT, capture_output=True, text=True, check=False
-        )
+    for runs in RUNS:
+        shutil.copytree(runs, results / runs.relative_to(RESULTS))
+    for settings in reports():
+        here = [re.sub(r"\bresults(?=/|$)", str(results), setting) for setting in settings]
+        command = [sys.executable, "scripts/report.py", *here, "show=[tables]"]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
     return results
 

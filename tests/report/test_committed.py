@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.slow
 RESULTS = ROOT / "results"
 OWN = "demo"  # of results/, which git leaves out
-RUNS = sorted(path for path in RESULTS.glob("*/**/runs") if OWN not in path.parts)
+RUNS = sorted(set(RESULTS.glob("*/**/runs")) - set(RESULTS.glob(f"{OWN}/**/runs")))
 FOLDERS = [path.parent for path in RUNS if (path.parent / "tables").exists()]
 
 

@@ -56,10 +56,10 @@ def opened(browser, address, size=SIZES[1], init="", **options):
 @pytest.mark.parametrize(
     ("column", "upward", "downward"),
     [
-        ("model", "proto sb_cnn timbre vgg", "vgg timbre sb_cnn proto"),
-        ("accuracy", "timbre sb_cnn proto vgg", "proto sb_cnn timbre vgg"),
-        ("difference", "timbre vgg sb_cnn proto", "sb_cnn vgg timbre proto"),
-        ("verdict", "timbre sb_cnn vgg proto", "vgg sb_cnn timbre proto"),
+        ("model", "prototypical SB-CNN TIMBRE VGG", "VGG TIMBRE SB-CNN prototypical"),
+        ("accuracy", "TIMBRE SB-CNN prototypical VGG", "prototypical SB-CNN TIMBRE VGG"),
+        ("difference", "TIMBRE VGG SB-CNN prototypical", "SB-CNN VGG TIMBRE prototypical"),
+        ("verdict", "TIMBRE SB-CNN VGG prototypical", "VGG SB-CNN TIMBRE prototypical"),
     ],
 )
 def test_headings_sort_by_mouse_and_keyboard(browser, address, column, upward, downward):
@@ -86,13 +86,13 @@ def test_grouped_columns_sort_by_their_last_headings(browser, address):
     with opened(browser, address) as tab:
         table = tab.locator("#us8k_two_folds-table-all-cells")
         assert table.get_by_role("button").count() == 16
-        table.get_by_role("button", name="log_eps").nth(3).dblclick()
+        table.get_by_role("button", name="log-EPS").nth(3).dblclick()
         rows = table.locator("tbody tr")
         texts = [row.locator("td").nth(6).inner_text() for row in rows.all()]
         assert [text[:2] for text in texts] == ["46", "36", "26", "16"]
         table.get_by_role("button", name="model").click()
         models = rows.locator("th:nth-child(2)").all_inner_texts()
-        assert models == ["proto_original"] * 2 + ["sb_cnn"] * 2
+        assert models == ["prototypical original"] * 2 + ["SB-CNN"] * 2
 
 
 LAYOUT = """() => {
@@ -177,7 +177,9 @@ def test_a_number_tells_its_runs_and_their_command(browser, address):
         cell = table.locator("tbody tr").nth(0).locator("td").nth(5)  # n = 5, log_learn, sb_cnn
         cell.click()
         below = table.locator(".of-cell")
-        assert below.locator("p").all_inner_texts() == ["us8k, sb_cnn, log_learn, n = 5: 1 run"]
+        assert below.locator("p").all_inner_texts() == [
+            "UrbanSound8K, SB-CNN, log-learn, n = 5: 1 run"
+        ]
         assert below.locator("code").inner_text() == study().runs[1].command.replace("1,5]", "5]")
         table.get_by_role("button", name="model").click()  # sorting leaves rows alone
         assert table.locator("tbody tr").count() == 4

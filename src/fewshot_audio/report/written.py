@@ -23,6 +23,7 @@ NAMES = {
     "mel_pcen": "mel + PCEN",
     "nsynth": "NSynth",
     "proto": "prototypical",
+    "proto_original": "prototypical original",
     "sb_cnn": "SB-CNN",
     "sincnet": "SincNet",
     "sincnet_plus": "SincNet+",

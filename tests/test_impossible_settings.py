@@ -5,10 +5,13 @@ import resource
 import time
 import traceback
 from collections import Counter
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 
+from fewshot_audio import compose
 from setting_cases import CHOICES, Case, Door
 
 LONGEST = 2.0  # s of this process for one dry run
@@ -16,8 +19,12 @@ ROOM = 4 << 30  # bytes beside those that are in use
 
 
 @pytest.fixture(scope="module")
-def door(tmp_path_factory) -> Door:
-    return Door(tmp_path_factory.mktemp("door"))
+def door(tmp_path_factory) -> Iterator[Door]:
+    """Where cases are tried; files of conf/ are read once for all of them."""
+    read = cache(compose.files_of)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compose, "files_of", lambda group, words=(): read(group, tuple(words)))
+        yield Door(tmp_path_factory.mktemp("door"))
 
 
 @pytest.fixture(autouse=True)

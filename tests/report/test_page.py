@@ -110,7 +110,9 @@ def test_the_answer_is_below_the_title():
         in text
     )
     assert made.index("cannot tell yet") < made.index("<nav")
-    assert made.index("<svg") < made.index("UrbanSound8K: learning changed")  # in one screen with it
+    assert made.index("<svg") < made.index(
+        "UrbanSound8K: learning changed"
+    )  # in one screen with it
     assert "Learning the" not in Read(page(QUESTION, [study("a")])).text
 
 

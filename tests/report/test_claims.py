@@ -89,6 +89,8 @@ def test_claims_without_runs_are_left_out():
     """A claim needs runs of its dataset and models."""
     with pytest.raises(NoRunsError, match="table claims: no finished pairs of runs of a dataset"):
         verdicts(as_in_the_article, models=["cnn14"])
+    with pytest.raises(NoRunsError, match="claims are about several n, all runs have n = 5"):
+        verdicts(as_in_the_article, ns=[5])
 
 
 def test_a_gap_that_cannot_change_the_verdict_does_not():

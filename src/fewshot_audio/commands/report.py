@@ -41,7 +41,8 @@ def main(cfg: DictConfig) -> bool:
     for folder in results_folders(settings.results, settings.also):
         also = settings.also if folder == settings.results else ()
         try:
-            report = report_folder([folder, *also], components, settings, alone, COMMAND)
+            own = replace(settings, results=folder)
+            report = report_folder([folder, *also], components, own, alone, COMMAND)
         except StoreError as error:  # other folders may be whole
             said.append(f"error: {folder}: {error}")
             complete = complete and isinstance(error, NoRunsError)

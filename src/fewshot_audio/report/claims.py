@@ -107,7 +107,7 @@ def claims(
         n_per_class: A claim is open until all its models have runs at each of these.
 
     Raises:
-        NoRunsError: If there are no runs of a dataset and model of any claim.
+        NoRunsError: If there are no runs of a dataset and model of any claim, or all have one n.
     """
     pair = pair[::-1] if selection.measure.is_lower_better else pair  # above zero is better
     values, how = pair_all(selection, name, [pair], partial=True), selection.joint
@@ -118,6 +118,9 @@ def claims(
             f"table {name}: no finished pairs of runs of a dataset and model of the claims; "
             "scripts/run.py makes them"
         )
+    if len(n_per_class) > 1 and values["n_per_class"].nunique() == 1:
+        only = n_text(values["n_per_class"].iloc[0])
+        raise NoRunsError(f"table {name}: claims are about several n, all runs have n = {only}")
     rows = [_check(claim, values, n_per_class, selection) for claim in judged]
     if len({claim.dataset for claim in judged}) > 1:
         rows.append(_larger(values, n_per_class, how, selection.measure))

@@ -1,6 +1,9 @@
 """Runs that a table lacks: which they are, and the commands that do them."""
 
+import json
+import re
 import shlex
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -91,7 +94,8 @@ def command_of(lacking: pd.DataFrame, selection: Selection) -> str:
     start = command_line("run", [f"dataset={row['dataset']}"]) + " dataset.root=..."
     start += " protocol=full" if row["n_per_class"] == ALL_CLIPS else ""
     words = shlex.split(like.get("command") or start)
-    anew = {"fold": ",".join(map(str, sorted(lacking["fold"].unique())))}
+    anew = {"results": _quoted(selection.settings.results)}
+    anew["fold"] = ",".join(map(str, sorted(lacking["fold"].unique())))
     if compared == FRONTEND:
         anew["model"] = row["model"]
     anew[compared] = row["frontend"]
@@ -117,6 +121,14 @@ def command_of(lacking: pd.DataFrame, selection: Selection) -> str:
     sweep = ["-m"] if "," in anew["fold"] else []
     new = [f"{name}={value}" for name, value in anew.items()]
     return shlex.join([*kept[:2], *sweep, *kept[2:], *new])
+
+
+def _quoted(results: Path) -> str:
+    """Return a results folder as a command names it."""
+    text = str(results)
+    if text == "results":
+        return DEFAULT
+    return text if re.fullmatch(r"[\w./-]+", text) else json.dumps(text, ensure_ascii=False)
 
 
 def _of_command(name: str) -> str:

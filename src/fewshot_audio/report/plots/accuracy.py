@@ -69,7 +69,9 @@ def accuracy_by_n(
     legend_below(figure, *_legend(means, {} if named else look, band))
     if named:
         name_lines(figure, axes, [means[_is(means, key)] for key in names], look)
-    title = f"{measure.label.capitalize()} over n{on(cells)}"
+    ns = cells["n_per_class"].unique()
+    over = "over n" if len(ns) > 1 else f"at n = {n_text(ns[0])}"
+    title = f"{measure.label.capitalize()} {over}{on(cells)}"
     texts = title, _caption(means, measure, band, limits), _alt(means, measure)
     return Drawing("accuracy", *texts, settled(figure), data, is_table=True)
 

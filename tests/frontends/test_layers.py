@@ -58,6 +58,48 @@ def test_fast_is_exact_until_calibrated_then_within_tolerance():
     assert 0 < (errors / exact(tone).mean(2).clamp(min=1e-5)).max() < 2e-3
 
 
+@pytest.mark.parametrize("level", [1, 1e-2, 1e-3, 1e-4])
+def test_calibration_hears_clips_as_loud_as_they_will_be(level):
+    brown = level * noise(8).cumsum(1) / 30
+    settings = {"n_filters": 8, "compression": "none", "normalize": "loudness"}
+    exact, fast = (Leaf(engine=each, **settings) for each in ("exact", "fast"))
+    fast.calibrate_on(brown)
+    with torch.no_grad():
+        energies, found = exact(brown), fast(brown)
+    errors = ((found - energies) / energies.mean(2, keepdim=True))[..., 3:-3]  # beside the ends
+    assert errors.square().mean((0, 2)).sqrt().max() < 1e-3
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_calibration_of_half_precision_is_that_of_its_weights(dtype):
+    half = Leaf(n_filters=6, engine="fast").to(dtype)
+    wide = fixed(half)
+    for each in (half, wide):
+        each.calibrate_on(noise(8))
+    assert torch.equal(half.state_dict()["engine.rungs"], wide.state_dict()["engine.rungs"])
+
+
+def test_calibration_refuses_what_stands_for_no_clips():
+    fast = Leaf(n_filters=6, engine="fast")
+    for clips in (noise(8)[0], noise(8)[None], noise(0), noise(8)[:, :0], noise(8) / 0):
+        with pytest.raises(ValueError, match="^waveform: "):
+            fast.calibrate_on(clips)
+
+
+def test_calibration_survives_what_loads_no_engine():
+    fast = Leaf(n_filters=6, engine="fast")
+    fast.calibrate_on(noise(8))
+    before = fast(noise(2))
+    part = {name: each for name, each in fast.state_dict().items() if "pooling" in name}
+    fast.load_state_dict(part, strict=False)
+    assert torch.equal(fast(noise(2)), before)
+    other = Leaf(n_filters=5, engine="fast")
+    other.calibrate_on(noise(8))
+    with pytest.raises(RuntimeError, match=r"engine.rungs: of 5 filters; expected 6"):
+        fast.load_state_dict(other.state_dict())
+    assert torch.equal(fast(noise(2)), before)
+
+
 def test_what_calibration_chose_is_no_key_of_other_layers():
     fast = Leaf(n_filters=6, engine="fast")
     assert set(fast.state_dict()) == set(Leaf(n_filters=6).state_dict())

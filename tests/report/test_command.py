@@ -267,7 +267,13 @@ def test_a_store_without_results_gives_one_message_and_no_file(report, tmp_path,
 
 
 def test_a_gap_is_an_error_with_its_command_unless_partial(report, tmp_path):
-    keep(tmp_path, [each | {"command": "python scripts/run.py fold=1 results=gone"} for each in records()[:-1]])
+    keep(
+        tmp_path,
+        [
+            each | {"command": "python scripts/run.py fold=1 results=gone"}
+            for each in records()[:-1]
+        ],
+    )
     done = report(tmp_path, "show=[tables,page]")
     assert done.returncode == 1
     assert "<p>Not complete: accuracy: 1 run is m" in (tmp_path / "report.html").read_text()

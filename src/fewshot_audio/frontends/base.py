@@ -13,11 +13,9 @@ from torch.nn.functional import pad
 from fewshot_audio.frontends.checks import check_count
 from fewshot_audio.frontends.export import Framewise, Loudness
 from fewshot_audio.frontends.layer import (
-    LOW_PRECISION,
+    alone,
     call,
-    dtype_of,
     fixed,
-    in_float32,
     wide_dtype,
 )
 from fewshot_audio.frontends.loudness import Normalize, loud
@@ -221,17 +219,18 @@ class Compression(nn.Module, ABC):
 
         Args:
             energies: At least 0, with any leading dimensions; of clips without padding.
+
+        Raises:
+            ValueError: For another number of bands, or another dtype.
         """
-        if energies.numel() == 0:
-            return energies.clone()
-        if dtype_of(self) in LOW_PRECISION:
-            return in_float32(self, energies).to(energies.dtype)
+        if self.n_bands not in (None, energies.shape[-2]):
+            raise ValueError(f"energies: {energies.shape[-2]} bands; expected {self.n_bands}")
+        return energies.clone() if energies.numel() == 0 else alone(self, self._of_clips, energies)
+
+    def _of_clips(self, energies: Tensor) -> Tensor:
         clips = energies.mT.reshape(-1, energies.shape[-1], energies.shape[-2])
         frames = torch.full((len(clips),), clips.shape[1], device=clips.device)
-        dtype = dtype_of(self) or torch.promote_types(clips.dtype, torch.float32)
-        with torch.autocast(clips.device.type, enabled=False):
-            compressed = self.compress(clips.to(dtype), frames)
-        return compressed.mT.reshape(energies.shape).to(energies.dtype)
+        return self.compress(clips, frames).mT.reshape(energies.shape)
 
     @abstractmethod
     def compress(

@@ -1,23 +1,39 @@
 """Checks of constructors' arguments: a ValueError starts with the name of the setting."""
 
 from collections.abc import Sequence
+from math import isfinite
+from numbers import Integral, Real
 from typing import Any
 
 MOST = 65_536
 
 
-def check_positive(**settings: float) -> None:
-    """Raise ValueError for the first setting that is not above 0."""
+def check_number(**settings: float) -> None:
+    """Raise ValueError for the first setting that is no finite number."""
     for name, value in settings.items():
-        if not value > 0:
+        if not _is_number(value):
+            raise ValueError(f"{name}={value}: expected a number")
+
+
+def check_positive(**settings: float) -> None:
+    """Raise ValueError for the first setting that is no finite number above 0."""
+    for name, value in settings.items():
+        if not (_is_number(value) and value > 0):
             raise ValueError(f"{name}={value}: expected a number above 0")
+
+
+def check_whole(**settings: int) -> None:
+    """Raise ValueError for the first setting that is no whole number above 0."""
+    for name, value in settings.items():
+        if not (_is_number(value) and isinstance(value, Integral) and value > 0):
+            raise ValueError(f"{name}={value}: expected a whole number above 0")
 
 
 def check_count(**settings: int) -> None:
     """Raise ValueError for the first number of bands, filters or samples that no clip can fill."""
     for name, value in settings.items():
-        if not 1 <= value <= MOST:
-            raise ValueError(f"{name}={value}: expected 1 to {MOST:,}")
+        if not (_is_number(value) and isinstance(value, Integral) and 1 <= value <= MOST):
+            raise ValueError(f"{name}={value}: expected a whole number, 1 to {MOST:,}")
 
 
 def check_choice(name: str, value: Any, choices: Sequence[Any]) -> None:
@@ -25,3 +41,7 @@ def check_choice(name: str, value: Any, choices: Sequence[Any]) -> None:
     if value not in choices:
         listed = ", ".join(str(choice) for choice in choices)
         raise ValueError(f"{name}={value}: expected one of {listed}")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool) and isfinite(value)

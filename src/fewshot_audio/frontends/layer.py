@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from copy import deepcopy
 from itertools import chain
@@ -22,6 +23,8 @@ LOW_PRECISION = (torch.float16, torch.bfloat16)
 
 def check_waveform(waveform: Tensor, lengths: Int[Tensor, " clips"] | None) -> None:
     """Raise ValueError for what is no batch of real waveforms (..., time), or for other lengths."""
+    if not isinstance(waveform, Tensor):
+        raise ValueError(f"waveform: {type(waveform).__name__}; expected a tensor (..., time)")
     shape = tuple(waveform.shape)
     if waveform.ndim < 1:
         raise ValueError("waveform: a single number; expected (..., time)")
@@ -31,7 +34,8 @@ def check_waveform(waveform: Tensor, lengths: Int[Tensor, " clips"] | None) -> N
         )
     if lengths is None:
         return
-    if lengths.is_floating_point() or tuple(lengths.shape) != shape[:-1]:
+    whole = not (lengths.is_floating_point() or lengths.is_complex() or lengths.dtype == torch.bool)
+    if not whole or tuple(lengths.shape) != shape[:-1]:
         raise ValueError(
             f"lengths: {lengths.dtype} {tuple(lengths.shape)}; expected integers {shape[:-1]}, the"
             f" samples of each clip of the waveform {shape}"
@@ -75,7 +79,7 @@ def without_autocast(waveform: Tensor) -> AbstractContextManager:
     return nullcontext() if device == "meta" else torch.autocast(device, enabled=False)
 
 
-def in_float32(module: nn.Module, *inputs: Tensor | None) -> Any:
+def in_float32(module: nn.Module, *inputs: Any) -> Any:
     """Call a module of half precision with its weights in float32; buffers are updated."""
     weights = dict(chain(module.named_parameters(), module.named_buffers()))
     wide = {
@@ -89,8 +93,32 @@ def in_float32(module: nn.Module, *inputs: Tensor | None) -> Any:
     return result
 
 
+def alone(part: nn.Module, compute: Callable[..., Tensor], given: Tensor, *others: Any) -> Tensor:
+    """Return what a part of a frontend computes by itself, in float32 at least.
+
+    Args:
+        part: The part, whose `forward` this is.
+        compute: What it does in float32 or float64.
+        given: Real numbers, whose dtype real results have.
+        *others: Further arguments.
+
+    Raises:
+        ValueError: For integers or complex numbers.
+    """
+    if not given.is_floating_point():
+        raise ValueError(f"{type(part).__name__}: {given.dtype}; expected real floating-point")
+    if dtype_of(part) in LOW_PRECISION:
+        result = in_float32(part, given, *others)
+    else:
+        widest = (dtype_of(part) or given.dtype) == torch.float64
+        with without_autocast(given):
+            result = compute(given.to(torch.float64 if widest else torch.float32), *others)
+    return result if result.is_complex() else result.to(given.dtype)
+
+
 def call(frontend: Frontend, waveform: Tensor, lengths: Tensor | None) -> Any:
     """Return what `frontend.forward` does."""
+    lengths = lengths if lengths is None else torch.as_tensor(lengths)
     check_waveform(waveform, lengths)
     dtype = output_dtype(frontend, waveform)
     if dtype_of(frontend) in LOW_PRECISION:
@@ -102,7 +130,7 @@ def call(frontend: Frontend, waveform: Tensor, lengths: Tensor | None) -> Any:
     clips = waveform.flatten(0, -2) if waveform.ndim > 1 else waveform[None]
     clips = clips.to(torch.float64 if double else torch.float32)
     samples = torch.full(clips.shape[:1], clips.shape[1], device=clips.device)
-    counts = samples if lengths is None else lengths.flatten().to(clips.device)
+    counts = samples if lengths is None else lengths.flatten().to(clips.device, torch.int64)
     if lengths is not None:  # NaN times 0 is NaN, so padding is overwritten
         beyond = torch.arange(clips.shape[1], device=clips.device) >= counts[:, None]
         clips = clips.masked_fill(beyond, 0.0)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from fewshot_audio.frontends.base import Compression, Frontend
-from fewshot_audio.frontends.checks import check_choice, check_count, check_positive
+from fewshot_audio.frontends.checks import check_choice, check_count, check_number, check_positive
 from fewshot_audio.frontends.compressed_mel import CompressedMel
 from fewshot_audio.frontends.diagnostics import before_and_after, medians
 from fewshot_audio.frontends.loudness import Normalize, checked
@@ -83,6 +83,7 @@ class LogFixed(Log):
         mel: PowerMel | None = None,
     ):
         check_positive(alpha=alpha)
+        check_number(beta=beta)
         if not beta >= 0:
             raise ValueError(f"beta={beta}: expected at least 0")
         super().__init__(base, n_bands, mel)
@@ -155,6 +156,7 @@ class LogLearn(LearnedLog):
     ):
         super().__init__(base, n_bands, PowerMel(sample_rate, n_bands) if mel is None else mel)
         self.normalize = checked(normalize)
+        check_number(a=a, b=b)
         self.a, self.b = (nn.Parameter(torch.tensor(float(start))) for start in (a, b))
 
     def learned_scalars(self) -> dict[str, float]:
@@ -179,6 +181,7 @@ class LogPerBand(LearnedLog):
         n_bands: int = 128,
         mel: PowerMel | None = None,
     ):
+        check_number(a=a, b=b)
         super().__init__(base, n_bands, mel)
         self.a, self.b = (nn.Parameter(torch.full((n_bands,), float(start))) for start in (a, b))
         self.remember_start()
@@ -207,6 +210,7 @@ class Log1p(Compression):
 
     def __init__(self, n_bands: int, a: float):
         check_count(n_bands=n_bands)
+        check_number(a=a)
         super().__init__()
         self.a = nn.Parameter(torch.full((n_bands,), float(a)))
 

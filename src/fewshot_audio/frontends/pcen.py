@@ -12,7 +12,7 @@ from torch.nn.functional import pad
 
 from fewshot_audio.frontends.base import Compression, Frontend
 from fewshot_audio.frontends.bounds import within
-from fewshot_audio.frontends.checks import check_count, check_positive
+from fewshot_audio.frontends.checks import check_count, check_number, check_positive
 from fewshot_audio.frontends.compressed_mel import CompressedMel
 from fewshot_audio.frontends.export import Smoothing
 from fewshot_audio.frontends.loudness import Normalize, checked
@@ -53,6 +53,7 @@ class PCEN(Compression):
     ):
         check_count(n_bands=n_bands)
         check_positive(delta=delta, floor=floor)
+        check_number(alpha=alpha, root=root, smooth=smooth)
         if not alpha <= 1:
             raise ValueError(f"alpha={alpha}: expected at most 1")
         if not root >= 1:

@@ -78,7 +78,7 @@ class Wavegram(Frontend):
             convs.append(nn.Conv1d(channels, channels, 3, padding=2, dilation=2, bias=False))
         self.convs = nn.ModuleList(convs)
         self.norms = nn.ModuleList(MaskedNorm(conv.out_channels) for conv in convs)
-        self.start = self.kernels()
+        self.initialise(torch.default_generator)
 
     def frames(self, rows: Any) -> Any:
         return 1 + rows // self.hop

@@ -10,6 +10,7 @@ from fewshot_audio.frontends.base import Compression, Cropped, Frontend
 from fewshot_audio.frontends.checks import check_choice, check_positive
 from fewshot_audio.frontends.diagnostics import drift, medians
 from fewshot_audio.frontends.export import Energies
+from fewshot_audio.frontends.filterbank.calibrated import Calibrated
 from fewshot_audio.frontends.filterbank.compression import FLOOR
 from fewshot_audio.frontends.filterbank.engines.base import Engine
 from fewshot_audio.frontends.filterbank.engines.of_runs import OfRuns
@@ -24,7 +25,7 @@ Part = Literal["filters", "pooling", "compression"]
 PARTS: tuple[Part, ...] = get_args(Part)
 
 
-class Filterbank(Frontend):
+class Filterbank(Calibrated):
     """Filter waveforms, square or rectify, pool into frames, floor, and compress.
 
     In float32 also under autocast. With Gabor filters, Gaussian pooling and PCEN it is LEAF.
@@ -166,34 +167,6 @@ class Filterbank(Frontend):
 
     def project(self) -> None:
         self.filters.project()
-
-    @torch.no_grad()
-    def calibrate_on(self, waveform: Tensor) -> None:
-        """Let the engine `fast` choose its bands by some clips; other engines need none.
-
-        Call it before training, from time to time as filters move, and after training; where
-        several processes train, in each of them with the same clips. The choice is saved with the
-        weights.
-
-        Args:
-            waveform: Samples in [-1, 1] (clips, time), eight clips or more that stand for the rest.
-        """
-        clips = waveform.to(self.filters.impulse_responses().real.dtype)[..., None]
-        lengths = torch.full((len(clips),), clips.shape[1], device=clips.device)
-        self.calibrate(*self.prepare(clips, lengths))
-
-    def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
-        super()._save_to_state_dict(destination, prefix, keep_vars)
-        for name, value in self.engine.state().items():
-            destination[f"{prefix}engine.{name}"] = value
-
-    def _load_from_state_dict(self, state_dict: Any, prefix: str, *others: Any) -> None:
-        """Take parameters, and what calibration chose where that was stored."""
-        start = f"{prefix}engine."
-        stored = {name: each for name, each in state_dict.items() if name.startswith(start)}
-        self.engine.restore({name.removeprefix(start): each for name, each in stored.items()})
-        rest = {name: each for name, each in state_dict.items() if name not in stored}
-        super()._load_from_state_dict(rest, prefix, *others)
 
     @torch.no_grad()
     def calibrate(self, *inputs: Tensor) -> None:

@@ -14,6 +14,7 @@ from fewshot_audio.frontends.bounds import within
 from fewshot_audio.frontends.checks import check_count, check_positive
 from fewshot_audio.frontends.filterbank.framing import taps_of
 from fewshot_audio.frontends.filterbank.init import Init, Mel
+from fewshot_audio.frontends.layer import alone
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Complex, Float
@@ -56,15 +57,23 @@ class Filters(nn.Module, ABC):
         """Return filtered waveforms (..., filters, time), with zeros around them.
 
         Correlated with the impulse responses, whose sample (taps - 1) // 2 falls on each sample.
+        Computed in float32 at least; real ones in the waveform's dtype.
         """
-        filters, before = self.impulse_responses(), (self.taps - 1) // 2
-        clips = pad(waveform.reshape(-1, 1, waveform.shape[-1]), (before, self.taps - 1 - before))
+        return alone(self, self._filtered, waveform)
+
+    def _filtered(self, waveform: Tensor) -> Tensor:
+        filters, before, time = self.impulse_responses(), (self.taps - 1) // 2, waveform.shape[-1]
+        clips = waveform.flatten(0, -2) if waveform.ndim > 1 else waveform[None]
+        clips = pad(
+            clips[:, None], (before, max(self.taps - 1 - before, self.taps - before - time))
+        )
         if self.is_complex:
             parts = [conv1d(clips, part[:, None]) for part in (filters.real, filters.imag)]
             filtered = torch.complex(*parts)
         else:
             filtered = conv1d(clips, filters[:, None])
-        return filtered.reshape(*waveform.shape[:-1], *filtered.shape[1:])
+        filtered = filtered[..., :time]  # one too many of none
+        return filtered.reshape(*waveform.shape[:-1], self.n_filters, time)
 
     @abstractmethod
     def impulse_responses(self) -> Complex[Tensor, "filters taps"] | Float[Tensor, "filters taps"]:
@@ -120,8 +129,8 @@ class Gabor(Filters):
         self.random, self.width_unit = self.init.random, width_unit
         self.symmetric = self.taps % 2 == 1
         centres, widths = self.init.centres_and_widths(n_filters, sample_rate)
-        self.centres = nn.Parameter(centres.float())
-        self.widths = nn.Parameter(widths.float() / width_unit)
+        self.centres = nn.Parameter(centres.to(torch.get_default_dtype()))
+        self.widths = nn.Parameter(widths.to(torch.get_default_dtype()) / width_unit)
 
     def bounded(self) -> tuple[PerFilter, PerFilter]:
         """Return centres (rad/sample) and widths (samples) within their bounds."""

@@ -24,6 +24,8 @@ from fewshot_audio.frontends.filterbank.filters import Filters
 from fewshot_audio.frontends.filterbank.framing import Align, Placement
 from fewshot_audio.frontends.filterbank.named import Layout, Named, start
 from fewshot_audio.frontends.filterbank.pooling import GaussianLowpass, Pooling
+from fewshot_audio.frontends.layer import wide_dtype
+from fewshot_audio.frontends.loudness import Normalize, checked
 from fewshot_audio.frontends.pcen import PCEN
 
 EngineName = Literal["exact", "fast", "conv"]
@@ -132,7 +134,7 @@ class Leaf(Named):
             ValueError: It has what the TensorFlow code has not: a pooling bias, log_tbn.
         """
         named = others.named_as_theirs(self, others.LEAF_AUDIO)
-        return {name: value.numpy() for name, value in named.items()}
+        return {name: value.to(wide_dtype(self)).numpy() for name, value in named.items()}
 
     def to_speechbrain(self) -> dict[str, Tensor]:
         """Return the weights as a state_dict of SpeechBrain's LEAF, whose frames are "symmetric".
@@ -149,21 +151,45 @@ class Leaf(Named):
     @staticmethod
     def from_parts(
         filters: Filters,
-        pooling: Callable[[int, int], Pooling] = GaussianLowpass,
+        pooling: Pooling | Callable[[int, int], Pooling] = GaussianLowpass,
         compression: Compression | None = None,
         hop_length: int = 160,
-        engine: Callable[[Placement, bool], Engine] = Exact,
+        engine: EngineName | Callable[[Placement, bool], Engine] = "exact",
         align: Align = "centre",
         learn: Sequence[Part] = PARTS,
+        normalize: Normalize = None,
     ) -> Filterbank:
         """Return a filterbank of parts, for ablations: see `Filterbank`.
 
-        Without `compression` it has PCEN.
+        Args:
+            filters: See `Filterbank`, as all that is not said here.
+            pooling: A class of pooling or a partial of one, or a pooling with the filters' taps.
+            compression: Without one it has PCEN.
+            hop_length: Samples between frames.
+            engine: As in `Leaf`, or a class of engine.
+            align: See there.
+            learn: See there.
+            normalize: See `Layout`.
         """
         compression = PCEN(filters.n_filters) if compression is None else compression
-        made = Filterbank(filters, pooling, compression, engine, hop_length, align, learn)
+        if isinstance(engine, str):
+            check_choice("engine", engine, list(ENGINES))
+            engine = ENGINES[engine]
+        of_pooling = partial(_as_it_is, pooling) if isinstance(pooling, Pooling) else pooling
+        made = Filterbank(filters, of_pooling, compression, engine, hop_length, align, learn)
+        made.normalize = checked(normalize)
         start(made)
         return made
+
+
+def _as_it_is(pooling: Pooling, n_filters: int, taps: int) -> Pooling:
+    """Return a pooling; ValueError where it is not of these filters."""
+    if (pooling.n_filters, pooling.taps) != (n_filters, taps):
+        raise ValueError(
+            f"pooling: of {pooling.n_filters} filters with {pooling.taps} taps; expected "
+            f"{n_filters} with {taps}"
+        )
+    return pooling
 
 
 class EfficientLeaf(Leaf):

@@ -2,12 +2,12 @@
 
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Literal, TypedDict, Unpack
+from typing import Literal, TypedDict
 
 import torch
 
 from fewshot_audio.frontends.base import Compression
-from fewshot_audio.frontends.checks import check_choice, check_positive
+from fewshot_audio.frontends.checks import check_choice, check_positive, check_whole
 from fewshot_audio.frontends.filterbank import init as starts
 from fewshot_audio.frontends.filterbank.compression import FrameNorm, LogOffset
 from fewshot_audio.frontends.filterbank.engines.base import Engine
@@ -49,7 +49,7 @@ SMOOTH = 0.04  # PCEN's weight of a new frame, for frames every 10 ms
 
 
 class Layout(TypedDict, total=False):
-    """Settings that all named filterbanks share.
+    """Settings by keyword that all named filterbanks share.
 
     Attributes:
         window_length: Samples of impulse responses and pooling windows, instead of `window_ms`.
@@ -92,7 +92,12 @@ class Named(Filterbank):
         n_filters: How many filters, the bands of the spectrogram.
         window_ms: Length of impulse responses and pooling windows.
         hop_ms: Between frames.
-        **layout: See `Layout`.
+        window_length: See `Layout`, as the next ones.
+        hop_length: See there.
+        init: See there.
+        align: See there.
+        learn: See there; None: all that learns in the source.
+        normalize: See there.
     """
 
     filter_class: type[Gabor] | type[Free] | type[Sinc] = Gabor
@@ -106,15 +111,20 @@ class Named(Filterbank):
         n_filters: int = 40,
         window_ms: float = 25.0,
         hop_ms: float = 10.0,
-        **layout: Unpack[Layout],
+        *,
+        window_length: int | None = None,
+        hop_length: int | None = None,
+        init: InitName | starts.Init = "mel",
+        align: Align = "centre",
+        learn: Sequence[Part] | None = None,
+        normalize: Normalize = None,
     ):
-        check_positive(sample_rate=sample_rate, n_filters=n_filters, hop_ms=hop_ms)
-        hop, taps = layout.get("hop_length"), layout.get("window_length")
-        hop = max(1, int(sample_rate * hop_ms / 1000)) if hop is None else hop
-        check_positive(hop_length=hop)
-        if taps is not None:
-            window_ms = 1000 * (taps - 0.5) / sample_rate  # of which `taps_of` makes it
-        init = layout.get("init", "mel")
+        check_positive(sample_rate=sample_rate, hop_ms=hop_ms)
+        hop = max(1, int(sample_rate * hop_ms / 1000)) if hop_length is None else hop_length
+        check_whole(hop_length=hop)
+        if window_length is not None:
+            check_whole(window_length=window_length)
+            window_ms = 1000 * (window_length - 0.5) / sample_rate  # of which `taps_of` makes it
         if not isinstance(init, starts.Init):
             check_choice("init", init, list(INITS))
             init = INITS[init]()
@@ -124,10 +134,10 @@ class Named(Filterbank):
             self.make_compression(n_filters, 1 - (1 - SMOOTH) ** (100 * hop / sample_rate)),
             self.engine_class,
             hop,
-            layout.get("align", "centre"),
-            layout.get("learn", self.learned),
+            align,
+            self.learned if learn is None else learn,
         )
-        self.normalize = checked(layout.get("normalize"))
+        self.normalize = checked(normalize)
         start(self)
 
     def make_compression(self, n_bands: int, smooth: float) -> Compression:

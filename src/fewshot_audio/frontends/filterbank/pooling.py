@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from torch.nn.functional import conv1d, max_pool1d, pad
 
 from fewshot_audio.frontends.bounds import within
+from fewshot_audio.frontends.checks import check_count, check_number, check_whole
+from fewshot_audio.frontends.layer import alone
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
@@ -35,6 +37,7 @@ class Pooling(nn.Module, ABC):
     bias: Tensor | None
 
     def __init__(self, n_filters: int, taps: int):
+        check_count(n_filters=n_filters, taps=taps)
         super().__init__()
         self.n_filters, self.taps = n_filters, taps
         self.register_parameter("bias", None)
@@ -46,10 +49,15 @@ class Pooling(nn.Module, ABC):
             energies: Squared or rectified outputs of filters; zeros are taken around them.
             hop: Samples between frames.
         """
+        check_whole(hop=hop)
+        return alone(self, self._pooled, energies, hop)
+
+    def _pooled(self, energies: Tensor, hop: int) -> Tensor:
         time = energies.shape[-1]
         before = (self.taps - 1) // 2
         after = max(0, time // hop * hop + self.taps - before - time)
-        padded = pad(energies.reshape(-1, *energies.shape[-2:]), (before, after))
+        clips = energies.flatten(0, -3) if energies.ndim > 2 else energies[None]
+        padded = pad(clips, (before, after))
         if self.maximum:
             pooled = max_pool1d(padded, self.taps, hop)
         else:
@@ -94,6 +102,7 @@ class GaussianLowpass(Pooling):
             raise ValueError(f"width={width}: expected {2 / taps:.3g} (2 / {taps} taps) to 0.5")
         self.widths = nn.Parameter(torch.full((n_filters,), float(width)))
         if bias is not None:
+            check_number(pooling_bias=bias)
             self.bias = nn.Parameter(torch.full((n_filters,), float(bias)))
 
     def bounded(self) -> PerFilter:
@@ -129,7 +138,7 @@ class SharedWindow(Pooling):
     def __init__(self, n_filters: int, taps: int):
         super().__init__(n_filters, taps)
         hann = torch.hann_window(taps, periodic=False, dtype=torch.float64)
-        self.window = nn.Parameter(hann.square().float())
+        self.window = nn.Parameter(hann.square().to(torch.get_default_dtype()))
 
     def windows(self) -> Float[Tensor, "filters taps"]:
         return self.window.expand(self.n_filters, -1)

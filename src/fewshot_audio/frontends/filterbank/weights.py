@@ -56,6 +56,8 @@ def named_as_ours(weights: Weights | str | PathLike[str], names: dict[str, str])
         with np.load(weights) as file:
             weights = {name: file[name] for name in file.files}
     ours = {theirs: name for name, theirs in names.items()}
+    full = {name.removesuffix(":0"): name for name in ours}  # as Keras names some
+    weights = {full.get(name, name): value for name, value in weights.items()}
     unknown = sorted(set(weights) - set(ours))
     found = {ours[name]: value for name, value in weights.items() if name in ours}
     needed = {KERNEL, POOLING}

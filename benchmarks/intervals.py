@@ -16,7 +16,7 @@ from fewshot_audio.report.statistics import ANY, LEAST, SHARE, hierarchical, sum
 from fewshot_audio.report.text import Measure
 from fewshot_audio.types import ReportSettings, Statistics
 
-FOLDS, RUNS = (2, 3, 5, 10), (5, 20)
+FOLDS, RUNS = (2, 3, 5, 10), (2, 3, 5, 20)
 BETWEEN = (0.0, 0.3, 1.0)  # standard deviations of folds, where that of runs is 1
 LEVELS = (0.05, 0.5, 0.97)  # true accuracies
 STUDY = (2, 3, 3)  # pairs of frontends, models, n

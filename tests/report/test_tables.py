@@ -40,7 +40,7 @@ LATEX = f"""% \\usepackage{{booktabs}}
 \\begin{{table}}
 \\centering
 \\caption{{{IN_LATEX}}}
-\\label{{tab:accuracy}}
+\\label{{tab:mine:accuracy}}
 \\begin{{tabular}}{{llrrrr}}
 \\toprule
 \\multicolumn{{2}}{{c}}{{}} & \\multicolumn{{2}}{{c}}{{n = 1}} & \\multicolumn{{2}}{{c}}{{n = 10}} \\\\
@@ -82,7 +82,7 @@ def test_accuracy_is_the_mean_over_folds_of_the_means_over_runs():
 
 
 def test_accuracies_as_files():
-    files = table_files(accuracies(records()), ["a note"])
+    files = table_files(accuracies(records()), ["a note"], "mine")
     assert files["tables/accuracy.md"] == MARKDOWN
     assert files["tables/accuracy.tex"] == LATEX
     assert files["tables/accuracy.csv"] == CSV

@@ -103,7 +103,8 @@ def report_folder(
         folded=folded(tables),
         sounds=sounds,
     )
-    files |= {k: v for each in tables for k, v in table_files(each, study.notes).items()}
+    for table in tables:
+        files |= table_files(table, study.notes, study.title)
     report = FolderReport(folders[0], study, files, [], errors, [*selection.notes, *silent])
     return report if alone else finished(report, components, command)
 

@@ -55,8 +55,8 @@ def markdown(table: Table, notes: Sequence[str]) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def latex(table: Table) -> str:
-    """Return a table as LaTeX to paste, with booktabs rules, a caption and a label."""
+def latex(table: Table, study: str = "") -> str:
+    """Return a table as LaTeX to paste, with booktabs rules, a caption and a label of the study."""
     body = _texts(table, _latex, r"\textbf{{{}}}")
     body.columns = body.columns.map(
         lambda head: tuple(map(_latex, head)) if isinstance(head, tuple) else _latex(head)
@@ -64,9 +64,8 @@ def latex(table: Table) -> str:
     aligned = "".join(_alignment(column.tolist()) for _, column in table.text.astype(str).items())
     style = body.style.hide(axis="index")
     tabular = style.to_latex(hrules=True, multicol_align="c", column_format=aligned)
-    head = (
-        f"\\centering\n\\caption{{{_latex(written(table.caption))}}}\n\\label{{tab:{table.name}}}\n"
-    )
+    label = ":".join(filter(None, ("tab", study, table.name)))
+    head = f"\\centering\n\\caption{{{_latex(written(table.caption))}}}\n\\label{{{label}}}\n"
     return f"% \\usepackage{{booktabs}}\n\\begin{{table}}\n{head}{tabular}\\end{{table}}\n"
 
 
@@ -103,9 +102,9 @@ def file_names(table: str) -> list[str]:
     return [f"tables/{table}{end}" for end in (".csv", ".md", ".tex", "_by_fold.csv")]
 
 
-def table_files(table: Table, notes: Sequence[str]) -> dict[str, str]:
-    """Return the files of a table by their names in the results folder."""
-    texts = [csv(table.cells), markdown(table, notes), latex(table)]
+def table_files(table: Table, notes: Sequence[str], study: str = "") -> dict[str, str]:
+    """Return the files of a table of a study by their names in the results folder."""
+    texts = [csv(table.cells), markdown(table, notes), latex(table, study)]
     if table.by_fold is not None:
         texts.append(csv(table.by_fold))
     return dict(zip(file_names(table.name), texts, strict=False))

@@ -9,7 +9,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from fewshot_audio import cli, compose, config
+from fewshot_audio import cli, compose, config, mistakes
 from fewshot_audio.runner.plan import Planner
 from fewshot_audio.runner.store import Store
 from official_trees import TREES, write_sounds, write_table
@@ -106,7 +106,7 @@ class Door:
             if case.choice.startswith("report"):
                 config.reports(cfg)
         except cli.MENDABLE as error:
-            return compose.explain(error)
+            return mistakes.explain(error)
         return None
 
     def settings(self, choice: str) -> dict[str, Any]:

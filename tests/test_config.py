@@ -10,7 +10,7 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from fewshot_audio import compose, config
+from fewshot_audio import compose, config, mistakes
 from fewshot_audio.components import build
 from fewshot_audio.frontends.base import Frontend
 from fewshot_audio.training.methods.base import Method
@@ -43,7 +43,7 @@ def error_of(*overrides) -> str:
         compose.check_names(cfg, overrides)
         config.job(cfg)
         config.machine(cfg)
-    return compose.explain(caught.value, ["dataset=synthetic", *overrides])
+    return mistakes.explain(caught.value, ["dataset=synthetic", *overrides])
 
 
 @pytest.mark.parametrize(("group", "name"), CHOICES)
@@ -249,11 +249,11 @@ def test_a_file_that_a_dataset_does_not_find_is_named(tmp_path):
     with pytest.raises(FileNotFoundError) as found:
         (tmp_path / "metadata.csv").read_text()
     text = f"{tmp_path}/metadata.csv: no such file; check the settings that name it or its folder"
-    assert compose.explain(found.value) == text
+    assert mistakes.explain(found.value) == text
 
 
 def test_a_full_disk_says_the_next_step():
-    assert "free space and run the same command again" in compose.explain(
+    assert "free space and run the same command again" in mistakes.explain(
         OSError(28, "No space left on device")
     )
 

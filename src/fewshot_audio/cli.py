@@ -22,7 +22,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from fewshot_audio import compose, config, processes, sweep
+from fewshot_audio import compose, config, mistakes, processes, sweep
 from fewshot_audio.processes import begin_worker
 from fewshot_audio.progress import LogAboveBar, RunBar, counted
 from fewshot_audio.types import ConfigError, FewshotAudioError, Job, Machine
@@ -113,7 +113,7 @@ def exit_codes(overrides: Sequence[str] = (), interrupted: str = "") -> Iterator
         print("terminated" if terminated else "interrupted", interrupted, sep="", file=sys.stderr)
         sys.exit(TERMINATED if terminated else INTERRUPTED)
     except (*MENDABLE, ValueError) as error:
-        if not isinstance(error, MENDABLE) and compose.NO_CHOICE not in str(error):
+        if not isinstance(error, MENDABLE) and mistakes.NO_CHOICE not in str(error):
             raise
         _complain(error, overrides)
         sys.exit(1)
@@ -201,7 +201,7 @@ def _jobs(overrides: Sequence[str]) -> Sweep:
             jobs.append(config.job(cfg))
             machine = machine or config.machine(cfg)
     except OF_HYDRA as error:  # some of which do not get out of a process
-        raise ConfigError(compose.explain(error, overrides)) from None
+        raise ConfigError(mistakes.explain(error, overrides)) from None
     assert machine is not None
     return jobs, machine
 
@@ -214,7 +214,7 @@ def _begin_bar(jobs: Sequence[Job], overrides: Sequence[str]) -> None:
 
 
 def _complain(error: BaseException, overrides: Sequence[str]) -> None:
-    print(f"error: {compose.explain(error, overrides)}", file=sys.stderr)
+    print(f"error: {mistakes.explain(error, overrides)}", file=sys.stderr)
 
 
 def _arguments() -> tuple[Namespace, list[str]]:

@@ -7,7 +7,7 @@ import pytest
 from hydra.errors import HydraException
 from own_cases import pets, touch, write_table
 
-from fewshot_audio import compose, config
+from fewshot_audio import config, mistakes
 from fewshot_audio.components import build
 from fewshot_audio.datasets.base import Dataset
 from fewshot_audio.runner.plan import Planner
@@ -68,7 +68,7 @@ def test_letters_beyond_ascii_are_quoted_as_the_error_says(tmp_path, plain, quot
     settings = ["dataset=folder", f'dataset.root="{tmp_path}"']
     with pytest.raises(HydraException) as caught:
         config.composed([*settings, plain])
-    assert """'dataset.classes=["Flöte"]'""" in compose.explain(caught.value)
+    assert """'dataset.classes=["Flöte"]'""" in mistakes.explain(caught.value)
     assert "Vögel" in dataset(*settings, quoted).classes
 
 
@@ -76,7 +76,7 @@ def test_old_names_beyond_ascii_stand_in_a_yaml(tmp_path):
     touch(tmp_path, *(f"{name}/{i}.wav" for name in ("Flöte", "Vögel") for i in range(5)))
     with pytest.raises(HydraException) as caught:
         config.composed(["dataset=folder", 'dataset.labels={"Flöte": flute}'])
-    assert "docs/own-data.md, Classes" in compose.explain(caught.value)
+    assert "docs/own-data.md, Classes" in mistakes.explain(caught.value)
     page = (Path(__file__).parents[2] / "docs/own-data.md").read_text()
     text = page.split("```yaml\n")[1].split("```")[0]
     (tmp_path / "conf/dataset").mkdir(parents=True)

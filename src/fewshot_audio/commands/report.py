@@ -13,7 +13,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from fewshot_audio import cli, compose, config
+from fewshot_audio import cli, config, mistakes
 from fewshot_audio.components import TARGET
 from fewshot_audio.report.build import FolderReport, is_own, report_folder
 from fewshot_audio.report.export import write
@@ -79,7 +79,7 @@ def written(files: Mapping[str, str | bytes], folder: Path, stale: Sequence[Path
         for file in stale:
             file.unlink()
     except OSError as error:
-        complain(f"error: {folder} cannot be written: {compose.explain(error)}")
+        complain(f"error: {folder} cannot be written: {mistakes.explain(error)}")
         return False
     return True
 

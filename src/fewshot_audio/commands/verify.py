@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from fewshot_audio import cli, compose
+from fewshot_audio import cli, compose, mistakes
 from fewshot_audio.components import TARGET
 from fewshot_audio.datasets.verify import Report, find_verifier
 from fewshot_audio.features.digests import differing
@@ -67,7 +67,7 @@ def target_of(dataset: str, searchpath: Sequence[str]) -> str:
     try:
         return compose.composed(overrides).dataset[TARGET]
     except cli.OF_HYDRA as error:
-        raise ConfigError(compose.explain(error, overrides)) from error
+        raise ConfigError(mistakes.explain(error, overrides)) from error
 
 
 def command() -> None:

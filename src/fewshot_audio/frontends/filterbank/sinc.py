@@ -16,9 +16,9 @@ UNIT = 4096  # Hz of the parameters: in Hz, plain SGD's steps would be lost in r
 class Sinc(Filters):
     """Real band-passes under a Hamming window, lower edge and bandwidth learned.
 
-    The lower edge is 50 Hz plus the size of its parameter, and at most 50 Hz below half the sample
-    rate. The upper edge is 50 Hz plus the size of the bandwidth's parameter above it, and at most
-    half the sample rate. Before the window the
+    The lower edge is 50 Hz plus the size of its parameter. The upper edge is 50 Hz plus the size of
+    the bandwidth's parameter above it, and at most half the sample rate. The lower one has no such
+    bound, as in the source's code: beyond, the bandwidth is negative. Before the window the
     largest tap of each filter is 1. Source: Ravanelli & Bengio, arXiv 1808.00158, as in the code of
     Zeghidour et al., arXiv 2101.08596.
 
@@ -44,7 +44,6 @@ class Sinc(Filters):
     def edges(self) -> tuple[Tensor, Tensor]:
         """Return lower and upper edges in Hz (filters,)."""
         low = LEAST + UNIT * self.low.abs()
-        low = within(low, None, self.sample_rate / 2 - LEAST, self.comes_back)
         high = low + LEAST + UNIT * self.band.abs()
         return low, within(high, None, self.sample_rate / 2, self.comes_back)
 
@@ -60,7 +59,8 @@ class Sinc(Filters):
         seconds = (t - self.taps // 2) / self.sample_rate
         band_pass = _low_pass(high, seconds) - _low_pass(low, seconds)
         window = 0.54 - 0.46 * torch.cos(2 * pi * t / self.taps)
-        return band_pass / band_pass.amax(1, keepdim=True) * window
+        largest = band_pass.amax(1, keepdim=True)  # 0 where both edges are at half the rate
+        return band_pass / torch.where(largest == 0, 1.0, largest) * window
 
     def in_hz(self) -> tuple[Tensor, Tensor]:
         low, high = self.edges()

@@ -10,7 +10,7 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from fewshot_audio import compose, config, mistakes
+from fewshot_audio import compose, config, mistakes, sweep
 from fewshot_audio.components import build
 from fewshot_audio.frontends.base import Frontend
 from fewshot_audio.training.methods.base import Method
@@ -198,6 +198,22 @@ def test_n_and_repeats_cut_the_schedule():
 )
 def test_a_mistake_is_named_with_what_was_meant(override, text):
     assert text in error_of(*override.split())
+
+
+@pytest.mark.parametrize(
+    ("overrides", "text"),
+    [
+        ("model=vgg,timbre method.lr=1", "method.lr: no such setting with these choices; did you"),
+        ("model=timbre,vgg frontend=log_eps,leaf model.wdth=3", "did you mean model.width?"),
+        ("optimizer.lrr=1,2", "optimizer.lrr: no such setting with these choices; did you mean"),
+        ("frontend=log_eps,leaf optimizer.lrr=1,2", "did you mean optimizer.lr?"),
+    ],
+)
+def test_a_mistake_in_a_sweep_is_named_too(overrides, text):
+    words = ["dataset=synthetic", *overrides.split()]
+    with pytest.raises((HydraException, OmegaConfBaseException)) as caught:
+        list(sweep.swept(words))
+    assert text in mistakes.explain(caught.value, words)
 
 
 def test_components_report_missing_or_ill_typed_settings():

@@ -148,6 +148,7 @@ def component(target, **arguments):
             r"values of shape \(5, 5\)",
         ),
         (component("torchmetrics.classification.MulticlassAccuracy", topk=2), None, "topk"),
+        (component("third_party.Several"), None, "metrics.m: it gives a dict; expected a number"),
     ],
 )
 def test_metrics_that_cannot_be_are_said_before_training(metrics, keep_best, text):

@@ -122,6 +122,30 @@ def test_a_schedule_of_torch():
     assert rates == pytest.approx([0.001, 0.00075, 0.00025, 0], abs=1e-12)
 
 
+def test_schedules_put_together_and_parts_that_are_partial():
+    (network,), _ = runs(job("timbre", "log_learn"), 1)
+    of = "_target_: torch.optim.lr_scheduler"
+    parts = [
+        f"{{{of}.LinearLR, start_factor: 0.5, total_iters: 2}}",
+        f"{{{of}.ExponentialLR, gamma: 0.1}}",
+    ]
+    both = f"{{{of}.SequentialLR, milestones: [2], schedulers: [{','.join(parts)}]}}"
+    settings = settings_of(
+        "optimizer=adam",
+        "optimizer.lr=1",
+        "+optimizer._partial_=true",
+        f"optimizer.scheduler={both}",
+    )
+    optimizer = make_optimizer(network, settings)
+    schedule = make_scheduler(optimizer, settings)
+    rates = []
+    for _ in range(4):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    assert rates == pytest.approx([0.5, 0.75, 1, 0.1])
+
+
 @pytest.mark.parametrize(
     ("settings", "text"),
     [

@@ -81,6 +81,7 @@ def select(runs: pd.DataFrame, settings: ReportSettings) -> Selection:
     pools = {text: _pool(flat_settings(text), pool) for text in full}  # older records have these
     runs, free = runs.assign(pool=runs["settings"].map(pools)), {compare, *pool}
     free |= of_runs.implied(pool)
+    free.update(*(of_runs.tied(runs, full, name) for name in pool))
     if compare != f"{FRONTEND}.name":
         free |= of_runs.tied(runs, full, compare)
         values = [full[text].get(compare, DEFAULT) for text in runs["settings"]]

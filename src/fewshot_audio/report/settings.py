@@ -217,7 +217,8 @@ def _left_out(
         differing = "; ".join(f"{key} is {own} instead of {usual}" for key, usual, own in values)
         count = f"{counts[other]} run{'s are' if counts[other] > 1 else ' is'} left out"
         alone = ", ".join(f"{key}: {own}" for key, _, own in values)
-        way = f"compare with report.compare={names[0]}"
+        first = min(names, key=lambda name: name == "features")  # a digest only
+        way = f"compare with report.compare={first}"
         if names[0] == SPLITTING:
             way = "count them as repeats with report.pool=[seed]"
         notes.append(

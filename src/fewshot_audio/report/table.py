@@ -102,7 +102,13 @@ def in_words(title: str, selection: Selection, cells: pd.DataFrame) -> str:
 
 def named(cells: pd.DataFrame, selection: Selection) -> pd.DataFrame:
     """Name the columns of numbers by what is compared."""
-    return cells.rename(columns={FRONTEND: selection.settings.compare})
+    return cells.rename(columns=_names(selection))
+
+
+def _names(selection: Selection) -> dict[str, str]:
+    """Return what columns are called: where models are compared, the other one is of frontends."""
+    compare = selection.settings.compare
+    return {FRONTEND: compare} | ({"model": FRONTEND} if compare == "model" else {})
 
 
 def with_difference(cells: pd.DataFrame) -> pd.DataFrame:
@@ -128,7 +134,7 @@ def _heads(
     rows: Sequence[str], columns: pd.Index, levels: int, selection: Selection
 ) -> pd.Index | pd.MultiIndex:
     """Return the heads of a table's columns; those of labels are in the lower of two levels."""
-    names = {"n_per_class": "n", FRONTEND: selection.settings.compare}
+    names = {"n_per_class": "n", **_names(selection)}
     labels = [names.get(row, row) for row in rows]
     if levels == 1:
         return pd.Index(labels + [_head(column) for column in columns])

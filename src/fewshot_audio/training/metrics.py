@@ -105,6 +105,9 @@ def compute(
     metric = make_metric(component, len(classes))
     metric.update(scores[:, classes], targets if targets.dim() == 1 else targets[:, classes])
     value = metric.compute()
+    if not isinstance(value, Tensor):
+        kind = type(value).__name__
+        raise ConfigError(f"metrics.{name}: it gives a {kind}; expected a number, or one per class")
     if value.dim() == 0:
         return _number(value)
     if value.shape != classes.shape:

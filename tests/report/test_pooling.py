@@ -5,7 +5,7 @@ import shlex
 from dataclasses import replace
 
 import pytest
-from synthetic_records import SETTINGS, chosen, differences, record
+from synthetic_records import SETTINGS, accuracies, chosen, differences, record, records
 
 from fewshot_audio.types import StoreError
 
@@ -123,3 +123,36 @@ def test_pooled_sizes_of_spectrograms_have_features_of_their_own():
     for pool in (("n_bands",), ("mel",)):
         cells = differences(made, replace(SETTINGS, pool=pool)).cells
         assert cells[["mean", "count"]].to_numpy().tolist() == [[0.25, 2]]
+
+
+def test_what_follows_from_a_pooled_setting_is_pooled_too():
+    """The bands of a frontend are those of the spectrograms that it reads."""
+    made = [
+        record(
+            1,
+            1,
+            repeat,
+            name,
+            0.5,
+            {"mel": {"n_bands": bands}, "frontend": {"name": name, "n_bands": bands}},
+            key=f"{name}{bands}{repeat}",
+        )
+        for name in ("log_eps", "log_learn")
+        for bands in (40, 64)
+        for repeat in (1, 2)
+    ]
+    selection = chosen(made, replace(SETTINGS, pool=("n_bands",)))
+    assert len(selection.runs) == 8
+    assert not selection.notes
+
+
+def test_where_models_are_compared_the_other_column_is_of_frontends():
+    made = records()
+    for each in records():
+        other = each["identity"] | {"model": {"name": "vgg"}}
+        made.append(each | {"identity": other, "key": f"vgg {each['key']}"})
+    table = accuracies(made, replace(SETTINGS, compare="model"), side_by_side=False)
+    assert list(table.text.columns)[:3] == ["dataset", "frontend", "model"]
+    assert list(table.cells.columns)[:3] == ["dataset", "frontend", "model"]
+    assert set(table.cells["frontend"]) == {"log_eps", "log_learn"}
+    assert set(table.cells["model"]) == {"sb_cnn", "vgg"}

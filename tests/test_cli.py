@@ -221,7 +221,7 @@ def test_tables_come_from_the_store_by_command(swept):
         ]
     )
     assert done.returncode == 0, done.stderr
-    assert "Accuracy of log_eps and log_learn" in done.stdout
+    assert "Accuracy of log-EPS and log-learn" in done.stdout
 
 
 @pytest.mark.slow

@@ -5,9 +5,12 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 ONLY_TORCH = """
@@ -68,6 +71,43 @@ def test_layers_need_torch_and_numpy_alone(installed):
     assert done.stderr == "error: hydra is not installed; pip install 'fewshot-audio[runner]'\n"
 
 
+def test_an_example_learns_where_nothing_else_is_installed(installed, tmp_path):
+    """An environment of links to the wheel's files, torch, and what torch needs."""
+    for name in needed("torch", "numpy"):
+        for top in {file.parts[0] for file in distribution(name).files or ()} - {
+            "..",
+            "__pycache__",
+        }:
+            link = tmp_path / top
+            if not link.exists():
+                link.symlink_to(distribution(name).locate_file(top))
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (installed, tmp_path)))}
+    done = subprocess.run(
+        [sys.executable, "-S", ROOT / "examples/leaf_in_your_own_model.py"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout.partition("%")[0]) > 90, done.stdout
+    missing = [sys.executable, "-S", "-c", "import pandas"]
+    assert subprocess.run(missing, env=environment, stderr=subprocess.DEVNULL).returncode == 1
+
+
+def needed(*names):
+    """Names of distributions, and of those that they need on this machine."""
+    found, left = set(), list(names)
+    while left:
+        if (name := canonicalize_name(left.pop())) not in found:
+            found.add(name)
+            for text in distribution(name).requires or ():
+                each = Requirement(text)
+                if each.marker is None or each.marker.evaluate({"extra": ""}):
+                    left.append(each.name)
+    return found
+
+
 def test_commands_work_outside_of_a_checkout(installed, tmp_path):
     data = ["dataset=synthetic", f"dataset.root={tmp_path}", "model=timbre"]
     words = [*data, "n_per_class=1", "repeats=1", "method.max_epochs=1"]
@@ -75,6 +115,6 @@ def test_commands_work_outside_of_a_checkout(installed, tmp_path):
     assert "1 trained, in " in done.stderr
     report = python(installed, "-m", "fewshot_audio", "report", "show=[tables]")
     assert report.returncode == 0, report.stderr
-    assert "log_eps" in report.stdout
+    assert "log-EPS" in report.stdout
     readme = (installed.parent / "results/README.md").read_text()
     assert "fewshot-audio report" in readme

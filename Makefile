@@ -14,8 +14,8 @@ setup: $(READY)  ## make the environment in .venv from requirements.lock
 $(READY): requirements.lock pyproject.toml
 	@echo 'making $(VENV): 4 to 5 minutes, 6.3 GB'
 	python3 -m venv $(VENV)
-	$(PYTHON) -m pip install --quiet --no-compile --requirement requirements.lock
-	$(PYTHON) -m pip install --quiet --no-compile --no-deps --editable .
+	$(PYTHON) -m pip install --quiet --requirement requirements.lock
+	$(PYTHON) -m pip install --quiet --no-deps --editable .
 	touch $@
 
 demo: $(READY)  ## 16 runs on synthetic sounds, then tables, figures and a page; 1 to 3 minutes

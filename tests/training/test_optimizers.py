@@ -109,9 +109,9 @@ def test_a_frontends_rate_is_scaled_by_its_factor():
     assert make_optimizer(network, fixed).param_groups[1]["lr"] == 0.3
 
 
-def test_a_schedule_of_torch():
+def rates_of(settings):
+    """The classifier's learning rate in four epochs."""
     (network,), _ = runs(job("timbre", "log_learn"), 1)
-    settings = settings_of("optimizer=adam", COSINE)
     optimizer = make_optimizer(network, settings)
     schedule = make_scheduler(optimizer, settings)
     rates = []
@@ -119,11 +119,15 @@ def test_a_schedule_of_torch():
         rates.append(optimizer.param_groups[0]["lr"])
         optimizer.step()
         schedule.step()
-    assert rates == pytest.approx([0.001, 0.00075, 0.00025, 0], abs=1e-12)
+    return rates
+
+
+def test_a_schedule_of_torch():
+    settings = settings_of("optimizer=adam", COSINE)
+    assert rates_of(settings) == pytest.approx([0.001, 0.00075, 0.00025, 0], abs=1e-12)
 
 
 def test_schedules_put_together_and_parts_that_are_partial():
-    (network,), _ = runs(job("timbre", "log_learn"), 1)
     of = "_target_: torch.optim.lr_scheduler"
     parts = [
         f"{{{of}.LinearLR, start_factor: 0.5, total_iters: 2}}",
@@ -136,14 +140,7 @@ def test_schedules_put_together_and_parts_that_are_partial():
         "+optimizer._partial_=true",
         f"optimizer.scheduler={both}",
     )
-    optimizer = make_optimizer(network, settings)
-    schedule = make_scheduler(optimizer, settings)
-    rates = []
-    for _ in range(4):
-        rates.append(optimizer.param_groups[0]["lr"])
-        optimizer.step()
-        schedule.step()
-    assert rates == pytest.approx([0.5, 0.75, 1, 0.1])
+    assert rates_of(settings) == pytest.approx([0.5, 0.75, 1, 0.1])
 
 
 @pytest.mark.parametrize(

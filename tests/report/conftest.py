@@ -1,0 +1,3 @@
+"""Fixtures of reports."""
+
+from report_command import report  # noqa: F401

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measure import machine
-from benchmarks.study import paper_schedule
+from benchmarks.study import few_shot_schedule
 
 ORDERS = ("jobs in order", "jobs, longest first", "stacks, longest first")
 
@@ -56,7 +56,7 @@ def lines(result: dict[str, Any]) -> Iterator[str]:
 def jobs_of(part: Mapping[str, Any], stack: int) -> list[list[float]]:
     """Return the seconds of the stacks of each job of a dataset, model and frontend."""
     stacks = []
-    for n, runs in paper_schedule().items():
+    for n, runs in few_shot_schedule().items():
         one = part["seconds"][str(n)]
         stacks += [one * min(stack, runs - first) for first in range(0, runs, stack)]
     return [stacks] * part["folds"]

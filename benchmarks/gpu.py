@@ -55,7 +55,7 @@ def hours(cells: Sequence[dict[str, Any]]) -> dict[str, float]:
     for cell in cells:
         name = f"{cell['dataset']} {cell['model']} {cell['frontend']}"
         kinds.setdefault(name, {})[cell["n"]] = cell["seconds"]
-    schedule, found = study.paper_schedule(), {}
+    schedule, found = study.few_shot_schedule(), {}
     for name, runs in kinds.items():
         if len(runs) == len(NS):
             taken = study.between(runs, schedule)
@@ -102,7 +102,7 @@ def _weights(trained: Any) -> list[torch.Tensor]:
 def _cell(kind: dict[str, Any], largest: int, accelerator: str) -> dict[str, Any]:
     """Return the seconds of a run in a stack, and the memory at its peak."""
     wanted: Job = job(kind["model"], f"frontend={kind['frontend']}")
-    data, stack = study.DATA[kind["dataset"]], min(largest, study.paper_schedule()[kind["n"]])
+    data, stack = study.DATA[kind["dataset"]], min(largest, study.few_shot_schedule()[kind["n"]])
     on_gpu = torch.cuda.is_available() and accelerator != "cpu"
     if on_gpu:
         torch.cuda.reset_peak_memory_stats()

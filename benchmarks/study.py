@@ -70,7 +70,7 @@ def study(
     """
     environment.set_up(threads, keep_memory=False)
     (stack,) = stacks
-    schedule = paper_schedule()
+    schedule = few_shot_schedule()
     kinds = list(product(DATA, models, FRONTENDS))
     taken: dict[tuple[str, ...], list[dict[int, float]]] = {kind: [] for kind in kinds}
     for _, (name, model, frontend) in product(range(rounds), kinds):
@@ -85,7 +85,7 @@ def study(
     return {"bench": "study", **about, "machine": machine(threads), "parts": parts}
 
 
-def paper_schedule() -> Schedule:
+def few_shot_schedule() -> Schedule:
     """Return the runs of the study's schedule by n."""
     repeats = config.job(config.composed(["dataset=synthetic"])).repeats
     return {n: each for n, each in repeats.items() if n is not None}

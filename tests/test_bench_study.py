@@ -140,7 +140,7 @@ def test_the_script_for_gpus_measures_what_there_is_time_for(monkeypatch):
     monkeypatch.setattr(study, "DATA", {"us8k": study.Data(2, 1, 10, 3)})
     monkeypatch.setattr(study, "FRONTENDS", ("log_eps",))
     schedule = {1: 3, 2: 2}
-    monkeypatch.setattr(study, "paper_schedule", lambda: schedule)
+    monkeypatch.setattr(study, "few_shot_schedule", lambda: schedule)
     result = gpu.gpu(["timbre"], [2], 1, 1, "cpu")
     assert all(check["difference"] < 1e-6 for check in result["checks"])
     taken = {cell["n"]: cell["seconds"] for cell in result["cells"]}

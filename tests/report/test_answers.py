@@ -190,7 +190,7 @@ def test_the_study_of_most_folds_then_runs_speaks_of_a_model_at_the_top():
     asked = []
     for shift, folds, repeats in ((0.2, 8, 1), (-0.2, 8, 3), (0.0, 8, 2), (0.2, 4, 9)):
         selection = chosen(shifted(shift, 0.002, folds, repeats))
-        asked += questions(pair_all(selection, "v", PAIRS, partial=True), selection)
+        asked.append(questions(pair_all(selection, "v", PAIRS, partial=True), selection))
     (top,) = headlines(asked)
     assert top == (
         "Learning the log-mel's compression (log-learn minus log-EPS, in points)",
@@ -198,7 +198,7 @@ def test_the_study_of_most_folds_then_runs_speaks_of_a_model_at_the_top():
     )
     assert headlines([]) == []
     few = chosen(shifted(0.2, 0.002, 3, 3))
-    ((_, said),) = headlines(questions(pair_all(few, "v", PAIRS, partial=True), few))
+    ((_, said),) = headlines([questions(pair_all(few, "v", PAIRS, partial=True), few)])
     assert [verdict for verdict, _ in said] == ["gain on these 3 folds"]
 
 
@@ -216,7 +216,7 @@ def test_each_dataset_and_verdict_is_named_at_the_top():
     for runs in (made, elsewhere):
         selection = chosen(runs)
         pairs = pair_all(selection, "v", [*PAIRS, ("leaf", "log_eps")], partial=True)
-        asked += questions(pairs, selection)
+        asked.append(questions(pairs, selection))
     compression, whole = headlines(asked)
     (gain, of_gain), (loss, of_loss) = compression[1]
     assert (gain, loss) == ("gain", "loss")

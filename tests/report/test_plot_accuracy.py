@@ -30,7 +30,7 @@ from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.colors import to_hex
 
 from fewshot_audio.report.plots.accuracy import accuracy_by_n
-from fewshot_audio.report.plots.files import save, svg
+from fewshot_audio.report.plots.files import figure_files, svg
 from fewshot_audio.report.plots.names import apart
 from fewshot_audio.report.plots.style import KNOWN, SPARE, looks, panels
 from fewshot_audio.report.written import written
@@ -80,16 +80,17 @@ def test_a_drawing_speaks_for_itself(what):
 @pytest.mark.slow
 def test_the_same_drawing_is_the_same_bytes():
     first, once_more = made("accuracy"), accuracy(folds())
-    files = save(first)
-    assert list(files) == ["accuracy.png", "accuracy.pdf"]  # a table has the numbers
-    assert files["accuracy.png"].startswith(b"\x89PNG")
-    assert files["accuracy.pdf"].startswith(b"%PDF")
-    assert b"CreationDate" not in files["accuracy.pdf"]
-    assert (save(first), svg(first)) == (files, svg(once_more))
-    assert save(once_more) == files
-    others = save(made("confusion"))
+    files = figure_files([first])
+    assert list(files) == [f"figures/accuracy.{kind}" for kind in ("png", "pdf", "csv")]
+    assert files["figures/accuracy.png"].startswith(b"\x89PNG")
+    assert files["figures/accuracy.pdf"].startswith(b"%PDF")
+    assert b"CreationDate" not in files["figures/accuracy.pdf"]
+    assert "figures/forest.csv" not in figure_files([made("forest")])  # a table has the numbers
+    assert (figure_files([first]), svg(first)) == (files, svg(once_more))
+    assert figure_files([once_more]) == files
+    others = figure_files([made("confusion")])
     pd.testing.assert_frame_equal(
-        pd.read_csv(io.BytesIO(others["confusion.csv"])),
+        pd.read_csv(io.StringIO(others["figures/confusion.csv"])),
         made("confusion").data,
         check_dtype=False,
     )

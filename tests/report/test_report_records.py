@@ -158,7 +158,7 @@ def test_runs_without_the_metric_are_named_with_what_helps():
     with pytest.raises(StoreError) as caught:
         differences(made, replace(SETTINGS, metric="f1"))
     lines = str(caught.value).splitlines()
-    assert lines[0] == "log_learn − log_eps: 1 runs have no f1:"
+    assert lines[0] == "log_learn − log_eps: 1 run without f1:"
     assert lines[1].startswith("  dataset=us8k fold=2 model=sb_cnn frontend=log_eps n_per_class=1 ")
     assert lines[2].startswith("a finished run gets no metric later")
     assert lines[3] == "log_learn − log_eps: 1 run is missing:"
@@ -170,7 +170,7 @@ def test_failed_runs_do_not_count_and_an_empty_store_says_so():
     runs, failures = runs_of([failed(), failed(), again, *records()])
     assert len(runs) == 10
     assert failures == {"out of memory": 1}
-    assert ("Failed runs", "out of memory (1 runs)") in provenance(runs, failures)
+    assert ("Failed runs", "out of memory (1 run)") in provenance(runs, failures)
     with pytest.raises(NoRunsError, match=r"no finished runs \(1 failed\); scripts/run.py makes"):
         chosen([failed()])
 
@@ -186,13 +186,13 @@ def test_notes_tell_of_parts_changes_and_clips_without_a_score():
     made = records()
     made[0] |= {"notes": ["only fold 1"], "unscored_clips": 3, "dirty": True}
     runs, failures = runs_of(made)
-    lost = "3 clips in 1 runs had no finite score and count as wrong"
+    lost = "3 clips in 1 run had no finite score and count as wrong"
     assert notes_on(runs) == ["only fold 1", lost]
     metrics = {"metrics": {"map": 0.5, "auc": [0.5, None, None]}}
     (note,) = notes_on(runs_of([record(1, None, 1, "leaf", 0, **metrics)])[0])
     assert note.startswith("us8k: 2 of 3 classes are in none or in all of the test clips")
     facts = provenance(runs, failures)
-    assert ("Commits", "c0ffee (9 runs); c0ffee with changes (1 runs)") in facts
+    assert ("Commits", "c0ffee (9 runs); c0ffee with changes (1 run)") in facts
     without_git = [each | {"commit": None, "dirty": None} for each in records()]
     assert "Commits" not in dict(provenance(*runs_of(without_git)))
 

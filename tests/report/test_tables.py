@@ -60,14 +60,6 @@ us8k,sb_cnn,log_learn,1,0.5,0.2041241452319315,4,2,splits,0.125,1.0,0.0017383094
 0.9982616905007955,2.0,0.0,0.03125
 us8k,sb_cnn,log_learn,10,0.5,,1,1,splits,,,,,1.0,,
 """
-BY_FOLD = """dataset,model,frontend,n_per_class,fold,mean,spread,count
-us8k,sb_cnn,log_eps,1,1,0.375,0.1767766952966369,2
-us8k,sb_cnn,log_eps,1,2,0.375,0.1767766952966369,2
-us8k,sb_cnn,log_eps,10,1,0.75,,1
-us8k,sb_cnn,log_learn,1,1,0.5,0.0,2
-us8k,sb_cnn,log_learn,1,2,0.5,0.3535533905932738,2
-us8k,sb_cnn,log_learn,10,1,0.5,,1
-"""
 
 
 def test_accuracy_is_the_mean_over_folds_of_the_means_over_runs():
@@ -86,7 +78,6 @@ def test_accuracies_as_files():
     assert files["tables/accuracy.md"] == MARKDOWN
     assert files["tables/accuracy.tex"] == LATEX
     assert files["tables/accuracy.csv"] == CSV
-    assert files["tables/accuracy_by_fold.csv"] == BY_FOLD
 
 
 def test_accuracies_on_the_page():
@@ -175,8 +166,6 @@ def test_a_difference_pairs_run_with_run():
     assert table.cells["spread"][0] == pytest.approx(HALF, rel=1e-15)  # of 0.25, 0, 0, 0.25
     row = "| UrbanSound8K | SB-CNN  | log-learn − log-EPS | +12.5 [−25.5, 50.5] (4) | −25.0 (1) |"
     assert row in markdown(table, [])
-    by_fold = table.by_fold[["n_per_class", "fold", "mean", "count"]].to_numpy().tolist()
-    assert by_fold == [[1, 1, 0.125, 2], [1, 2, 0.125, 2], [10, 1, -0.25, 1]]
     over_splits = replace(SETTINGS, how=replace(SETTINGS.how, unit="split"))
     cell = differences(records(), over_splits).cells.iloc[0]
     half = 4.302652729911275 * math.sqrt(2 * 0.03125 / 2) / 2  # 2 degrees of freedom

@@ -52,7 +52,7 @@ def test_a_record_of_a_run_on_crops(crops, machine):
 
 
 def test_crops_of_few_clips_keep_the_best_epoch(crops, machine):
-    job = crops("protocol=paper", "n_per_class=[1]", "method=crops", "features=torchaudio")
+    job = crops("protocol=few_shot", "n_per_class=[1]", "method=crops", "features=torchaudio")
     assert execute.run(job, machine).failed == ()
     (record,) = lines(machine)
     assert record["history"]["valid accuracy"]

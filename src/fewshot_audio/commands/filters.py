@@ -35,8 +35,8 @@ def main() -> int:
 def draw(checkpoints: list[Path], results: Path) -> None:
     """Draw the filters of checkpoints into figures/ below a results folder."""
     from fewshot_audio.report.export import write  # seconds, which --help does not need
-    from fewshot_audio.report.figures import figure_files
     from fewshot_audio.report.plots import learned_filters, responses
+    from fewshot_audio.report.plots.files import figure_files
     from fewshot_audio.runner.trained_frontends import filter_tables, trained
 
     tables = filter_tables(trained(checkpoints))

@@ -15,7 +15,7 @@ def main(sweep: cli.SweepOfJobs) -> None:
     from fewshot_audio.components import build  # while another process composes the sweep
     from fewshot_audio.datasets.base import Dataset
     from fewshot_audio.report.export import write
-    from fewshot_audio.report.figures import figure_files
+    from fewshot_audio.report.plots.files import figure_files
     from fewshot_audio.report.plots.spectrograms import spectrograms as draw
     from fewshot_audio.runner.spectrograms import spectrograms
 
@@ -28,7 +28,7 @@ def main(sweep: cli.SweepOfJobs) -> None:
 def before_and_after(checkpoints: list[Path], file: Path) -> None:
     """Write figures/before_and_after.* into the results of the first checkpoint."""
     from fewshot_audio.report.export import write
-    from fewshot_audio.report.figures import figure_files
+    from fewshot_audio.report.plots.files import figure_files
     from fewshot_audio.report.plots.spectrograms import before_and_after as draw
     from fewshot_audio.runner.trained_frontends import clip_table, trained
 

@@ -8,6 +8,7 @@ from typing import Literal
 
 from fewshot_audio.datasets.base import Clip
 from fewshot_audio.files import list_files
+from fewshot_audio.progress import counted
 from fewshot_audio.types import DataError
 
 Tolerable = Literal["missing", "silent"]
@@ -57,10 +58,8 @@ class Problems:
     def raise_any(self) -> None:
         """Raise DataError with the count and the first lines of each kind, if there are any."""
         if self.found:
-            kinds = [f"{kind} ({len(lines):,}):" for kind, lines in self.found.items()]
-            texts = [shorten(lines) for lines in self.found.values()]
-            parts = [f"{kind}\n{text}" for kind, text in zip(kinds, texts, strict=True)]
-            count = "1 problem" if self.count == 1 else f"{self.count:,} problems"
+            parts = [f"{kind} ({len(w):,}):\n{shorten(w)}" for kind, w in self.found.items()]
+            count = counted(self.count, "problem")
             raise DataError("\n".join([f"{self.where}: {count}", *parts]))
 
 
@@ -74,7 +73,7 @@ def bad_files(root: Path, reasons: Mapping[str, str], hint: str = "") -> DataErr
     """
     lines = [f"{name}: {reason}" for name, reason in sorted(reasons.items())]
     every = f"; `scripts/verify.py ... {root} --full --json` lists all files that cannot be read"
-    count = "1 bad file" if len(lines) == 1 else f"{len(lines):,} bad files"
+    count = counted(len(lines), "bad file")
     return DataError(f"{root}: {count}; mend or replace them{hint}\n{shorten(lines, every)}")
 
 

@@ -1,7 +1,6 @@
 """The answer to each question of a study, as a sentence."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -26,29 +25,8 @@ SUBJECTS = {  # pairs that the question at the top of the page is about
 }
 
 
-@dataclass(frozen=True)
-class Question:
-    """A pair of frontends on a dataset, or on the average of tasks.
-
-    Attributes:
-        dataset: Its name, or what the average is over.
-        first: A frontend.
-        second: The frontend that it is compared with.
-        where: What the differences are means over, in words.
-        unit: Of the differences, after a comma.
-        cells: The mean difference of each model, as `compare` makes them, and as text.
-    """
-
-    dataset: str
-    first: str
-    second: str
-    where: str
-    unit: str
-    cells: pd.DataFrame
-
-
-def questions(pairs: pd.DataFrame, selection: Selection) -> list[Question]:
-    """Return a question for each dataset and pair of frontends, in the order of the tables.
+def questions(pairs: pd.DataFrame, selection: Selection) -> pd.DataFrame:
+    """Return the differences of each dataset and pair of frontends, in the order of the tables.
 
     Where only all clips train, on several datasets, a question is about their average if there is
     one.
@@ -56,9 +34,13 @@ def questions(pairs: pd.DataFrame, selection: Selection) -> list[Question]:
     Args:
         pairs: Pairs of runs.
         selection: The runs.
+
+    Returns:
+        A row per model, as `compare` makes them, with text (the difference), where (what it is a
+        mean over, in words) and of (its unit, after a comma).
     """
     if pairs.empty:
-        return []
+        return pairs
     averages = _averages(pairs, selection)
     has_one = pairs.set_index(COMPARED).index.isin(averages.set_index(COMPARED).index)
     parts = [averages]
@@ -67,39 +49,41 @@ def questions(pairs: pd.DataFrame, selection: Selection) -> list[Question]:
     cells = pd.concat([each for each in parts if len(each)], ignore_index=True)
     cells["text"] = [selection.measure.with_limits(cell) for cell in cells.itertuples()]
     unit = ", in points" if selection.measure.is_share else ""
-    return [
-        Question(dataset, first, second, _where(dataset, group, pairs, selection), unit, group)
-        for (dataset, first, second), group in _in_order(cells, selection)
+    groups = [
+        group.assign(where=_where(dataset, group, pairs, selection), of=unit)
+        for (dataset, *_), group in _in_order(cells, selection)
     ]
+    return pd.concat(groups)
 
 
-def answers(asked: Sequence[Question], selection: Selection) -> list[str]:
-    """Return a sentence for each question, and last how to read them."""
-    if not asked:
+def answers(asked: pd.DataFrame, selection: Selection) -> list[str]:
+    """Return a sentence for each question of `questions`, and last how to read them."""
+    if asked.empty:
         names = written(joined(list(selection.runs["frontend"].cat.categories)))
         return [f"There are runs of {names} only, and nothing on the same splits to compare with."]
     sentences = []
-    for each in asked:
-        parts = (_found(same, said, selection) for said, same in _by_verdict(each.cells))
-        found = "; ".join(parts)
-        unit = f"{each.unit}," if each.unit else ""
-        asked_of = written(f"{each.where}: {each.first} minus {each.second}")
-        sentences.append(f"{asked_of}{unit} is {found}.")
-    return [*sentences, _reading(pd.concat([each.cells for each in asked]), selection)]
+    for (where, first, second), cells in asked.groupby(["where", "first", "second"], sort=False):
+        found = "; ".join(_found(same, said, selection) for said, same in _by_verdict(cells))
+        unit = cells["of"].iloc[0]
+        asked_of = written(f"{where}: {first} minus {second}")
+        sentences.append(f"{asked_of}{unit}{',' if unit else ''} is {found}.")
+    return [*sentences, _reading(asked, selection)]
 
 
-def headlines(asked: Sequence[Question]) -> list[tuple[str, list[tuple[str, str]]]]:
+def headlines(studies: Sequence[pd.DataFrame]) -> list[tuple[str, list[tuple[str, str]]]]:
     """Return what is known of each of `SUBJECTS`: its name, and verdicts with what they rest on.
+
+    Each study is the result of `questions`.
 
     Of studies of the same model and data, the one with the most folds answers, then with the most
     runs.
     """
-    if not asked:
+    known = [each for each in studies if len(each)]
+    if not known:
         return []
-    every = pd.concat([each.cells.assign(where=each.where, of=each.unit) for each in asked])
-    found = []
+    asked, found = pd.concat(known), []
     for (first, second), name in SUBJECTS.items():
-        own = every[(every["first"] == first) & (every["second"] == second)]
+        own = asked[(asked["first"] == first) & (asked["second"] == second)]
         if len(own):
             own = own.sort_values(["folds", "count"], ascending=False, kind="stable")
             best = own.drop_duplicates(["dataset", "model"])

@@ -3,7 +3,6 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -18,7 +17,14 @@ from fewshot_audio.report.selection import Selection, select
 from fewshot_audio.report.sounds import Sound, sounds_of
 from fewshot_audio.report.table import Table
 from fewshot_audio.report.worst import NAME as WORST
-from fewshot_audio.types import Component, NoRunsError, ReportSettings, StoreError
+from fewshot_audio.types import (
+    Component,
+    ConfigError,
+    FewshotAudioError,
+    NoRunsError,
+    ReportSettings,
+    StoreError,
+)
 
 HEAD = "# Results\n\nMade from the finished runs in `runs/`"  # of each folder's README
 FIRST = (
@@ -57,7 +63,7 @@ class FolderReport:
     study: Study
     files: dict[str, str | bytes]
     stale: Sequence[Path]
-    errors: list[StoreError]
+    errors: list[FewshotAudioError]
     warnings: Sequence[str]
 
     def text(self) -> str:
@@ -92,9 +98,12 @@ def report_folder(
     pairs = paired(selection, list(selection.pairs), partial=True)
     files, pictures = drawn(selection, pairs, folders, alone)
     sounds, silent = worst_sounds(tables, settings)
+    asked = questions(pairs, selection)
     study = Study(
         title=folders[0].name,
-        **said(selection, pairs, errors),
+        asked=asked,
+        verdicts=[*incomplete(errors), *answers(asked, selection)],
+        notes=[*selection.notes, *notes_on(selection.runs)],
         tables=tables,
         pictures=pictures,
         provenance=provenance(selection.runs, failures),
@@ -107,14 +116,6 @@ def report_folder(
         files |= table_files(table, study.notes, study.title)
     report = FolderReport(folders[0], study, files, [], errors, [*selection.notes, *silent])
     return report if alone else finished(report, components, command)
-
-
-def said(selection: Selection, pairs: pd.DataFrame, errors: Sequence[StoreError]) -> dict[str, Any]:
-    """Return what a study says in words: its questions, their answers, notes; by field."""
-    asked = questions(pairs, selection)
-    verdicts = [*incomplete(errors), *answers(asked, selection)]
-    notes = [*selection.notes, *notes_on(selection.runs)]
-    return {"asked": asked, "verdicts": verdicts, "notes": notes}
 
 
 def finished(report: FolderReport, components: Sequence[Component], command: str) -> FolderReport:
@@ -158,18 +159,19 @@ def in_order(components: Iterable[Component]) -> list[Component]:
 
 def make_tables(
     selection: Selection, components: Sequence[Component]
-) -> tuple[list[Table], list[StoreError]]:
+) -> tuple[list[Table], list[FewshotAudioError]]:
     """Return the tables that there are runs for, in reading order, and the others' errors."""
-    tables, errors = [], []
+    tables: list[Table] = []
+    errors: list[FewshotAudioError] = []
     for component in in_order(components):
         try:
             tables.append(build(component, Table, selection=selection, name=component.name))
-        except StoreError as error:
+        except (ConfigError, StoreError) as error:  # other tables can be whole
             errors.append(error)
     return tables, errors
 
 
-def incomplete(errors: Sequence[StoreError]) -> list[str]:
+def incomplete(errors: Sequence[FewshotAudioError]) -> list[str]:
     """Return a sentence on the tables that lack runs, none where no table does."""
     lacking = [error for error in errors if not isinstance(error, NoRunsError)]
     heads = [str(error).partition("\n")[0] for error in lacking]
@@ -203,10 +205,14 @@ def drawn(
     if alone or "figures" not in selection.settings.show:
         return {}, []
     from fewshot_audio.report import figures  # tables need no matplotlib
+    from fewshot_audio.report.plots.files import figure_files, svg
 
     records = records_in(folders, figures.FIELDS)
     drawings = figures.draw(selection, pairs, records, folders[0])
-    return figures.figure_files(drawings), figures.pictures(drawings)
+    pictures = [
+        Picture(each.name, each.title, each.caption, each.alt, svg(each)) for each in drawings
+    ]
+    return figure_files(drawings), pictures
 
 
 def is_own(file: Path) -> bool:
@@ -224,8 +230,8 @@ def readme(study: Study, command: str) -> str:
         "",
         "- `runs/` has one line of JSON for each run.",
         f"- `tables/` has these tables: {tables}. The CSV files have every digit, with accuracy as "
-        "a share of 1, and there is one with the means of each fold. The Markdown and LaTeX files "
-        "have the same table as text. answers.md has the answers in sentences.",
+        "a share of 1; the Markdown and LaTeX files have the same as text. answers.md has the "
+        "answers in sentences.",
         "- `figures/` has each figure as PNG and PDF, and as CSV the numbers that no table has.",
         "",
         "What the runs are:",

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.special import stdtrit
 
 from fewshot_audio.report.differences import BY, compare, pair_all
 from fewshot_audio.report.selection import Selection
-from fewshot_audio.report.statistics import LEAST, quantile, summary
+from fewshot_audio.report.statistics import LEAST, summary
 from fewshot_audio.report.table import Table, plain_table
 from fewshot_audio.report.text import Measure, minus, n_text, widened
 from fewshot_audio.types import NoRunsError, Statistics
@@ -197,7 +198,7 @@ def _larger(
         roots = np.sqrt(np.maximum(0, known.mean()))
         sizes = [f"{dataset} {measure.value(root)}" for dataset, root in roots.items()]
     excess = known["tut_asc"] - FACTOR**2 * known["us8k"]
-    times = quantile(np.array(len(excess) - 1.0), 0.5 + how.confidence / 2)
+    times = stdtrit(len(excess) - 1, 0.5 + how.confidence / 2)
     half = excess.std() / np.sqrt(len(excess)) * times
     verdict = None
     if len(known) == len(both):

@@ -9,7 +9,6 @@ import pandas as pd
 from pandas.io.formats.style import Styler
 
 from fewshot_audio.files import atomic_write
-from fewshot_audio.report.records import ALL_CLIPS
 from fewshot_audio.report.table import Table
 from fewshot_audio.report.text import MINUS, NONE, n_text
 from fewshot_audio.report.written import written
@@ -41,7 +40,7 @@ PlainStyler = Styler.from_custom_template([str(Path(__file__).parent)], "table.h
 
 def csv(cells: pd.DataFrame) -> str:
     """Return cells as CSV with every digit."""
-    if "n_per_class" in cells and (cells["n_per_class"] == ALL_CLIPS).any():
+    if "n_per_class" in cells:
         cells = cells.assign(n_per_class=cells["n_per_class"].map(n_text, na_action="ignore"))
     return cells.to_csv(index=False, lineterminator="\n")
 
@@ -58,9 +57,7 @@ def markdown(table: Table, notes: Sequence[str]) -> str:
 def latex(table: Table, study: str = "") -> str:
     """Return a table as LaTeX to paste, with booktabs rules, a caption and a label of the study."""
     body = _texts(table, _latex, r"\textbf{{{}}}")
-    body.columns = body.columns.map(
-        lambda head: tuple(map(_latex, head)) if isinstance(head, tuple) else _latex(head)
-    )
+    body = body.rename(columns=_latex)
     aligned = "".join(_alignment(column.tolist()) for _, column in table.text.astype(str).items())
     style = body.style.hide(axis="index")
     tabular = style.to_latex(hrules=True, multicol_align="c", column_format=aligned)
@@ -99,15 +96,13 @@ def unbroken(text: str) -> str:
 
 def file_names(table: str) -> list[str]:
     """Return the names that a table's files may have in the results folder."""
-    return [f"tables/{table}{end}" for end in (".csv", ".md", ".tex", "_by_fold.csv")]
+    return [f"tables/{table}{end}" for end in (".csv", ".md", ".tex")]
 
 
 def table_files(table: Table, notes: Sequence[str], study: str = "") -> dict[str, str]:
     """Return the files of a table of a study by their names in the results folder."""
     texts = [csv(table.cells), markdown(table, notes), latex(table, study)]
-    if table.by_fold is not None:
-        texts.append(csv(table.by_fold))
-    return dict(zip(file_names(table.name), texts, strict=False))
+    return dict(zip(file_names(table.name), texts, strict=True))
 
 
 def write(files: Mapping[str, str | bytes], folder: Path) -> list[Path]:
@@ -124,10 +119,7 @@ def named(table: Table) -> pd.DataFrame:
     for place, head in enumerate(map(_levels, text.columns)):
         if head[-1] in NAMED:
             text.isetitem(place, text.iloc[:, place].map(written))
-    text.columns = text.columns.map(
-        lambda head: tuple(map(written, head)) if isinstance(head, tuple) else written(head)
-    )
-    return text
+    return text.rename(columns=written)
 
 
 def _texts(table: Table, escaped: Callable[[str], str], bold: str) -> pd.DataFrame:

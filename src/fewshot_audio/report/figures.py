@@ -15,13 +15,11 @@ from fewshot_audio.report.averages import average_of_tasks
 from fewshot_audio.report.classes import answers
 from fewshot_audio.report.embeddings import located
 from fewshot_audio.report.multitask import is_multitask
-from fewshot_audio.report.page import Picture
 from fewshot_audio.report.plots.accuracy import accuracy_by_n
 from fewshot_audio.report.plots.confusion import confusion
 from fewshot_audio.report.plots.curves import learning_curves
 from fewshot_audio.report.plots.differences import forest
 from fewshot_audio.report.plots.embeddings import embedding_map
-from fewshot_audio.report.plots.files import save, svg
 from fewshot_audio.report.plots.filters import filters
 from fewshot_audio.report.plots.heat import heat
 from fewshot_audio.report.plots.learned import RUN, learned_scalars
@@ -38,7 +36,7 @@ from fewshot_audio.report.records import ROW
 from fewshot_audio.report.selection import Selection
 from fewshot_audio.report.statistics import summary
 from fewshot_audio.report.table import named
-from fewshot_audio.report.tables import BY, means_by_fold
+from fewshot_audio.report.tables import BY
 from fewshot_audio.report.tasks import average_differences, means_of_tasks
 from fewshot_audio.report.text import interval_name
 from fewshot_audio.types import NoRunsError
@@ -61,17 +59,6 @@ FROM_COMMANDS = {  # figures that scripts/maps.py and filters.py wrote, by their
 SCALARS = ("alpha", "beta", "beta/alpha")
 PANELS = 24  # of a figure that is still readable
 HERTZ = ("centre", "bandwidth")  # of filters, named without their unit in records
-
-
-def figure_files(drawings: Sequence[Drawing]) -> dict[str, str | bytes]:
-    """Return figures' files by their names in the results folder."""
-    saved = [save(drawing) for drawing in drawings]
-    return {f"figures/{name}": content for each in saved for name, content in each.items()}
-
-
-def pictures(drawings: Sequence[Drawing]) -> list[Picture]:
-    """Return the page's pictures."""
-    return [Picture(each.name, each.title, each.caption, each.alt, svg(each)) for each in drawings]
 
 
 def draw(
@@ -136,7 +123,8 @@ def _accuracy(selection: Selection, runs: pd.DataFrame) -> Drawing:
         if is_known and len(classes) == 1 and classes[0]:
             chance[str(dataset)] = 1 / classes[0]
     band = interval_name(cells, selection.settings.how)
-    return accuracy_by_n(cells, means_by_fold(runs, BY), selection.measure, chance, band)
+    by_fold = runs.groupby([*BY, "fold"])["value"].agg(["mean", "count"]).reset_index()
+    return accuracy_by_n(cells, by_fold, selection.measure, chance, band)
 
 
 def _differences(selection: Selection, pairs: pd.DataFrame) -> list[Drawing]:

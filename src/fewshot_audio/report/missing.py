@@ -9,6 +9,8 @@ from typing import Any
 import pandas as pd
 
 from fewshot_audio.config import command_line
+from fewshot_audio.datasets.listing import shorten
+from fewshot_audio.progress import counted
 from fewshot_audio.report.metric import ANEW
 from fewshot_audio.report.records import ALL_CLIPS, ROW
 from fewshot_audio.report.selection import Selection
@@ -17,7 +19,6 @@ from fewshot_audio.report.text import n_text
 from fewshot_audio.types import StoreError
 
 RUN = ["dataset", "fold", "model", "frontend", "n_per_class", "pool", "repeat"]
-SHOWN = 5  # missing runs in an error
 COMMANDS = 3
 
 
@@ -51,7 +52,7 @@ def absence(what: str, lacking: pd.DataFrame, selection: Selection) -> str:
     if finished.any():
         metric = selection.measure.name
         lines = [
-            f"{what}: {finished.sum()} runs have no {metric}:",
+            f"{what}: {counted(finished.sum(), 'run')} without {metric}:",
             listed(both[finished], compared),
         ]
         lines.append(ANEW)
@@ -74,14 +75,12 @@ def absence(what: str, lacking: pd.DataFrame, selection: Selection) -> str:
 def listed(lacking: pd.DataFrame, compared: str) -> str:
     """Return the first of some runs, a line each."""
     lines = []
-    for run in lacking.sort_values(RUN).head(SHOWN).to_dict("records"):
+    for run in lacking.sort_values(RUN).to_dict("records"):
         words = [f"dataset={run['dataset']}", f"fold={run['fold']}", f"model={run['model']}"]
         words += [f"{compared}={run['frontend']}", f"n_per_class={n_text(run['n_per_class'])}"]
         words += [word for word in (run["pool"], f"repeat={run['repeat']}") if word]
-        lines.append(f"  {' '.join(words)}")
-    if len(lacking) > SHOWN:
-        lines.append(f"  ... and {len(lacking) - SHOWN} more")
-    return "\n".join(lines)
+        lines.append(" ".join(words))
+    return shorten(lines)
 
 
 def command_of(lacking: pd.DataFrame, selection: Selection) -> str:

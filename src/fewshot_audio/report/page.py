@@ -3,13 +3,14 @@
 import base64
 import re
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from fewshot_audio.report.answers import Question, headlines
+from fewshot_audio.report.answers import headlines
 from fewshot_audio.report.export import fixed, html, unbroken
 from fewshot_audio.report.provenance import Runs
 from fewshot_audio.report.sounds import Sound
@@ -54,7 +55,7 @@ class Study:
         command: What makes the page.
         folded: Names of tables that are detail.
         sounds: Clips that can be listened to.
-        asked: Its questions, for the answer below the page's title.
+        asked: Its `questions`, for the answer below the page's title.
     """
 
     title: str
@@ -67,7 +68,7 @@ class Study:
     command: str
     folded: Collection[str] = ()
     sounds: Sequence[Sound] = ()
-    asked: Sequence[Question] = ()
+    asked: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 class Part(NamedTuple):
@@ -102,7 +103,7 @@ def page(question: str, studies: Sequence[Study]) -> str:
     }
     ids = _ids((study.title for study in studies), OWN_IDS)
     placed = [(name, study, *_parts(name, study)) for name, study in zip(ids, studies, strict=True)]
-    found = headlines([asked for study in studies for asked in study.asked])
+    found = headlines([study.asked for study in studies])
     template = environment.get_template("page.html")
     return template.render(
         question=question, headlines=found, studies=placed, html=html, shown=SHOWN

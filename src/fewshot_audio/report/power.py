@@ -2,8 +2,9 @@
 
 import numpy as np
 import pandas as pd
+from scipy.special import stdtrit
 
-from fewshot_audio.report.statistics import FOLDS, LEAST, hierarchical, quantile
+from fewshot_audio.report.statistics import FOLDS, LEAST, hierarchical
 
 POWER = 0.8  # how often that many show it
 COUNTS = np.unique(np.geomspace(2, 1000, 300).round())  # that are tried
@@ -44,7 +45,7 @@ def _first(
     counts: np.ndarray, variance: np.ndarray, df: np.ndarray, difference: float, confidence: float
 ) -> np.ndarray:
     """Return the first count of each row whose interval excludes zero as often as `POWER`."""
-    times = quantile(df, 0.5 + confidence / 2) + quantile(df, POWER)
+    times = stdtrit(df, 0.5 + confidence / 2) + stdtrit(df, POWER)
     detectable = times * np.sqrt(variance)
     enough = detectable <= difference
     first = np.where(enough.any(axis=1), counts[enough.argmax(axis=1)], np.inf)

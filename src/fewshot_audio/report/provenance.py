@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from fewshot_audio.progress import counted
 from fewshot_audio.report.classes import classes_left_out
 from fewshot_audio.report.missing import command_of
 from fewshot_audio.report.records import ALL_CLIPS, ROW
@@ -49,10 +50,8 @@ def notes_on(runs: pd.DataFrame) -> list[str]:
     notes = sorted({note for notes in runs["notes"] for note in notes})
     lost = runs[runs["unscored_clips"] > 0]
     if len(lost):
-        notes.append(
-            f"{lost['unscored_clips'].sum()} clips in {len(lost)} runs had no finite score and "
-            "count as wrong"
-        )
+        clips, in_runs = lost["unscored_clips"].sum(), counted(len(lost), "run")
+        notes.append(f"{clips} clips in {in_runs} had no finite score and count as wrong")
     return notes + classes_left_out(runs)
 
 
@@ -70,6 +69,6 @@ def provenance(runs: pd.DataFrame, failures: Mapping[str, int]) -> list[tuple[st
 
 
 def _counted(counts: Iterable[tuple[str, int]]) -> str:
-    texts = [f"{value} ({count} runs)" for value, count in counts]
+    texts = [f"{value} ({counted(count, 'run')})" for value, count in counts]
     more = f"; … and {len(texts) - SHOWN} more" if len(texts) > SHOWN else ""
     return "; ".join(texts[:SHOWN]) + more

@@ -146,7 +146,7 @@ def _refuse_run_settings(setting: str, names: str | tuple[str, ...]) -> None:
         if name in RUN_SETTINGS:
             raise ConfigError(
                 f"report.{setting}={name}: expected a setting of training; each n has a column, "
-                "each fold a row in tables/*_by_fold.csv, and repeats are averaged"
+                "and folds and repeats are averaged"
             )
 
 

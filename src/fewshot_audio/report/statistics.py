@@ -76,7 +76,7 @@ def with_limits(
     That of a share is made on the logit scale (delta method), which never leaves 0 to 1; others
     are cut at what is possible. There is none that would hold all that is possible.
     """
-    half = cells["se"] * quantile(cells["df"], 0.5 + confidence / 2)
+    half = cells["se"] * stdtrit(cells["df"], 0.5 + confidence / 2)
     if within == SHARE:
         slope = cells["mean"] * (1 - cells["mean"])
         on_logits, half = logit(cells["mean"]), half / slope.where(slope > 0)
@@ -112,11 +112,6 @@ def hierarchical(cells: pd.DataFrame) -> pd.DataFrame:
     variance = np.fmax(cells["variance_folds"], cells["variance_splits"])
     se = _standard_error(variance.where(cells["folds"] > 1), cells["folds"])
     return cells.assign(se=se, df=cells["folds"] - 1.0)
-
-
-def quantile(df: np.ndarray, probability: float) -> np.ndarray:
-    """Return Student's t at a probability by degrees of freedom; NaN where there are none."""
-    return stdtrit(np.where(np.isfinite(df), df, np.nan), probability)
 
 
 def with_p(

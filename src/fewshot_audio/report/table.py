@@ -25,7 +25,6 @@ class Table:
         text: What readers see. Columns have one name, or an upper and a lower one.
         bold: Of the shape of `text`: what stands out.
         labels: Number of columns at the left that name the row.
-        by_fold: The cells' means fold by fold.
     """
 
     name: str
@@ -35,7 +34,6 @@ class Table:
     text: pd.DataFrame
     bold: pd.DataFrame
     labels: int
-    by_fold: pd.DataFrame | None = None
 
 
 def pivot(
@@ -46,7 +44,6 @@ def pivot(
     cells: pd.DataFrame,
     rows: Sequence[str],
     columns: Sequence[str],
-    by_fold: pd.DataFrame | None = None,
 ) -> Table:
     """Lay cells out as a table.
 
@@ -59,7 +56,6 @@ def pivot(
             come as frontends of their own.
         rows: The cells' columns that name rows; difference stands for first − second.
         columns: The cells' columns that name columns.
-        by_fold: The cells' means fold by fold.
     """
     shown = with_difference(cells)
     if "published" in cells:
@@ -75,9 +71,8 @@ def pivot(
     bold = pd.concat([labels.notna() & False, wide["bold"].eq(True)], axis=1)
     text.columns = bold.columns = heads
     numbers = named(cells.drop(columns=["text", "bold"]), selection)
-    of_folds = None if by_fold is None else named(by_fold, selection)
     title = in_words(title, selection, cells)
-    return Table(name, title, caption, numbers, text, bold, len(rows), of_folds)
+    return Table(name, title, caption, numbers, text, bold, len(rows))
 
 
 def plain_table(

@@ -11,7 +11,6 @@ from typing import Literal
 import pandas as pd
 
 from fewshot_audio.report.differences import BASELINE, Pairs, compare, gains, pair_all
-from fewshot_audio.report.differences import BY as DIFFERENCE_BY
 from fewshot_audio.report.missing import check_even
 from fewshot_audio.report.published import beside
 from fewshot_audio.report.records import ROW
@@ -60,8 +59,7 @@ def accuracy(
     bold = cells.merge(better.assign(bold=True), on=BY, how="left")["bold"].eq(True)
     cells = beside(cells.assign(text=text, bold=bold), selection.settings.published)
     rows, columns = (ROW[:2], ["n_per_class", "frontend"]) if side_by_side else (ROW, N)
-    by_fold = means_by_fold(chosen.runs, BY)
-    return pivot(selection, name, title, caption, cells, rows, columns, by_fold)
+    return pivot(selection, name, title, caption, cells, rows, columns)
 
 
 def difference(selection: Selection, name: str, title: str, pairs: Pairs) -> Table:
@@ -81,8 +79,7 @@ def difference(selection: Selection, name: str, title: str, pairs: Pairs) -> Tab
     text = [measure.with_interval(cell, signed=True) for cell in cells.itertuples()]
     cells = cells.assign(text=text).rename(columns={"marked": "bold"})
     cells = beside(cells, selection.settings.published)
-    rows, by_fold = ["dataset", "model", "difference"], means_by_fold(values, DIFFERENCE_BY)
-    return pivot(selection, name, title, caption, cells, rows, N, by_fold)
+    return pivot(selection, name, title, caption, cells, ["dataset", "model", "difference"], N)
 
 
 def against_baseline(selection: Selection, name: str, title: str) -> Table:
@@ -104,8 +101,8 @@ def batch_norm(selection: Selection, name: str, title: str) -> Table:
         "(number of runs)."
     )
     text = [measure.with_interval(cell, signed=True) for cell in cells.itertuples()]
-    cells, by_fold = cells.assign(text=text, bold=False), means_by_fold(values, BY)
-    return pivot(selection, name, title, caption, cells, ROW, N, by_fold)
+    cells = cells.assign(text=text, bold=False)
+    return pivot(selection, name, title, caption, cells, ROW, N)
 
 
 def drift(selection: Selection, name: str, title: str) -> Table:
@@ -170,12 +167,6 @@ def parameters(selection: Selection, name: str, title: str) -> Table:
     text = named(text.astype(str), selection)
     title, bold = in_words(title, selection, cells), text.notna() & False
     return Table(name, title, caption, named(cells, selection), text, bold, len(ROW))
-
-
-def means_by_fold(values: pd.DataFrame, by: list[str]) -> pd.DataFrame:
-    """Return mean, standard deviation (spread) and count of each cell in each fold."""
-    cells = values.groupby([*by, "fold"])["value"].agg(["mean", "std", "count"]).reset_index()
-    return cells.rename(columns={"std": "spread"})
 
 
 def with_runs(selection: Selection, runs: pd.DataFrame, name: str, partial: bool) -> Selection:

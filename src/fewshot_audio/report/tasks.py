@@ -18,7 +18,7 @@ from fewshot_audio.report.records import ALL_CLIPS
 from fewshot_audio.report.selection import Selection
 from fewshot_audio.report.statistics import summary
 from fewshot_audio.report.table import Table, pivot
-from fewshot_audio.report.tables import BY, VERDICT, means_by_fold, with_runs
+from fewshot_audio.report.tables import BY, VERDICT, with_runs
 from fewshot_audio.report.text import MINUS, interval_name
 from fewshot_audio.types import NoRunsError
 
@@ -46,15 +46,14 @@ def tasks(selection: Selection, name: str, title: str) -> Table:
     differences = [
         _differences(parts[end], pairs, end) for end, pairs in by_part.items() if len(pairs)
     ]
-    if len(gained := _gained(alone, several)):
+    if len(gained := gains_of_several(alone, several)):
         differences.append(_differences(several, gained, "").assign(shown=GAINED))
     if not differences:
         raise NoRunsError(f"table {name}: it needs runs of two frontends on the same datasets")
     of_differences = pd.concat(differences, ignore_index=True)
     cells = pd.concat([_means_of(parts), of_differences], ignore_index=True)
-    by_fold = pd.concat([_of(means_by_fold(p.runs, BY), end) for end, p in parts.items()])
     caption = _caption(selection, of_differences)
-    table = pivot(selection, name, title, caption, cells, ROWS, ["frontend"], by_fold)
+    table = pivot(selection, name, title, caption, cells, ROWS, ["frontend"])
     key = table.text["dataset"].map({AVERAGE: 1, SHARED: 2}).fillna(0)
     order = table.text.assign(key=key).sort_values([*ROWS[:2], "key"], kind="stable").index
     return replace(table, text=table.text.loc[order], bold=table.bold.loc[order])
@@ -83,18 +82,11 @@ def average_differences(selection: Selection, name: str) -> pd.DataFrame:
         averages = average_of_tasks(several, compare(several, pairs))
         ends = {side: averages[side].astype(str) + TOGETHER for side in ("first", "second")}
         found.append(averages.assign(**ends))
-    if len(gained := _gained(alone, several)):
+    if len(gained := gains_of_several(alone, several)):
         found.append(average_of_tasks(several, compare(several, gained)))
     if not any(map(len, found)):
         raise NoRunsError(f"{name}: it needs two frontends with runs of the same datasets")
     return pd.concat(found, ignore_index=True)
-
-
-def _gained(alone: Selection, several: Selection) -> pd.DataFrame:
-    """Return the pairs of networks of several tasks and of one; no rows where there are none."""
-    if alone.runs.empty or several.runs.empty:
-        return pd.DataFrame()
-    return gains_of_several(alone, several)
 
 
 def _parts(selection: Selection) -> dict[str, Selection]:

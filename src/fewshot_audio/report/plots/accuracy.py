@@ -73,7 +73,7 @@ def accuracy_by_n(
     over = "over n" if len(ns) > 1 else f"at n = {n_text(ns[0])}"
     title = f"{measure.label.capitalize()} {over}{on(cells)}"
     texts = title, _caption(means, measure, band, limits), _alt(means, measure)
-    return Drawing("accuracy", *texts, settled(figure), data, is_table=True)
+    return Drawing("accuracy", *texts, settled(figure), data)
 
 
 def _is(data: pd.DataFrame, key: tuple) -> pd.Series:

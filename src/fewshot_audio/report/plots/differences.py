@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from fewshot_audio.progress import counted
 from fewshot_audio.report.averages import AVERAGE
 from fewshot_audio.report.plots.names import on, panel_names, short
 from fewshot_audio.report.plots.style import (
@@ -158,7 +159,7 @@ def _difference(axis: Axes, y: int, cell: Any, colour: str, limits: Limits) -> N
         _arrow_head(axis, limits[1], y, ">", colour)
     face = colour if cell.marked else "white"
     axis.plot([cell.mean], [y], **POINT, color=colour, markerfacecolor=face)
-    count = f"{cell.count:.0f} pair{'s' if cell.count > 1 else ''}"
+    count = counted(int(cell.count), "pair")
     beside: dict[str, Any] = {"transform": axis.get_yaxis_transform(), "va": "center_baseline"}
     axis.text(1.05, y, count, color=GREY, **beside)
 

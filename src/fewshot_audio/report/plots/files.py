@@ -2,6 +2,7 @@
 
 import io
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from matplotlib import rc_context
@@ -19,16 +20,18 @@ METADATA = dict.fromkeys(("Date", "Creator", "Format", "Type"))
 
 
 @rc_context(STYLE)
-def save(drawing: Drawing) -> dict[str, bytes]:
-    """Return a drawing's files by name, the same bytes for the same drawing.
+def figure_files(drawings: Iterable[Drawing]) -> dict[str, str | bytes]:
+    """Return figures' files by their names in the results folder, the same for the same drawings.
 
     PNG, PDF, and CSV unless a table's CSV has the numbers.
     """
-    files: dict[str, bytes] = {}
-    for kind, metadata in {"png": {}, "pdf": {"CreationDate": None}}.items():
-        files[f"{drawing.name}.{kind}"] = _saved(drawing, kind, metadata)
-    if not drawing.is_table:
-        files[f"{drawing.name}.csv"] = csv(drawing.data).encode()
+    files: dict[str, str | bytes] = {}
+    for drawing in drawings:
+        name = f"figures/{drawing.name}"
+        files[f"{name}.png"] = _saved(drawing, "png", {})
+        files[f"{name}.pdf"] = _saved(drawing, "pdf", {"CreationDate": None})
+        if not drawing.is_table:
+            files[f"{name}.csv"] = csv(drawing.data)
     return files
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from scipy.optimize import isotonic_regression
 
 from fewshot_audio.report.plots.style import Look, laid_out
 from fewshot_audio.report.written import written
@@ -65,12 +66,5 @@ def name_lines(
 def apart(levels: np.ndarray, step: float, low: float, high: float) -> np.ndarray:
     """Return rising levels moved apart by at least a step, as little as that takes."""
     ranks = step * np.arange(len(levels))
-    centres = levels - ranks
-    blocks: list[list[float]] = []
-    for centre in centres:
-        blocks.append([centre])
-        while len(blocks) > 1 and np.mean(blocks[-2]) > np.mean(blocks[-1]):
-            blocks[-2:] = [blocks[-2] + blocks[-1]]
-    starts = np.concatenate([np.full(len(block), np.mean(block)) for block in blocks])
     top = max(low, high - ranks[-1])
-    return np.clip(starts, low, top) + ranks
+    return np.clip(isotonic_regression(levels - ranks).x, low, top) + ranks

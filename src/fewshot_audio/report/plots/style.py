@@ -44,7 +44,6 @@ STYLE: dict[Any, Any] = {
     "ytick.labelsize": 8,
     "legend.fontsize": 8,
     "legend.frameon": False,
-    "hatch.linewidth": 0.5,
     "text.parse_math": False,
     "figure.dpi": 150,
     "savefig.dpi": "figure",

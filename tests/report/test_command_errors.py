@@ -83,3 +83,14 @@ def test_published_numbers_that_fit_nothing_are_an_error(report, tmp_path):
     assert done.returncode == 1
     first = "its first is dataset us8k, model sb_cnn, frontend log-eps, n_per_class 1"
     assert first in done.stderr
+
+
+def test_a_table_that_cannot_be_made_costs_no_other(report, tmp_path):
+    """Here one whose function raises ValueError: a number for each of two classes without names."""
+    metrics = {"accuracy": 0.5, "own": [0.25, 0.75]}
+    keep(tmp_path, [each | {"metrics": metrics} for each in records()])
+    done = report(tmp_path, "show=[tables]", "partial=true")
+    assert done.returncode == 1
+    assert f"error: {tmp_path}: per_class: " in done.stderr
+    assert (tmp_path / "tables/accuracy.csv").is_file()
+    assert not (tmp_path / "tables/per_class.csv").exists()

@@ -9,12 +9,11 @@ from trained_drawings import TRAINED
 
 from fewshot_audio.report.plots.accuracy import accuracy_by_n
 from fewshot_audio.report.plots.confusion import confusion
-from fewshot_audio.report.plots.curves import learning_curves
+from fewshot_audio.report.plots.curves import by_epoch
 from fewshot_audio.report.plots.differences import forest
 from fewshot_audio.report.plots.embeddings import embedding_map
 from fewshot_audio.report.plots.filters import filters
 from fewshot_audio.report.plots.heat import heat
-from fewshot_audio.report.plots.learned import learned_scalars
 from fewshot_audio.report.plots.spectrograms import spectrograms
 from fewshot_audio.report.text import Measure
 
@@ -75,6 +74,10 @@ def differences(pairs=PAIRS, half=0.04, **more):
 
 def difference(table, margin=0.02, band=BAND, measure=ACCURACY):
     return forest(table, measure, margin, band)
+
+
+def learning_curves(table):
+    return by_epoch(table, "curves", "Learning curves")
 
 
 def histories(runs=3, ns=(1, 5), quantities=("alpha", "beta")):
@@ -235,11 +238,7 @@ DRAWN = {
     "forest of one pair": lambda: difference(differences(PAIRS[:1])),
     "heat": lambda: heat(differences().assign(marked=True), ACCURACY),
     "heat of d prime": lambda: heat(differences(PAIRS[:1]), D_PRIME),
-    "learned": lambda: learned_scalars(histories()),
-    "learned, many quantities": lambda: learned_scalars(
-        histories(quantities=["median pooling, ms", *"abcd"])
-    ),
-    "learned on three datasets": lambda: learned_scalars(of_datasets(histories())),
+    "learned": lambda: by_epoch(histories(), "learned", "Learned numbers"),
     "filters": lambda: filters(filter_bank()),
     "filters, eight quantities": lambda: filters(filter_bank(["centre", *"abcdefg"], runs=1)),
     "spectrograms": lambda: spectrograms(clip(MANY[:5])),

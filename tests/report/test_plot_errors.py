@@ -5,13 +5,12 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from drawings import courses, made, places
+from drawings import courses, learning_curves, made, places
 from synthetic_checkpoints import CLASSES, keep_checkpoint
 from synthetic_records import chosen, record
 
 from fewshot_audio.report import embeddings
 from fewshot_audio.report.figures import curves, draw, histories
-from fewshot_audio.report.plots.curves import learning_curves
 from fewshot_audio.report.plots.embeddings import NAMED, OTHERS, embedding_map
 from fewshot_audio.report.records import read_runs
 from fewshot_audio.types import StoreError

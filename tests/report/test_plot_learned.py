@@ -1,7 +1,5 @@
 """Figures of what frontends learn and of their maps."""
 
-import io
-
 import librosa
 import numpy as np
 import pandas as pd
@@ -9,62 +7,25 @@ import pytest
 from drawings import clip, filter_bank, histories, made
 
 from fewshot_audio.report.figures import medians
+from fewshot_audio.report.plots.curves import by_epoch
 from fewshot_audio.report.plots.filters import filters
-from fewshot_audio.report.plots.learned import SINGLE, learned_scalars
 from fewshot_audio.report.plots.spectrograms import spectrograms
 
 
-def test_learned_numbers_are_drawn_by_epoch():
+def test_learned_numbers_are_no_shares():
     drawing = made("learned")
     axes = drawing.figure.axes
-    assert [(axis.get_ylabel(), axis.get_title()) for axis in axes] == [
-        ("SB-CNN\nlog-learn", "alpha"),
-        ("", "beta"),
-        ("TIMBRE\nlog-learn", "alpha"),
-        ("", "beta"),
+    assert [axis.get_title() for axis in axes] == [
+        f"{model}, n = {n}" for _ in "ab" for model in ("SB-CNN", "TIMBRE") for n in (1, 5)
     ]
-    medians = [line.get_ydata() for line in axes[0].lines]
-    np.testing.assert_allclose(medians, [[1037, 1038, 1038.99], [1037, 1042, 1046.95]])
-    single = [segment for each in axes[0].collections for segment in each.get_segments()]
-    assert len(single) == 6
-    np.testing.assert_allclose(single[0], [[0, 1036], [100, 1037], [199, 1037.99]])
-    assert axes[0].get_ylim() == axes[2].get_ylim()
-    drawing.figure.savefig(io.BytesIO())
-    assert axes[0].yaxis.get_offset_text().get_text() == ""
-    assert "SB-CNN, log-learn, beta: from 1038 to 1040 at n = 1, 1048 at n = 5." in drawing.alt
-    medians = drawing.data.query(
-        "fold == 'median' and model == 'timbre' and quantity == 'beta' and n_per_class == 5"
-    )
-    assert list(medians["value"]) == pytest.approx([1038, 1043, 1047.95])
-    assert set(medians["runs"]) == {3}
-
-
-def test_medians_are_over_the_runs_that_got_as_far():
-    table = histories(runs=3, ns=[1], quantities=["alpha"]).query("model == 'timbre'")
-    table = table[
-        ~(
-            (table["repeat"] == 3) & (table["epoch"] == 199)
-            | (table["repeat"] == 1) & (table["epoch"] == 100)
-        )
+    assert [axis.get_ylabel() for axis in axes if axis.get_ylabel()] == [
+        *["alpha"] * 2,
+        *["beta"] * 2,
     ]
-    drawing = learned_scalars(table)
-    medians = drawing.data.query("fold == 'median'")
-    assert list(medians["runs"]) == [3, 3, 2]
-    between = 1036 + 1.99 * 100 / 199  # the first run, on the line from epoch 0 to 199
-    expected = [1037, np.median([between, 1038, 1039]), np.mean([1037.99, 1038.99])]
-    assert list(medians["value"]) == pytest.approx(expected)
-
-
-def test_of_many_runs_some_are_drawn_one_by_one():
-    drawing = learned_scalars(histories(runs=2 * SINGLE, ns=[5], quantities=["alpha"]))
-    assert sum(len(each.get_segments()) for each in drawing.figure.axes[0].collections) == SINGLE
-    assert f"{SINGLE} of up to {2 * SINGLE} per n" in drawing.caption
-    assert drawing.data.query("fold != 'median'").groupby("model")[
-        ["fold", "repeat"]
-    ].value_counts().shape == (2 * SINGLE,)
-    np.testing.assert_allclose(
-        drawing.figure.axes[0].lines[0].get_ydata()[0], 1036 + (2 * SINGLE - 1) / 2
-    )
+    np.testing.assert_allclose(axes[1].lines[0].get_ydata(), [1037, 1042, 1046.95])
+    assert drawing.name == "learned"
+    between = histories(runs=1, ns=[1]).assign(value=0.5)  # as a share might be
+    assert set(by_epoch(between, "learned", "Learned numbers").data["median"]) == {0.5}
 
 
 def test_bands_without_centres_fill_the_axis_of_hz():

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from fewshot_audio import config
+from fewshot_audio import compose, config
 from fewshot_audio.report.power import needed_folds, needed_repeats
 from fewshot_audio.report.statistics import (
     ANY,
@@ -231,7 +231,7 @@ def test_a_constant_difference_has_no_gain_by_pairing():
 
 def test_settings_that_cannot_be_are_refused():
     with pytest.raises(ConfigError, match=r"statistics.confidence: found 95; .* less than 1"):
-        config.reporting(config.composed(["statistics.confidence=95"]))
+        config.reporting(compose.composed(["statistics.confidence=95"]))
 
 
 def test_an_interval_of_all_that_is_possible_is_none():

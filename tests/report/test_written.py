@@ -2,7 +2,7 @@
 
 import pytest
 
-from fewshot_audio import config
+from fewshot_audio import compose
 from fewshot_audio.report.written import NAMES, written
 
 
@@ -24,6 +24,6 @@ def test_names_are_written_and_all_else_stays(text, found):
 
 
 def test_every_name_is_one_of_conf():
-    files = {file.stem for file in config.CONF.rglob("*.yaml")}
+    files = {file.stem for file in compose.CONF.rglob("*.yaml")}
     assert set(NAMES) - files == {"efficientnet_b0"}  # of timm
     assert len(set(NAMES.values())) == len(NAMES)

@@ -3,13 +3,14 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from fewshot_audio.records import FINISHED, Record
+from fewshot_audio.record_fields import FINISHED, Record
 from fewshot_audio.report import differences
 from fewshot_audio.report.averages import average_of_tasks
 from fewshot_audio.report.classes import answers
@@ -17,12 +18,11 @@ from fewshot_audio.report.embeddings import located
 from fewshot_audio.report.multitask import is_multitask
 from fewshot_audio.report.plots.accuracy import accuracy_by_n
 from fewshot_audio.report.plots.confusion import confusion
-from fewshot_audio.report.plots.curves import learning_curves
+from fewshot_audio.report.plots.curves import STAGES, by_epoch
 from fewshot_audio.report.plots.differences import forest
 from fewshot_audio.report.plots.embeddings import embedding_map
 from fewshot_audio.report.plots.filters import filters
 from fewshot_audio.report.plots.heat import heat
-from fewshot_audio.report.plots.learned import RUN, learned_scalars
 from fewshot_audio.report.plots.learned_filters import (
     filter_bandwidths,
     filter_compression,
@@ -56,6 +56,7 @@ FROM_COMMANDS = {  # figures that scripts/maps.py and filters.py wrote, by their
         filter_shifts,
     )
 }
+RUN = [*ROW, "n_per_class", "fold", "repeat"]
 SCALARS = ("alpha", "beta", "beta/alpha")
 PANELS = 24  # of a figure that is still readable
 HERTZ = ("centre", "bandwidth")  # of filters, named without their unit in records
@@ -80,10 +81,10 @@ def draw(
     drawn = [*_tasks(selection), *drawn]
     stored = {name: folder / f"figures/{name}.csv" for name in FROM_COMMANDS}
     drawn += [FROM_COMMANDS[n](pd.read_csv(csv)) for n, csv in stored.items() if csv.exists()]
-    drawn += in_parts(learned_scalars, histories(learned, scalars), ["frontend", "quantity"])
+    drawn += _by_epoch(histories(learned, scalars), "learned", "Learned numbers")
     drawn += [filters(group) for _, group in medians(learned).groupby(["dataset", "frontend"])]
     drawn += in_parts(confusion, answers(runs), ["frontend"])
-    drawn += in_parts(learning_curves, histories(learned, curves), ["quantity", "n_per_class"])
+    drawn += _by_epoch(histories(learned, curves), "curves", "Learning curves")
     places = located(runs)
     drawn += [embedding_map(group) for _, group in places.groupby(["dataset", "model"])]
     return [replace(each, data=named(each.data, selection)) for each in drawn]
@@ -139,6 +140,11 @@ def _differences(selection: Selection, pairs: pd.DataFrame) -> list[Drawing]:
     return drawn + ([heat(cells, selection.measure)] if cells["n_per_class"].nunique() > 1 else [])
 
 
+def _by_epoch(table: pd.DataFrame, name: str, title: str) -> list[Drawing]:
+    draw_one = partial(by_epoch, name=name, title=title)
+    return in_parts(draw_one, table, ["quantity", "n_per_class"])
+
+
 def _tasks(selection: Selection) -> list[Drawing]:
     """Draw a figure of the tasks of each model that has several."""
     try:
@@ -176,7 +182,7 @@ def scalars(history: Mapping[str, Sequence]) -> Sequence[str]:
 
 def curves(history: Mapping[str, Sequence]) -> Sequence[str]:
     """Return the names of losses and metrics of training and validation."""
-    return [name for name in history if name.startswith(("train ", "valid "))]
+    return [name for name in history if name.partition(" ")[0] in STAGES]
 
 
 def histories(

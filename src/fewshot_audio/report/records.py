@@ -9,14 +9,8 @@ import msgspec
 import numpy as np
 import pandas as pd
 
-from fewshot_audio.records import (
-    FAILED,
-    FINISHED,
-    Record,
-    flat_settings,
-    read_records,
-    runnable,
-)
+from fewshot_audio.record_fields import FAILED, FINISHED, Record
+from fewshot_audio.records import flat_settings, read_records, runnable
 from fewshot_audio.report.checkpoints import checkpoints_in
 from fewshot_audio.types import NoRunsError, StoreError
 

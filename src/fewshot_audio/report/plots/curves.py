@@ -1,4 +1,7 @@
-"""Figure of losses and metrics by epoch of training."""
+"""Figure of what runs record by epoch: losses, metrics, learned numbers."""
+
+from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 from matplotlib import rc_context
@@ -7,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 
-from fewshot_audio.report.plots.learned import on_all_epochs, panels_in_rows
 from fewshot_audio.report.plots.names import panel_names
 from fewshot_audio.report.plots.style import (
     GREY,
@@ -20,6 +23,7 @@ from fewshot_audio.report.plots.style import (
     is_at_the_left,
     legend_below,
     looks,
+    panels,
     same_limits,
     settled,
 )
@@ -27,6 +31,7 @@ from fewshot_audio.report.text import Measure, n_text
 from fewshot_audio.report.written import written
 
 LINE = ["dataset", "model", "frontend", "n_per_class"]
+STAGES = ("train", "valid")  # begin the names of metrics; other quantities are no shares
 BAND = "middle half of the runs"
 ROW = ["dataset", "model"]
 PANEL = [*ROW, "quantity", "n_per_class"]
@@ -35,12 +40,14 @@ Places = dict[tuple[str, str, str, float], Axes]  # by PANEL
 
 
 @rc_context(STYLE)
-def learning_curves(histories: pd.DataFrame) -> Drawing:
-    """Draw learning curves, a panel per dataset, model, quantity and n.
+def by_epoch(histories: pd.DataFrame, name: str, title: str) -> Drawing:
+    """Draw quantities by epoch, a panel per dataset, model, quantity and n.
 
     Args:
         histories: dataset, model, frontend, n_per_class, fold, repeat, epoch, quantity, value.
             Medians are over the runs that got as far, on straight lines between their epochs.
+        name: Of the figure's files.
+        title: Its heading, but for the dataset and the models.
     """
     data = _quartiles(histories)
     look = looks(data["frontend"])
@@ -59,16 +66,18 @@ def learning_curves(histories: pd.DataFrame) -> Drawing:
     of = ", ".join(panel_names(data, ROW).values())
     caption = f"{quantities[:1].upper()}{quantities[1:]} by epoch. "
     caption += f"Lines: median of the runs that got as far. Bands: {BAND}." if has_band else ""
-    title = f"Learning curves, {of}"
+    title = f"{title}, {of}"
     alt = f"{title}. {_alt(data)}"
-    return Drawing("curves", title, caption.strip(), alt, settled(figure), data)
+    return Drawing(name, title, caption.strip(), alt, settled(figure), data)
 
 
 def _quartiles(histories: pd.DataFrame) -> pd.DataFrame:
     """Return median, low and high (quartiles) and runs by epoch, as they are shown."""
     parts = []
     for quantity, of_quantity in histories.groupby("quantity", sort=False):
-        measure = Measure.of(str(quantity).split()[-1], of_quantity["value"])
+        stage, _, metric = str(quantity).rpartition(" ")
+        values = of_quantity["value"]
+        measure = Measure.of(metric, values) if stage in STAGES else Measure(metric, False)
         for key, lines in of_quantity.groupby(LINE, observed=True):
             whole = measure.scale * on_all_epochs(lines)
             quartiles = whole.quantile([0.25, 0.5, 0.75], axis=1).T
@@ -78,6 +87,29 @@ def _quartiles(histories: pd.DataFrame) -> pd.DataFrame:
             parts.append(quartiles.assign(runs=whole.notna().sum(axis=1), **names).reset_index())
     ends = ["epoch", "quantity", "median", "low", "high", "runs", "unit"]
     return pd.concat(parts, ignore_index=True)[[*LINE, *ends]]
+
+
+def panels_in_rows(rows: Sequence[Sequence[Any]], height: float) -> tuple[Figure, dict[Any, Axes]]:
+    """Return a figure and axes over epochs by their keys, each list of which begins a row."""
+    columns = min(4, max(map(len, rows)))
+    keys: list[Any] = []
+    for row in rows:
+        keys += [*row, *[None] * (-len(row) % columns)]
+    figure, axes = panels(len(keys), columns, height)
+    places = dict(zip(keys, axes, strict=True))
+    for key, axis in zip(keys, axes, strict=True):
+        if key is None:
+            axis.remove()
+        axis.set_xlabel("epoch")
+        ticks = MaxNLocator(3 if columns > 3 else 5, integer=True, steps=[1, 2, 5, 10])
+        axis.xaxis.set_major_locator(ticks)
+    return figure, {key: axis for key, axis in places.items() if key is not None}
+
+
+def on_all_epochs(of_runs: pd.DataFrame) -> pd.DataFrame:
+    """Return values by epoch (rows) and run, on straight lines between a run's own epochs."""
+    by_run = of_runs.pivot(index="epoch", columns=["fold", "repeat"], values="value")
+    return by_run.interpolate(method="index", limit_area="inside")
 
 
 def _panels(data: pd.DataFrame) -> tuple[Figure, Places]:

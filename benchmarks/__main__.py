@@ -5,7 +5,7 @@ import importlib
 import json
 from pathlib import Path
 
-from fewshot_audio import config
+from fewshot_audio import compose
 
 KINDS = {  # what each measures, and its arguments
     "fit": (
@@ -30,7 +30,6 @@ KINDS = {  # what each measures, and its arguments
     "devices": ("the whole study on several devices, simulated", ("durations", "devices")),
     "memory": ("peaks with a cache of 6,300 clips", ("models", "n", "epochs", "threads")),
     "frontends": ("the layers, beside ports that are installed", ("rounds", "threads")),
-    "crops": ("a loader of crops, beside the training that it feeds", ("rounds", "threads")),
     "stacks": ("an update of stacks with LEAF, and its launches", ("stack", "rounds", "threads")),
     "leaf": ("LEAF by engine", ("rounds", "threads", "patches")),
 }
@@ -38,7 +37,7 @@ KINDS = {  # what each measures, and its arguments
 
 def main() -> None:
     """Run a benchmark, print it, and write it as JSON where asked."""
-    models = sorted(file.stem for file in (config.CONF / "model").glob("*.yaml"))
+    models = sorted(file.stem for file in (compose.CONF / "model").glob("*.yaml"))
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "benchmark",
@@ -61,15 +60,15 @@ def main() -> None:
     parser.add_argument("--lines", type=int, default=9900, help="at least so many, of report")
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
-    module = importlib.import_module(
-        f"benchmarks.{arguments.benchmark}"
-    )  # here: workers import this file too
+    # here: workers import this file too
+    module = importlib.import_module(f"benchmarks.{arguments.benchmark}")
     _, names = KINDS[arguments.benchmark]
     result = getattr(module, arguments.benchmark)(*(getattr(arguments, name) for name in names))
-    print("\n".join(module.lines(result)))
+    text = json.dumps(result, indent=1)
+    print(text)
     if arguments.out:
         arguments.out.parent.mkdir(parents=True, exist_ok=True)
-        arguments.out.write_text(json.dumps(result, indent=1) + "\n")
+        arguments.out.write_text(text + "\n")
 
 
 if __name__ == "__main__":

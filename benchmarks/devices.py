@@ -2,14 +2,13 @@
 
 import heapq
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from benchmarks.measure import machine
 from benchmarks.study import few_shot_schedule
-
-ORDERS = ("jobs in order", "jobs, longest first", "stacks, longest first")
 
 
 def devices(durations: Path, counts: Sequence[int]) -> dict[str, Any]:
@@ -25,13 +24,11 @@ def devices(durations: Path, counts: Sequence[int]) -> dict[str, Any]:
     projection = json.loads(durations.read_text())
     jobs = [job for part in projection["parts"] for job in jobs_of(part, projection["stack"])]
     whole = [sum(job) for job in jobs]
-    orders = dict(
-        zip(
-            ORDERS,
-            (whole, longest_first(whole), longest_first([one for job in jobs for one in job])),
-            strict=True,
-        )
-    )
+    orders = {
+        "jobs in order": whole,
+        "jobs, longest first": sorted(whole, reverse=True),
+        "stacks, longest first": sorted(chain(*jobs), reverse=True),
+    }
     rows = []
     for count in counts:
         for order, tasks in orders.items():
@@ -44,15 +41,6 @@ def devices(durations: Path, counts: Sequence[int]) -> dict[str, Any]:
     return {"bench": "devices", "measured": measured, "machine": machine(1), "rows": rows}
 
 
-def lines(result: dict[str, Any]) -> Iterator[str]:
-    """A result for people."""
-    for row in result["rows"]:
-        yield (
-            f"{row['devices']:4} devices, {row['order']:22} {row['hours']:8.2f} h, "
-            f"no order below {row['bound']:.2f} h, idle {100 * row['idle']:.0f} %"
-        )
-
-
 def jobs_of(part: Mapping[str, Any], stack: int) -> list[list[float]]:
     """Return the seconds of the stacks of each job of a dataset, model and frontend."""
     stacks = []
@@ -60,11 +48,6 @@ def jobs_of(part: Mapping[str, Any], stack: int) -> list[list[float]]:
         one = part["seconds"][str(n)]
         stacks += [one * min(stack, runs - first) for first in range(0, runs, stack)]
     return [stacks] * part["folds"]
-
-
-def longest_first(tasks: Sequence[float]) -> list[float]:
-    """Return tasks, the longest first."""
-    return sorted(tasks, reverse=True)
 
 
 def makespan(tasks: Sequence[float], count: int) -> float:

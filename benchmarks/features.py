@@ -1,7 +1,7 @@
 """How long features take: ours, torchaudio's and librosa's, file by file and for a whole cache."""
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
@@ -48,14 +48,6 @@ def features(rounds: int, threads: int) -> dict[str, Any]:
             cache_s[str(workers)] = times
     about = {"rounds": rounds, "machine": machine(threads)}
     return {"bench": "features", **about, "files": files, "cache_s": cache_s}
-
-
-def lines(result: dict[str, Any]) -> Iterator[str]:
-    """Yield a result for people."""
-    for name, times in result["files"].items():
-        yield f"{times['files']} files ({name}): {_listed(times, '_s')}"
-    for workers, times in result["cache_s"].items():
-        yield f"cache by {workers} processes, their start included: {_listed(times, '')}"
 
 
 def _listed(times: dict[str, float], suffix: str) -> str:

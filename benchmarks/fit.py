@@ -2,7 +2,7 @@
 
 import statistics
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import torch
 
 from benchmarks.measure import job, machine, noise_material, seconds, train_and_score
 from benchmarks.study import length
-from fewshot_audio.records import FINISHED
+from fewshot_audio.record_fields import FINISHED
 from fewshot_audio.runner import environment
 from fewshot_audio.runner.identity import run_specs
 from fewshot_audio.runner.store import Store
@@ -63,16 +63,6 @@ def fit(
     about = {"epochs": epochs, "rounds": rounds, "accelerator": accelerator}
     about |= {"test_clips": CLASSES * TEST}
     return {"bench": "fit", **about, "machine": machine(threads), "runs": results}
-
-
-def lines(result: dict[str, Any]) -> Iterator[str]:
-    """Yield a result for people."""
-    for run in result["runs"]:
-        parts = "  ".join(f"{name} {value:.3f} s" for name, value in run["seconds"].items())
-        overhead = f"  overhead {run['overhead']:.1%}" if "overhead" in run else ""
-        name = f"{run['model']:9}n {run['n_per_class']:<4}stack {run['stack_size']:<3}"
-        per_hour = f"{run['runs_per_hour']:.1f} runs per hour of {length(run['model'])} epochs"
-        yield f"{name}{parts}{overhead}  {per_hour}"
 
 
 def _round(

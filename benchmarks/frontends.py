@@ -2,7 +2,7 @@
 
 import importlib
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from itertools import product
 from typing import Any
@@ -25,6 +25,7 @@ ENGINES: tuple[EngineName, ...] = ("conv", "exact", "fast")
 def frontends(rounds: int, threads: int) -> dict[str, Any]:
     """Milliseconds of a batch forward and with backward, from the waveform on; MiB at the peak.
 
+    Ratios are the times of the fastest port over these, of `conv` where none is installed.
     All in one process and by turns, medians of rounds; memory in processes of their own. Denormal
     numbers count as 0: the tails of Gaussian filters are such, and some processors convolve with
     them twenty times as long, which `exact` and `fast` do not.
@@ -46,32 +47,18 @@ def _case(case: tuple[int, ...], rounds: int) -> dict[str, dict[str, float]]:
         for (name, layer), what in product(layers.items(), ("forward", "both"))
     }
     taken = medians(steps, rounds)
+    ports = [name for name in layers if name.startswith("port ")] or ["Leaf, conv"]
+    fastest = {what: min(taken[port, what] for port in ports) for what in ("forward", "both")}
     return {
         name: {
             "forward_ms": 1000 * taken[name, "forward"],
             "both_ms": 1000 * taken[name, "both"],
             "memory_mib": apart(_memory, name, case),
+            "forward_ratio": round(fastest["forward"] / taken[name, "forward"], 2),
+            "both_ratio": round(fastest["both"] / taken[name, "both"], 2),
         }
         for name in layers
     }
-
-
-def lines(result: dict[str, Any]) -> Iterator[str]:
-    """Return a result for people: times, and how many times faster than the fastest port."""
-    yield f"ports: {result['ports']}"
-    for title, layers in result["cases"].items():
-        yield title
-        ports = [name for name in layers if name.startswith("port ")] or ["Leaf, conv"]
-        for name, each in layers.items():
-            ratios = [
-                min(layers[port][what] for port in ports) / each[what]
-                for what in ("forward_ms", "both_ms")
-            ]
-            yield (
-                f"  {name:24} forward {each['forward_ms']:8.2f}  with backward "
-                f"{each['both_ms']:8.2f}  {each['memory_mib']:5d} MiB  port takes "
-                f"{ratios[0]:5.1f} and {ratios[1]:5.1f} times as long"
-            )
 
 
 def _layers(rate: int, filters: int, hop: int) -> dict[str, nn.Module]:

@@ -1,7 +1,7 @@
 """What a GPU is to tell of the study: whether stacks are right, speed, launches, memory, hours."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import product
 from typing import Any
@@ -62,23 +62,6 @@ def hours(cells: Sequence[dict[str, Any]]) -> dict[str, float]:
             folds = study.DATA[name.split()[0]].folds
             found[name] = sum(schedule[n] * each for n, each in taken.items()) * folds / 3600
     return found
-
-
-def lines(result: dict[str, Any]) -> Iterator[str]:
-    """A result for people."""
-    for check in result["checks"]:
-        names = f"{check['model']} {check['frontend']}"
-        yield f"{names}: a stack and single runs on a CPU differ by {check['difference']:.1e}"
-    for case in result["launches"]:
-        both = case["together"]
-        yield f"LEAF, {case['runs']} runs: {both['launches']} launches, {both['ms']:.0f} ms"
-    for cell in result["cells"]:
-        names = " ".join(str(cell[each]) for each in ("dataset", "model", "frontend"))
-        rate = f"{3600 / cell['seconds']:.0f} runs an hour"
-        yield f"{names} n {cell['n']}, {cell['stack']} together: {rate}, {cell['mib']:.0f} MiB"
-    yield f"{sum(result['hours'].values()):.1f} h of {len(result['hours'])} parts of the study"
-    if result["left"]:
-        yield f"not measured, no time was left: {len(result['left'])} cells"
 
 
 def _difference(model: str, frontend: str, accelerator: str) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """How often intervals hold the truth, and how often verdicts are false, of synthetic runs."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -113,9 +112,3 @@ def _table(values: np.ndarray, names: list[str]) -> pd.DataFrame:
 
 def _share(cells: pd.DataFrame, truth: float | np.ndarray) -> float:
     return round(float(((cells["low"] <= truth) & (cells["high"] >= truth)).mean()), 3)
-
-
-def lines(result: dict[str, Any]) -> Iterator[str]:
-    """A result for people."""
-    for kind in ("cases", "edges"):
-        yield pd.DataFrame(result[kind]).to_string(index=False)

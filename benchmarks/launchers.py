@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -55,14 +54,3 @@ def _sweep(folder: Path, launcher: str, jobs: int, results: str) -> float:
     own = {**os.environ, "RAY_AUTH_MODE": "disabled", "OMP_NUM_THREADS": "1"}
     run = {"env": own, "check": True, "capture_output": True}
     return seconds(lambda: subprocess.run(command, **run))  # type: ignore[call-overload]
-
-
-def lines(result: Mapping[str, Any]) -> Iterator[str]:
-    """A result for people."""
-    plain = result["launchers"]["none"]
-    for name, found in result["launchers"].items():
-        start, each = found["start_s"], found["job_s"]
-        yield (
-            f"{name:15}{start:6.1f} s to start and end ({start - plain['start_s']:+.1f}), "
-            f"{each:5.2f} s for each job ({each - plain['job_s']:+.2f})"
-        )

@@ -15,14 +15,14 @@ import numpy as np
 import torch
 from torch.utils.benchmark import Timer
 
-from fewshot_audio import config
+from fewshot_audio import compose, config
 from fewshot_audio.datasets.base import Clip, Dataset, Fold
 from fewshot_audio.datasets.splits import FewShotSplits
 from fewshot_audio.features.cache import FeatureCache
 from fewshot_audio.runner.environment import provenance
 from fewshot_audio.training.prepare import JobData
 from fewshot_audio.training.run import train
-from fewshot_audio.training.score import scored
+from fewshot_audio.training.score import score
 from fewshot_audio.types import Job, Sampling
 
 
@@ -70,9 +70,8 @@ def _measured(action: Callable, *arguments: Any) -> float:
 
 def resident() -> dict[str, float]:
     """Return MiB of this process: VmHWM at its peak; RssAnon of its own, RssFile of libraries."""
-    status = Path(
-        "/proc/self/status"
-    ).read_text()  # of this process alone; getrusage would count its parent's peak too
+    # of this process alone; getrusage would count its parent's peak too
+    status = Path("/proc/self/status").read_text()
     return {
         name: int(size) / 1024
         for name, size in re.findall(r"(VmHWM|RssAnon|RssFile):\s+(\d+)", status)
@@ -100,7 +99,7 @@ def _processor() -> str:
 
 def job(model: str, *settings: str) -> Job:
     """A job of the study's settings on synthetic sounds."""
-    return config.job(config.composed([f"model={model}", "dataset=synthetic", *settings]))
+    return config.job(compose.composed([f"model={model}", "dataset=synthetic", *settings]))
 
 
 def train_and_score(
@@ -108,7 +107,7 @@ def train_and_score(
 ) -> list[dict[str, Any]]:
     """What lines tell of the results of some runs that train together."""
     return [
-        scored(run, material) for run in train(job, material, n_per_class, repeats, accelerator)
+        score(run, material)[0] for run in train(job, material, n_per_class, repeats, accelerator)
     ]
 
 

@@ -1,20 +1,20 @@
 """Peak memory with a feature cache of the size of TUT Acoustic Scenes."""
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import soundfile
 
 from benchmarks.measure import machine, peak, train_and_score
-from fewshot_audio import config
-from fewshot_audio.datasets import tut2017 as tut_asc
+from fewshot_audio import compose, config
+from fewshot_audio.datasets import tut2017
 from fewshot_audio.datasets.base import Dataset
 from fewshot_audio.datasets.splits import FewShotSplits
-from fewshot_audio.datasets.synthetic import write_tut_asc_names
 from fewshot_audio.features.base import Transform
 from fewshot_audio.features.cache import Cache, open_cache
 from fewshot_audio.features.resample import resample
@@ -60,7 +60,7 @@ def memory(
     """
     with tempfile.TemporaryDirectory() as folder:
         write_tut_asc_names(Path(folder) / "data", 0.05)
-        peaks = {"features": peak(_build_features, folder)}
+        peaks = {"features": peak(_noise_features, folder)}
         for name, n in product(models, sizes):
             peaks[f"{name}, n {n}"] = peak(_run_on_noise, folder, name, n, epochs, threads)
         size = next(Path(folder).glob("cache/*/features.npy")).stat().st_size
@@ -68,19 +68,22 @@ def memory(
     return {"bench": "memory", **about, "machine": machine(threads), "peak_mib": peaks}
 
 
-def lines(result: dict[str, Any]) -> Iterator[str]:
-    """Yield a result for people."""
-    for name, peak_mib in result["peak_mib"].items():
-        yield f"{name:16}{peak_mib:7d} MiB"
+def write_tut_asc_names(root: Path, seconds: float) -> None:
+    """Write all 6,300 clips of TUT Acoustic Scenes 2017 by their names, each a short noise."""
+    random = np.random.default_rng(0)
+    for part in tut2017.PARTS:
+        folder, rows = root / tut2017.folder(part), tut2017.official_rows(part)
+        (folder / "audio").mkdir(parents=True, exist_ok=True)
+        lines = "".join("\t".join(row) + "\n" for row in rows)
+        (folder / "meta.txt").write_text(lines, encoding="utf-8")
+        for path, _, _ in rows:
+            noise = 0.1 * random.standard_normal((int(44100 * seconds), 2)).clip(-9, 9)
+            soundfile.write(folder / path, noise, 44100, subtype="PCM_24")
 
 
 def _noise_features(folder: str) -> tuple[Dataset, Cache]:
-    dataset = tut_asc.tut_acoustic_scenes("tut_asc", Path(folder) / "data")
+    dataset = tut2017.tut_acoustic_scenes("tut_asc", Path(folder) / "data")
     return dataset, open_cache(dataset, Noise(44100, FRAMES), Path(folder) / "cache", 1)
-
-
-def _build_features(folder: str) -> None:
-    _noise_features(folder)
 
 
 def _run_on_noise(folder: str, model: str, n_per_class: int, epochs: int, threads: int) -> None:
@@ -93,6 +96,6 @@ def _run_on_noise(folder: str, model: str, n_per_class: int, epochs: int, thread
         f"method.max_epochs={epochs}",
         "repeats=1",
     ]
-    job = config.job(config.composed([*settings, f"n_per_class={n_per_class}"]))
+    job = config.job(compose.composed([*settings, f"n_per_class={n_per_class}"]))
     splits = FewShotSplits(dataset, dataset.fold(1), 0, Sampling("clip"), None)
     train_and_score(job, JobData(dataset, splits, features), n_per_class, [1], "cpu")

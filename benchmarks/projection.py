@@ -1,6 +1,5 @@
 """Whether the projection of the benchmark `study` is right: a small study, projected and done."""
 
-from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import Any
 
@@ -16,7 +15,7 @@ MODELS, SCHEDULE, EPOCHS = ("timbre", "vgg"), {1: 3, 5: 2}, 30
 def projection(rounds: int, threads: int, accelerator: str) -> dict[str, Any]:
     """Return projected and measured seconds of a small study, kind by kind, round by round."""
     environment.set_up(threads, keep_memory=False)
-    rows = []
+    rows: list[dict[str, Any]] = []
     for number, model, frontend in product(range(rounds), MODELS, FRONTENDS):
         wanted = job(model, f"frontend={frontend}", f"method.max_epochs={EPOCHS}")
         projected = sum(
@@ -24,8 +23,14 @@ def projection(rounds: int, threads: int, accelerator: str) -> dict[str, Any]:
             for n, runs in SCHEDULE.items()
         )
         names = {"round": number, "model": model, "frontend": frontend}
-        rows.append({**names, "projected": projected, "measured": _done(wanted, accelerator)})
-    return {"bench": "projection", "machine": machine(threads), "rows": rows}
+        rows.append({**names, **_compared(projected, _done(wanted, accelerator))})
+    both = (sum(row[name] for row in rows) for name in ("projected", "measured"))
+    about = {"bench": "projection", "machine": machine(threads)}
+    return {**about, "rows": rows, "together": _compared(*both)}
+
+
+def _compared(projected: float, measured: float) -> dict[str, float]:
+    return {"projected": projected, "measured": measured, "ratio": projected / measured}
 
 
 def _done(wanted: Job, accelerator: str) -> float:
@@ -38,12 +43,3 @@ def _done(wanted: Job, accelerator: str) -> float:
             given = wanted, material, n, [repeat], accelerator
             taken += seconds(lambda given=given: train_and_score(*given))  # type: ignore[misc]
     return taken
-
-
-def lines(result: Mapping[str, Any]) -> Iterator[str]:
-    """A result for people."""
-    for row in result["rows"]:
-        ratio = row["projected"] / row["measured"]
-        yield f"{row['model']:7}{row['frontend']:10} projected / measured {ratio:.2f}"
-    sums = [sum(row[each] for row in result["rows"]) for each in ("projected", "measured")]
-    yield f"together {sums[0]:.0f} s projected, {sums[1]:.0f} s measured: {sums[0] / sums[1]:.2f}"

@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -12,20 +12,18 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.measure import machine, seconds
-from fewshot_audio import config
-from fewshot_audio.records import SCHEMA
+from benchmarks.records import FRONTENDS, MODELS, fields
+from fewshot_audio import compose, config
+from fewshot_audio.record_fields import SCHEMA
 from fewshot_audio.report.build import make_tables, report_folder
 from fewshot_audio.report.export import table_files
 from fewshot_audio.report.page import page
 from fewshot_audio.report.records import read_runs
 from fewshot_audio.report.selection import select
-from fewshot_audio.runner.identity import digest_of
+from fewshot_audio.seeding import digest_of
 from fewshot_audio.types import Component, ReportSettings
 
 DATASETS = {"us8k": (10, 10), "tut_asc": (1, 15)}  # folds, classes
-MODELS, FRONTENDS = ("timbre", "sb_cnn", "vgg", "proto"), ("log_eps", "log_learn", "leaf")
-EPOCHS, FILTERS = list(range(0, 200, 8)), 128
-PARTS = ("centre", "bandwidth", "pooling, ms", "alpha", "delta", "root", "smooth")
 
 
 def report(lines: int) -> dict[str, Any]:
@@ -34,7 +32,7 @@ def report(lines: int) -> dict[str, Any]:
     Args:
         lines: Of records at least, in the whole study's grid.
     """
-    cfg = config.composed([])
+    cfg = compose.composed([])
     settings, components = config.reporting(cfg), config.reports(cfg)
     times = -(-lines // 9900)
     with tempfile.TemporaryDirectory() as folder:
@@ -83,7 +81,7 @@ def write_grid(folder: Path, schedule: Mapping[int, int], times: int, seed: int 
     for (dataset, (folds, classes)), model, frontend in product(
         DATASETS.items(), MODELS, FRONTENDS
     ):
-        rest = _rest(classes, frontend, random)
+        rest = ", " + json.dumps(fields(frontend, classes, random))[1:] + "\n"
         for fold, (n, repeats) in product(range(1, folds + 1), schedule.items()):
             text = "".join(
                 _line(dataset, fold, model, frontend, n, repeat, rest, random)
@@ -127,44 +125,3 @@ def _line(
         "few_shot_split": f"{dataset}-{fold}-{n}-{repeat}",
     }
     return json.dumps(head)[:-1] + rest
-
-
-def _rest(classes: int, frontend: str, random: np.random.Generator) -> str:
-    """What else a line of a frontend holds, as the end of its JSON."""
-    rest: dict[str, Any] = {
-        "class_names": [f"class {place}" for place in range(classes)],
-        "confusion_matrix": [[7] * classes] * classes,
-        "parameters": 42764,
-        "notes": [],
-        "command": "python scripts/run.py",
-    }
-    rest |= {
-        "seconds": {"draw": 0.1, "train": 30.5, "score": 10.25},
-        "commit": "c0ffee",
-        "versions": {"torch": "2.11.0"},
-    }
-    if frontend == "log_learn":
-        alpha = (1096 + random.normal(size=len(EPOCHS)).cumsum()).tolist()
-        rest["history"] = {
-            "epoch": EPOCHS,
-            "alpha": alpha,
-            "beta": [1.3] * len(EPOCHS),
-            "beta/alpha": [1.3 / each for each in alpha],
-        }
-    if frontend == "leaf":
-        before = np.geomspace(60, 20000, FILTERS)
-        sides = {
-            "before": before.round(3).tolist(),
-            "after": (before * random.normal(1, 0.02, FILTERS)).round(3).tolist(),
-        }
-        rest["frontend_diagnostics"] = {
-            "summary": {"median drift, Hz": 12.5},
-            "filters": dict.fromkeys(PARTS, sides),
-        }
-    return ", " + json.dumps(rest)[1:] + "\n"
-
-
-def lines(result: dict[str, Any]) -> Iterator[str]:
-    """A result for people."""
-    spent = "  ".join(f"{name} {result[f'{name}_s']:.2f} s" for name in ("read", "tables", "page"))
-    yield f"{result['lines']} lines, {result['mib']} MiB: {spent}"

@@ -1,6 +1,6 @@
 """How long scoring takes, and what bfloat16 changes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from benchmarks.measure import job, machine, median, noise_material, train_and_score
-from fewshot_audio import config
+from fewshot_audio import compose, config
 from fewshot_audio.models.base import patchwise
 from fewshot_audio.runner import environment
 from fewshot_audio.runner.attempt import open_job
@@ -43,23 +43,6 @@ def score(models: Sequence[str], epochs: int, rounds: int, threads: int) -> dict
         "machine": machine(threads),
         "models": {model: _model(model, epochs, rounds) for model in models},
     }
-
-
-def lines(result: dict[str, Any]) -> Iterator[str]:
-    """Yield a result for people."""
-    for model, found in result["models"].items():
-        for case in found["clips"]:
-            yield (
-                f"{model:8}{case['frames']} frames {case['ms']:8.2f} ms, patch by patch "
-                f"{case['patchwise_ms']:8.1f}: {case['ratio']:6.1f} times as long, differ by "
-                f"{case['difference']:.0e} of the largest"
-            )
-        brief = found["bf16"]
-        points = (
-            f"accuracy {100 * brief['float32_accuracy']:.1f} and {100 * brief['accuracy']:.1f} %"
-        )
-        answers = f"{points}, {brief['moved']} of {brief['clips']} answers moved at least"
-        yield f"{model:8}bfloat16 takes {brief['time']:.2f} of the time; {answers}"
 
 
 def _model(model: str, epochs: int, rounds: int) -> dict[str, Any]:
@@ -121,7 +104,7 @@ def _changed(model: str, epochs: int) -> dict[str, float]:
         for enabled in (False, True):
             one = job(model, *settings, f"method.score_in_bfloat16={enabled}")
             opened = open_job(
-                one, config.machine(config.composed(["dataset=synthetic", *settings]))
+                one, config.machine(compose.composed(["dataset=synthetic", *settings]))
             )
             results += train_and_score(one, opened.data, TRAIN, [1], "cpu")
     moved = np.abs(np.subtract(*(each["confusion_matrix"] for each in results))).sum() / 2

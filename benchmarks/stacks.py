@@ -58,13 +58,6 @@ def stacks(sizes: list[int], rounds: int, threads: int) -> dict[str, Any]:
     return {"bench": "stacks", "rounds": rounds, "machine": machine(threads), "cases": cases}
 
 
-def lines(result: dict[str, Any]) -> Iterator[str]:
-    """A result for people."""
-    for case in result["cases"]:
-        ways = (f"{way} {case[way]['ms']:.0f} ms, {case[way]['launches']} launches" for way in WAYS)
-        yield f"{case['runs']} runs: {'; '.join(ways)}; {case['ratio']} times as fast"
-
-
 def _case(size: int, rounds: int) -> dict[str, Any]:
     stack, update = ready(size)
     actions = {way: partial(one_way, stack, update) for way, one_way in WAYS.items()}

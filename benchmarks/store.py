@@ -2,38 +2,24 @@
 
 import math
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
-from random import Random
 from typing import Any
 
+import numpy as np
+
 from benchmarks.measure import job, machine, seconds
+from benchmarks.records import FRONTENDS, MODELS, fields
 from fewshot_audio.datasets.base import Fold
-from fewshot_audio.records import FINISHED, SCHEMA, Record
-from fewshot_audio.runner.environment import provenance
+from fewshot_audio.record_fields import FINISHED, SCHEMA, Record
 from fewshot_audio.runner.identity import missing, run_specs
 from fewshot_audio.runner.store import Store
 from fewshot_audio.types import Job, RunSpec
 
-FOLDS, MODELS, FRONTENDS = (
-    range(1, 12),
-    ("timbre", "sb_cnn", "vgg", "proto"),
-    ("log_eps", "log_learn", "leaf"),
-)
-FOLD = Fold(1, (), ())
-PARTS = ("draw", "train", "filter", "score")
-LEAF = (
-    "centre",
-    "bandwidth",
-    "pooling",
-    "alpha",
-    "delta",
-    "root",
-    "smoothing",
-)  # what it learns, per filter
-POINTS = 28  # of a path
+FOLDS, FOLD = range(1, 12), Fold(1, (), ())
+CLASSES = 10
 
 
 def store() -> dict[str, Any]:
@@ -48,16 +34,8 @@ def store() -> dict[str, Any]:
         kept, waited_for = Store(Path(folder)), Store(Path(folder) / "waited_for")
         kept.prepare()
         waited_for.prepare()
-        lines = [
-            {
-                "schema": SCHEMA,
-                "key": spec.key,
-                "status": FINISHED,
-                "identity": spec.identity,
-                **_rest(spec),
-            }
-            for spec in specs
-        ]
+        random = np.random.default_rng(0)
+        lines = [_line(spec, random) for spec in specs]
         written = seconds(lambda: _write(kept, specs, lines, waits=False))
         waiting = seconds(lambda: _write(waited_for, specs, lines, waits=True))
         read = seconds(lambda: list(kept.records()))
@@ -73,26 +51,10 @@ def store() -> dict[str, Any]:
     }
 
 
-def _rest(spec: RunSpec) -> Record:
-    """Return the rest of a record, as long as those of runs are."""
-    random = Random(spec.key)
-    name = spec.identity["frontend"]["name"]
-    learned = {"log_eps": (), "log_learn": ("alpha", "beta"), "leaf": LEAF}[name]
-    rest = {
-        "metrics": {"accuracy": 0.5},
-        "seconds": {part: random.random() for part in PARTS},
-        "confusion_matrix": [[7] * 10] * 10,
-        "history": {each: [random.random() for _ in range(POINTS)] for each in learned},
-        "command": "python scripts/run.py -m +study=whole dataset.root=...",
-        **provenance(),
-    }
-    if name == "leaf":
-        times = ("before", "after")
-        rest["frontend_diagnostics"] = {
-            time: {each: [round(random.random(), 5) for _ in range(128)] for each in LEAF}
-            for time in times
-        }
-    return rest
+def _line(spec: RunSpec, random: np.random.Generator) -> Record:
+    head = {"schema": SCHEMA, "key": spec.key, "status": FINISHED, "identity": spec.identity}
+    rest = fields(spec.identity["frontend"]["name"], CLASSES, random)
+    return {**head, "metrics": {"accuracy": 0.5}, **rest}
 
 
 def _planned(kept: Store, jobs: Sequence[Job]) -> list[RunSpec]:
@@ -106,11 +68,3 @@ def _write(store: Store, specs: Sequence[RunSpec], lines: Sequence[Record], *, w
         if waits:
             store.synced = -math.inf
         store.append(store.file_of(spec), [line])
-
-
-def lines(result: dict[str, Any]) -> Iterator[str]:
-    """A result for people."""
-    times = "  ".join(
-        f"{name} {result[f'{name}_s']:.2f} s" for name in ("write", "write_waiting", "read", "plan")
-    )
-    yield f"{result['lines']} lines, {result['mib']} MiB: {times}"

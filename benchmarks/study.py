@@ -1,6 +1,6 @@
 """How long a study would take on this machine, by short runs of each of its kinds."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
@@ -10,7 +10,7 @@ import torch
 from scipy import stats
 
 from benchmarks.measure import job, machine, noise_material, seconds, train_and_score
-from fewshot_audio import config
+from fewshot_audio import compose, config
 from fewshot_audio.components import build
 from fewshot_audio.frontends.base import Frontend
 from fewshot_audio.runner import environment
@@ -87,7 +87,7 @@ def study(
 
 def few_shot_schedule() -> Schedule:
     """Return the runs of the study's schedule by n."""
-    repeats = config.job(config.composed(["dataset=synthetic"])).repeats
+    repeats = config.job(compose.composed(["dataset=synthetic"])).repeats
     return {n: each for n, each in repeats.items() if n is not None}
 
 
@@ -113,16 +113,6 @@ def interval(hours: np.ndarray) -> dict[str, float]:
         return {"hours": mean}
     low, high = stats.t.interval(CONFIDENCE, len(hours) - 1, mean, stats.sem(hours))
     return {"hours": mean, "low": float(low), "high": float(high)}
-
-
-def lines(result: dict[str, Any]) -> Iterator[str]:
-    """A result for people."""
-    for part in result["parts"]:
-        runs = ", ".join(f"{each:.1f} s at n = {n}" for n, each in part["seconds"].items())
-        names = f"{part['dataset']:8}{part['model']:7}{part['frontend']:10}"
-        yield f"{names}{np.mean(part['hours']):8.1f} h; a run {runs}"
-    limits = f" [{result['low']:.1f}, {result['high']:.1f}]" if "low" in result else ""
-    yield f"together {result['hours']:.1f} h{limits}"
 
 
 def _part(

@@ -27,12 +27,17 @@ def listed():
 MODULES = listed()
 
 
-def layer(name, **settings):
-    """A small frontend, calibrated where it can be, its kernels drawn where they are."""
+def just_made(name, **settings):
+    """A small frontend."""
     bands = "n_filters" if "n_filters" in inspect.signature(MODULES[name]).parameters else "n_bands"
     if name == "Wavegram":
         settings = {"sample_rate": 16000, "hop": 192} | settings
-    made = MODULES[name](**{bands: BANDS}, **settings)
+    return MODULES[name](**{bands: BANDS}, **settings)
+
+
+def layer(name, **settings):
+    """A small frontend, calibrated where it can be, its kernels drawn where they are."""
+    made = just_made(name, **settings)
     made.initialise(torch.Generator().manual_seed(0))
     if "fast" in name:
         made.calibrate_on(noise(8))

@@ -9,7 +9,7 @@ import pickle
 import torch
 from torch import nn
 
-from layer_cases import BANDS, MODULES, SAMPLES, layer, noise
+from layer_cases import BANDS, MODULES, SAMPLES, just_made, layer, noise
 from layer_forms import compiled, exported, inference_form, onnx, stream, two_processes
 
 
@@ -139,8 +139,17 @@ def double(name):
 
 
 def meta_device(name):
-    made = layer(name)
-    assert made.to("meta")(noise(2).to("meta")).shape == layer(name)(noise(2)).shape
+    """Moved there, or made there, where its weights come later."""
+    made, clips = layer(name), noise(2)
+    shape = made(clips).shape
+    assert copy.deepcopy(made).to("meta")(clips.to("meta")).shape == shape
+    with torch.device("meta"):
+        other = just_made(name)
+        assert all(each.is_meta for each in (*other.parameters(), *other.buffers()))
+        assert other(torch.zeros(2, SAMPLES)).shape == shape
+    other.to_empty(device="cpu").load_state_dict(made.state_dict())
+    assert torch.equal(other.eval()(clips), made.eval()(clips))
+    assert other.report().keys() == made.report().keys()
 
 
 def copies(name):

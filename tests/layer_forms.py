@@ -4,6 +4,7 @@ import copy
 import functools
 import io
 import json
+import pickle
 import socket
 import tempfile
 from datetime import timedelta
@@ -73,13 +74,15 @@ def onnx(name):
 
 
 def stream(name):
-    """Chunks in, frames out: together those of the whole."""
+    """Chunks in, frames out: together those of the whole, also of a stream that was pickled."""
     made = layer(name)
     made(noise(8)), made.eval()
     whole = torch.cat([noise(2, seed=seed) for seed in range(4)], 1)[:, :11111]
     streamed = made.stream()
     chunks = whole.split([100, 0, 1, 3000, 700, 160, 4000, 3150], 1)
-    values = torch.cat([*(streamed(chunk) for chunk in chunks), streamed.finish()], 2)
+    values = [streamed(chunk) for chunk in chunks[:4]]
+    streamed = pickle.loads(pickle.dumps(streamed))
+    values = torch.cat([*values, *(streamed(chunk) for chunk in chunks[4:]), streamed.finish()], 2)
     tolerance = 1e-3 if "fast" in name else 1e-5
     assert values.shape == made(whole).shape
     assert (values - made(whole)).abs().max() < tolerance * values.abs().max()

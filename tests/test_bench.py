@@ -1,6 +1,8 @@
 """Benchmarks measure what they say, on the smallest cases; how long anything takes is not
 tested."""
 
+import msgspec
+import numpy as np
 import pytest
 import torch
 from benchmarks import (
@@ -11,6 +13,7 @@ from benchmarks import (
     launchers,
     leaf,
     measure,
+    records,
     report,
     score,
     stacks,
@@ -19,7 +22,9 @@ from benchmarks import (
 
 from bench_checks import check
 from defaults import SGD
+from fewshot_audio.frontends import Leaf, LogLearn, LogMel
 from fewshot_audio.models.base import patchwise
+from fewshot_audio.record_fields import TYPES
 
 
 @pytest.mark.slow
@@ -38,7 +43,7 @@ def test_runs_by_model_n_and_stack():
         assert run["runs_per_hour"] == pytest.approx(
             3600 / (spent + 199 / 2 * run["seconds"]["train"]), abs=0.1
         )
-    check(result, fit, "timbre", "runs per hour of 199 epochs")
+    check(result, "fit")
 
 
 def test_the_plain_loop_makes_the_updates_of_a_run():
@@ -66,14 +71,11 @@ def test_scoring_is_compared_with_patch_by_patch(monkeypatch):
     assert calls
     assert case["difference"] < 1e-5
     assert case["ratio"] == pytest.approx(case["patchwise_ms"] / case["ms"], abs=0.06)
-    check(
-        result,
-        score,
-        "timbre",
-        "bfloat16",
-        f"{result['models']['timbre']['bf16']['clips']} answers moved",
-    )
-    assert result["models"]["timbre"]["bf16"]["clips"] == 20
+    check(result, "score")
+    brief = result["models"]["timbre"]["bf16"]
+    assert brief["clips"] == 20
+    assert 0 <= brief["moved"] <= 20
+    assert brief["time"] > 0
 
 
 @pytest.mark.slow
@@ -88,7 +90,8 @@ def test_features_are_compared_with_librosa(monkeypatch):
     result = features.features(1, 1)
     assert result["files"]["all"]["files"] == 10
     assert set(result["cache_s"]) == {"1"}
-    check(result, features, "10 files (all)", "librosa")
+    assert set(result["cache_s"]["1"]) == {"librosa_2018", "torchaudio", "librosa"}
+    check(result, "features")
 
 
 @pytest.mark.slow
@@ -98,7 +101,7 @@ def test_the_store_benchmark_has_the_runs_of_the_whole_study(monkeypatch):
     monkeypatch.setattr(store, "MODELS", ("timbre",))
     result = store.store()
     assert result["lines"] == 3 * 75
-    check(result, store, "225 lines")
+    check(result, "store")
 
 
 @pytest.mark.slow
@@ -107,7 +110,23 @@ def test_reports_are_timed_on_a_grid_of_their_own(monkeypatch):
     monkeypatch.setattr(report, "MODELS", ("timbre",))
     result = report.report(9900)
     assert result["lines"] == 2 * 3 * 75
-    check(result, report, "450 lines", "tables", "page")
+    check(result, "report")
+
+
+def test_made_up_records_have_the_fields_of_real_ones():
+    random = np.random.default_rng(0)
+    layers = {"log_eps": LogMel(), "log_learn": LogLearn(), "leaf": Leaf(48000, 128, window_ms=60)}
+    for name in records.FRONTENDS:
+        made, layer = records.fields(name, 10, random), layers[name]
+        msgspec.convert(made, msgspec.defstruct("Record", [(each, TYPES[each]) for each in made]))
+        scalars = layer.learned_scalars()
+        assert list(made["history"]) == (["epoch", *scalars] if scalars else [])
+        given, real = made.get("frontend_diagnostics", {}), layer.report()
+        assert set(given) <= set(real)
+        for part, sides in real.get("filters", {}).items():
+            assert {side: len(values) for side, values in given["filters"][part].items()} == {
+                side: len(values) for side, values in sides.items()
+            }
 
 
 def test_intervals_are_counted_in_simulations(monkeypatch):
@@ -118,7 +137,7 @@ def test_intervals_are_counted_in_simulations(monkeypatch):
     for way in ("over_folds", "within_folds", "any_folds"):
         assert 0.9 <= case[way] <= 1
     assert case["false_sentence"] <= case["false_study"] <= 0.08
-    check(result, intervals, "any_folds")
+    check(result, "intervals")
 
 
 def in_this_process(action, *arguments):
@@ -133,10 +152,19 @@ def test_layers_and_engines_are_compared(monkeypatch):
     result = frontends.frontends(1, 1)
     layers = result["cases"]["small"]
     assert {"LogMel", "Leaf, conv", "Leaf, exact", "Leaf, fast"} <= set(layers)
-    check(result, frontends, "small", "Leaf, exact", "times as long")
+    ports = [name for name in layers if name.startswith("port ")] or ["Leaf, conv"]
+    for each in layers.values():
+        for what in ("forward", "both"):
+            fastest = min(layers[port][f"{what}_ms"] for port in ports)
+            assert each[f"{what}_ratio"] == pytest.approx(fastest / each[f"{what}_ms"], abs=0.006)
+    check(result, "frontends")
     monkeypatch.setattr(leaf, "CASES", ((8000, 4, 80),))
     monkeypatch.setattr(leaf, "SECONDS", 1)
-    check(leaf.leaf(1, 1, 1), leaf, "8000 Hz, 4 filters", "exact")
+    result = leaf.leaf(1, 1, 1)
+    (case,) = result["cases"]
+    assert set(case["engines"]) == {"conv", "exact", "fast"}
+    assert case["engines"]["conv"]["forward_ratio"] == 1
+    check(result, "leaf")
 
 
 @pytest.mark.slow
@@ -147,7 +175,7 @@ def test_stacks_are_timed_and_their_launches_counted(monkeypatch):
     alone, two = result["cases"]
     assert alone["together"]["launches"] == alone["run by run"]["launches"]
     assert two["together"]["launches"] < two["run by run"]["launches"]
-    check(result, stacks, "2 runs: together", "run by run", "times as fast")
+    check(result, "stacks")
 
 
 @pytest.mark.slow
@@ -161,4 +189,4 @@ def test_what_a_launcher_costs_is_told_by_sweep_and_by_job(monkeypatch):
         ((one, two),) = found["sweeps_s"]
         assert found["start_s"] + found["job_s"] == pytest.approx(one)
         assert found["start_s"] + 2 * found["job_s"] == pytest.approx(two)
-    check(result, launchers, "joblib", "s for each job")
+    check(result, "launchers", but=("start_s", "job_s"))

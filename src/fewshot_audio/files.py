@@ -7,14 +7,20 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from itertools import chain
 from pathlib import Path
+from typing import TypeVar
 
 from filelock import BaseFileLock, Timeout
+from tqdm import tqdm
 
 from fewshot_audio.types import DataError
 
+Result = TypeVar("Result")
+AT_ONCE = 1000  # files that threads are given: each takes a kilobyte then
 log = logging.getLogger(__name__)
 
 
@@ -91,6 +97,23 @@ def sha256(path: Path) -> str:
     """Return the SHA-256 of a file's bytes as hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def in_threads(
+    work: Callable[[Path], Result], root: Path, paths: Sequence[str], workers: int, title: str
+) -> Iterator[tuple[str, Result]]:
+    """Do some work with each of the files below a root, under a bar with a title.
+
+    Yields:
+        A path, in their order, and what the work gave.
+    """
+    parts = (paths[start : start + AT_ONCE] for start in range(0, len(paths), AT_ONCE))
+    with ThreadPoolExecutor(workers) as pool:
+        results = chain.from_iterable(
+            pool.map(lambda path: work(root / path), part) for part in parts
+        )
+        progress = tqdm(results, title, len(paths), unit="file", leave=False)
+        yield from zip(paths, progress, strict=True)
 
 
 def list_files(root: Path, folders: Iterable[str], links_to_nothing: bool = True) -> set[str]:

@@ -7,7 +7,7 @@ import pytest
 from hydra.errors import HydraException
 from own_cases import pets, touch, write_table
 
-from fewshot_audio import config, mistakes
+from fewshot_audio import compose, config, mistakes
 from fewshot_audio.components import build
 from fewshot_audio.datasets.base import Dataset
 from fewshot_audio.runner.plan import Planner
@@ -15,7 +15,7 @@ from fewshot_audio.types import ConfigError
 
 
 def dataset(*settings):
-    component = config.job(config.composed([*settings])).dataset
+    component = config.job(compose.composed([*settings])).dataset
     return build(component, Dataset, name=component.name)
 
 
@@ -49,7 +49,7 @@ def test_the_warning_of_a_leak_names_cures(tmp_path, caplog):
     lines = pets(tmp_path, 8, "path,label,split,group", "{path},{label},{split},{label}")
     write_table(tmp_path, lines)
     settings = ["dataset=csv", f"dataset.root={tmp_path}", "n_per_class=[1]", "repeats=1"]
-    Planner().data(config.job(config.composed(settings)))
+    Planner().data(config.job(compose.composed(settings)))
     (line,) = (text for text in caplog.messages if "8 of 8 test clips share a group" in text)
     assert "dataset.split.make=folds" in line
     assert "sampling.by=group" in line
@@ -67,7 +67,7 @@ def test_letters_beyond_ascii_are_quoted_as_the_error_says(tmp_path, plain, quot
     touch(tmp_path, *(f"{name}/{i}.wav" for name in ("Flöte", "Vögel", "Amsel") for i in range(5)))
     settings = ["dataset=folder", f'dataset.root="{tmp_path}"']
     with pytest.raises(HydraException) as caught:
-        config.composed([*settings, plain])
+        compose.composed([*settings, plain])
     assert """'dataset.classes=["Flöte"]'""" in mistakes.explain(caught.value)
     assert "Vögel" in dataset(*settings, quoted).classes
 
@@ -75,7 +75,7 @@ def test_letters_beyond_ascii_are_quoted_as_the_error_says(tmp_path, plain, quot
 def test_old_names_beyond_ascii_stand_in_a_yaml(tmp_path):
     touch(tmp_path, *(f"{name}/{i}.wav" for name in ("Flöte", "Vögel") for i in range(5)))
     with pytest.raises(HydraException) as caught:
-        config.composed(["dataset=folder", 'dataset.labels={"Flöte": flute}'])
+        compose.composed(["dataset=folder", 'dataset.labels={"Flöte": flute}'])
     assert "docs/own-data.md, Classes" in mistakes.explain(caught.value)
     page = (Path(__file__).parents[2] / "docs/own-data.md").read_text()
     text = page.split("```yaml\n")[1].split("```")[0]
@@ -102,5 +102,5 @@ def test_csv(tmp_path):
 
 def test_features_are_those_of_torchaudio(tmp_path):
     for name in ("folder", "csv"):
-        job = config.job(config.composed([f"dataset={name}", f"dataset.root={tmp_path}"]))
+        job = config.job(compose.composed([f"dataset={name}", f"dataset.root={tmp_path}"]))
         assert job.features.name == "torchaudio"

@@ -4,7 +4,13 @@ from collections import Counter
 
 import pytest
 
-from fewshot_audio.datasets.tut2017 import PARTS, folder, official_rows, tut_acoustic_scenes
+from fewshot_audio.datasets.tut2017 import (
+    PARTS,
+    folder,
+    official_rows,
+    read_rows,
+    tut_acoustic_scenes,
+)
 from fewshot_audio.types import DataError
 
 
@@ -45,3 +51,10 @@ def test_changed_list_is_refused(root):
             tut_acoustic_scenes("tut_asc", root)
     finally:
         path.write_text(text)
+
+
+def test_a_damaged_row_is_named_by_its_line(tmp_path):
+    path = tmp_path / "meta.txt"
+    path.write_text("a.wav\tbeach\tb1\n\nb.wav\tbus\n")
+    with pytest.raises(DataError, match=r"meta.txt:3: expected path, scene .* found 2 columns"):
+        read_rows(path)

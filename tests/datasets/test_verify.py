@@ -9,7 +9,7 @@ import sys
 import pytest
 import soundfile
 
-from fewshot_audio.commands.verify import command, main
+from fewshot_audio.commands.verify import command
 from fewshot_audio.datasets import folder, table, tut2017, urbansound8k
 from fewshot_audio.datasets.synthetic import synthetic, verify
 from fewshot_audio.datasets.verify import find_verifier, shipped_text
@@ -161,7 +161,7 @@ def test_a_yaml_of_ones_own_names_the_dataset(run, tree, tmp_path, words):
     assert "all is well" in output
 
 
-def test_own_recordings(tmp_path, capsys, monkeypatch):
+def test_own_recordings(tmp_path, run):
     """A folder and its table: files are decoded in full, and the rows checked."""
     for i in range(10):
         path = tmp_path / f"{'ab'[i % 2]}/{i}.flac"
@@ -170,9 +170,9 @@ def test_own_recordings(tmp_path, capsys, monkeypatch):
     rows = [f"{'ab'[i % 2]}/{i}.flac,{'ab'[i % 2]}" for i in range(10)]
     (tmp_path / "list.csv").write_text("\n".join(["path,label", *rows]))
     for dataset in ("folder", "csv"):
-        monkeypatch.setattr(sys, "argv", ["verify.py", dataset, str(tmp_path), "--full"])
-        assert main() == 0
-        assert capsys.readouterr().out.endswith("counts: well\nall is well\n")
+        code, output, _ = run(dataset, tmp_path, "--full")
+        assert code == 0
+        assert output.endswith("counts: well\nall is well\n")
     (tmp_path / "a/0.flac").write_bytes(b"no audio")
     (tmp_path / "b/1.flac").unlink()
     (tmp_path / "list.csv").write_text("\n".join(["path,label", *rows, "a/2.flac,b"]))

@@ -19,6 +19,16 @@ def test_remembered_until_a_file_changes(tmp_path, monkeypatch):
     assert digest_files(tmp_path, ["a"], tmp_path / "cache", 1) == {"a": "read again"}
 
 
+def test_more_files_than_threads_are_given_at_once(tmp_path, monkeypatch):
+    monkeypatch.setattr("fewshot_audio.files.AT_ONCE", 2)
+    names = "edcba"
+    for name in names:
+        (tmp_path / name).write_text(name)
+    found = digest_files(tmp_path, names, tmp_path / "cache", 3)
+    assert found == {name: hashlib.sha256(name.encode()).hexdigest() for name in names}
+    assert differing(tmp_path, tmp_path / "cache", 3) == []
+
+
 def test_all_files_that_cannot_be_read_are_named(tmp_path, monkeypatch):
     for name in "abc":
         (tmp_path / name).write_text(name)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from defaults import SGD
-from fewshot_audio import config
+from fewshot_audio import compose, config
 from fewshot_audio.components import build
 from fewshot_audio.frontends.base import Frontend
 from fewshot_audio.training.loop import fit, training_set
@@ -17,7 +17,7 @@ from marks import slow_but
 
 RATE, HOP = 8000, 192
 SAMPLES = (100, 191, 192, 5 * HOP, 40 * HOP + 7)
-FRONTENDS = config.complete("frontend")
+FRONTENDS = compose.complete("frontend")
 FAST = ("leaf", "leaf_widths", "efficient_leaf")
 QUICK = ("leaf", "log_eps", "log_learn", "sincnet")
 every_frontend = pytest.mark.parametrize("name", slow_but(*QUICK, of=FRONTENDS))
@@ -27,7 +27,7 @@ every_frontend = pytest.mark.parametrize("name", slow_but(*QUICK, of=FRONTENDS))
 def job(name, *settings):
     rates = [f"sample_rate={RATE}", f"hop={HOP}"]
     choices = ["dataset=synthetic", "model=timbre", f"frontend={name}"]
-    return config.job(config.composed([*choices, *rates, *settings]))
+    return config.job(compose.composed([*choices, *rates, *settings]))
 
 
 def frontend(name, *settings):

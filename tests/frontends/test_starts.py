@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from fewshot_audio.frontends import (
+    EfficientLeaf,
     Erb,
     GaborFilterbank,
     Leaf,
@@ -87,6 +88,8 @@ def test_a_random_start_is_random_when_a_layer_is_made():
         (lambda: Leaf(n_filters=3), "1 of 3 filters start at a bound .* more filters"),
         (lambda: Leaf(init="constant"), "39 of 40 filters start where another one does: "),
         (lambda: Leaf.from_parts(GaborFilterbank(128, 44100)), "10 of 128 .*: .* larger window_ms"),
+        (lambda: EfficientLeaf(44100, 128), "10 of 128 filters start at a bound"),
+        (lambda: TDFilterbank(n_filters=50, init="constant"), "50 filters start where another one"),
     ],
 )
 def test_bad_starts_are_warned_of_once_where_the_layer_is_made(make, message):
@@ -94,6 +97,7 @@ def test_bad_starts_are_warned_of_once_where_the_layer_is_made(make, message):
         made = make()
     assert len(caught) == 1
     assert caught[0].filename == __file__
+    assert caught[0].lineno == make.__code__.co_firstlineno
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         copy.deepcopy(made)(torch.zeros(1, 2000))

@@ -9,7 +9,7 @@ import torch
 from random_wavegram import RATE, wavegram
 
 from defaults import SGD
-from fewshot_audio import config
+from fewshot_audio import compose, config
 from fewshot_audio.frontends.wavegram import spectra
 from fewshot_audio.runner import execute as work
 from fewshot_audio.runner.store import Store
@@ -53,7 +53,7 @@ def with_wavegram(job, *settings):
     rates = ["sample_rate=16000", "hop=512"]
     quick = ["method.max_epochs=2", "method.test_hop=64", "method.reestimate_batch_norm=true"]
     choices = ["dataset=synthetic", "frontend=wavegram", "model=timbre"]
-    composed = config.job(config.composed([*choices, *rates, *quick, *settings]))
+    composed = config.job(compose.composed([*choices, *rates, *quick, *settings]))
     return replace(job, frontend=composed.frontend, method=composed.method, repeats={1: 1})
 
 

@@ -1,7 +1,6 @@
 """Few-shot splits: which clips train in each repeat."""
 
 import hashlib
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ import numpy as np
 
 from fewshot_audio.datasets.base import Clip, Dataset, FewShotSplit, Fold
 from fewshot_audio.datasets.split_files import read_splits
-from fewshot_audio.seeding import seed_for
+from fewshot_audio.seeding import digest_of, seed_for
 from fewshot_audio.types import ConfigError, Sampling
 
 
@@ -195,4 +194,4 @@ def _digest(splits: Iterable[FewShotSplit]) -> str:
     rows = sorted(
         (split.n_per_class, split.repeat, [clip.id for clip in split.train]) for split in splits
     )
-    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
+    return digest_of(rows)

@@ -3,7 +3,6 @@
 import csv
 import io
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -125,27 +124,11 @@ def _write_tut_asc(root: Path, n_locations: int, clips_per_class: int) -> None:
                 path = f"audio/{location}_{i}.wav"
                 _write_clip(root / tut2017.folder(part) / path, name)
                 rows.append((path, name, location))
-        _write_meta(root / tut2017.folder(part), rows)
+        lines = "".join("\t".join(row) + "\n" for row in rows)
+        (root / tut2017.folder(part) / "meta.txt").write_text(lines, encoding="utf-8")
 
 
 _WRITERS = {"us8k": _write_us8k, "tut_asc": _write_tut_asc}
-
-
-def write_tut_asc_names(root: Path, seconds: float) -> None:
-    """Write all 6,300 clips of TUT Acoustic Scenes 2017 by their names, each a short noise."""
-    random = np.random.default_rng(0)
-    for part in tut2017.PARTS:
-        rows = tut2017.official_rows(part)
-        (root / tut2017.folder(part) / "audio").mkdir(parents=True, exist_ok=True)
-        _write_meta(root / tut2017.folder(part), rows)
-        for path, _, _ in rows:
-            noise = 0.1 * random.standard_normal((int(44100 * seconds), 2)).clip(-9, 9)
-            soundfile.write(root / tut2017.folder(part) / path, noise, 44100, subtype="PCM_24")
-
-
-def _write_meta(folder: Path, rows: Sequence[tuple[str, str, str]]) -> None:
-    lines = "".join("\t".join(row) + "\n" for row in rows)
-    (folder / "meta.txt").write_text(lines, encoding="utf-8")
 
 
 def _write_clip(path: Path, name: str) -> None:

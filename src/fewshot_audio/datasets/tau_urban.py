@@ -12,10 +12,8 @@ from fewshot_audio.files import find_root
 from fewshot_audio.types import DataError
 
 META = "meta.csv"
-LISTS = {
-    "train": "fold1_train",
-    "test": "fold1_evaluate",
-}  # .txt without a header in 2018, then .csv
+# .txt without a header in 2018, then .csv
+LISTS = {"train": "fold1_train", "test": "fold1_evaluate"}
 OFFICIAL_SPLITS = {
     "TUT Urban Acoustic Scenes 2018": {"train": 6122, "test": 2518},
     "TAU Urban Acoustic Scenes 2019": {"train": 9185, "test": 4185},

@@ -89,13 +89,13 @@ def read_official(root: Path) -> dict[str, list[Row]]:
 def read_rows(path: Path) -> list[Row]:
     """Return the rows of a meta.txt. DataError where the file or a column is missing."""
     rows: list[Row] = []
-    for line in read_text(path).splitlines():
+    for number, line in enumerate(read_text(path).splitlines(), 1):
         if not line.strip():
             continue
         columns = line.split("\t")
         if len(columns) < 3:
             raise DataError(
-                f"{path}:{len(rows) + 1}: expected path, scene and location between tabs, "
+                f"{path}:{number}: expected path, scene and location between tabs, "
                 f"found {len(columns)} columns"
             )
         rows.append((columns[0], columns[1], columns[2]))

@@ -8,18 +8,15 @@ import csv
 import importlib
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from fewshot_audio.components import locate
 from fewshot_audio.datasets.listing import LIST_ALL, shorten
 from fewshot_audio.features.audio import decode
-from fewshot_audio.files import list_files, sha256
+from fewshot_audio.files import in_threads, list_files, sha256
 from fewshot_audio.types import ConfigError, DataError, FewshotAudioError
 
 Check = Callable[[Path], str | None]  # a file to what is wrong with it
@@ -132,14 +129,8 @@ def compare(
 
 def check_files(root: Path, paths: Sequence[str], check: Check, workers: int) -> list[str]:
     """Return what a check says of each file, without the files that it has nothing against."""
-    complaints = []
-    with ThreadPoolExecutor(workers) as pool:
-        results = pool.map(lambda path: check(root / path), paths)
-        progress = tqdm(results, "checking", len(paths), unit="file", leave=False)
-        for path, result in zip(paths, progress, strict=True):
-            if result:
-                complaints.append(f"{path}: {result}")
-    return complaints
+    results = in_threads(check, root, paths, workers, "checking")
+    return [f"{path}: {result}" for path, result in results if result]
 
 
 def decoding_error(path: Path, rate: int | None = None) -> str | None:

@@ -1,6 +1,5 @@
 """Feature cache: the features of all clips of a dataset in one memory-mapped file."""
 
-import hashlib
 import json
 import logging
 from abc import ABC, abstractmethod
@@ -19,6 +18,7 @@ from fewshot_audio.features.base import PCM_STEP, Transform
 from fewshot_audio.features.build import FEATURES, INDEX, PARTS, SILENT, Problems, build_cache
 from fewshot_audio.features.digests import digest_files
 from fewshot_audio.files import acquire, sha256
+from fewshot_audio.seeding import digest_of
 
 log = logging.getLogger(__name__)
 _bad: dict[Path, Problems] = {}  # of caches that cannot be built; others' jobs need not try again
@@ -195,8 +195,7 @@ def cache_key(
         "transform": {"name": type(transform).__name__, **chosen},
         "clips": [[clip.id, digests[clip.path]] for clip in dataset.clips],
     }
-    text = json.dumps(settings, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16], settings
+    return digest_of(settings), settings
 
 
 def _check(dataset: Dataset, problems: Mapping[str, str]) -> None:

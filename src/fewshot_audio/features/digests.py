@@ -2,19 +2,15 @@
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from tqdm import tqdm
-
 from fewshot_audio.datasets.listing import bad_files
-from fewshot_audio.files import atomic_write, sha256
+from fewshot_audio.files import atomic_write, in_threads, sha256
 from fewshot_audio.seeding import seed_for
 from fewshot_audio.types import DataError
 
-AT_ONCE = 1000
 EMPTY = "is empty (0 bytes)"
 
 
@@ -39,9 +35,7 @@ def digest_files(root: Path, paths: Iterable[str], folder: Path, workers: int) -
     bad |= {path: EMPTY for path, (size, _) in stamps.items() if size == 0}
     stale = [path for path, stamp in stamps.items() if known.get(path, [None])[:2] != stamp]
     if stale:
-        hashes = _hashes(root, stale, workers)
-        progress = tqdm(hashes, "hashing", len(stale), unit="file", leave=False)
-        for path, digest in zip(stale, progress, strict=True):
+        for path, digest in in_threads(_hash, root, stale, workers, "hashing"):
             if isinstance(digest, OSError):
                 bad[path] = f"cannot be read ({digest.strerror})"
             else:
@@ -68,9 +62,8 @@ def differing(root: Path, folder: Path, workers: int) -> list[str]:
             f"{folder}: no feature cache of files in {root}; expected what cache= named"
         )
     found = []
-    hashes = _hashes(root, list(known), workers)
-    progress = tqdm(hashes, "hashing", len(known), unit="file", leave=False)
-    for (path, (*stamp, digest)), now in zip(known.items(), progress, strict=True):
+    for path, now in in_threads(_hash, root, list(known), workers, "hashing"):
+        *stamp, digest = known[path]
         if isinstance(now, FileNotFoundError):
             continue
         if isinstance(now, OSError):
@@ -89,17 +82,8 @@ def _remembered(root: Path, folder: Path) -> tuple[Path, dict[str, list]]:
     return memory, {}
 
 
-def _hashes(root: Path, paths: Sequence[str], workers: int) -> Iterator[str | OSError]:
-    """Yield the SHA-256 of files, or why one cannot be read.
-
-    Few are handed out at once, for each takes a kilobyte then.
-    """
-    with ThreadPoolExecutor(workers) as pool:  # hashing releases the interpreter's lock
-        for start in range(0, len(paths), AT_ONCE):
-            yield from pool.map(lambda path: _hash(root / path), paths[start : start + AT_ONCE])
-
-
 def _hash(path: Path) -> str | OSError:
+    """Return the SHA-256 of a file, or why it cannot be read."""
     try:
         return sha256(path)
     except OSError as error:

@@ -12,16 +12,10 @@ from torch.nn.functional import pad
 
 from fewshot_audio.frontends.checks import check_count
 from fewshot_audio.frontends.export import Framewise, Loudness
-from fewshot_audio.frontends.layer import (
-    alone,
-    call,
-    fixed,
-    wide_dtype,
-)
+from fewshot_audio.frontends.layer import alone, call, fixed, wide_dtype
+from fewshot_audio.frontends.learning import Learning
 from fewshot_audio.frontends.loudness import Normalize, loud
 from fewshot_audio.frontends.mel import PowerMel
-from fewshot_audio.frontends.rates import Rated
-from fewshot_audio.frontends.reuse import Reusable
 from fewshot_audio.frontends.stream import Stream
 
 if TYPE_CHECKING:
@@ -30,7 +24,7 @@ if TYPE_CHECKING:
 Cropped = tuple[tuple[Tensor, ...], Tensor]  # inputs, and the place of the first frame in each
 
 
-class Frontend(Reusable, Rated, ABC):
+class Frontend(Learning, ABC):
     """Turn waveforms into spectrograms.
 
     A frontend is a layer: `frontend(waveform)`. Training on few clips calls it in parts, `prepare`
@@ -250,7 +244,10 @@ class Compression(nn.Module, ABC):
         """
         if not self.framewise:
             raise ValueError(f"{type(self).__name__}: a frame depends on the whole clip")
-        return lambda energies: self.compress(energies, energies.new_zeros(0))
+        return self._of_frames
+
+    def _of_frames(self, energies: Tensor) -> Tensor:
+        return self.compress(energies, energies.new_zeros(0))
 
     def physical_parameters(self) -> dict[str, Float[Tensor, " bands"]]:
         """Return copies on the CPU of what is learned per band, by name."""

@@ -27,14 +27,14 @@ def within(
     return _Within.apply(values, least, most)
 
 
-def use_plain_clamps(module: nn.Module) -> None:
-    """Give parameters beyond their bounds no gradient, as the source's clamps do.
+def use_plain_clamps(module: nn.Module, plain: bool = True) -> None:
+    """Give parameters beyond their bounds no gradient, as the source's clamps do, or one again.
 
-    For loops that call `project` after every update, which brings filters back.
+    None is for loops that call `project` after every update, which brings filters back.
     """
     for part in module.modules():
         if hasattr(part, "comes_back"):
-            part.comes_back = False  # type: ignore[assignment]
+            part.comes_back = not plain  # type: ignore[assignment]
 
 
 class _Within(torch.autograd.Function):

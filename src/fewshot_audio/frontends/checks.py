@@ -1,5 +1,7 @@
 """Checks of constructors' arguments: a ValueError starts with the name of the setting."""
 
+import sys
+import warnings
 from collections.abc import Sequence
 from math import isfinite
 from numbers import Integral, Real
@@ -22,13 +24,6 @@ def check_positive(**settings: float) -> None:
             raise ValueError(f"{name}={value}: expected a number above 0")
 
 
-def check_whole(**settings: int) -> None:
-    """Raise ValueError for the first setting that is no whole number above 0."""
-    for name, value in settings.items():
-        if not (_is_number(value) and isinstance(value, Integral) and value > 0):
-            raise ValueError(f"{name}={value}: expected a whole number above 0")
-
-
 def check_count(**settings: int) -> None:
     """Raise ValueError for the first number of bands, filters or samples that no clip can fill."""
     for name, value in settings.items():
@@ -41,6 +36,14 @@ def check_choice(name: str, value: Any, choices: Sequence[Any]) -> None:
     if value not in choices:
         listed = ", ".join(str(choice) for choice in choices)
         raise ValueError(f"{name}={value}: expected one of {listed}")
+
+
+def warn(text: str) -> None:
+    """Warn at the line outside of this package that led here, a user's own."""
+    package, level, frame = __name__.partition(".")[0], 1, sys._getframe()
+    while frame.f_back and frame.f_globals["__name__"].partition(".")[0] == package:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(text, stacklevel=level)
 
 
 def _is_number(value: Any) -> bool:

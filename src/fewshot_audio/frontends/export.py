@@ -17,6 +17,8 @@ from fewshot_audio.frontends.loudness import at_level
 
 if TYPE_CHECKING:
     from fewshot_audio.frontends.filterbank.framing import Placement
+    from fewshot_audio.frontends.pcen import PCEN
+    from fewshot_audio.frontends.wavegram import Wavegram
 
 NEGLIGIBLE = 1e-9  # what is left of a frame where smoothing forgets it
 MOST_DOUBLINGS = 18  # 2^18 frames of 10 ms are 44 minutes
@@ -139,41 +141,30 @@ class Framewise(nn.Module):
 
 
 class Smoothing(nn.Module):
-    """Divide by smoothed energies, as `PCEN` does; smoothing by doubling takes few operations.
+    """Compress as `PCEN` does; smoothing by doubling takes few operations.
 
     Args:
-        alpha: Its parameters within their bounds (bands,), as the next ones.
-        delta: See above.
-        root: See above.
-        smooth: See above.
-        floor: As in `PCEN`.
+        pcen: One that does not learn.
     """
 
-    alpha: Tensor
-    delta: Tensor
-    root: Tensor
-    smooth: Tensor
     fading: Tensor
 
-    def __init__(self, alpha: Tensor, delta: Tensor, root: Tensor, smooth: Tensor, floor: float):
+    def __init__(self, pcen: PCEN):
         super().__init__()
-        given = {"alpha": alpha, "delta": delta, "root": root, "smooth": smooth}
-        for name, each in given.items():
-            self.register_buffer(name, each.detach()[:, None].clone())
-        keep = 1 - smooth.detach().double()
+        self.pcen = pcen
+        keep = 1 - pcen.bounded()["smooth"].double()
         slowest = keep[keep < 1].clamp(min=1e-3).max().item() if (keep < 1).any() else 0.5
         doublings = min(MOST_DOUBLINGS, max(1, ceil(log2(log(NEGLIGIBLE) / log(slowest)))))
         fading = torch.stack([keep ** (2**step) for step in range(doublings)])
-        self.register_buffer("fading", fading[..., None].to(smooth.dtype))
-        self.floor = floor
+        self.register_buffer("fading", fading.to(pcen.smooth.dtype))
 
     def forward(self, energies: Tensor) -> Tensor:
-        frames, first = energies.shape[2], energies[..., :1]
-        beyond = self.smooth * (energies - first)
+        by_frame = energies.mT.contiguous()
+        frames, first = by_frame.shape[1], by_frame[:, :1]
+        beyond = self.pcen.bounded()["smooth"] * (by_frame - first)
         for step, fading in enumerate(self.fading):
-            beyond = beyond + fading * pad(beyond, (2**step, 0))[..., :frames]
-        gained = energies / (self.floor + first + beyond) ** self.alpha
-        return (gained + self.delta) ** (1 / self.root) - self.delta ** (1 / self.root)
+            beyond = beyond + fading * pad(beyond, (0, 0, 2**step, 0))[:, :frames]
+        return self.pcen.gained(by_frame, first + beyond).mT.contiguous()
 
 
 class MedianNorm(nn.Module):
@@ -203,33 +194,22 @@ class Convolutions(nn.Module):
     """Layers of convolution, scale and shift, maximum and ReLU, as `Wavegram` has them.
 
     Args:
-        convs: The convolutions.
-        scales: Scales and shifts (channels, 1) after each of them.
+        wavegram: One that does not learn.
         pools: Positions that each maximum is taken over.
-        hop: Samples between frames.
-        lead: Zeros before a clip.
     """
 
-    def __init__(
-        self,
-        convs: nn.ModuleList,
-        scales: Sequence[tuple[Tensor, Tensor]],
-        pools: Sequence[int],
-        hop: int,
-        lead: int,
-    ):
+    def __init__(self, wavegram: Wavegram, pools: Sequence[int]):
         super().__init__()
-        self.convs, self.pools, self.hop, self.lead = convs, tuple(pools), hop, lead
-        for number, (scale, shift) in enumerate(scales):
-            self.register_buffer(f"scale{number}", scale.detach().clone())
-            self.register_buffer(f"shift{number}", shift.detach().clone())
+        self.convs, self.norms, self.pools = wavegram.convs, wavegram.norms, pools
+        self.hop, self.lead = wavegram.hop, wavegram.lead
 
     def forward(self, waveform: Tensor) -> Tensor:
         time = waveform.shape[1]
         after = self.hop * (1 + (time + self.lead - 1) // self.hop) - self.lead - time
         x = pad(waveform[:, None], (self.lead, after))
-        for number, (conv, pool) in enumerate(zip(self.convs, self.pools, strict=True)):
-            x = conv(x) * getattr(self, f"scale{number}") + getattr(self, f"shift{number}")
+        for conv, norm, pool in zip(self.convs, self.norms, self.pools, strict=True):
+            scale, shift = norm.fixed()  # type: ignore[operator]
+            x = conv(x) * scale + shift
             x = (x if pool == 1 else _largest(x, pool, pool)).relu()
         frames = torch.arange(1 + time // self.hop, device=x.device)
         return x.index_select(2, frames)  # a slice would need to know that they are there

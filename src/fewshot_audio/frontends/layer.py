@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from copy import deepcopy
+from functools import wraps
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -19,6 +20,32 @@ if TYPE_CHECKING:
 
 Module = TypeVar("Module", bound=nn.Module)
 LOW_PRECISION = (torch.float16, torch.bfloat16)
+
+
+class MadeOnCpu(nn.Module):
+    """A module that is made on the CPU, and then goes to torch's default device.
+
+    Under `torch.device("meta")` there are no numbers that a start could be computed from.
+    """
+
+    def __init_subclass__(cls, **settings: Any) -> None:
+        super().__init_subclass__(**settings)
+        if "__init__" in vars(cls):
+            cls.__init__ = _made_on_cpu(cls.__init__)  # type: ignore[method-assign]
+
+
+def _made_on_cpu(init: Callable[..., None]) -> Callable[..., None]:
+    @wraps(init)
+    def made(self: nn.Module, *values: Any, **settings: Any) -> None:
+        device = torch.empty(0).device
+        if device.type == "cpu":
+            init(self, *values, **settings)
+            return
+        with torch.device("cpu"):
+            init(self, *values, **settings)
+        self.to(device)
+
+    return made
 
 
 def check_waveform(waveform: Tensor, lengths: Int[Tensor, " clips"] | None) -> None:

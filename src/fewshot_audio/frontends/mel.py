@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from fewshot_audio.frontends.checks import check_choice, check_positive, check_whole
+from fewshot_audio.frontends.checks import check_choice, check_count, check_positive
 from fewshot_audio.frontends.export import MelPower
 from fewshot_audio.frontends.stream import Reach, Stream
 
@@ -47,7 +47,7 @@ class PowerMel:
 
     def __post_init__(self) -> None:
         check_positive(sample_rate=self.sample_rate)
-        check_whole(n_bands=self.n_bands, n_fft=self.size, hop_length=self.hop)
+        check_count(n_bands=self.n_bands, n_fft=self.size, hop_length=self.hop)
         if self.size % 2:
             raise ValueError(f"n_fft={self.size}: expected an even number of samples")
         check_choice("pad_mode", self.pad_mode, get_args(PadMode))
@@ -117,12 +117,11 @@ class PowerMel:
         """
         if self.pad_mode != "constant":
             raise ValueError(f"pad_mode={self.pad_mode}: expected constant, zeros around the sound")
-
-        def spectra(clips: Tensor) -> Tensor:
-            return self(clips, torch.full((len(clips),), clips.shape[1], device=clips.device))
-
         reach = Reach(self.hop, self.size // 2, self.size - self.size // 2)
-        return Stream(spectra, compress, self.frames, reach, self.n_bands, dtype)
+        return Stream(self._of_clips, compress, self.frames, reach, self.n_bands, dtype)
+
+    def _of_clips(self, clips: Tensor) -> Tensor:
+        return self(clips, torch.full((len(clips),), clips.shape[1], device=clips.device))
 
     def for_export(self, dtype: torch.dtype = torch.float32) -> MelPower:
         """Return it as convolutions, for clips without padding, longer than half a window."""

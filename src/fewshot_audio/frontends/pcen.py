@@ -15,13 +15,13 @@ from fewshot_audio.frontends.bounds import within
 from fewshot_audio.frontends.checks import check_count, check_number, check_positive
 from fewshot_audio.frontends.compressed_mel import CompressedMel
 from fewshot_audio.frontends.export import Smoothing
+from fewshot_audio.frontends.layer import fixed
 from fewshot_audio.frontends.loudness import Normalize, checked
 from fewshot_audio.frontends.mel import PowerMel
 
 EPSILON = 1e-12
-LEAST_ALPHA = (
-    -2
-)  # the source has no bound: below -7, powers of 1e-5 overflow, and gradients are NaN
+# the source has no bound: below -7, powers of 1e-5 overflow, and gradients are NaN
+LEAST_ALPHA = -2
 
 
 class PCEN(Compression):
@@ -97,18 +97,24 @@ class PCEN(Compression):
         return (gained + delta) ** (1 / root) - delta ** (1 / root)
 
     def stream(self) -> Callable[[Tensor], Tensor]:
-        last: list[Tensor] = []  # smoothed frame; as the first one it is its own average
-
-        def compress(energies: Tensor) -> Tensor:
-            given = torch.cat([*last, energies], 1)
-            smoothed = smoothed_over_frames(given, self.bounded()["smooth"])[:, len(last) :]
-            last[:] = [smoothed[:, -1:]]
-            return self.gained(energies, smoothed)
-
-        return compress
+        return _Streamed(self)
 
     def for_export(self) -> Smoothing:
-        return Smoothing(**self.bounded(), floor=self.floor)
+        return Smoothing(fixed(self))
+
+
+class _Streamed:
+    """PCEN of energies that come bit by bit."""
+
+    def __init__(self, pcen: PCEN):
+        self.pcen = pcen
+        self.last: list[Tensor] = []  # smoothed frame; as the first one it is its own average
+
+    def __call__(self, energies: Tensor) -> Tensor:
+        given = torch.cat([*self.last, energies], 1)
+        smoothed = smoothed_over_frames(given, self.pcen.bounded()["smooth"])[:, len(self.last) :]
+        self.last = [smoothed[:, -1:]]
+        return self.pcen.gained(energies, smoothed)
 
 
 class MelPCEN(CompressedMel):

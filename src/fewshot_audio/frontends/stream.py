@@ -66,7 +66,7 @@ class Stream:
         if chunk.shape[:-1] != self.shape:
             raise ValueError(f"chunk: {tuple(chunk.shape)}; expected (*{tuple(self.shape)}, time)")
         rows = chunk.reshape(self.shape.numel(), chunk.shape[-1]).to(self.dtype)
-        return torch.cat([self._next(rows[:, part]) for part in _parts(rows.shape[1])], -1)
+        return torch.cat([self._next(part) for part in rows.split(AT_ONCE, 1)], -1)
 
     @torch.no_grad()
     def finish(self) -> Tensor:
@@ -96,7 +96,3 @@ class Stream:
             values = self.compress(spectra).mT
         self.done = end
         return values.reshape(*self.shape, *values.shape[1:])
-
-
-def _parts(samples: int) -> list[slice]:
-    return [slice(at, at + AT_ONCE) for at in range(0, max(1, samples), AT_ONCE)]

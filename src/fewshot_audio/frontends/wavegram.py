@@ -118,15 +118,14 @@ class Wavegram(Frontend):
     def streamed(self) -> Stream:
         reach = Reach(self.hop, 2 * self.hop, 2 * self.hop)
         return Stream(
-            self._of_clips, lambda x: x, self.frames, reach, self.n_bands, wide_dtype(self)
+            self._of_clips, nn.Identity(), self.frames, reach, self.n_bands, wide_dtype(self)
         )
 
     def _of_clips(self, clips: Tensor) -> Tensor:
         return self.spectrogram(clips[..., None])
 
     def plain(self) -> Convolutions:
-        scales = [norm.fixed() for norm in self.norms if isinstance(norm, MaskedNorm)]
-        return Convolutions(self.convs, scales, POOLS, self.hop, self.lead)
+        return Convolutions(self, POOLS)
 
     def initialise(self, generator: torch.Generator) -> None:
         for kernel in self.convs.parameters():

@@ -1,13 +1,12 @@
 """What follows the pooled energies of a filterbank, other than PCEN: logarithms and norms."""
 
-from copy import deepcopy
-
 import torch
 from torch import Tensor, nn
 
 from fewshot_audio.frontends.base import Compression
 from fewshot_audio.frontends.checks import check_count
 from fewshot_audio.frontends.export import MedianNorm
+from fewshot_audio.frontends.layer import fixed
 from fewshot_audio.frontends.log import Log1p
 from fewshot_audio.frontends.norm import MaskedNorm
 
@@ -93,8 +92,8 @@ class LogTBN(Compression):
         return (flattened * scale + shift).transpose(1, 2)
 
     def for_export(self) -> MedianNorm:
-        log1p = deepcopy(self.log1p).requires_grad_(False)
-        return MedianNorm(log1p, *self.norm.fixed())
+        own = fixed(self)
+        return MedianNorm(own.log1p, *own.norm.fixed())
 
     @torch.no_grad()
     def physical_parameters(self) -> dict[str, Tensor]:

@@ -14,7 +14,7 @@ from fewshot_audio.frontends.bounds import within
 from fewshot_audio.frontends.checks import check_count, check_positive
 from fewshot_audio.frontends.filterbank.framing import taps_of
 from fewshot_audio.frontends.filterbank.init import Init, Mel
-from fewshot_audio.frontends.layer import alone
+from fewshot_audio.frontends.layer import MadeOnCpu, alone
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Complex, Float
@@ -26,7 +26,7 @@ WIDTH = FWHM / (2 * pi)  # standard deviation in samples of a filter as wide as 
 MEL_LEVEL = pi**0.75  # gives a Gabor filter the energy that its mel triangle has as area
 
 
-class Filters(nn.Module, ABC):
+class Filters(MadeOnCpu, ABC):
     """Filters that are learned, as impulse responses.
 
     Args:

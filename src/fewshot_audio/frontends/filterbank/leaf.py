@@ -9,6 +9,7 @@ from os import PathLike
 from typing import Any, Literal, Unpack, get_args
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from fewshot_audio.frontends.base import Compression
@@ -30,11 +31,7 @@ from fewshot_audio.frontends.pcen import PCEN
 
 EngineName = Literal["exact", "fast", "conv"]
 CompressionName = Literal["pcen", "log", "log_tbn", "none"]
-ENGINES: dict[str, type[Conv] | type[Exact] | type[Fast]] = {
-    "exact": Exact,
-    "fast": Fast,
-    "conv": Conv,
-}
+ENGINES: dict[str, type[Engine]] = {"exact": Exact, "fast": Fast, "conv": Conv}
 
 
 class Leaf(Named):
@@ -123,7 +120,10 @@ class Leaf(Named):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # trained filters may lie at bounds
             made = Leaf(**{"compression": "none"} | settings | others.settings_of(ours))
-        others.load(made, ours)
+        with torch.no_grad():
+            for name, value in ours.items():
+                if name != others.KERNEL:  # it starts from the filters
+                    made.get_parameter(name).copy_(value)
         made.remember_start()
         return made
 
@@ -196,15 +196,8 @@ class EfficientLeaf(Leaf):
     """EfficientLEAF's arrangement: log(1 + 10^a x) less its median, and batch norm over time.
 
     Its filters are those of LEAF, without the original's steps of level between groups of filters.
-    Source: Schlüter & Gutenbrunner, arXiv 2207.05508.
-
-    Args:
-        sample_rate: Hz of the waveforms.
-        n_filters: How many filters, the bands of the spectrogram.
-        window_ms: Length of impulse responses and pooling windows.
-        hop_ms: Between frames.
-        engine: As in `Leaf`.
-        **layout: See `Layout`.
+    The arguments are those of `Leaf`, but for `compression` and `pooling_bias`. Source: Schlüter &
+    Gutenbrunner, arXiv 2207.05508.
     """
 
     def __init__(

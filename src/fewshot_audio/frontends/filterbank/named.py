@@ -1,13 +1,12 @@
 """LEAF and its relatives with the settings of their sources: filterbanks put together."""
 
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Literal, TypedDict
 
 import torch
 
 from fewshot_audio.frontends.base import Compression
-from fewshot_audio.frontends.checks import check_choice, check_positive, check_whole
+from fewshot_audio.frontends.checks import check_choice, check_count, check_positive, warn
 from fewshot_audio.frontends.filterbank import init as starts
 from fewshot_audio.frontends.filterbank.compression import FrameNorm, LogOffset
 from fewshot_audio.frontends.filterbank.engines.base import Engine
@@ -81,7 +80,7 @@ def start(made: Filterbank) -> None:
     if made.filters.is_complex:  # the upper edge of the highest real filter is at its bound
         for note in made.notes:
             advice = next(text for end, text in ADVICE.items() if note.endswith(end))
-            warnings.warn(f"{note}: {advice}", stacklevel=4)
+            warn(f"{note}: {advice}")
 
 
 class Named(Filterbank):
@@ -121,9 +120,9 @@ class Named(Filterbank):
     ):
         check_positive(sample_rate=sample_rate, hop_ms=hop_ms)
         hop = max(1, int(sample_rate * hop_ms / 1000)) if hop_length is None else hop_length
-        check_whole(hop_length=hop)
+        check_count(hop_length=hop)
         if window_length is not None:
-            check_whole(window_length=window_length)
+            check_count(window_length=window_length)
             window_ms = 1000 * (window_length - 0.5) / sample_rate  # of which `taps_of` makes it
         if not isinstance(init, starts.Init):
             check_choice("init", init, list(INITS))

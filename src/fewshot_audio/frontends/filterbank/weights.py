@@ -97,14 +97,6 @@ def settings_of(weights: dict[str, Tensor]) -> dict[str, Any]:
     return settings
 
 
-@torch.no_grad()
-def load(leaf: Leaf, weights: dict[str, Tensor]) -> None:
-    """Copy weights by our names, but those of filters, into a `Leaf`."""
-    for name, value in weights.items():
-        if name != KERNEL:
-            leaf.get_parameter(name).copy_(value)
-
-
 def named_as_theirs(leaf: Leaf, names: dict[str, str]) -> dict[str, Tensor]:
     """Return copies of a `Leaf`'s weights by their names, in their shapes.
 

@@ -1,17 +1,50 @@
-"""Learning rates of parameters that count in units of their own."""
+"""What a layer is to its training: weights to begin with, and steps of its parameters."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
-from torch import nn
+import torch
+
+from fewshot_audio.frontends.layer import MadeOnCpu
 
 
-class Rated(nn.Module):
-    """A module whose parts say in what steps their parameters count.
+class Learning(MadeOnCpu):
+    """A module that learns, from its start or from weights that were learned before.
 
-    A part's `scales()` gives a size by the name of the parameter.
+    Its parts say in what steps their parameters count: a part's `scales()` gives a size by the
+    name of the parameter.
+
+    Attributes:
+        keeps_weights: Whether it has weights that were learned before: `begin` draws none.
+        frozen: Whether it learns nothing more, and is as in evaluation also in training.
     """
+
+    keeps_weights: bool = False
+    frozen: bool = False
+
+    def reuse(self, frozen: bool) -> None:
+        """Let the present weights be those that training starts from, or that stay."""
+        self.keeps_weights, self.frozen = True, frozen
+        if frozen:
+            self.requires_grad_(False)
+        self.remember_start()
+        self.train()
+
+    def train(self, mode: bool = True) -> Self:
+        """Go into training mode, or evaluation; what is frozen stays in evaluation."""
+        return super().train(mode and not self.frozen)
+
+    def begin(self, generator: torch.Generator) -> None:
+        """Draw what starts at random, unless weights were learned before. Called once per run."""
+        if not self.keeps_weights:
+            self.initialise(generator)
+
+    def initialise(self, generator: torch.Generator) -> None:
+        """Draw what starts at random, if anything does. Called once per run."""
+
+    def remember_start(self) -> None:
+        """Keep the present weights as those that diagnostics compare later ones with."""
 
     def param_groups(self, lr: float) -> list[dict[str, Any]]:
         """Return parameter groups for Adam, AdamW and other optimizers that scale their steps.

@@ -15,14 +15,16 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from fewshot_audio import config
+from fewshot_audio import compose, config
 from fewshot_audio.datasets.base import Dataset
 from fewshot_audio.features.cache import cache_key, file_digests
 from fewshot_audio.files import atomic_write
-from fewshot_audio.records import FINISHED, SCHEMA, Record, encoded
-from fewshot_audio.runner.identity import canonical, digest_of, run_specs
+from fewshot_audio.record_fields import FINISHED, SCHEMA, Record
+from fewshot_audio.records import encoded
+from fewshot_audio.runner.identity import canonical, run_specs
 from fewshot_audio.runner.plan import Planner, transform_of
 from fewshot_audio.runner.store import Store
+from fewshot_audio.seeding import digest_of
 from fewshot_audio.types import ConfigError, FewshotAudioError, Job, RunSpec, StoreError
 
 RENAMED = {
@@ -76,7 +78,7 @@ class Migration:
 
     def __init__(self, overrides: Sequence[str]):
         self.overrides = list(overrides)
-        cfg = config.composed(self.overrides)
+        cfg = compose.composed(self.overrides)
         machine = config.machine(cfg)
         self.dataset: Dataset = Planner().dataset(config.job(cfg).dataset)
         self.digests = file_digests(self.dataset, machine.cache, machine.builders)
@@ -108,7 +110,7 @@ class Migration:
         shared = {key: value for key, value in old.items() if key not in ("n_per_class", "repeat")}
         name = json.dumps(shared)
         if name not in self.jobs:
-            job = config.job(config.composed([*self.overrides, *self._settings(old)]))
+            job = config.job(compose.composed([*self.overrides, *self._settings(old)]))
             self.jobs[name] = job, self._features(job, old)
         job, features = self.jobs[name]
         job = Job(**{**vars(job), "repeats": {old["n_per_class"]: old["repeat"]}})

@@ -50,7 +50,6 @@ def run(command, *more, **options):
 def in_process(command, monkeypatch, capsys):
     """Do what the command does with more words, in this process, which has imported torch."""
     monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
-    monkeypatch.setattr(logging.getLogger("fewshot_audio.runner.plan"), "filters", [])
 
     def call(*more, words=command[2:]):
         monkeypatch.setattr(sys, "argv", ["run.py", *words, *more])

@@ -9,7 +9,7 @@ import scipy.signal
 import torch
 
 from command_line import command, in_process  # noqa: F401  # fixtures
-from fewshot_audio import config
+from fewshot_audio import compose, config, progress
 from fewshot_audio.components import build
 from fewshot_audio.datasets.base import Dataset
 from fewshot_audio.datasets.synthetic import synthetic
@@ -27,6 +27,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(autouse=True, scope="session")
 def _one_thread():
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_said():
+    """Let this process say what it has said in an earlier test."""
+    progress.say_once.cache_clear()
 
 
 @pytest.fixture(scope="session")
@@ -70,7 +76,7 @@ def job(synthetic_root) -> Job:
         "sample_rate=16000",
         "hop=512",
     ]
-    return config.job(config.composed([*data, *quick]))
+    return config.job(compose.composed([*data, *quick]))
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from defaults import SGD
-from fewshot_audio import config
+from fewshot_audio import compose, config
 
 VGG, SMALL = "fewshot_audio.models.vgg.VGG", {"width": 2, "embedding": None, "norm_frames": False}
 
@@ -30,5 +30,5 @@ def with_frontend(job, name, *settings):
         *settings,
     ]
     return replace(
-        job, frontend=config.job(config.composed(["dataset=synthetic", *wanted])).frontend
+        job, frontend=config.job(compose.composed(["dataset=synthetic", *wanted])).frontend
     )

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from functools import cache
 
-from fewshot_audio import config
+from fewshot_audio import compose, config
 from fewshot_audio.components import build
 from fewshot_audio.datasets.base import Dataset
 from fewshot_audio.datasets.verify import find_verifier
@@ -11,7 +11,7 @@ from fewshot_audio.datasets.verify import find_verifier
 
 @cache
 def job_of(name, *settings):
-    return config.job(config.composed([f"dataset={name}", "dataset.root=/data", *settings]))
+    return config.job(compose.composed([f"dataset={name}", "dataset.root=/data", *settings]))
 
 
 def read(name, root, *settings):

@@ -51,13 +51,13 @@ WITH = {  # what a choice needs beside it
 }
 
 
-FILES = sorted(file.relative_to(config.CONF) for file in config.CONF.rglob("*.yaml"))
+FILES = sorted(file.relative_to(compose.CONF) for file in compose.CONF.rglob("*.yaml"))
 CHOICES = [""] + [
     f"{file.parent.as_posix()}={file.stem}"
     for file in FILES
     if file.parts[0] not in ("config.yaml", "hydra", "study")
 ]
-TOP = {str(key) for key in OmegaConf.load(config.CONF / "config.yaml")} - {"defaults", "hydra"}
+TOP = {str(key) for key in OmegaConf.load(compose.CONF / "config.yaml")} - {"defaults", "hydra"}
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ class Door:
     def settings(self, choice: str) -> dict[str, Any]:
         """Return what a choice composes to; values that are made of others as they stand."""
         if choice not in self.plain:
-            composed = config.composed(self.overrides(choice))
+            composed = compose.composed(self.overrides(choice))
             plain: Any = OmegaConf.to_container(composed, resolve=False)
             self.plain[choice] = plain
         return self.plain[choice]

@@ -4,7 +4,7 @@ from functools import cache
 
 import torch
 
-from fewshot_audio import config
+from fewshot_audio import compose, config
 from fewshot_audio.components import build
 from fewshot_audio.frontends.base import Frontend
 
@@ -20,7 +20,7 @@ def leaf(*settings, kind="leaf", rate=16000, filters=12):
 @cache
 def component(*settings):
     """The frontend of a command line, composed once."""
-    return config.job(config.composed(["dataset=synthetic", *settings])).frontend
+    return config.job(compose.composed(["dataset=synthetic", *settings])).frontend
 
 
 def spectrogram(made, waveforms):

@@ -67,7 +67,7 @@ def test_status_counts_the_runs_of_a_sweep_by_frontend_and_n(swept):
     text = run(ask, "n_per_class=[1,2]", "repeats=2").stdout
     assert "| synthetic | timbre  | log_eps    | 2/2     | 0/2     |" in text
     assert "| synthetic | timbre  | log_10000  | 0/2     | 0/2     |" in text
-    assert "2 of 8 runs finished, 0 failed; 2 in the last hour of work" in text
+    assert "2 of 8 runs finished, 0 failed; left for one process: " in text
     assert "6 runs of unknown length" in text
 
 

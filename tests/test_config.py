@@ -16,7 +16,7 @@ from marks import slow_but
 
 GROUPS = {
     group.name: sorted(file.stem for file in group.glob("*.yaml"))
-    for group in config.CONF.iterdir()
+    for group in compose.CONF.iterdir()
     if group.is_dir()
 }
 OWN_ROOT = ("synthetic", "tasks")
@@ -28,7 +28,7 @@ CHOICES = [
 
 
 def composed(*overrides):
-    return config.composed(["dataset=synthetic", *overrides])
+    return compose.composed(["dataset=synthetic", *overrides])
 
 
 @pytest.mark.parametrize(("group", "name"), CHOICES)
@@ -46,7 +46,7 @@ def test_every_choice_makes_a_job(group, name):
 
 
 @pytest.mark.parametrize(
-    "name", slow_but("leaf", "log_eps", "log_learn", of=config.complete("frontend"))
+    "name", slow_but("leaf", "log_eps", "log_learn", of=compose.complete("frontend"))
 )
 def test_every_frontend_can_be_built(name):
     assert isinstance(build(config.job(composed(f"frontend={name}")).frontend, Frontend), Frontend)
@@ -76,13 +76,13 @@ STUDIES = (
 @pytest.mark.parametrize("name", slow_but(*STUDIES, of=GROUPS["study"]))
 def test_every_study_makes_jobs_of_what_it_says(name):
     overrides = ["dataset=synthetic", f"+study={name}", "dataset.root=/data"]
-    with hydra.initialize_config_dir(str(config.CONF), version_base="1.3"):
+    with hydra.initialize_config_dir(str(compose.CONF), version_base="1.3"):
         found = hydra.compose("config", overrides, return_hydra_config=True)
-    said = yaml.safe_load((config.CONF / "study" / f"{name}.yaml").read_text())
+    said = yaml.safe_load((compose.CONF / "study" / f"{name}.yaml").read_text())
     said.pop("defaults", None)
     assert said
     assert {key: OmegaConf.select(found, key) for key, _ in leaves(said)} == dict(leaves(said))
-    cfg = config.composed(overrides)
+    cfg = compose.composed(overrides)
     compose.check_names(cfg, overrides)
     assert config.job(cfg).repeats
 
@@ -91,7 +91,7 @@ def test_every_study_makes_jobs_of_what_it_says(name):
 def test_several_tasks_learn_by_the_settings_of_one(size):
     one, several = (
         OmegaConf.to_container(
-            config.composed(
+            compose.composed(
                 ["dataset=synthetic", f"+study={name}{size}", "model=vgg", "frontend=leaf"]
             )
         )

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from omegaconf.errors import MissingMandatoryValue
 
-from fewshot_audio import config
+from fewshot_audio import compose, config
 
 
 @pytest.mark.parametrize(
@@ -33,14 +33,14 @@ def test_a_stored_command_names_no_folder_of_the_machine(word, stored):
 @pytest.mark.parametrize("word", ["dataset.root=???", "splits=???"])
 def test_what_stands_for_a_path_cannot_run(word):
     with pytest.raises(MissingMandatoryValue):
-        config.job(config.composed(["dataset=synthetic", word]))
+        config.job(compose.composed(["dataset=synthetic", word]))
 
 
 def test_machine_settings_are_no_part_of_a_job(tmp_path):
     words = [f"results={tmp_path}", "workers=7", "threads=3", "accelerator=cpu", "cache=elsewhere"]
     data = ["dataset=synthetic", "dataset.root=sounds"]  # which else lies in the cache
-    plain = config.composed(data)
-    other = config.composed([*data, *words])
+    plain = compose.composed(data)
+    other = compose.composed([*data, *words])
     assert config.job(plain) == config.job(other)
     assert config.machine(other).workers == 7
     assert config.machine(other).results == Path(tmp_path)

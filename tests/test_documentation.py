@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from fewshot_audio import config, frontends
+from fewshot_audio import compose, config, frontends
 from fewshot_audio.components import build
 from fewshot_audio.frontends.base import Frontend
 from fewshot_audio.models.cnn14 import CNN14
@@ -54,7 +54,7 @@ def test_command_can_be_composed(command, monkeypatch):
 
 def test_every_group_of_settings_has_a_line():
     page = (ROOT / "docs/settings.md").read_text(encoding="utf-8")
-    groups = {file.parent.name for file in config.CONF.glob("*/*.yaml")}
+    groups = {file.parent.name for file in compose.CONF.glob("*/*.yaml")}
     assert groups == set(re.findall(r"^\| `\+?(\w+)=", page, re.MULTILINE))
 
 

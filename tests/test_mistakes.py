@@ -15,7 +15,7 @@ from fewshot_audio.types import ConfigError
 
 
 def composed(*overrides):
-    return config.composed(["dataset=synthetic", *overrides])
+    return compose.composed(["dataset=synthetic", *overrides])
 
 
 def error_of(*overrides) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fewshot_audio.records import FINISHED
+from fewshot_audio.record_fields import FINISHED
 from fewshot_audio.runner.store import Store
 
 ROOT = Path(__file__).parents[1]

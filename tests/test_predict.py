@@ -180,14 +180,13 @@ def test_only_sure_answers(call, sounds):
 def test_several_labels_are_those_above_a_half():
     prediction = predicting.Prediction("a.wav", 0, 1, np.float32([0.7, 0.2, 0.9]), 2)
     names = ["x", "y", "z"]
-    several = predict.Chooser(names, True, None, None).rows(prediction)
+    several = predict.rows_of(prediction, names, True, None, None)
     assert [(row["class"], row["probability"]) for row in several] == [("z", 0.9), ("x", 0.7)]
-    assert len(predict.Chooser(names, True, 3, None).rows(prediction)) == 3
-    assert len(predict.Chooser(names, False, None, None).rows(prediction)) == 1
+    assert len(predict.rows_of(prediction, names, True, 3, None)) == 3
+    assert len(predict.rows_of(prediction, names, False, None, None)) == 1
     unscored = predicting.Prediction("a.wav", 0, 1, np.float32([np.nan] * 3), -1)
-    assert [row["class"] for row in predict.Chooser(names, False, None, None).rows(unscored)] == [
-        None
-    ]
+    (row,) = predict.rows_of(unscored, names, False, None, None)
+    assert row["class"] is None
 
 
 @pytest.mark.parametrize(

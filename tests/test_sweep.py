@@ -4,7 +4,7 @@ import pytest
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
-from fewshot_audio import config, sweep
+from fewshot_audio import compose, config, sweep
 
 
 def test_the_choices_of_a_study_are_open_to_the_command_line():
@@ -38,7 +38,7 @@ def test_what_is_put_together_is_what_hydra_composes(overrides):
     swept = [OmegaConf.to_container(cfg) for cfg in sweep.swept(overrides)]
     assert len(swept) == len(combinations) > 1
     for found, combination in list(zip(swept, combinations, strict=True))[::7]:
-        assert found == OmegaConf.to_container(config.composed(combination))
+        assert found == OmegaConf.to_container(compose.composed(combination))
 
 
 @pytest.mark.parametrize(

@@ -38,20 +38,6 @@ class Reported(Exception):
     """A command failed and has said why."""
 
 
-class Once(logging.Filter):
-    """Lets a message through once: all jobs of a sweep say the same of their data."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.seen: set[str] = set()
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Return whether the message is new."""
-        before = len(self.seen)
-        self.seen.add(record.getMessage())
-        return len(self.seen) > before
-
-
 _bar: RunBar | None = None  # over the sweep whose jobs this process does
 
 
@@ -84,7 +70,6 @@ def command(
     logging.basicConfig(format="%(message)s", level=logging.INFO, handlers=[LogAboveBar()])
     for quiet in ("fontTools", "hydra"):
         logging.getLogger(quiet).setLevel(logging.WARNING)
-    logging.getLogger("fewshot_audio.runner.plan").addFilter(Once())
     os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions come here instead of to Hydra's own printer
     jobs = None
     with exit_codes(overrides, "; finished runs are kept, the same command goes on"):

@@ -31,12 +31,6 @@ from fewshot_audio.types import (
 )
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"  # of a clone
-CONF, composed, choices, complete = (
-    compose.CONF,
-    compose.composed,
-    compose.choices,
-    compose.complete,
-)
 ALL = "all"  # n per class in a protocol's yaml: every training clip
 REPORT_SETTINGS = (  # of every table
     "metric",

@@ -5,6 +5,7 @@ import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from threading import Event, Thread
 
 from tqdm import tqdm
@@ -81,6 +82,12 @@ class LogAboveBar(logging.StreamHandler):
     def emit(self, record: logging.LogRecord) -> None:
         """Write one message."""
         tqdm.write(self.format(record), file=sys.stderr)
+
+
+@cache
+def say_once(log: logging.Logger, level: int, message: str) -> None:
+    """Log what this process has not said yet: all jobs of a sweep say the same of their data."""
+    log.log(level, message)
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:

@@ -12,19 +12,8 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from fewshot_audio.record_fields import CHECKED, FAILED, FINISHED, SCHEMA, TYPES, Record, check
+from fewshot_audio.record_fields import CHECKED, SCHEMA, TYPES, Record, check
 from fewshot_audio.types import StoreError
-
-__all__ = [
-    "FAILED",
-    "FINISHED",
-    "SCHEMA",
-    "Record",
-    "encoded",
-    "flat_settings",
-    "read_records",
-    "runnable",
-]
 
 SHOWN = 20  # lines that are no records, in one message
 

@@ -78,38 +78,31 @@ class Sampling:
     by: Literal["clip", "group"]
 
 
-@dataclass(frozen=True)
-class Job:
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """What a network is built from; a trained one has no augmentations."""
+
+    model: Component
+    frontend: Component
+    method: Component
+    features: Component  # how waveforms and mel spectrograms are computed
+    mel: Mel
+    patch_frames: Size  # frames of a patch
+    augmentations: Mapping[str, Component] = field(default_factory=dict)  # by name, in order
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job(Recipe):
     """Every setting that can change a result, of one dataset, fold, model and frontend."""
 
     dataset: Component
     fold: int
-    model: Component
-    frontend: Component
-    method: Component
     optimizer: OptimizerSettings
     metrics: Mapping[str, Component]  # by the name that results have
-    mel: Mel
-    patch_frames: Size  # frames of a patch
     repeats: Mapping[int | None, int]  # n per class -> m; None: all training clips
     seed: int
     sampling: Sampling
     splits: Path | None  # a CSV of few-shot splits to use instead of seeded ones
-    features: Component  # how waveforms and mel spectrograms are computed
-    augmentations: Mapping[str, Component] = field(default_factory=dict)  # by name, in order
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What of a job's settings its trained network is built from again."""
-
-    model: Component
-    frontend: Component
-    method: Component
-    features: Component
-    mel: Mel
-    patch_frames: Size
-    augmentations: Mapping[str, Component] = field(default_factory=dict)  # of training: none
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from fewshot_audio import config
+from fewshot_audio import compose, config
 from fewshot_audio.components import build
 from fewshot_audio.models.base import Classifier, as_classifier, dropout, patch_starts, patchwise
 from fewshot_audio.models.sb_cnn import SBCNN
@@ -25,7 +25,7 @@ PARAMETERS = {  # for 10 and 15 classes
 
 
 def model(name, n_classes=10, **changes) -> Classifier:
-    component = config.job(config.composed([f"model={name}", "dataset=synthetic"])).model
+    component = config.job(compose.composed([f"model={name}", "dataset=synthetic"])).model
     arguments = {**component.arguments, **changes}
     return build(replace(component, arguments=arguments), nn.Module, n_classes=n_classes)
 

@@ -7,7 +7,7 @@ import timm
 import torch
 from torch import nn
 
-from fewshot_audio import config
+from fewshot_audio import compose, config
 from fewshot_audio.models import timm_model
 from fewshot_audio.models.base import as_classifier
 from fewshot_audio.models.cnn14 import CNN14
@@ -32,7 +32,7 @@ def count(module):
 
 def job(name, *settings):
     where = ["dataset=synthetic", f"model={name}", *NAMES[name]]
-    return config.job(config.composed([*where, *settings]))
+    return config.job(compose.composed([*where, *settings]))
 
 
 def test_cnn14_has_the_published_number_of_parameters():

@@ -16,7 +16,7 @@ import torch
 from fewshot_audio.components import build
 from fewshot_audio.frontends.base import Frontend
 from fewshot_audio.progress import RunBar
-from fewshot_audio.records import FINISHED
+from fewshot_audio.record_fields import FINISHED
 from fewshot_audio.runner import execute, messages
 from fewshot_audio.runner.attempt import failed_record, now, open_job
 from fewshot_audio.runner.failures import cause_of

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from disturbing import disturbing
-from fewshot_audio.records import FAILED, FINISHED, SCHEMA
+from fewshot_audio.record_fields import FAILED, FINISHED, SCHEMA
 from fewshot_audio.runner import execute
 from fewshot_audio.runner.workers import Outcome
 from fewshot_audio.training import run as running

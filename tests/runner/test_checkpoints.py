@@ -13,7 +13,7 @@ import pytest
 
 import kept
 from execute_cases import SMALL, VGG, changed, with_frontend
-from fewshot_audio import config
+from fewshot_audio import compose, config
 from fewshot_audio.report.checkpoints import answered_clips, embeddings
 from fewshot_audio.runner import attempt, checkpoints, execute, status
 from fewshot_audio.runner.inputs import Given
@@ -27,7 +27,7 @@ from stored import lines
 
 def prototypical(job):
     """A small prototypical network with a frontend of its own for supports."""
-    other = config.job(config.composed(["dataset=synthetic", "model=proto_original"]))
+    other = config.job(compose.composed(["dataset=synthetic", "model=proto_original"]))
     method = replace(other.method, arguments={**other.method.arguments, "max_epochs": 2})
     model = replace(other.model, arguments={**other.model.arguments, "width": 4})
     return replace(with_frontend(job, "log_learn"), model=model, method=method)
@@ -77,7 +77,7 @@ def test_parts_of_files_are_named_and_predicted_for(job, machine, dataset, tmp_p
             rows += [f"{file.name},{label},{part},{split}" for part in ("0,0.2", "0.2,")]
     (tmp_path / "meta.csv").write_text("\n".join(rows))
     words = [f"dataset.root={tmp_path / 'meta.csv'}", "features=librosa_2018"]
-    parts = config.job(config.composed(["dataset=csv", *words])).dataset
+    parts = config.job(compose.composed(["dataset=csv", *words])).dataset
     checkpoint = kept.kept(replace(small_vgg(job), dataset=parts), machine)
     assert [row["start"] for row in kept.test_rows(checkpoint)] == ["0.0", "0.2"] * 5
     assert [row["end"] for row in kept.test_rows(checkpoint)] == ["0.2", ""] * 5
@@ -116,11 +116,11 @@ def test_a_finished_run_trains_again_for_its_checkpoint_once(job, machine, monke
     execute.run(job, machine)
     before = lines(machine)
     result = execute.run(job, kept.keeping(machine))
-    assert (result.finished_before, result.trained, result.failed) == (2, 0, ())
+    assert (result.trained, result.failed) == (0, ())
     assert lines(machine) == before
     assert len(kept.folders(machine)) == 2
     monkeypatch.setattr(execute, "attempt", None)
-    assert execute.run(job, kept.keeping(machine)).finished_before == 2
+    assert execute.run(job, kept.keeping(machine)).trained == 0
     kept.folders(machine)[0].joinpath("model.safetensors").unlink()
     monkeypatch.undo()
     execute.run(job, kept.keeping(machine))

@@ -47,7 +47,6 @@ def test_products_are_in_float32_whatever_code_has_set(monkeypatch):
         "NVIDIA_TF32_OVERRIDE=1",
         "ONEDNN_DEFAULT_FPMATH_MODE=BF16",
         "DNNL_DEFAULT_FPMATH_MODE=any",
-        "PL_TRAINER_LIMIT_TRAIN_BATCHES=0",
     ],
 )
 def test_variables_that_change_results_are_refused(monkeypatch, variable):

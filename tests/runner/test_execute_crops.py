@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import kept
-from fewshot_audio import config
+from fewshot_audio import compose, config
 from fewshot_audio.features.torchaudio_transforms import TorchaudioWaveform
 from fewshot_audio.runner import execute
 from fewshot_audio.runner.plan import Planner, transform_of
@@ -28,7 +28,7 @@ def crops(synthetic_root):
 
     def make(*words):
         data = [f"dataset.root={synthetic_root}", "dataset.groups=3", "dataset.clips_per_class=2"]
-        return config.job(config.composed(["dataset=synthetic", *data, *SIZES, *WHOLE, *words]))
+        return config.job(compose.composed(["dataset=synthetic", *data, *SIZES, *WHOLE, *words]))
 
     return make
 
@@ -48,7 +48,7 @@ def test_a_record_of_a_run_on_crops(crops, machine):
     assert record["frontend_diagnostics"]
     assert list((machine.results / "unfinished").iterdir()) == []
     again = execute.run(job, machine)
-    assert (again.finished_before, again.trained) == (1, 0)
+    assert again.trained == 0
 
 
 def test_crops_of_few_clips_keep_the_best_epoch(crops, machine):
@@ -70,7 +70,7 @@ def test_checkpoints_hold_no_tensors_of_augmentations(crops, machine, name):
     job = crops(f"+augmentation.normed={normed}")
     if name == "supervised":
         words = ["dataset=synthetic", "method.max_epochs=1"]
-        job = replace(job, method=config.job(config.composed(words)).method)
+        job = replace(job, method=config.job(compose.composed(words)).method)
     assert execute.run(job, kept.keeping(machine)).trained == 1
     (folder,) = kept.folders(machine)
     assert load(folder).sample_rate == 16000

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from execute_cases import SMALL, VGG, changed, steep, with_frontend
-from fewshot_audio import config
+from fewshot_audio import compose, config
 from fewshot_audio.runner import execute
 from stored import lines
 
@@ -100,7 +100,7 @@ def test_a_leaf_run_that_diverges_is_stored(job, machine):
 def test_models_take_leaf(job, machine, model):
     small = ["model.width=2"] if "vgg" in model or "proto" in model else []
     composed = config.job(
-        config.composed(
+        compose.composed(
             [
                 "dataset=synthetic",
                 f"model={model}",

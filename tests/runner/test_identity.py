@@ -6,16 +6,16 @@ from dataclasses import replace
 import pytest
 from omegaconf import OmegaConf
 
-from fewshot_audio import config
+from fewshot_audio import compose, config
 from fewshot_audio.components import defaults_of, locate
 from fewshot_audio.datasets.base import Clip, Fold
 from fewshot_audio.runner.identity import (
     canonical,
     component_identity,
-    digest_of,
     missing,
     run_specs,
 )
+from fewshot_audio.seeding import digest_of
 from fewshot_audio.types import Component
 
 FOLD = Fold(1, (), ())
@@ -42,7 +42,7 @@ def test_a_plan_has_every_repeat_of_every_n_once(job):
 def test_a_key_changes_with_the_order_of_augmentations():
     def made(names):
         words = ["dataset=synthetic", "protocol=full", f"augmentation=[{names}]"]
-        return config.job(config.composed(words))
+        return config.job(compose.composed(words))
 
     assert keys(made("gain,mixup")) != keys(made("mixup,gain"))
     (spec, *_) = run_specs(made("gain,mixup"), FOLD, "b", None)
@@ -187,7 +187,7 @@ def method_of(job, keep_best, **metrics):
 
 @pytest.mark.parametrize("choice", ["multiclass", "multilabel"])
 def test_metrics_of_conf_are_in_a_key_by_name(job, choice):
-    metrics = OmegaConf.to_container(config.composed([f"metrics={choice}"]).metrics)
+    metrics = OmegaConf.to_container(compose.composed([f"metrics={choice}"]).metrics)
     numbers = {name: each for name, each in metrics.items() if each.get("average") != "none"}
     for name in [*numbers, "accuracy"]:
         assert "keep_best_metric" not in method_of(job, name, **numbers)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import kept
-from fewshot_audio import config
+from fewshot_audio import compose, config
 from fewshot_audio.runner import execute
 from fewshot_audio.runner.plan import Planner
 from fewshot_audio.training.loading import load
@@ -30,7 +30,7 @@ LEARNED = {"crops": (RANDOM, WHOLE), "patches": (NORMED, FEW)}
 def make(synthetic_root):
     def made(*words):
         data = [f"dataset.root={synthetic_root}", "dataset.groups=3", "dataset.clips_per_class=2"]
-        return config.job(config.composed(["dataset=synthetic", *data, *SIZES, *words]))
+        return config.job(compose.composed(["dataset=synthetic", *data, *SIZES, *words]))
 
     return made
 
@@ -41,7 +41,7 @@ def trained(make, cache, tmp_path_factory):
 
     def done(*words):
         where = [f"results={tmp_path_factory.mktemp('results')}", f"cache={cache}", "workers=1"]
-        machine = config.machine(config.composed(["checkpoint=true", "accelerator=cpu", *where]))
+        machine = config.machine(compose.composed(["checkpoint=true", "accelerator=cpu", *where]))
         outcome = execute.run(make(*words), machine)
         assert outcome.trained == 1, outcome.failed[0]["traceback"]
         return kept.folders(machine)[0], lines(machine)[0]

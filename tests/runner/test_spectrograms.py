@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fewshot_audio import config
+from fewshot_audio import compose, config
 from fewshot_audio.features.audio import load
 from fewshot_audio.runner.spectrograms import spectrograms
 
@@ -24,7 +24,7 @@ def test_a_clip_under_each_frontend_has_as_many_frames_and_bands(job, dataset, s
         "dataset.clips_per_class=2",
     ]
     jobs = [
-        config.job(config.composed([*data, "sample_rate=16000", "hop=512", f"frontend={name}"]))
+        config.job(compose.composed([*data, "sample_rate=16000", "hop=512", f"frontend={name}"]))
         for name in FRONTENDS
     ]
     table = spectrograms(jobs, dataset)
@@ -49,6 +49,16 @@ def test_a_clip_under_each_frontend_has_as_many_frames_and_bands(job, dataset, s
     power = 10 ** maps["log_eps"]
     loud = power > 1e-3 * power.max()
     assert np.log(10000 * power[loud] + 1) == pytest.approx(maps["log_10000"][loud], rel=1e-3)
+
+
+def test_frames_lie_where_the_frontend_puts_them(dataset, synthetic_root):
+    """LEAF at a rate and a hop of its own, 64 ms between frames instead of 32."""
+    words = ["dataset=synthetic", f"dataset.root={synthetic_root}", "sample_rate=16000", "hop=512"]
+    own = ["frontend=leaf", "frontend.filters.sample_rate=8000", "frontend.hop=512"]
+    jobs = [config.job(compose.composed([*words, *more])) for more in (["frontend=log_eps"], own)]
+    seconds = spectrograms(jobs, dataset).dropna(subset="seconds").groupby("frontend")["seconds"]
+    assert seconds.nth(1).tolist() == [0.032, 0.064]
+    assert seconds.max()["leaf"] == pytest.approx(seconds.max()["log_eps"], abs=0.064)
 
 
 def slaney_centres():

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from fewshot_audio.datasets.base import Fold
-from fewshot_audio.records import FAILED, FINISHED, SCHEMA, read_records, runnable
+from fewshot_audio.record_fields import FAILED, FINISHED, SCHEMA
+from fewshot_audio.records import read_records, runnable
 from fewshot_audio.report.records import load
 from fewshot_audio.runner import store as stores
 from fewshot_audio.runner.identity import run_specs

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 import torch
 
-from fewshot_audio import config
+from fewshot_audio import compose, config
 from fewshot_audio.commands import filters as command
 from fewshot_audio.runner import trained_frontends
 from fewshot_audio.runner.trained_frontends import Trained, clip_table, filter_tables, trained
@@ -24,7 +24,7 @@ WORDS = ["dataset=synthetic", "protocol=full", f"sample_rate={RATE}", "n_fft=512
 
 def network(frontend="leaf", *words):
     words = [*WORDS, f"n_bands={FILTERS}", f"frontend={frontend}", "model.width=4", *words]
-    job = config.job(config.composed(words))
+    job = config.job(compose.composed(words))
     made = CropModel(recipe_of(job), ("a", "b"), build_waveform_network(job, "ab"))
     return Trained(frontend, made)
 
@@ -91,14 +91,18 @@ def test_frontends_without_filters_are_refused():
         filter_tables([network("log_eps")])
 
 
-def test_a_tone_stands_at_its_frequency(moved, tmp_path):
+@pytest.mark.parametrize("rate", [RATE, 2 * RATE])
+def test_a_tone_stands_at_its_frequency(tmp_path, rate):
+    """Also beside the log-mel of another rate."""
+    made = network("leaf", "frontend/engine=exact", f"frontend.filters.sample_rate={rate}")
     seconds = np.arange(RATE // 2) / RATE
     soundfile.write(tmp_path / "a.wav", 0.5 * np.sin(2 * np.pi * 1000 * seconds), RATE)
-    table = clip_table([moved], tmp_path / "a.wav")
+    table = clip_table([made], tmp_path / "a.wav")
     parts = dict(list(table.groupby(["frontend", "stage"], sort=False)))
     assert list(parts) == [("log-mel", ""), ("leaf", "before"), ("leaf", "after")]
     for rows in parts.values():
-        values = rows.drop(columns=["clip", "frontend", "stage", "hz"])
+        values = rows.drop(columns=["clip", "frontend", "stage", "hz"]).dropna(axis=1)
+        assert (np.diff(values.columns.astype(float)) > 0).all()
         assert values.columns.astype(float)[-1] == pytest.approx(0.5, abs=0.011)
         nearest = (rows["hz"] - 1000).abs().to_numpy().argmin()
         assert values.iloc[:, 10:-10].mean(axis=1).to_numpy().argmax() == nearest

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from fewshot_audio import config
+from fewshot_audio import compose, config
 from fewshot_audio.components import build
 from fewshot_audio.frontends.base import Frontend
 from fewshot_audio.training.methods.base import Generators
@@ -17,9 +17,9 @@ CLASSES, HOP = 3, 192
 FRAMES_OF = (100, 173, 215)  # of a run's clips: one is shorter than a patch
 ALONE = ("cnn14", "conv_net")  # they draw the random numbers of their dropout while they train
 MODELS = sorted(
-    file.stem for file in (config.CONF / "model").glob("*.yaml") if file.stem not in ALONE
+    file.stem for file in (compose.CONF / "model").glob("*.yaml") if file.stem not in ALONE
 )
-FRONTENDS = config.complete("frontend")
+FRONTENDS = compose.complete("frontend")
 PAIRS = [
     *((model, "log_learn") for model in MODELS if model != "proto_original"),
     ("timbre", "leaf"),
@@ -53,7 +53,7 @@ def job(model, frontend, *settings):
         f"frontend={frontend}",
     ]
     return config.job(
-        config.composed([*where, *SMALL.get(model, []), *SMALL.get(frontend, []), *settings])
+        compose.composed([*where, *SMALL.get(model, []), *SMALL.get(frontend, []), *settings])
     )
 
 

@@ -5,7 +5,7 @@ from stack_cases import runs
 from torchaudio.functional import mask_along_axis_iid
 
 from defaults import SGD
-from fewshot_audio import config
+from fewshot_audio import compose, config
 from fewshot_audio.training.loop import fit
 from fewshot_audio.training.network import build_network
 
@@ -20,7 +20,7 @@ class Unchanged(torch.nn.Module):
 
 
 def job(*words):
-    return config.job(config.composed([*WORDS, *words]))
+    return config.job(compose.composed([*WORDS, *words]))
 
 
 def test_training_patches_are_masked_and_others_are_not():

@@ -9,7 +9,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 import kept
 from execute_cases import SMALL, VGG, changed, with_frontend
-from fewshot_audio import config, export_onnx, load
+from fewshot_audio import compose, config, export_onnx, load
 from fewshot_audio.features.audio import load as samples_of
 from fewshot_audio.features.resample import resample
 from fewshot_audio.features.torchaudio_transforms import torchaudio_resample
@@ -18,7 +18,7 @@ from fewshot_audio.frontends.pcen import MelPCEN
 from fewshot_audio.types import ConfigError
 from marks import slow_but
 
-FRONTENDS = slow_but("log_learn", of=config.complete("frontend"))
+FRONTENDS = slow_but("log_learn", of=compose.complete("frontend"))
 
 
 def vgg(job):
@@ -59,7 +59,7 @@ def test_softmax_of_logits_are_the_probabilities_of_the_run(job, machine, datase
 )
 def test_it_computes_the_mel_spectrograms_of_the_job(job, machine, dataset, features, pad_mode):
     made = vgg(replace(job, mel=replace(job.mel, pad_mode=pad_mode)))
-    target = config.job(config.composed(["dataset=synthetic", f"features={features}"])).features
+    target = config.job(compose.composed(["dataset=synthetic", f"features={features}"])).features
     checkpoint = kept.kept(replace(made, features=target), machine)
     model = load(checkpoint)
     resampler = {"librosa_2018": resample, "torchaudio": torchaudio_resample}[features]
@@ -86,7 +86,7 @@ def test_clips_have_the_level_of_the_job(job, machine, dataset, frontend, level)
 
 
 def test_prototypes_are_kept(job, machine, dataset):
-    other = config.job(config.composed(["dataset=synthetic", "model=proto", "model.width=4"]))
+    other = config.job(compose.composed(["dataset=synthetic", "model=proto", "model.width=4"]))
     method = replace(other.method, arguments={**other.method.arguments, "max_epochs": 1})
     checkpoint = kept.kept(replace(job, model=other.model, method=method), machine)
     model = load(checkpoint)

@@ -10,12 +10,12 @@ import pytest
 import torch
 from memory_data import job_data
 
-from fewshot_audio import config
+from fewshot_audio import compose, config
 from fewshot_audio.features.cache import FeatureCache
 from fewshot_audio.training import clips
 from fewshot_audio.training.clips import ClipBatches
 from fewshot_audio.training.run import train
-from fewshot_audio.training.score import scored
+from fewshot_audio.training.score import score
 from fewshot_audio.types import Component
 
 LENGTHS = (5, 900, 5, 40, 900, 40, 40, 2, 5, 300, 300, 300)
@@ -25,7 +25,7 @@ LABELS = [(0,), (1,), (2,)] * 4
 
 def job():
     shapes = ["dataset=synthetic", "n_bands=40", "patch_frames=16", "frontend=log_learn"]
-    made = config.job(config.composed([*shapes, "method=supervised", "method.max_epochs=2"]))
+    made = config.job(compose.composed([*shapes, "method=supervised", "method.max_epochs=2"]))
     return replace(made, model=Component("model", "norms", "third_party.WithNorms", {}))
 
 
@@ -118,9 +118,9 @@ def test_runs_of_a_job_load_test_clips_once_if_kept(monkeypatch):
         features = data.features
         data = replace(data, features=Counted(features.key, features.features, features.spans))
         runs = train(made, data, 2, [1, 2, 3], "cpu")
-        scored(runs[0], data)
+        score(runs[0], data)
         Counted.read.clear()
-        found.append([scored(run, data)["metrics"] for run in runs])
+        found.append([score(run, data)[0]["metrics"] for run in runs])
         tests = [Counted.read[clip.id] for clip in data.splits.fold.test]
         assert tests == [0 if keep else 3] * len(tests)
     assert found[0] == found[1]

@@ -10,7 +10,7 @@ import torch
 from torch.nn.utils.rnn import pad_sequence
 
 import kept
-from fewshot_audio import config, export_onnx, load
+from fewshot_audio import compose, config, export_onnx, load
 from fewshot_audio.commands import predict
 from fewshot_audio.features.audio import load as samples_of
 from fewshot_audio.features.resample import resample
@@ -26,7 +26,7 @@ def checkpoint(synthetic_root, machine):
     def make(*words):
         data = [f"dataset.root={synthetic_root}", "dataset.groups=3", "dataset.clips_per_class=2"]
         words = ["dataset=synthetic", *data, *SIZES, *WHOLE, *words]
-        made = kept.replace(config.job(config.composed(words)), repeats={None: 1})
+        made = kept.replace(config.job(compose.composed(words)), repeats={None: 1})
         result = kept.execute.run(made, kept.keeping(machine))
         assert not result.failed, result.failed[0]["traceback"]
         return kept.folders(machine)[-1]
@@ -69,7 +69,8 @@ def test_predictions_are_those_of_the_run(checkpoint, dataset, monkeypatch, caps
     words = ["--csv", str(folder / "test.csv"), "--root", str(dataset.root), "--top", "5"]
     out = folder.parent / "found.csv"
     monkeypatch.setattr(sys, "argv", ["predict.py", str(folder), *words, "--output", str(out)])
-    assert predict.main() == 0
+    with pytest.raises(SystemExit, match="0"):
+        predict.command()
     accuracy = kept.about(folder)["metrics"]["accuracy"]
     assert float(capsys.readouterr().err.split()[1].strip(":")) == accuracy
     found = {

@@ -80,6 +80,13 @@ def test_devices_share_an_epoch(waveforms):
     assert alone <= together
 
 
+def test_devices_have_as_many_crops_where_clips_are_fewer(waveforms):
+    own = [places(waveforms, 2, rank=(rank, 9)) for rank in range(9)]
+    assert {len(each) for each in own} == {1}
+    alone = places(waveforms, 2)
+    assert [place for each in own for place in each] == [*alone, *alone, alone[0]]
+
+
 @pytest.mark.filterwarnings("ignore:This DataLoader will create")  # with one core
 @pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
 def test_the_loader_gives_crops_with_their_targets(waveforms, workers):

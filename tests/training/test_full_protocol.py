@@ -6,13 +6,13 @@ import pytest
 import torch
 from memory_data import job_data
 
-from fewshot_audio import config
+from fewshot_audio import compose, config
 from fewshot_audio.training.checks import check_job
 from fewshot_audio.training.evaluate import clip_batches, score_clips
 from fewshot_audio.training.metrics import ClipScores
 from fewshot_audio.training.prepare import prepare_run, targets_of
 from fewshot_audio.training.run import train
-from fewshot_audio.training.score import scored
+from fewshot_audio.training.score import score
 from fewshot_audio.types import Component, ConfigError
 
 LABELS = [(0,), (1,), (2,), (0,), (0,)] * 3
@@ -21,7 +21,7 @@ LABELS = [(0,), (1,), (2,), (0,), (0,)] * 3
 def job(*settings, frontend="log_learn"):
     shapes = ["dataset=synthetic", "n_bands=40", "patch_frames=16", "method.max_epochs=6"]
     quick = [f"frontend={frontend}", "protocol=full", "method=supervised", "optimizer.lr=0.05"]
-    made = config.job(config.composed([*shapes, *quick, "method.keep_best=accuracy", *settings]))
+    made = config.job(compose.composed([*shapes, *quick, "method.keep_best=accuracy", *settings]))
     return replace(made, model=Component("model", "norms", "third_party.WithNorms", {}))
 
 
@@ -31,7 +31,7 @@ def test_the_protocol_is_all_clips_seeds_and_the_best_epoch():
     assert made.method.arguments["keep_best"] == "accuracy"
     run = prepare_run(made, job_data(LABELS), None, 2)
     assert len(run.split.train) == 15
-    assert scored(train(made, job_data(LABELS), None, [2], "cpu")[0], job_data(LABELS))[
+    assert score(train(made, job_data(LABELS), None, [2], "cpu")[0], job_data(LABELS))[0][
         "clips_per_class"
     ] == [9, 3, 3]
 
@@ -82,7 +82,7 @@ def test_the_same_run_twice_is_the_same_to_the_bit():
     made = replace(made, mel=replace(made.mel, n_bands=40), patch_frames=20)
     found = [train(made, data, None, [1], "cpu")[0] for _ in range(2)]
     assert found[0].history == found[1].history
-    assert scored(found[0], data)["metrics"] == scored(found[1], data)["metrics"]
+    assert score(found[0], data)[0]["metrics"] == score(found[1], data)[0]["metrics"]
 
 
 def test_without_clips_that_validate_it_says_what_to_do():

@@ -9,7 +9,7 @@ from stack_cases import job as small_job
 
 from defaults import SGD
 from engine_cases import CASES, batch, distance, energies_and_gradients, parts
-from fewshot_audio import config
+from fewshot_audio import compose, config
 from fewshot_audio.components import build
 from fewshot_audio.frontends.base import Frontend
 from fewshot_audio.frontends.filterbank.engines.blocks import Blocks
@@ -30,7 +30,7 @@ pytestmark = [
     pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU"),
     pytest.mark.filterwarnings("default"),  # of libraries about the machine
 ]
-FRONTENDS = config.complete("frontend")
+FRONTENDS = compose.complete("frontend")
 
 
 @pytest.fixture(autouse=True)
@@ -187,7 +187,7 @@ def test_a_stack_takes_the_memory_that_was_foreseen(model, frontend):
         "hop=192",
         "method.max_epochs=1",
     ]
-    job_settings = config.job(config.composed(settings))
+    job_settings = config.job(compose.composed(settings))
     networks, methods = runs(job_settings, 8, torch.float32, clips=10)
     foreseen = 8 * bytes_of_run(networks[0].to("cuda"), methods[0])
     networks[0].to("cpu")

@@ -13,12 +13,11 @@ from test_multilabel import job as multi_label_job
 
 import kept
 from fewshot_audio import load
-from fewshot_audio.config import CONF
+from fewshot_audio.compose import CONF
 from fewshot_audio.training.checkpoint import is_whole, write
 from fewshot_audio.training.recipe import as_settings, check_trusted, from_settings, recipe_of
 from fewshot_audio.training.run import train
-from fewshot_audio.training.score import kept as result_of
-from fewshot_audio.training.score import score
+from fewshot_audio.training.score import score, trained_model
 from fewshot_audio.types import Component, ConfigError, StoreError
 from marks import slow_but
 
@@ -185,7 +184,8 @@ def test_several_labels_per_clip(tmp_path):
     job = multi_label_job(*MULTI)
     (trained,) = train(job, data, None, [1], "cpu")
     fields, tested = score(trained, data)
-    write(tmp_path / "c", *result_of(trained, data, tested), fields["metrics"], SETTINGS, {})
+    made = trained_model(trained, data)
+    write(tmp_path / "c", made, tested, fields["metrics"], SETTINGS, {})
     model = load(tmp_path / "c", trust=["third_party"])
     clips = data.dataset.fold(1).test
     scores = model.scores([data.features[clip.path] for clip in clips])

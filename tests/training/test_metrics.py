@@ -8,13 +8,13 @@ import torch
 from scipy.stats import norm
 from sklearn import metrics as reference
 
-from fewshot_audio import config
+from fewshot_audio import compose, config
 from fewshot_audio.training.metrics import ClipScores, check_metrics, lower_is_better
 from fewshot_audio.types import Component, ConfigError
 
 
 def chosen(name):
-    return config.job(config.composed(["dataset=synthetic", f"metrics={name}"])).metrics
+    return config.job(compose.composed(["dataset=synthetic", f"metrics={name}"])).metrics
 
 
 def random_scores(clips, n_classes):
@@ -38,7 +38,7 @@ def test_one_label_per_clip():
 
 def test_a_metric_of_somebody_else():
     words = ["dataset=synthetic", "+metrics.doubted={_target_: third_party.Doubted, limit: 0.5}"]
-    components = config.job(config.composed(words)).metrics
+    components = config.job(compose.composed(words)).metrics
     scores = torch.tensor([[0.9, 0.1], [0.4, 0.3], [0.2, 0.6], [0.49, 0.51]])
     found = ClipScores(scores, torch.tensor([0, 0, 1, 0])).metrics(components)
     assert (found["doubted"], found["accuracy"]) == (0.25, 0.75)

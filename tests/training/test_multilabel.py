@@ -6,11 +6,11 @@ import pytest
 import torch
 from memory_data import job_data
 
-from fewshot_audio import config
+from fewshot_audio import compose, config
 from fewshot_audio.training.checks import check_job
 from fewshot_audio.training.prepare import prepare_run, targets_of
 from fewshot_audio.training.run import train
-from fewshot_audio.training.score import scored
+from fewshot_audio.training.score import score
 from fewshot_audio.types import Component, ConfigError
 
 LABELS = [(0,), (1, 2), (), (0, 1), (2,), (0, 1, 2), (1,), (0, 2)] * 2
@@ -25,7 +25,7 @@ def job(*settings):
         "method.keep_best=null",
         "repeats=2",
     ]
-    made = config.job(config.composed([*shapes, *quick, *settings]))
+    made = config.job(compose.composed([*shapes, *quick, *settings]))
     return replace(made, model=Component("model", "norms", "third_party.WithNorms", {}))
 
 
@@ -42,7 +42,7 @@ def test_it_learns_and_is_scored_by_auc():
     data = job_data(LABELS, multi_label=True)
     check_job(job(*MULTI), data.dataset)
     (trained,) = train(job(*MULTI), data, None, [1], "cpu")
-    fields = scored(trained, data)
+    fields = score(trained, data)[0]
     assert fields["metrics"]["macro_auc"] > 0.9
     assert fields["metrics"]["d_prime"] > 1.5
     assert len(fields["metrics"]["auc"]) == 3
@@ -103,7 +103,7 @@ def test_metrics_of_one_label_are_not_for_several():
 
 def test_the_best_epoch_of_all_clips_is_chosen_by_macro_auc():
     settings = ["method=crops_multilabel", "metrics=multilabel", "protocol=full"]
-    full = config.job(config.composed(["dataset=synthetic", *settings]))
+    full = config.job(compose.composed(["dataset=synthetic", *settings]))
     assert full.method.arguments["keep_best"] == "macro_auc"
     wanted = replace(job(*MULTI), method=full.method)
     check_job(wanted, job_data(LABELS, multi_label=True).dataset)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from stack_cases import assert_same, job, runs
 
-from fewshot_audio import config
+from fewshot_audio import compose, config
 from fewshot_audio.training.loop import fit
 from fewshot_audio.training.network import build_network
 from fewshot_audio.training.optimizers import make_optimizer, make_scheduler
@@ -27,7 +27,7 @@ SETTINGS = {
 
 
 def settings_of(*settings):
-    return config.job(config.composed(["dataset=synthetic", *settings])).optimizer
+    return config.job(compose.composed(["dataset=synthetic", *settings])).optimizer
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_gradients_are_clipped_only_where_a_norm_is_set():
 @pytest.mark.parametrize("frontend", ["leaf", "sincnet", "mel_pcen"])
 def test_in_runs_nothing_beyond_a_bound_has_a_gradient(frontend):
     """As in the source, whose clamps are plain; `project` brings filters back."""
-    composed = config.composed(["dataset=synthetic", "model=timbre", f"frontend={frontend}"])
+    composed = compose.composed(["dataset=synthetic", "model=timbre", f"frontend={frontend}"])
     made = build_network(config.job(composed), 5).frontend
     if frontend == "sincnet":
         beyond, values = made.filters.band, lambda: made.filters.edges()[1]

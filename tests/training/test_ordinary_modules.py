@@ -12,7 +12,6 @@ from stack_cases import assert_same, job, runs
 from defaults import SGD
 from fewshot_audio.runner import execute
 from fewshot_audio.runner.store import Store
-from fewshot_audio.training import run as running
 from fewshot_audio.training.loop import fit
 from fewshot_audio.training.network import build_network
 from fewshot_audio.training.stack_limits import why_not_stacked
@@ -138,7 +137,6 @@ def test_every_frontend_sees_the_same_start_of_a_module():
 
 def test_runs_that_must_train_alone_say_so_once(job, machine, caplog):
     """Asked for as a stack, they train one by one with the numbers that they have alone."""
-    running._log_once.cache_clear()
     wanted = with_model(replace(job, repeats={1: 2, 2: 2}), "WithDropout")
     found = []
     for stack in (2, None):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from fewshot_audio import config
+from fewshot_audio import compose, config
 from fewshot_audio.components import build
 from fewshot_audio.runner.identity import component_identity
 from fewshot_audio.training.loop import fit, training_set
@@ -20,7 +20,7 @@ def trained(model, precision, runs=1):
     words = ["dataset=synthetic", f"model={model}", f"method.max_epochs={EPOCHS}"]
     words += ["model.width=8"] if model == "proto" else []
     job = config.job(
-        config.composed([*words, f"method.precision={precision}", "frontend=log_learn"])
+        compose.composed([*words, f"method.precision={precision}", "frontend=log_learn"])
     )
     random = torch.Generator().manual_seed(0)
     rows = [
@@ -67,7 +67,7 @@ def test_tf32_is_for_gpus_and_leaves_no_switch_behind():
 
 def test_each_precision_has_a_key_of_its_own():
     jobs = [
-        config.job(config.composed(["dataset=synthetic", f"method.precision={each}"]))
+        config.job(compose.composed(["dataset=synthetic", f"method.precision={each}"]))
         for each in ("32-true", "tf32", "bf16-mixed")
     ]
     usual, *others = [component_identity(job.method) for job in jobs]

@@ -10,7 +10,7 @@ from prototypical_cases import CLIPS, method, network, training_clips
 from torch.nn.functional import elu, max_pool2d
 
 from defaults import SGD, clipped
-from fewshot_audio import config
+from fewshot_audio import compose, config
 from fewshot_audio.frontends.log import LogFixed, LogLearn
 from fewshot_audio.models.base import patchwise
 from fewshot_audio.runner import execute as work
@@ -234,7 +234,7 @@ def test_a_job_trains_and_stores_it_like_any_other(synthetic_root, machine, mode
     data.append(f"dataset.root={synthetic_root}")
     quick = [f"model={model}", "model.width=2", "method.max_epochs=2", "sample_rate=16000"]
     quick += ["n_per_class=2", "repeats=1", "hop=512"]
-    job = config.job(config.composed([*data, *quick, "frontend=log_learn"]))
+    job = config.job(compose.composed([*data, *quick, "frontend=log_learn"]))
     assert work.run(job, machine).failed == ()
     (line,) = Store(machine.results).records()
     assert (line["epochs"], line["stop_reason"]) == (2, "2 epochs, the number set")

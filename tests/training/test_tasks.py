@@ -17,7 +17,7 @@ from fewshot_audio.training.checks import check_job
 from fewshot_audio.training.crops import RandomCrops
 from fewshot_audio.training.methods.tasks import TaskCrops
 from fewshot_audio.training.prepare import JobData, prepare_on_crops, waveforms_of
-from fewshot_audio.training.score import scored
+from fewshot_audio.training.score import score
 from fewshot_audio.types import ConfigError, Sampling
 
 TASKS = "method=crops_tasks"
@@ -69,7 +69,7 @@ def test_one_task_is_trained_as_the_same_clips_alone(data, tmp_path, sampling):
     expected = alone.run.network.state_dict()
     for name, weight in together.run.network.state_dict().items():
         assert torch.equal(weight, expected[name]), name
-    metrics, found = scored(alone, data)["metrics"], scored(together, one)["metrics"]
+    metrics, found = score(alone, data)[0]["metrics"], score(together, one)[0]["metrics"]
     assert {name: found[name] for name in metrics} == metrics
     numbers = {name for name, value in metrics.items() if not isinstance(value, list)}
     assert {f"pitch {name}": metrics[name] for name in numbers} == {
@@ -81,7 +81,7 @@ def test_the_weights_of_the_best_mean_are_kept(both, tmp_path):
     made = job(TASKS, "method.max_epochs=8", "optimizer.lr=0.1")
     check_job(made, both.dataset)
     run = trained(made, both, tmp_path / "a")
-    fields = scored(run, both)
+    fields = score(run, both)[0]
     metrics = fields["metrics"]
     mean = np.mean([metrics["pitch accuracy"], metrics["tone accuracy"]])
     assert metrics["accuracy"] == pytest.approx(mean, abs=1e-12)

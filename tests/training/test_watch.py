@@ -12,17 +12,16 @@ from stack_cases import job as small_job
 from stack_cases import runs
 
 from defaults import SGD
-from fewshot_audio import config
+from fewshot_audio import compose, config
 from fewshot_audio.runner import execute
 from fewshot_audio.runner.store import Store
-from fewshot_audio.runner.watching import check_logger
 from fewshot_audio.training.loop import fit
 from fewshot_audio.training.methods.supervised import Supervised
-from fewshot_audio.training.watch import Watch
+from fewshot_audio.training.watch import Watch, check_logger
 from fewshot_audio.types import Component, ConfigError
 from marks import slow_but
 
-LOGGERS = sorted(file.stem for file in (config.CONF / "logger").glob("*.yaml"))
+LOGGERS = sorted(file.stem for file in (compose.CONF / "logger").glob("*.yaml"))
 SAME = ("key", "metrics", "confusion_matrix", "history", "learned", "warnings")
 
 
@@ -45,7 +44,7 @@ class Recorded(Supervised):
 
 
 def logger(name):
-    return config.machine(config.composed(["dataset=synthetic", f"logger={name}"])).logger
+    return config.machine(compose.composed(["dataset=synthetic", f"logger={name}"])).logger
 
 
 def records(job, machine):
@@ -63,8 +62,8 @@ def test_every_logger_is_a_setting_of_the_machine(name):
     chosen = logger(name)
     assert (chosen is None) == (name == "none")
     assert chosen is None or chosen.target.startswith("pytorch_lightning.loggers.")
-    job = config.job(config.composed(["dataset=synthetic", f"logger={name}"]))
-    assert job == config.job(config.composed(["dataset=synthetic"]))
+    job = config.job(compose.composed(["dataset=synthetic", f"logger={name}"]))
+    assert job == config.job(compose.composed(["dataset=synthetic"]))
 
 
 @pytest.mark.parametrize("stack", [pytest.param(1, marks=pytest.mark.slow), 2])

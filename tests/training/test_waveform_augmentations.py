@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from fewshot_audio import config
+from fewshot_audio import compose, config
 from fewshot_audio.training.augmentation import Gain, Mixup, TimeShift
 from fewshot_audio.training.network import build_network
 from fewshot_audio.types import ConfigError
@@ -63,7 +63,7 @@ def test_impossible_settings(make, text):
 def test_several_augmentations_are_chosen_in_order():
     """Features cannot be shifted."""
     words = ["dataset=synthetic", "augmentation=[time_shift,gain]"]
-    job = config.job(config.composed([*words, "augmentation.gain.high=9"]))
+    job = config.job(compose.composed([*words, "augmentation.gain.high=9"]))
     assert list(job.augmentations) == ["time_shift", "gain"]
     assert job.augmentations["gain"].arguments == {"low": -6, "high": 9}
     with pytest.raises(ConfigError, match="TimeShift changes waveforms.*method=crops"):

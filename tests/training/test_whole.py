@@ -20,7 +20,7 @@ from fewshot_audio.training import whole
 from fewshot_audio.training.crops import RandomCrops, window_starts
 from fewshot_audio.training.prepare import prepare_on_crops, waveforms_of
 from fewshot_audio.training.run import train
-from fewshot_audio.training.score import scored
+from fewshot_audio.training.score import score
 from fewshot_audio.training.watch import Watch
 from fewshot_audio.training.waveform_network import build_waveform_network, score_windows
 from fewshot_audio.types import ConfigError
@@ -174,7 +174,7 @@ def test_a_run_that_goes_on_gives_the_same_numbers(data, tmp_path, monkeypatch, 
     expected = undisturbed.run.network.state_dict()
     for name, weight in again.run.network.state_dict().items():
         assert torch.equal(weight, expected[name]), name
-    assert scored(again, data)["metrics"] == scored(undisturbed, data)["metrics"]
+    assert score(again, data)[0]["metrics"] == score(undisturbed, data)[0]["metrics"]
 
 
 def test_the_best_epoch_is_kept_and_patience_ends_training(data, tmp_path):

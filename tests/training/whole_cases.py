@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from fewshot_audio import config
+from fewshot_audio import compose, config
 from fewshot_audio.datasets.base import Clip, Dataset, Fold
 from fewshot_audio.datasets.splits import FewShotSplits
 from fewshot_audio.features.cache import FeatureCache
@@ -49,7 +49,7 @@ class Normed(Small):
 
 def job(*words, model="Small", frontend="log_eps"):
     quick = ["protocol=full", f"frontend={frontend}", "method.max_epochs=4", "method.batch_size=4"]
-    made = config.job(config.composed([*WORDS, *quick, "optimizer.lr=0.03", *words]))
+    made = config.job(compose.composed([*WORDS, *quick, "optimizer.lr=0.03", *words]))
     return replace(made, model=Component("model", "small", f"{__name__}.{model}", {}))
 
 

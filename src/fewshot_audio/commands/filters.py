@@ -8,28 +8,21 @@ figures lie in figures/ of the first checkpoint's results, where scripts/report.
 """
 
 import argparse
-import sys
 from pathlib import Path
 
-from fewshot_audio.types import FewshotAudioError
+from fewshot_audio import cli
 
 
-def main() -> int:
-    """Write the figures, as PNG, PDF and CSV; return 0, or 1 after an error."""
+def command() -> None:
+    """Write the figures, as PNG, PDF and CSV."""
     about = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=about)
     parser.add_argument("checkpoints", nargs="+", type=Path, metavar="CHECKPOINT")
     parser.add_argument("--results", type=Path, metavar="FOLDER", help="write there instead")
     arguments = parser.parse_args()
     results = arguments.results or arguments.checkpoints[0].resolve().parents[1]
-    try:
+    with cli.exit_codes():
         draw(arguments.checkpoints, results)
-    except (FewshotAudioError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    return 0
 
 
 def draw(checkpoints: list[Path], results: Path) -> None:
@@ -52,8 +45,3 @@ def draw(checkpoints: list[Path], results: Path) -> None:
         drawings.append(learned_filters.filter_shifts(moved))
     files = figure_files(drawings)
     print(*write(files, results), sep="\n")
-
-
-def command() -> None:
-    """Do the command line and exit."""
-    sys.exit(main())

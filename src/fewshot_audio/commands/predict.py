@@ -6,12 +6,9 @@ with one of these a line. The exit code is 1 where a file could not be read.
 """
 
 import argparse
-import csv
-import io
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,14 +27,14 @@ COLUMNS = ("path", "start", "end", "class", "probability")
 THRESHOLD = 0.5
 
 
-def main() -> int:
-    """Print or write the predictions; return 0, or 1 where something went wrong."""
+def command() -> None:
+    """Print or write the predictions; exit with 0, or 1 where something went wrong."""
     parser = _parser()
     arguments = parser.parse_intermixed_args()
     if not arguments.files and arguments.csv is None:
         parser.error("no files: give audio files, folders, patterns, @list.txt or --csv FILE")
     with cli.exit_codes():
-        return _predict(arguments)
+        sys.exit(_predict(arguments))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -103,8 +100,8 @@ def _predict(arguments: argparse.Namespace) -> int:
     check_labels(files, model.class_names, model.multi_label)
     with tqdm(files, unit="file", leave=False, disable=None) as bar, torch.inference_mode():
         found = list(predictions(model, bar, windows, failed))
-    choose = Chooser(model.class_names, model.multi_label, arguments.top, arguments.threshold)
-    write_rows([row for each in found for row in choose.rows(each)], arguments)
+    chosen = model.class_names, model.multi_label, arguments.top, arguments.threshold
+    write_rows([row for each in found for row in rows_of(each, *chosen)], arguments)
     if windows is None and not model.multi_label:
         say_accuracy(found, model.class_names)
     if problems:
@@ -116,8 +113,7 @@ def _device(name: str) -> str:
     import torch
 
     if name == "auto":
-        there = torch.accelerator.is_available()
-        return str(torch.accelerator.current_accelerator()) if there else "cpu"
+        return str(torch.accelerator.current_accelerator(check_available=True) or "cpu")
     try:
         torch.empty(0, device=name)
     except (RuntimeError, AssertionError) as error:
@@ -125,30 +121,26 @@ def _device(name: str) -> str:
     return name
 
 
-@dataclass(frozen=True)
-class Chooser:
-    """Which classes of a prediction are told."""
-
-    class_names: Sequence[str]
-    multi_label: bool
-    top: int | None
-    threshold: float | None
-
-    def rows(self, prediction: "Prediction") -> list[dict[str, Any]]:
-        """Return a row for each class that is told, the most likely first."""
-        values = [float(str(each)) for each in prediction.probabilities]  # as few digits as can be
-        least, top = self.threshold, self.top
-        if self.multi_label and top is None and least is None:
-            least = THRESHOLD
-        if top is None and not self.multi_label:
-            top = 1
-        order = sorted(range(len(values)), key=lambda label: -values[label])
-        if prediction.answer < 0:
-            order = []
-        named = [label for label in order[:top] if least is None or values[label] >= least]
-        place = (prediction.path, round(prediction.start, 6), round(prediction.end, 6))
-        rows: list[tuple] = [(*place, self.class_names[label], values[label]) for label in named]
-        return [dict(zip(COLUMNS, row, strict=True)) for row in rows or [(*place, None, None)]]
+def rows_of(
+    prediction: "Prediction",
+    class_names: Sequence[str],
+    multi_label: bool,
+    top: int | None,
+    threshold: float | None,
+) -> list[dict[str, Any]]:
+    """Return a row for each class of a prediction that is told, the most likely first."""
+    values = [float(str(each)) for each in prediction.probabilities]  # as few digits as can be
+    if multi_label and top is None and threshold is None:
+        threshold = THRESHOLD
+    if top is None and not multi_label:
+        top = 1
+    order = sorted(range(len(values)), key=lambda label: -values[label])
+    if prediction.answer < 0:
+        order = []
+    named = [label for label in order[:top] if threshold is None or values[label] >= threshold]
+    place = (prediction.path, round(prediction.start, 6), round(prediction.end, 6))
+    rows: list[tuple] = [(*place, class_names[label], values[label]) for label in named]
+    return [dict(zip(COLUMNS, row, strict=True)) for row in rows or [(*place, None, None)]]
 
 
 def write_rows(rows: Sequence[dict[str, Any]], arguments: argparse.Namespace) -> None:
@@ -158,11 +150,9 @@ def write_rows(rows: Sequence[dict[str, Any]], arguments: argparse.Namespace) ->
         print(lines if arguments.json else _table(rows), end="")
         return
     if arguments.output.suffix == ".csv":
-        text = io.StringIO()
-        table = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-        table.writeheader()
-        table.writerows(rows)
-        lines = text.getvalue()
+        import pandas as pd  # takes long
+
+        lines = pd.DataFrame(rows, columns=COLUMNS).to_csv(index=False, lineterminator="\n")
     with atomic_write(arguments.output) as draft:
         draft.write_text(lines, encoding="utf-8")
 
@@ -184,8 +174,3 @@ def say_accuracy(found: Sequence["Prediction"], class_names: Sequence[str]) -> N
     if pairs:
         right = sum(answer >= 0 and class_names[answer] == label for label, answer in pairs)
         print(f"accuracy {right / len(pairs):.7g}: {right} of {len(pairs)} clips", file=sys.stderr)
-
-
-def command() -> None:
-    """Do the command line and exit."""
-    sys.exit(main())

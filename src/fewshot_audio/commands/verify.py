@@ -7,21 +7,20 @@ holds a function verify(root, full, workers).
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from fewshot_audio import cli, compose, mistakes
+from fewshot_audio import cli, compose, config, mistakes
 from fewshot_audio.components import TARGET
 from fewshot_audio.datasets.verify import Report, find_verifier
 from fewshot_audio.features.digests import differing
 from fewshot_audio.types import ConfigError
 
 
-def main() -> int:
-    """Print the report; return 0 where all is well, 1 where something is missing or changed."""
+def command() -> None:
+    """Print the report; exit with 0 where all is well, 1 where something is missing or changed."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -37,21 +36,21 @@ def main() -> int:
     searchpath = compose.with_searchpath(sys.argv[1:], arguments.config_dir)
     with cli.exit_codes():
         verify = find_verifier(target_of(arguments.dataset, compose.searchpath(searchpath)))
-        report = verify(arguments.root, arguments.full, os.cpu_count() or 1)
+        report = verify(arguments.root, arguments.full, config.cores())
         if arguments.cache is not None:
             report = against_cache(report, arguments.cache)
     if arguments.json:
         print(json.dumps({**asdict(report), "ok": report.ok}, indent=1))
     else:
         print(report.text())
-    return 0 if report.ok else 1
+    sys.exit(0 if report.ok else 1)
 
 
 def against_cache(report: Report, cache: Path) -> Report:
     """Return a report that also names the files that are not what caches were built from."""
     root = Path(report.root)
     folder = root.parent if root.is_file() else root  # of a table
-    found = differing(folder, cache, os.cpu_count() or 1)
+    found = differing(folder, cache, config.cores())
     note = f"files other than in the cache: {len(found)}"
     if found:
         note += "; put the old ones back, or touch them: the next run then builds the cache anew"
@@ -68,8 +67,3 @@ def target_of(dataset: str, searchpath: Sequence[str]) -> str:
         return compose.composed(overrides).dataset[TARGET]
     except cli.OF_HYDRA as error:
         raise ConfigError(mistakes.explain(error, overrides)) from error
-
-
-def command() -> None:
-    """Do the command line and exit."""
-    sys.exit(main())

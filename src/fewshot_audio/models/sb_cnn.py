@@ -10,7 +10,6 @@ from fewshot_audio.models.base import (
     check_patches,
     dropout,
     glorot_uniform,
-    patch_starts,
 )
 
 POOL = (4, 2)  # frames, bands
@@ -66,7 +65,7 @@ class SBCNN(Classifier):
         x = _pool(F.relu(self.conv1(x)), 1)
         x = _pool(F.relu(_dilated(self.conv2, x, 4)), 4)
         x = F.relu(_dilated(self.conv3, x, 16))
-        count = len(patch_starts(spectrograms.shape[1], self.n_frames, 1))
+        count = spectrograms.shape[1] - self.n_frames + 1
         starts = torch.arange(0, count, hop, device=x.device)
         frames = torch.stack([starts + 16 * i for i in range(self.frames_left)], 1)
         x = x[:, :, frames]  # (clips, 48, patches, 2, 25)

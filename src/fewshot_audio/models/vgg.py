@@ -14,7 +14,6 @@ from fewshot_audio.models.base import (
     check_patches,
     dropout,
     glorot_uniform,
-    patch_starts,
     patchwise,
 )
 from fewshot_audio.types import Size
@@ -112,7 +111,7 @@ class VGG(Classifier):
         edge frames are made patch by patch.
         """
         shared = self.input_norm(spectrograms[:, None])
-        count = len(patch_starts(spectrograms.shape[1], self.n_frames, 1))
+        count = spectrograms.shape[1] - self.n_frames + 1
         starts = torch.arange(0, count, hop, device=shared.device)
         first, last = shared[:, :, starts], shared[:, :, starts + self.n_frames - 1]
         shift = 0  # shared[t] holds the frame that starts at t + shift

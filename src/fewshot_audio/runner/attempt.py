@@ -16,17 +16,18 @@ import torch
 
 from fewshot_audio.datasets.splits import split_digest
 from fewshot_audio.features.cache import open_cache
-from fewshot_audio.records import FAILED, FINISHED, SCHEMA, Record, encoded
+from fewshot_audio.record_fields import FAILED, FINISHED, SCHEMA, Record
+from fewshot_audio.records import encoded
 from fewshot_audio.runner.checkpoints import check_same, state_file, write_checkpoint
 from fewshot_audio.runner.environment import provenance, set_up
 from fewshot_audio.runner.failures import ADVICE, cause_of, public
 from fewshot_audio.runner.identity import run_specs
 from fewshot_audio.runner.plan import Planner, transform_of
 from fewshot_audio.runner.settings import all_settings
-from fewshot_audio.runner.watching import watching
 from fewshot_audio.training.prepare import JobData
 from fewshot_audio.training.run import Trained, train
-from fewshot_audio.training.score import kept, score
+from fewshot_audio.training.score import score, trained_model
+from fewshot_audio.training.watch import watching
 from fewshot_audio.types import Job, Machine, RunSpec
 
 log = logging.getLogger(__name__)
@@ -101,8 +102,7 @@ def attempt(opened: OpenJob, specs: Sequence[RunSpec], earlier: Earlier) -> list
     log.warning(message, len(specs), cause, training.error, exc_info=training.error)
     del training  # whose error holds what the failed stack held
     gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
+    torch.cuda.empty_cache()
     half = len(specs) // 2
     return attempt(opened, specs[:half], earlier) + attempt(opened, specs[half:], earlier)
 
@@ -137,7 +137,8 @@ def _scored(
     check_same(opened.machine, spec, earlier.get(spec.key), fields["metrics"])
     if opened.machine.checkpoint:
         about = {"metrics": fields["metrics"], "started": started}
-        write_checkpoint(opened.machine, spec, about, *kept(trained, opened.data, tested))
+        model = trained_model(trained, opened.data)
+        write_checkpoint(opened.machine, spec, about, model, tested)
     return fields
 
 
@@ -162,14 +163,14 @@ def failed_record(opened: OpenJob, spec: RunSpec, started: str, error: BaseExcep
     cause = cause_of(error)
     advice = f"; {ADVICE[cause]}" if cause in ADVICE else ""
     split = opened.data.splits.split(spec.n_per_class, spec.repeat)
-    device = "cpu"
-    if opened.machine.accelerator != "cpu" and torch.accelerator.is_available():
-        device = str(torch.accelerator.current_accelerator())
+    device = None
+    if opened.machine.accelerator != "cpu":
+        device = torch.accelerator.current_accelerator(check_available=True)
     return {
         **_about(opened, spec, started),
         "status": FAILED,
         "stack_size": 1,
-        "device": device,
+        "device": str(device or "cpu"),
         "warnings": [],
         "cause": cause,
         "error": f"{type(error).__name__}: {error}{advice}",

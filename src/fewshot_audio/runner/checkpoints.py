@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from fewshot_audio.records import Record
+from fewshot_audio.record_fields import Record
 from fewshot_audio.runner.environment import provenance
 from fewshot_audio.runner.store import Store
-from fewshot_audio.training.checkpoint import TestedClips, is_whole, write
+from fewshot_audio.training.checkpoint import Tested, is_whole, write
 from fewshot_audio.training.clip_model import ClipModel
 from fewshot_audio.types import Machine, RunSpec, StoreError
 
@@ -21,7 +21,7 @@ def state_file(machine: Machine, spec: RunSpec) -> Path:
 
 
 def write_checkpoint(
-    machine: Machine, spec: RunSpec, result: Record, model: ClipModel, clips: TestedClips
+    machine: Machine, spec: RunSpec, result: Record, model: ClipModel, tested: Tested
 ) -> None:
     """Write the checkpoint of a scored run.
 
@@ -30,7 +30,7 @@ def write_checkpoint(
         spec: The run.
         result: Its metrics, and when it started.
         model: Its network.
-        clips: Its test clips.
+        tested: Its test clips.
 
     Raises:
         OSError: The disk refuses; without the folder, which is the user's own.
@@ -41,7 +41,7 @@ def write_checkpoint(
     made = {"started": result["started"], "command": machine.command, **provenance()}
     folder = Store(machine.results).checkpoint_of(spec)
     try:
-        write(folder, model, clips, result["metrics"], run, made)
+        write(folder, model, tested, result["metrics"], run, made)
     except OSError as error:
         text = f"its checkpoint cannot be written: {error.strerror}"
         raise OSError(error.errno, text) from None

@@ -14,8 +14,6 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from fewshot_audio.types import ConfigError
-
 REPOSITORY = Path(__file__).parents[3]
 SOURCES = ("src", "conf", "scripts", "pyproject.toml")
 CHANGED = " with changes"  # to the commit
@@ -52,11 +50,6 @@ def set_up(threads: int, keep_memory: bool) -> None:
 
     from fewshot_audio.training.precision import full_precision
 
-    if of_lightning := [name for name in os.environ if name.startswith("PL_TRAINER_")]:
-        raise ConfigError(
-            f"{', '.join(of_lightning)}: runs take no settings of Lightning's from outside; "
-            f"unset {' '.join(of_lightning)}"
-        )
     full_precision()
 
     torch.set_num_threads(threads)

@@ -15,7 +15,7 @@ import torch
 from fewshot_audio import processes, progress
 from fewshot_audio.datasets.made_splits import setting_to_read, write_made_splits
 from fewshot_audio.progress import RunBar, counted
-from fewshot_audio.records import FAILED, FINISHED, Record
+from fewshot_audio.record_fields import FAILED, FINISHED, Record
 from fewshot_audio.runner.attempt import (
     OpenJob,
     attempt,
@@ -31,9 +31,9 @@ from fewshot_audio.runner.messages import log_plan, log_problems, log_trained
 from fewshot_audio.runner.plan import Planner, title
 from fewshot_audio.runner.queue import Queue, Stack
 from fewshot_audio.runner.store import Store, by_outcome
-from fewshot_audio.runner.watching import check_logger
 from fewshot_audio.runner.workers import EpochFinished, Outcome, Worker, WorkerKilled, with_news
 from fewshot_audio.training.run import max_stack_size
+from fewshot_audio.training.watch import check_logger
 from fewshot_audio.types import ConfigError, Job, Machine, RunSpec
 
 log = logging.getLogger(__name__)
@@ -44,15 +44,11 @@ class JobResult:
     """What a job came to.
 
     Args:
-        asked: Number of runs.
-        finished_before: Of them, finished when the job began.
-        trained: Of them, finished by this job.
+        trained: Number of runs that finished now for the first time.
         failed: Records of runs that failed.
         left: Records of runs that failed before and were not tried again.
     """
 
-    asked: int = 0
-    finished_before: int = 0
     trained: int = 0
     failed: tuple[Record, ...] = ()
     left: tuple[Record, ...] = ()
@@ -95,8 +91,7 @@ def run(job: Job, machine: Machine, bar: RunBar | None = None) -> JobResult:
     failed = tuple(each for each in records if each["status"] == FAILED)
     trained = _new(records, finished)
     log_trained(job, trained, store.folder)
-    asked = len(opened.specs)
-    return JobResult(asked, asked - len(unfinished), len(trained), failed, left)
+    return JobResult(len(trained), failed, left)
 
 
 def _keep_splits(opened: OpenJob) -> None:

@@ -1,7 +1,5 @@
 """What the result of a run depends on, and the key made of it."""
 
-import hashlib
-import json
 import math
 import os
 from collections.abc import Callable, Container, Iterable, Mapping
@@ -13,6 +11,7 @@ from fewshot_audio.components import TARGET, build, defaults_of, locate
 from fewshot_audio.datasets.base import Fold
 from fewshot_audio.features.base import Features
 from fewshot_audio.files import sha256
+from fewshot_audio.seeding import digest_of
 from fewshot_audio.types import Component, Job, OptimizerSettings, RunSpec
 
 OF_LIBRARIES = {"fewshot_audio", "torch", "torchaudio", "torchmetrics"}  # their names do not clash
@@ -129,11 +128,6 @@ def canonical(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [canonical(each) for each in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def digest_of(identity: Mapping[str, Any]) -> str:
-    """Return the start of the SHA-256 over the sorted JSON of canonical settings."""
-    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _without_defaults(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,8 +7,7 @@ from pathlib import Path
 from statistics import fmean
 
 from fewshot_audio.progress import counted
-from fewshot_audio.record_fields import UNBOUNDED
-from fewshot_audio.records import FAILED, Record
+from fewshot_audio.record_fields import FAILED, UNBOUNDED, Record
 from fewshot_audio.runner.attempt import OpenJob
 from fewshot_audio.runner.environment import CHANGED, code_version, provenance
 from fewshot_audio.runner.plan import title

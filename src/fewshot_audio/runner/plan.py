@@ -14,7 +14,7 @@ from fewshot_audio.datasets.splits import FewShotSplits
 from fewshot_audio.features.base import Features, Transform
 from fewshot_audio.features.cache import Cache, cache_key, file_digests, open_cache
 from fewshot_audio.frontends.base import Frontend
-from fewshot_audio.progress import counted
+from fewshot_audio.progress import counted, say_once
 from fewshot_audio.runner.identity import run_specs
 from fewshot_audio.training.checks import check_job
 from fewshot_audio.training.methods.crops import trains_on_crops
@@ -43,18 +43,19 @@ class Planner:
         others = (job.optimizer, job.metrics, job.mel, job.patch_frames, job.augmentations)
         notes = self._once(check_job, job, dataset, by=(*choices, *others))
         for note in dataset.notes:
-            self._once(log.warning, "%s: %s", dataset.name, note)
+            say_once(log, logging.WARNING, f"{dataset.name}: {note}")
         for note in notes:
-            self._once(log.warning, "%s: %s", job.frontend.name, note)
+            say_once(log, logging.WARNING, f"{job.frontend.name}: {note}")
         drawn_by = (job.dataset, job.fold, job.seed, job.sampling, job.splits, job.method)
         splits = self._once(_splits, dataset, job, by=drawn_by)
         for note in splits.notes:
-            self._once(log.warning, "%s fold %d: %s; %s", dataset.name, job.fold, note, CURES)
+            text = f"{dataset.name} fold {job.fold}: {note}; {CURES}"
+            say_once(log, logging.WARNING, text)
         for n_per_class, repeats in job.repeats.items():
             sizes = (n_per_class, repeats)
             self._once(splits.check, *sizes, by=(*drawn_by, *sizes))
         line = self._once(classes_of, dataset, by=(job.dataset,))
-        self._once(log.info, "%s", line)
+        say_once(log, logging.INFO, line)
         return dataset, splits
 
     def dataset(self, component: Component) -> Dataset:
@@ -109,7 +110,7 @@ def _splits(dataset: Dataset, job: Job) -> FewShotSplits:
     return FewShotSplits(dataset, fold, job.seed, job.sampling, job.splits, validates)
 
 
-def transform_of(job: Job | Recipe) -> Transform:
+def transform_of(job: Recipe) -> Transform:
     """Return what a job's feature cache is computed by: what its method and frontend read."""
     frontend = build(job.frontend, Frontend)
     features = build(job.features, Features)

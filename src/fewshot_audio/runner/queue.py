@@ -9,7 +9,7 @@ from filelock import FileLock, Timeout
 
 from fewshot_audio.files import acquire
 from fewshot_audio.progress import RunBar
-from fewshot_audio.records import FINISHED, Record
+from fewshot_audio.record_fields import FINISHED, Record
 from fewshot_audio.runner.identity import missing
 from fewshot_audio.runner.store import Store
 from fewshot_audio.types import RunSpec

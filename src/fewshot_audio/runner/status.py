@@ -3,21 +3,20 @@
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 import pandas as pd
 
 from fewshot_audio import config
 from fewshot_audio.progress import counted
-from fewshot_audio.records import Record, flat_settings
+from fewshot_audio.record_fields import Record
+from fewshot_audio.records import flat_settings
 from fewshot_audio.runner.checkpoints import is_kept
 from fewshot_audio.runner.identity import missing
 from fewshot_audio.runner.plan import Planner, title
 from fewshot_audio.runner.store import Store, by_outcome
 from fewshot_audio.types import FewshotAudioError, Job, Machine, RunSpec
 
-LATELY = timedelta(hours=1)
 DIGESTS = ("split", "features")  # of identities, which say little: only where nothing else differs
 ABSENT = object()  # of a setting that a job has not
 
@@ -133,7 +132,7 @@ def _plan(specs: Sequence[RunSpec], stored: Stored, retry_failed: bool) -> str:
 
 
 def status(jobs: Iterable[Job], machine: Machine) -> str:
-    """Return the state of jobs: a table of their runs, the last hour, the time left, failures."""
+    """Return the state of jobs: a table of their runs, the time left, failures."""
     planner = Planner()
     specs = [spec for job in planner.present(jobs, machine) for spec in planner.specs(job, machine)]
     return describe(unique(specs), Store(machine.results).brief())
@@ -153,10 +152,9 @@ def describe(specs: Sequence[RunSpec], records: Iterable[Record]) -> str:
     todo = missing(specs, stored.finished)
     left = stored.time_left(todo) if todo else "nothing"
     counts = f"{len(finished)} of {len(keys)} runs finished, {len(failures)} failed"
-    lately = f"{runs_lately(finished)} in the last hour of work"
     parts = [
         grid(specs, stored.finished.keys()).to_markdown(index=False, disable_numparse=True),
-        f"{counts}; {lately}; left for one process: {left}",
+        f"{counts}; left for one process: {left}",
     ]
     if unscored := sum(bool(record.get("unscored_clips")) for record in finished):
         runs = counted(unscored, "finished run")
@@ -185,15 +183,6 @@ def grid(specs: Sequence[RunSpec], finished: Collection[str]) -> pd.DataFrame:
     counts = table.groupby([*parts, "n"])["finished"].agg(["sum", "count"])
     text = counts["sum"].astype(str) + "/" + counts["count"].astype(str)
     return text.unstack("n")[columns].fillna("–").rename_axis(columns=None).reset_index()
-
-
-def runs_lately(finished: Iterable[Record]) -> int:
-    """Return how many of the runs ended in the last hour before the newest one's end."""
-    ends = [record["stopped"] for record in finished if "stopped" in record]
-    if not ends:
-        return 0
-    newest = max(ends)
-    return sum(end > newest - LATELY for end in ends)
 
 
 def summary(jobs: Sequence[Job], machine: Machine, command: str) -> str:

@@ -1,8 +1,6 @@
 """The store of results: JSON lines, in a file per dataset, fold, model, frontend and n."""
 
 import errno
-import hashlib
-import json
 import math
 import os
 import time
@@ -14,7 +12,9 @@ from typing import Any
 from filelock import FileLock
 
 from fewshot_audio.files import sync
-from fewshot_audio.records import FINISHED, Record, encoded, read_records
+from fewshot_audio.record_fields import FINISHED, Record
+from fewshot_audio.records import encoded, read_records
+from fewshot_audio.seeding import digest_of
 from fewshot_audio.types import RunSpec, StoreError
 
 PROBE = 2**16  # bytes that a disk must have room for before any run
@@ -52,8 +52,7 @@ class Store:
     def file_of(self, spec: RunSpec) -> Path:
         """Return the file that holds a run's record, the same whatever command asks for the run."""
         settings = {key: value for key, value in spec.identity.items() if key != "repeat"}
-        digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]
-        return self.folder / f"{_name(spec)}-{digest}.jsonl"
+        return self.folder / f"{_name(spec)}-{digest_of(settings)[:8]}.jsonl"
 
     def checkpoint_of(self, spec: RunSpec) -> Path:
         """Return the folder of a run's checkpoint."""

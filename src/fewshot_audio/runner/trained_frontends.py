@@ -18,9 +18,10 @@ from fewshot_audio.training.checkpoint import describe
 from fewshot_audio.training.clip_model import ClipModel
 from fewshot_audio.training.crop_model import CropModel
 from fewshot_audio.training.loading import load
-from fewshot_audio.training.waveform_network import mel_of
+from fewshot_audio.training.waveform_network import mel_of, seconds_of_frame
 from fewshot_audio.types import ConfigError
 
+LABELS = ["frontend", "stage", "hz"]  # of a row of `clip_table`
 IMPULSES = 4  # filters whose impulse responses are shown
 BINS = 256  # of frequency responses
 SILENT = 1e-3  # of a response's peak, -60 dB: what lies below is not told apart
@@ -159,27 +160,31 @@ def clip_table(networks: Sequence[Trained], file: Path) -> pd.DataFrame:
     tables: list[pd.DataFrame] = []
     for network in networks:
         model, mel = network.model, mel_of(network.model.recipe)
-        waveform = torch.from_numpy(load_audio(file, model.sample_rate))[None]
-        waveform = model.levelled(waveform)
-        if isinstance(model, CropModel):
-            waveform = model.network.method.levelled(waveform)
         if not tables:
             log_mel = LogFixed(1, 1e-5, "e", mel.n_bands, mel)
-            tables.append(
-                _spectrogram(log_mel, waveform, mel.hop / mel.sample_rate, ("log-mel", ""))
-            )
-        hop = model.recipe.frontend.arguments.get("hop", mel.hop) / model.sample_rate
+            heard = _heard(model, file, mel.sample_rate)
+            tables.append(_spectrogram(log_mel, heard, mel.hop / mel.sample_rate, ("log-mel", "")))
+        waveform = _heard(model, file, model.sample_rate)
+        step = seconds_of_frame(network.frontend, model.recipe)
         for stage, frontend in (("before", network.start()), ("after", network.frontend)):
             if frontend is not None:
                 names = (network.name, stage)
-                tables.append(_spectrogram(frontend, waveform, hop, names))
+                tables.append(_spectrogram(frontend, waveform, step, names))
     table = pd.concat(tables, ignore_index=True)
+    seconds = sorted(table.columns.drop(LABELS), key=float)  # of frontends with other hops, too
+    table = table[[*LABELS, *seconds]].copy()
     table.insert(0, "clip", file.name)
     return table
 
 
+def _heard(model: ClipModel, file: Path, rate: int) -> Tensor:
+    """Return a clip at a rate, at the level that it has in training."""
+    waveform = model.levelled(torch.from_numpy(load_audio(file, rate))[None])
+    return model.network.method.levelled(waveform) if isinstance(model, CropModel) else waveform
+
+
 def _spectrogram(
-    frontend: Frontend, waveform: Tensor, hop: float, names: tuple[str, str]
+    frontend: Frontend, waveform: Tensor, step: float, names: tuple[str, str]
 ) -> pd.DataFrame:
     values, centres = frontend(waveform)[0], torch.full((frontend.n_bands,), torch.nan)
     if isinstance(frontend, Filterbank):
@@ -188,15 +193,13 @@ def _spectrogram(
         assert frontend.mel is not None
         centres = frontend.mel.centres()
     order = centres.argsort(stable=True)
-    seconds = [f"{hop * frame:.4g}" for frame in range(values.shape[1])]
+    seconds = [f"{step * frame:.4g}" for frame in range(values.shape[1])]
     table = pd.DataFrame(values[order].numpy(), columns=seconds).map(_short)
-    for place, (name, column) in enumerate(
-        {"frontend": names[0], "stage": names[1], "hz": centres[order].numpy().round(1)}.items()
-    ):
-        table.insert(place, name, column)
+    for place, column in enumerate((*names, centres[order].numpy().round(1))):
+        table.insert(place, LABELS[place], column)
     return table
 
 
-def _short(value: float | str) -> float | str:
+def _short(value: float) -> float:
     """Return a number with four digits."""
-    return float(f"{value:.4g}") if isinstance(value, float) else value
+    return float(f"{value:.4g}")

@@ -5,18 +5,17 @@
 """
 
 import csv
-import hashlib
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 import safetensors.torch
-from torch import Tensor
 
 from fewshot_audio.datasets.base import Clip
 from fewshot_audio.files import atomic_folder
@@ -59,26 +58,24 @@ class About(msgspec.Struct):
 
 
 @dataclass(frozen=True)
-class TestedClips:
-    """Test clips of a run, and what its network said of them.
+class Tested:
+    """Test clips of a run, and what its network says of them.
 
     Args:
         clips: The clips.
-        outcome: Scores and targets.
-        probabilities: Of each class (clips, n_classes).
-        embeddings: float32 (clips, size).
+        scores: Scores and targets.
+        embeddings: Computes them, float32 (clips, size).
     """
 
     clips: Sequence[Clip]
-    outcome: ClipScores
-    probabilities: Tensor
-    embeddings: np.ndarray
+    scores: ClipScores
+    embeddings: Callable[[], np.ndarray]
 
 
 def write(
     folder: Path,
     model: ClipModel,
-    tested: TestedClips,
+    tested: Tested,
     metrics: Mapping[str, Any],
     run: Mapping[str, Any],
     provenance: Mapping[str, Any],
@@ -91,60 +88,52 @@ def write(
     """
     tensors = {name: each.cpu().contiguous() for name, each in model.state_dict().items()}
     embeddings = io.BytesIO()
-    np.save(embeddings, tested.embeddings, allow_pickle=False)
+    np.save(embeddings, tested.embeddings(), allow_pickle=False)
     contents = {
         MODEL: safetensors.torch.save(tensors),
-        TEST: _table(tested, model.class_names).encode(),
+        TEST: _table(tested, model).encode(),
         EMBEDDINGS: embeddings.getvalue(),
     }
-    of_run = {"metrics": dict(metrics), "provenance": dict(provenance)}
-    about = {**_of_model(model, run), **of_run, "files": _digests(contents)}
-    text = json.dumps(about, indent=1, ensure_ascii=False)
+    about = About(
+        schema=SCHEMA,
+        kind=model.kind,
+        key=run["key"],
+        run={name: value for name, value in run.items() if name != "key"},
+        class_names=list(model.class_names),
+        sample_rate=model.sample_rate,
+        multi_label=model.multi_label,
+        settings=as_settings(model.recipe),
+        metrics=dict(metrics),
+        provenance=dict(provenance),
+        files={name: File(len(data), sha256(data).hexdigest()) for name, data in contents.items()},
+    )
+    text = json.dumps(about, default=msgspec.structs.asdict, indent=1, ensure_ascii=False)
     with atomic_folder(folder) as draft:
         for name, data in contents.items():
             (draft / name).write_bytes(data)
         (draft / ABOUT).write_text(text, encoding="utf-8")
 
 
-def _of_model(model: ClipModel, run: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "schema": SCHEMA,
-        "kind": model.kind,
-        "key": run["key"],
-        "run": {name: value for name, value in run.items() if name != "key"},
-        "class_names": list(model.class_names),
-        "sample_rate": model.sample_rate,
-        "multi_label": model.multi_label,
-        "settings": as_settings(model.recipe),
-    }
-
-
-def _digests(contents: Mapping[str, bytes]) -> dict[str, dict[str, Any]]:
-    return {
-        name: {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-        for name, data in contents.items()
-    }
-
-
-def _table(tested: TestedClips, names: Sequence[str]) -> str:
+def _table(tested: Tested, model: ClipModel) -> str:
     """Return test.csv: path, labels, prediction, correct, and a probability for each class.
 
     Columns start and end, in seconds, follow the path where clips are parts of files.
     """
     parts = any(clip.id != clip.path for clip in tested.clips)
-    outcome, multi_label = tested.outcome, tested.outcome.multi_label
+    scores, names = tested.scores, model.class_names
+    of_clips = model.probabilities(scores.scores)
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     classes = [PROBABILITY + name for name in names]
     columns = ["path", "start", "end"] if parts else ["path"]
     rows.writerow([*columns, "label", "prediction", "correct", *classes])
     for number, clip in enumerate(tested.clips):
-        target, probabilities = outcome.targets[number], tested.probabilities[number]
-        if multi_label:
+        target, probabilities = scores.targets[number], of_clips[number]
+        if scores.multi_label:
             true, said = target.nonzero()[:, 0].tolist(), (probabilities > 0.5).nonzero()[:, 0]
             found = said.tolist()
         else:
-            true, answer = [int(target)], int(outcome.answers[number])
+            true, answer = [int(target)], int(scores.answers[number])
             found = [answer] if answer >= 0 else []
         words = (";".join(names[each] for each in labels) for labels in (true, found))
         correct = str(true == found).lower()

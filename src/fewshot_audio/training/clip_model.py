@@ -12,12 +12,13 @@ from torch import Tensor, nn
 from fewshot_audio.components import build
 from fewshot_audio.features.base import Features
 from fewshot_audio.frontends.base import Frontend
+from fewshot_audio.frontends.bounds import use_plain_clamps
 from fewshot_audio.frontends.loudness import at_level
 from fewshot_audio.training.evaluate import clip_batches, dense_inputs, score_inputs
 from fewshot_audio.training.methods.base import Method
 from fewshot_audio.training.network import Network, build_network
 from fewshot_audio.training.randomness import isolated
-from fewshot_audio.training.waveform_network import mel_of
+from fewshot_audio.training.waveform_network import crop_rate, mel_of
 from fewshot_audio.types import Recipe
 
 NETWORK, SCORING = "network.", "scoring."  # what names of tensors begin with
@@ -113,8 +114,7 @@ class PatchModel(ClipModel):
         method: Method,
         state: Mapping[str, Tensor],
     ):
-        frontend = network.frontend
-        rate = recipe.mel.sample_rate if frontend.sample_rate is None else frontend.sample_rate
+        rate = crop_rate(network.frontend, recipe)
         super().__init__(recipe, class_names, rate, method.multi_label)
         network.augmentation = None  # of training
         self.network, self.method, self.hop = network, method, method.test_hop
@@ -134,7 +134,7 @@ class PatchModel(ClipModel):
         network.load_state_dict(below(NETWORK, tensors))
         for frontend in network.frontends():
             frontend.mel, frontend.normalize = mel_of(recipe), None
-            let_come_back(frontend)
+            use_plain_clamps(frontend, False)  # no loop calls `project`
         return model
 
     @property
@@ -199,13 +199,6 @@ class PlainPatches(nn.Module):
         scorer = self.method.scorer(dict(self.scoring.named_buffers()))
         scores = scorer(outputs.reshape(batch, count + 1, -1)) * (patch < count)[:, None]
         return self.method.logits(scores.sum(1) / count)
-
-
-def let_come_back(frontend: Frontend) -> None:
-    """Let parameters beyond their bounds come back by themselves: no loop calls `project`."""
-    for part in frontend.modules():
-        if hasattr(part, "comes_back"):
-            part.comes_back = True  # type: ignore[assignment]
 
 
 def below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

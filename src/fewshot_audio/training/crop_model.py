@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from fewshot_audio.frontends.base import Frontend
-from fewshot_audio.training.clip_model import NETWORK, ClipModel, below, let_come_back
+from fewshot_audio.frontends.bounds import use_plain_clamps
+from fewshot_audio.training.clip_model import NETWORK, ClipModel, below
 from fewshot_audio.training.crops import window_starts
 from fewshot_audio.training.waveform_network import (
     WaveformNetwork,
@@ -42,7 +43,7 @@ class CropModel(ClipModel):
     ) -> "CropModel":
         network = build_waveform_network(recipe, class_names)
         network.load_state_dict(below(NETWORK, tensors))
-        let_come_back(network.network.frontend)
+        use_plain_clamps(network.network.frontend, False)  # no loop calls `project`
         return cls(recipe, class_names, network)
 
     @property

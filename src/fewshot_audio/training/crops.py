@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import cycle, islice
 from typing import Any
 
 import numpy as np
@@ -88,7 +89,7 @@ class RandomCrops:
         starts = random.integers(np.maximum(self.lengths[numbers] - self.size, 0) + 1)
         places = list(zip(numbers.tolist(), starts.tolist(), strict=True))
         number, world = self.rank
-        places += places[: -len(places) % world]  # every device has as many
+        places += list(islice(cycle(places), -len(places) % world))  # every device has as many
         own = places[number::world]
         for first in range(0, len(own), self.batch_size):
             yield own[first : first + self.batch_size]

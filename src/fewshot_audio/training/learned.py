@@ -1,13 +1,12 @@
 """The frontend that another run has learned, under a new classifier."""
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from fewshot_audio.frontends.base import Frontend
+from fewshot_audio.seeding import digest_of
 from fewshot_audio.training.checkpoint import MODEL, About, describe
 from fewshot_audio.training.loading import load
 from fewshot_audio.training.recipe import from_settings
@@ -49,9 +48,8 @@ def _about(settings: Mapping[str, Any]) -> About:
 def _in_key(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a run's key depends on: the weights and what they are of, not where they lie."""
     about = _about(settings)
-    text = json.dumps([about.settings["frontend"], about.files[MODEL].sha256], sort_keys=True)
-    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
-    return {"weights": digest, "frozen": settings.get("frozen", True)}
+    weights = digest_of([about.settings["frontend"], about.files[MODEL].sha256])
+    return {"weights": weights, "frozen": settings.get("frozen", True)}
 
 
 def _source(settings: Mapping[str, Any]) -> Component:

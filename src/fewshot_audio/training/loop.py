@@ -59,7 +59,10 @@ def fit(
     del fitting.stack  # the trainer refers to itself, and would hold the clips as garbage
     stack.release()
     for network, data, progress in zip(networks, stack.data, fitting.progress, strict=True):
-        _keep(network.to(device), data, progress)  # Lightning brings it back to the CPU
+        network.to(device)  # Lightning brings it back to the CPU
+        if progress.best is not None:
+            network.load_state_dict(progress.best[1])
+        calibrate(network, data)
     _show_frontends(stack, watches)
     return fitting.histories(stack.methods)
 
@@ -75,13 +78,6 @@ def _untrained(
     for network, data in zip(stack.networks, stack.data, strict=True):
         calibrate(network, data)
     return stack
-
-
-def _keep(network: Network, data: TrainingSet, progress: Progress) -> None:
-    """Leave the network with the weights that are kept."""
-    if progress.best is not None:
-        network.load_state_dict(progress.best[1])
-    calibrate(network, data)
 
 
 def _show_frontends(stack: Stack, watches: Sequence[Watch]) -> None:

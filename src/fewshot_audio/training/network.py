@@ -11,7 +11,7 @@ from fewshot_audio.frontends.bounds import use_plain_clamps
 from fewshot_audio.models.base import Classifier, as_classifier
 from fewshot_audio.training.augmentation import WaveformAugmentation
 from fewshot_audio.training.randomness import isolated
-from fewshot_audio.types import ConfigError, Job, Recipe
+from fewshot_audio.types import ConfigError, Recipe
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ class Network(nn.Module):
         return scalars
 
 
-def build_network(job: Job | Recipe, n_classes: int, device: str = "cpu", seed: int = 0) -> Network:
+def build_network(job: Recipe, n_classes: int, device: str = "cpu", seed: int = 0) -> Network:
     """Build a job's untrained network; weights that a constructor draws depend on the seed.
 
     On the device "meta" a classifier has no values, where its class allows that.
@@ -136,13 +136,29 @@ def build_network(job: Job | Recipe, n_classes: int, device: str = "cpu", seed: 
             f"frontend={job.frontend.name} gives {bands} bands, the model takes "
             f"n_bands={job.mel.n_bands}; set n_bands={bands}, or the frontend's bands"
         )
-    modules = [build(each, nn.Module) for each in job.augmentations.values()]
-    if of_waveforms := [each for each in modules if isinstance(each, WaveformAugmentation)]:
+    of_waveforms, of_spectrograms = build_augmentations(job)
+    if of_waveforms:
         raise ConfigError(
             f"augmentation: {type(of_waveforms[0]).__name__} changes waveforms, and this method "
             "trains on features; choose method=crops"
         )
-    return Network(frontend, classifier, nn.Sequential(*modules) if modules else None)
+    return Network(frontend, classifier, of_spectrograms)
+
+
+def build_augmentations(job: Recipe) -> tuple[list[WaveformAugmentation], nn.Module | None]:
+    """Build a job's augmentations: those of waveforms, and those of spectrograms as one."""
+    modules = [build(each, nn.Module) for each in job.augmentations.values()]
+    of_waveforms = [each for each in modules if isinstance(each, WaveformAugmentation)]
+    others = [each for each in modules if not isinstance(each, WaveformAugmentation)]
+    return of_waveforms, nn.Sequential(*others) if others else None
+
+
+def refuse_embeddings(network: Network, step: str) -> None:
+    """Raise ConfigError, with what to do, where the model gives embeddings."""
+    if network.classifier.embeds:
+        raise ConfigError(
+            f"this model gives embeddings, not one output per class: train it with {step}"
+        )
 
 
 def cut(

@@ -3,12 +3,13 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 
 import torch
 
+from fewshot_audio.progress import say_once
 from fewshot_audio.training.history import TrainingHistory, Validation
 from fewshot_audio.training.loop import fit
 from fewshot_audio.training.methods.crops import trains_on_crops
@@ -125,13 +126,8 @@ def _must_train_alone(runs: Sequence[Prepared]) -> bool:
     reason = why_not_stacked(networks, job.mel.n_bands, data)
     if reason is not None:
         name = f"model={job.model.name} frontend={job.frontend.name}"
-        _log_once(f"{name}: its runs train one by one, because {reason}")
+        say_once(log, logging.WARNING, f"{name}: its runs train one by one, because {reason}")
     return reason is not None
-
-
-@cache
-def _log_once(message: str) -> None:
-    log.warning(message)
 
 
 def max_stack_size(job: Job, data: JobData, n_per_class: int | None, accelerator: str) -> int:

@@ -1,8 +1,8 @@
 """From trained runs to the fields of their records, and to what checkpoints hold of them."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -12,7 +12,7 @@ from torch import nn
 
 from fewshot_audio.datasets.splits import class_counts, split_digest
 from fewshot_audio.training.batchnorm import batch_norms, reestimate
-from fewshot_audio.training.checkpoint import TestedClips
+from fewshot_audio.training.checkpoint import Tested
 from fewshot_audio.training.clip_model import ClipModel, PatchModel
 from fewshot_audio.training.crop_model import CropModel
 from fewshot_audio.training.evaluate import dense_inputs, embed_clips, score_clips
@@ -33,19 +33,6 @@ from fewshot_audio.training.waveform_network import embed_windows, score_windows
 from fewshot_audio.types import Job
 
 CHECKED = 8  # test clips that a frontend sees for its report
-
-
-@dataclass(frozen=True)
-class Tested:
-    """A network's answers to the test clips of its run."""
-
-    scores: ClipScores
-    embeddings: Callable[[], np.ndarray]  # computes them, float32 (clips, size)
-
-
-def scored(trained: Trained, data: JobData) -> dict[str, Any]:
-    """Score a trained run; return the fields of its record that describe the result."""
-    return score(trained, data)[0]
 
 
 def score(trained: Trained, data: JobData) -> tuple[dict[str, Any], Tested]:
@@ -94,19 +81,15 @@ def trainable(module: nn.Module) -> int:
     return sum(each.numel() for each in module.parameters() if each.requires_grad)
 
 
-def kept(trained: Trained, data: JobData, tested: Tested) -> tuple[ClipModel, TestedClips]:
-    """Return what a checkpoint holds of a scored run: its network, and its test clips."""
+def trained_model(trained: Trained, data: JobData) -> ClipModel:
+    """Return the network of a scored run as checkpoints hold it."""
     run, classes = trained.run, data.dataset.classes
-    recipe, clips = recipe_of(run.job), run.split.test
-    model: ClipModel
+    recipe = recipe_of(run.job)
     if isinstance(run, PreparedOnCrops):
-        model = CropModel(recipe, classes, run.network)
-    else:
-        network, method = run.network, run.method
-        state = method.scoring_state(network, method.data.to(network.device))
-        model = PatchModel(recipe, classes, network, method, state)
-    probabilities = model.probabilities(tested.scores.scores)
-    return model, TestedClips(clips, tested.scores, probabilities, tested.embeddings())
+        return CropModel(recipe, classes, run.network)
+    network, method = run.network, run.method
+    state = method.scoring_state(network, method.data.to(network.device))
+    return PatchModel(recipe, classes, network, method, state)
 
 
 def _results(
@@ -130,7 +113,7 @@ def _results(
     with watch.part("score"):
         scores = ClipScores(score_clips(network, method, training_clips, inputs), targets)
     embeddings = partial(embed_clips, network, method, inputs)
-    return _fields_of(scores, run.job) | stored, Tested(scores, embeddings)
+    return _fields_of(scores, run.job) | stored, Tested(run.split.test, scores, embeddings)
 
 
 def _results_by_windows(run: PreparedOnCrops, data: JobData) -> tuple[dict[str, Any], Tested]:
@@ -141,7 +124,8 @@ def _results_by_windows(run: PreparedOnCrops, data: JobData) -> tuple[dict[str, 
         rows = data.features.of([clip.id for clip in clips])
         found, targets = score_windows(run.network, rows), targets_of(clips, data.dataset)
         scores = run.network.method.clip_scores(found, targets)
-    return _fields_of(scores, run.job), Tested(scores, partial(embed_windows, run.network, rows))
+    embeddings = partial(embed_windows, run.network, rows)
+    return _fields_of(scores, run.job), Tested(clips, scores, embeddings)
 
 
 def _fields_of(scores: ClipScores, job: Job) -> dict[str, Any]:

@@ -2,9 +2,9 @@
 
 import re
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,10 +14,11 @@ from torch import Tensor
 
 from fewshot_audio.components import build
 from fewshot_audio.frontends.base import Frontend
-from fewshot_audio.types import Component, ConfigError
+from fewshot_audio.types import Component, ConfigError, Job, Machine, RunSpec
 
 Numbers = Mapping[str, float]
 NOT_IN_NAMES = re.compile(r"[^\w/. -]+")  # MLflow takes no other signs
+KEY_START = 8  # letters of a key that tell runs with other settings apart
 
 
 class Watch:
@@ -91,37 +92,56 @@ class Watch:
         self.logger.log_metrics(named, step=self.steps)
 
 
-def make_logger(settings: Component, folder: Path, job: str, run: str) -> Logger:
-    """Return a logger; {folder}, {job} and {run} in its settings stand for these arguments.
-
-    Args:
-        settings: Its class and arguments.
-        folder: Where logs are.
-        job: What the run is one of.
-        run: Which one it is.
-
-    Raises:
-        ConfigError: What it needs is not installed, or a setting is wrong.
-    """
-    words = {"{folder}": str(folder), "{job}": job, "{run}": run}
-    arguments = {name: _filled(value, words) for name, value in settings.arguments.items()}
-    try:
-        made = build(replace(settings, arguments=arguments), Logger)
-    except ImportError as error:
-        reason = str(error).partition("\n")[0]
-        raise ConfigError(f"logger: {reason}; pip install 'fewshot-audio[loggers]'") from error
-    return made
-
-
-def watch(settings: Component, folder: Path, job: str, run: str, about: Mapping[str, Any]) -> Watch:
-    """Return what watches a run, its settings logged.
+@contextmanager
+def watching(job: Job, machine: Machine, specs: Sequence[RunSpec]) -> Iterator[list[Watch]]:
+    """Give what shows each of some runs, none where nothing does; it is closed afterwards.
 
     Warnings of loggers would name folders of the machine in records, and are left out.
     """
-    with warnings.catch_warnings(action="ignore"):
-        logger = make_logger(settings, folder, job, run)
-        logger.log_hyperparams(dict(about))
-    return Watch(logger)
+    if machine.logger is None:
+        yield []
+        return
+    watches: list[Watch] = []
+    try:
+        for spec in specs:
+            n = "all" if spec.n_per_class is None else spec.n_per_class
+            run = f"n{n}-r{spec.repeat}-{spec.key[:KEY_START]}"
+            with warnings.catch_warnings(action="ignore"):
+                logger = _make_logger(machine.logger, job, machine, run)
+                logger.log_hyperparams(dict(spec.identity))
+            watches.append(Watch(logger))
+        yield watches
+    finally:
+        for each in watches:
+            each.close()
+
+
+def check_logger(job: Job, machine: Machine) -> None:
+    """ConfigError where the logger cannot be made, or cannot show the job; nothing is written."""
+    if machine.logger is None:
+        return
+    if (devices := job.method.arguments.get("devices", 1)) != 1:
+        raise ConfigError(f"logger: expected method.devices=1, found {devices}; set logger=none")
+    _make_logger(machine.logger, job, machine, "check")
+
+
+def _make_logger(settings: Component, job: Job, machine: Machine, run: str) -> Logger:
+    """Return the logger of a run.
+
+    In its settings {folder} stands for the folder of logs, {job} for what a job's runs have in
+    common, {run} for which of them it is. ConfigError where it cannot be made.
+    """
+    words = {
+        "{folder}": str(machine.results / "logs"),
+        "{job}": f"{job.dataset.name}-fold{job.fold}-{job.model.name}-{job.frontend.name}",
+        "{run}": run,
+    }
+    arguments = {name: _filled(value, words) for name, value in settings.arguments.items()}
+    try:
+        return build(replace(settings, arguments=arguments), Logger)
+    except ImportError as error:
+        reason = str(error).partition("\n")[0]
+        raise ConfigError(f"logger: {reason}; pip install 'fewshot-audio[loggers]'") from error
 
 
 def _filled(value: Any, words: Mapping[str, str]) -> Any:

@@ -14,8 +14,8 @@ from fewshot_audio.training.augmentation import WaveformAugmentation
 from fewshot_audio.training.crops import Waveforms, window_starts
 from fewshot_audio.training.evaluate import embedding
 from fewshot_audio.training.methods.crops import CropMethod
-from fewshot_audio.training.network import Network, build_network
-from fewshot_audio.types import Job, Recipe
+from fewshot_audio.training.network import Network, build_augmentations, build_network
+from fewshot_audio.types import Recipe
 
 CALIBRATED_ON = 32  # crops
 
@@ -79,19 +79,27 @@ class WaveformNetwork(nn.Module):
         look(*frontend.prepare(rows, lengths))
 
 
-def crop_rate(frontend: Frontend, job: Job | Recipe) -> int:
+def crop_rate(frontend: Frontend, job: Recipe) -> int:
     """Return the rate in Hz of the waveforms that a job trains on."""
     return job.mel.sample_rate if frontend.sample_rate is None else frontend.sample_rate
 
 
-def mel_of(job: Job | Recipe) -> PowerMel:
+def seconds_of_frame(frontend: Frontend, job: Recipe) -> float:
+    """Return the seconds between two frames of a job's spectrograms."""
+    hop = job.mel.hop
+    if frontend.reads == "waveform":
+        hop = job.frontend.arguments.get("hop", hop)
+    return hop / crop_rate(frontend, job)
+
+
+def mel_of(job: Recipe) -> PowerMel:
     """Return what makes mel spectrograms of waveforms as a job's features are."""
     mel = job.mel
     return PowerMel(mel.sample_rate, mel.n_bands, mel.n_fft, mel.hop, pad_mode=mel.pad_mode)
 
 
 def build_waveform_network(
-    job: Job | Recipe, class_names: Sequence[str], device: str = "cpu", seed: int = 0
+    job: Recipe, class_names: Sequence[str], device: str = "cpu", seed: int = 0
 ) -> WaveformNetwork:
     """Build a job's untrained network of crops; arguments and errors as for `build_network`."""
     method = build_for(job.method, CropMethod, class_names=tuple(class_names))
@@ -100,16 +108,10 @@ def build_waveform_network(
     rate = crop_rate(frontend, job)
     samples = method.samples(rate)
     frames = frontend.frames(samples if frontend.reads == "waveform" else mel.frames(samples))
-    modules = {name: build(each, nn.Module) for name, each in job.augmentations.items()}
-    of_waveforms = [each for each in modules.values() if isinstance(each, WaveformAugmentation)]
-    of_spectrograms = {
-        name: each
-        for name, each in job.augmentations.items()
-        if not isinstance(modules[name], WaveformAugmentation)
-    }
-    shaped = replace(job, patch_frames=frames, augmentations=of_spectrograms)
+    of_waveforms, of_spectrograms = build_augmentations(job)
+    shaped = replace(job, patch_frames=frames, augmentations={})
     network = build_network(shaped, len(class_names), device, seed)
-    network.frontend.mel = mel
+    network.frontend.mel, network.augmentation = mel, of_spectrograms
     method.adapt(network)
     return WaveformNetwork(network, method, of_waveforms, rate)
 

@@ -14,8 +14,8 @@ from fewshot_audio.components import locate
 from fewshot_audio.frontends.loudness import at_level
 from fewshot_audio.training.batchnorm import batch_norms
 from fewshot_audio.training.metrics import ClipScores
-from fewshot_audio.training.network import Network
-from fewshot_audio.types import ConfigError, Job, Recipe
+from fewshot_audio.training.network import Network, refuse_embeddings
+from fewshot_audio.types import ConfigError, Recipe
 
 Level = Literal["none", "peak", "loudness"]
 Precision = Literal["32-true", "16-mixed", "bf16-mixed"]  # whose weights are in float32
@@ -100,11 +100,7 @@ class CropMethod(ABC):
         Raises:
             ConfigError: It gives embeddings.
         """
-        if network.classifier.embeds:
-            raise ConfigError(
-                "this model gives embeddings, not one output per class: train it with "
-                "method=prototypical, on n clips per class"
-            )
+        refuse_embeddings(network, "method=prototypical, on n clips per class")
         if self.batch_norm_momentum is not None:
             for norm in batch_norms(network):
                 norm.momentum = self.batch_norm_momentum
@@ -153,7 +149,7 @@ class MultiLabelCrops(CropMethod):
         return logits.sigmoid()
 
 
-def trains_on_crops(job: Job | Recipe) -> bool:
+def trains_on_crops(job: Recipe) -> bool:
     """Return whether a job's method trains on crops of waveforms, not on patches of features."""
     target = locate(job.method.target, job.method.group)
     return isinstance(target, type) and issubclass(target, CropMethod)

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from fewshot_audio.training.methods.base import Batch, Method, TrainingSet
-from fewshot_audio.training.network import Network, Patches
+from fewshot_audio.training.network import Network, Patches, refuse_embeddings
 from fewshot_audio.types import ConfigError
 
 
@@ -37,11 +37,7 @@ class RandomPatches(Method):
                 "method.max_epochs=null: this method ends after a number of epochs; give it, as in "
                 "method.max_epochs=199"
             )
-        if network.classifier.embeds:
-            raise ConfigError(
-                "this model gives embeddings, not one output per class: train it with "
-                "method=prototypical"
-            )
+        refuse_embeddings(network, "method=prototypical")
 
     @property
     def updates_per_epoch(self) -> int:

@@ -155,13 +155,14 @@ def test_only_figures_of_an_earlier_report_are_removed(report, tmp_path):
 def test_only_tables_of_an_earlier_report_are_removed(report, tmp_path):
     keep(tmp_path, records())
     assert report(tmp_path, "show=[tables]").returncode == 0
-    (tmp_path / "tables/mine.csv").write_text("a\n")
+    for name in ("mine", "accuracy_by_fold"):  # one's own, and an earlier version's
+        (tmp_path / f"tables/{name}.csv").write_text("a\n")
     keep(tmp_path, [record(1, 1, repeat, "mine", 0.5) for repeat in (1, 2)])
     assert report(tmp_path, "show=[tables]", "+report=frontends").returncode == 0
     assert (tmp_path / "tables/difference.md").exists()  # one table alone removes nothing
     assert report(tmp_path, "show=[tables]").returncode == 0
     left = {path.name.split(".")[0] for path in (tmp_path / "tables").iterdir()}
-    assert left == {"mine", "answers", "cost", "frontends", "frontends_by_fold"}
+    assert left == {"mine", "answers", "cost", "frontends"}
 
 
 @pytest.mark.slow

@@ -132,6 +132,7 @@ def stale(
 ) -> list[Path]:
     """Return files of an earlier report that this one does not make."""
     names, folder = {name for each in components for name in file_names(each.name)}, report.folder
+    names |= {f"tables/{each.name}_by_fold.csv" for each in components}  # of version 0.1
     if report.study.pictures:
         rows = [each.row for each in report.study.runs]
         parts = {part for row in rows for part in (row[:1], row[:2], row[1:2], row[:3:2])}

@@ -32,10 +32,7 @@ def test_runs_by_model_n_and_stack():
     result = fit.fit(["timbre"], [1], [1, 2], 2, 1, 1, "cpu")
     assert [
         (run["n_per_class"], run["stack_size"], "overhead" in run) for run in result["runs"]
-    ] == [
-        (1, 1, True),
-        (1, 2, False),
-    ]
+    ] == [(1, 1, True), (1, 2, False)]
     for run in result["runs"]:
         spent = sum(
             value for name, value in run["seconds"].items() if name not in ("plain loop", "train")

@@ -137,8 +137,7 @@ def test_prototypical_models_choose_their_method():
             build_network(supervised, 5)
         )
     with pytest.raises(
-        ConfigError,
-        match="method.max_epochs=null: this method ends after a number of epochs",
+        ConfigError, match="method.max_epochs=null: this method ends after a number of epochs"
     ):
         endless = config.job(composed("method.max_epochs=null"))
         build(endless.method, Method, data=None, generators=None).adapt(build_network(endless, 5))

@@ -194,9 +194,7 @@ def test_several_labels_are_those_above_a_half():
     [
         (["a.wav", "--output", "a.txt"], "expected a name that ends in .csv, .jsonl"),
         pytest.param(
-            ["a.wav", "--hop", "1"],
-            "--hop is of windows; add --window S",
-            marks=pytest.mark.slow,
+            ["a.wav", "--hop", "1"], "--hop is of windows; add --window S", marks=pytest.mark.slow
         ),
         (["a.wav", "--device", "abacus"], "--device abacus: "),
         (["--csv", "table.csv"], "labels that the network does not know: dog; it was trained on"),

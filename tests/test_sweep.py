@@ -42,8 +42,7 @@ def test_what_is_put_together_is_what_hydra_composes(overrides):
 
 
 @pytest.mark.parametrize(
-    ("study", "runs"),
-    [pytest.param("whole", 9900, marks=pytest.mark.slow), ("us8k", 6000)],
+    ("study", "runs"), [pytest.param("whole", 9900, marks=pytest.mark.slow), ("us8k", 6000)]
 )
 @pytest.mark.slow
 def test_the_studies_of_the_article_s_tables_have_their_runs(study, runs):

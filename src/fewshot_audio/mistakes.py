@@ -14,14 +14,7 @@ from omegaconf.errors import InterpolationResolutionError, MissingMandatoryValue
 from omegaconf.errors import OmegaConfBaseException as OmegaConfError
 
 from fewshot_audio.components import near
-from fewshot_audio.compose import (
-    SEARCHPATH,
-    choices,
-    composed,
-    groups,
-    parsed,
-    parsed_once,
-)
+from fewshot_audio.compose import SEARCHPATH, choices, composed, groups, parsed, parsed_once
 
 ADDED = ("study", "report")
 NO_CHOICE = "Config group override must be a string or a list"  # a ValueError of Hydra's

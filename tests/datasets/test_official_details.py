@@ -67,10 +67,7 @@ def test_lists_of_2018_are_texts_without_a_header(tree):
 
 def test_audioset_says_how_much_is_there(trees):
     root, _ = trees["audioset"]
-    notes = (
-        "balanced_train: 3 of 4 segments have a file",
-        "eval: 2 of 3 segments have a file",
-    )
+    notes = ("balanced_train: 3 of 4 segments have a file", "eval: 2 of 3 segments have a file")
     dataset = read("audioset", root)
     assert dataset.notes == notes
     assert dataset.classes == ("Speech", "Dog", "Domestic animals, pets")

@@ -180,9 +180,7 @@ def test_exact_is_the_plain_engine(sound, dtype, tolerance, compression):
     [
         ("td_fbanks", ["frontend/engine=blocks"]),
         pytest.param(
-            "leaf",
-            ["frontend/pooling=shared", "frontend/engine=blocks"],
-            marks=pytest.mark.slow,
+            "leaf", ["frontend/pooling=shared", "frontend/engine=blocks"], marks=pytest.mark.slow
         ),
         ("leaf", ["frontend/engine=exact"]),
     ],

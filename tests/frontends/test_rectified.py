@@ -5,11 +5,7 @@ import math
 import pytest
 import torch
 
-from engine_cases import (
-    batch,
-    distance,
-    parts,
-)
+from engine_cases import batch, distance, parts
 from fewshot_audio.frontends.filterbank.engines.blocks import Blocks
 from fewshot_audio.frontends.filterbank.engines.blockwise import without_zeros
 from fewshot_audio.frontends.filterbank.engines.exact import Exact

@@ -110,10 +110,7 @@ def test_conv_net_convolves_frames_first_and_takes_maxima():
     network = ConvNet(3, n_bands=16, n_frames=16).eval()
     assert [
         tuple(each.kernel_size) for each in network.blocks if hasattr(each, "padding_mode")
-    ] == [
-        (3, 1),
-        (1, 3),
-    ] * 6
+    ] == [(3, 1), (1, 3)] * 6
     pools = [place for place, each in enumerate(network.blocks) if isinstance(each, nn.MaxPool2d)]
     convolutions = [
         place for place, each in enumerate(network.blocks) if isinstance(each, nn.Conv2d)

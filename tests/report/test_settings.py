@@ -84,10 +84,7 @@ def test_any_setting_is_compared_on_the_same_splits():
     selection = chosen(swept(), settings)
     assert selection.settings.baseline == "0.01"
     table = difference(selection, "baseline", "Baseline", None)
-    assert table.cells[["first", "second"]].to_numpy().tolist() == [
-        ["0.1", "0.01"],
-        ["1", "0.01"],
-    ]
+    assert table.cells[["first", "second"]].to_numpy().tolist() == [["0.1", "0.01"], ["1", "0.01"]]
     assert table.cells["mean"].tolist() == pytest.approx([-0.25, -0.5])
     table = accuracy(selection, "a", "{metric} by {compared}", None, "std", False)
     assert table.title == "Accuracy by optimizer.lr"

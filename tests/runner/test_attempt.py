@@ -189,13 +189,7 @@ def test_causes_of_failure_are_distinguished():
     assert [
         cause_of(each)
         for each in (MemoryError(), full, OSError("gone"), DataError("gone"), ValueError("wrong"))
-    ] == [
-        "out of memory",
-        "disk full",
-        "data",
-        "data",
-        "error",
-    ]
+    ] == ["out of memory", "disk full", "data", "data", "error"]
     assert (
         cause_of(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"))
         == "out of memory"

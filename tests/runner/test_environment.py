@@ -43,11 +43,7 @@ def test_products_are_in_float32_whatever_code_has_set(monkeypatch):
 
 @pytest.mark.parametrize(
     "variable",
-    [
-        "NVIDIA_TF32_OVERRIDE=1",
-        "ONEDNN_DEFAULT_FPMATH_MODE=BF16",
-        "DNNL_DEFAULT_FPMATH_MODE=any",
-    ],
+    ["NVIDIA_TF32_OVERRIDE=1", "ONEDNN_DEFAULT_FPMATH_MODE=BF16", "DNNL_DEFAULT_FPMATH_MODE=any"],
 )
 def test_variables_that_change_results_are_refused(monkeypatch, variable):
     """They would store another result under the same key."""

@@ -122,13 +122,7 @@ def test_models_take_leaf(job, machine, model):
 def test_every_frontend_has_the_same_split(job, machine):
     execute.run(job, machine)
     execute.run(changed(job, "frontend", beta=1e-3), machine)
-    execute.run(
-        replace(
-            job,
-            model=replace(job.model, target=VGG, arguments=SMALL),
-        ),
-        machine,
-    )
+    execute.run(replace(job, model=replace(job.model, target=VGG, arguments=SMALL)), machine)
     draws = {(x["identity"]["repeat"], x["few_shot_split"]) for x in lines(machine)}
     assert len(lines(machine)) == 6
     assert len(draws) == 2

@@ -9,12 +9,7 @@ from omegaconf import OmegaConf
 from fewshot_audio import compose, config
 from fewshot_audio.components import defaults_of, locate
 from fewshot_audio.datasets.base import Clip, Fold
-from fewshot_audio.runner.identity import (
-    canonical,
-    component_identity,
-    missing,
-    run_specs,
-)
+from fewshot_audio.runner.identity import canonical, component_identity, missing, run_specs
 from fewshot_audio.seeding import digest_of
 from fewshot_audio.types import Component
 

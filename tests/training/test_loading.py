@@ -95,10 +95,7 @@ INSIDE = {
         "arguments": {"command": "touch {flag}"},
     },
 }
-IMPORTED = {
-    "_target_": "fewshot_audio.models.base.ABC.register",
-    "command": "touch {flag}",
-}
+IMPORTED = {"_target_": "fewshot_audio.models.base.ABC.register", "command": "touch {flag}"}
 
 
 def poisoned(value, flag):

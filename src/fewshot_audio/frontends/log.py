@@ -75,12 +75,7 @@ class LogFixed(Log):
     """
 
     def __init__(
-        self,
-        alpha: float,
-        beta: float,
-        base: Base,
-        n_bands: int = 128,
-        mel: PowerMel | None = None,
+        self, alpha: float, beta: float, base: Base, n_bands: int = 128, mel: PowerMel | None = None
     ):
         check_positive(alpha=alpha)
         check_number(beta=beta)
@@ -174,12 +169,7 @@ class LogPerBand(LearnedLog):
     """
 
     def __init__(
-        self,
-        a: float,
-        b: float,
-        base: Base,
-        n_bands: int = 128,
-        mel: PowerMel | None = None,
+        self, a: float, b: float, base: Base, n_bands: int = 128, mel: PowerMel | None = None
     ):
         check_number(a=a, b=b)
         super().__init__(base, n_bands, mel)

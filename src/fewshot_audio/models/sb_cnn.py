@@ -4,13 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from fewshot_audio.models.base import (
-    Classifier,
-    batch_norm,
-    check_patches,
-    dropout,
-    glorot_uniform,
-)
+from fewshot_audio.models.base import Classifier, batch_norm, check_patches, dropout, glorot_uniform
 
 POOL = (4, 2)  # frames, bands
 KERNEL = 5

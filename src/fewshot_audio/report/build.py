@@ -27,16 +27,7 @@ from fewshot_audio.types import (
 )
 
 HEAD = "# Results\n\nMade from the finished runs in `runs/`"  # of each folder's README
-FIRST = (
-    "accuracy",
-    "tasks",
-    "leaf_claims",
-    "difference",
-    "claims",
-    "leaf",
-    "controls",
-    "baseline",
-)
+FIRST = ("accuracy", "tasks", "leaf_claims", "difference", "claims", "leaf", "controls", "baseline")
 OPEN = (*FIRST, "frontends")
 OLD = (  # figures that have or had one for each dataset, model or frontend
     *("accuracy", "forest", "heat", "confusion", "curves", "learned", "tasks", "completeness"),

@@ -102,11 +102,7 @@ def _repeats(each: list[tuple[str, Flat]], name: str, compare: str) -> bool:
 
 
 def trained_alike(
-    runs: pd.DataFrame,
-    full: Mapping[bytes, Flat],
-    compare: str,
-    free: set[str],
-    usual: Flat,
+    runs: pd.DataFrame, full: Mapping[bytes, Flat], compare: str, free: set[str], usual: Flat
 ) -> tuple[pd.DataFrame, list[str]]:
     """Leave out runs whose other settings are not those of most runs that they are compared with.
 

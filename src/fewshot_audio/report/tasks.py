@@ -5,13 +5,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from fewshot_audio.report.averages import (
-    AVERAGE,
-    SHARED,
-    average_of_tasks,
-    tasks_of,
-    with_average,
-)
+from fewshot_audio.report.averages import AVERAGE, SHARED, average_of_tasks, tasks_of, with_average
 from fewshot_audio.report.differences import compare, paired
 from fewshot_audio.report.multitask import TOGETHER, by_task, gains_of_several
 from fewshot_audio.report.records import ALL_CLIPS

@@ -17,9 +17,7 @@ KINDS: dict[str, type[ClipModel]] = {each.kind: each for each in (PatchModel, Cr
 
 
 def load(
-    checkpoint: str | Path,
-    class_names: Sequence[str] | None = None,
-    trust: Collection[str] = (),
+    checkpoint: str | Path, class_names: Sequence[str] | None = None, trust: Collection[str] = ()
 ) -> ClipModel:
     """Load a trained network of a checkpoint, on the CPU.
 

@@ -7,13 +7,7 @@ from torch import Tensor
 
 from fewshot_audio.frontends.base import Frontend
 from fewshot_audio.frontends.filterbank.engines.base import Engine
-from fewshot_audio.frontends.layer import (
-    LOW_PRECISION,
-    check_waveform,
-    dtype_of,
-    fixed,
-    wide_dtype,
-)
+from fewshot_audio.frontends.layer import LOW_PRECISION, check_waveform, dtype_of, fixed, wide_dtype
 from fewshot_audio.frontends.loudness import loud
 
 

@@ -7,13 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
 
 from fewshot_audio.report.plots.names import on, panel_names
-from fewshot_audio.report.plots.style import (
-    STYLE,
-    Drawing,
-    head,
-    panels,
-    settled,
-)
+from fewshot_audio.report.plots.style import STYLE, Drawing, head, panels, settled
 from fewshot_audio.report.text import Measure, minus, n_text
 from fewshot_audio.report.written import written
 

@@ -220,7 +220,7 @@ def test_the_figure_shows_the_table():
     drawings = draw(selection, pair_all(selection, "pairs", None, partial=True), [], Path("none"))
     figure = next(d for d in drawings if d.name == "tasks_net")
     accuracies = next(d for d in drawings if d.name == "accuracy").data
-    has_chance = accuracies["chance"].notna().groupby(accuracies["dataset"], observed=True).all()
+    has_chance = accuracies["chance"].notna().groupby(accuracies["dataset"]).all()
     assert has_chance.to_dict() == {"birds": True, "both": False, "words": True}
     upper, lower = figure.figure.axes
     labels = [text.get_text() for text in upper.get_yticklabels()]

@@ -37,7 +37,7 @@ def tasks_of(selection: Selection) -> dict[str, int]:
     """Return the number of tasks of each model that has several."""
     runs = selection.runs[~is_multitask(selection)]
     runs = runs[runs["n_per_class"] == ALL_CLIPS]
-    counts = runs.groupby("model", observed=True)["dataset"].nunique()
+    counts = runs.groupby("model")["dataset"].nunique()
     return {str(model): count for model, count in counts.items() if count > 1}
 
 

@@ -212,7 +212,7 @@ def _larger(
 def _word(verdict: bool | None, values: pd.DataFrame, dataset: str, how: Statistics) -> str:
     """Return a claim's verdict, which takes some folds of a dataset that has several."""
     folds = values.loc[values["dataset"] == dataset, ["model", "n_per_class", "fold"]]
-    counts = folds.groupby(["model", "n_per_class"], observed=True)["fold"].nunique()
+    counts = folds.groupby(["model", "n_per_class"])["fold"].nunique()
     if dataset == FOLDED and how.unit == "fold" and (counts < LEAST).any():
         return TOO_FEW
     if pd.isna(verdict):

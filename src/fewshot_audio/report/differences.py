@@ -121,7 +121,7 @@ def with_pairs(selection: Selection, lists: Mapping[str, Pairs]) -> Selection:
             tables.setdefault((label(first), label(second)), table)
     for each in against_baseline(selection):
         tables.setdefault(each, BASELINE)
-    cells = selection.runs.groupby("frontend", observed=True)[["dataset", "model", "n_per_class"]]
+    cells = selection.runs.groupby("frontend")[["dataset", "model", "n_per_class"]]
     have = {name: set(of.itertuples(index=False, name=None)) for name, of in cells}
     present = {each: table for each, table in tables.items() if set(each) <= set(have)}
     count = comparisons_by_task(selection)

@@ -105,10 +105,10 @@ def in_parts(
     parts = data[["dataset", "model", *panel]].drop_duplicates()
     if len(parts) <= PANELS:
         return [draw_one(data)]
-    most = parts.groupby("dataset", observed=True).size().max()
+    most = parts.groupby("dataset").size().max()
     by = ["dataset"] if most <= PANELS else ["dataset", "model"]
     drawn = []
-    for key, group in data.groupby(by, observed=True):
+    for key, group in data.groupby(by):
         drawing = draw_one(group)
         name = "_".join((drawing.name, *map(str, key)))
         drawn.append(replace(drawing, name=name.replace(" / ", "_")))
@@ -118,7 +118,7 @@ def in_parts(
 def _accuracy(selection: Selection, runs: pd.DataFrame) -> Drawing:
     cells = summary(runs, BY, selection.settings.how, within=selection.measure.limits())
     chance = {}
-    for dataset, group in runs[~is_multitask(selection)].groupby("dataset", observed=True):
+    for dataset, group in runs[~is_multitask(selection)].groupby("dataset"):
         classes = group["class_names"].map(len).unique()
         is_known = selection.measure.name in ("accuracy", "balanced_accuracy")
         if is_known and len(classes) == 1 and classes[0]:

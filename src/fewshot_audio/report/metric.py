@@ -66,7 +66,7 @@ def _chosen(metrics: list[dict[str, Any]], metric: str | None) -> str:
 
 def _without(runs: pd.DataFrame, count: int, metric: str) -> str:
     """Say which runs have no such metric, and how to get it."""
-    rows = runs.groupby(ROW, observed=True).size()
+    rows = runs.groupby(ROW).size()
     texts = [f"{', '.join(map(str, row))} ({size})" for row, size in rows.items()]
     more = f" and {len(texts) - SHOWN} more rows" if len(texts) > SHOWN else ""
     return (

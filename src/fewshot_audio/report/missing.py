@@ -61,7 +61,7 @@ def absence(what: str, lacking: pd.DataFrame, selection: Selection) -> str:
         are = "1 run is" if len(missing) == 1 else f"{len(missing)} runs are"
         lines += [f"{what}: {are} missing:", listed(missing, compared), "do them with"]
         by = [*ROW, "pool", missing["n_per_class"] == ALL_CLIPS]
-        rows = list(missing.groupby(by, observed=True))
+        rows = list(missing.groupby(by))
         for _, group in rows[:COMMANDS]:
             lines.append(f"  {command_of(group, selection)}")
         if len(rows) > COMMANDS:

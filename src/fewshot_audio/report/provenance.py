@@ -36,7 +36,7 @@ def runs_behind(selection: Selection) -> list[Runs]:
     """Return the runs behind the numbers of tables, row by row."""
     behind = []
     by = [*ROW, "pool", selection.runs["n_per_class"] == ALL_CLIPS]
-    for key, group in selection.runs.groupby(by, observed=True, sort=False):
+    for key, group in selection.runs.groupby(by, sort=False):
         counts = group.groupby("n_per_class").size()
         row = (str(key[0]), str(key[1]), " ".join(filter(None, map(str, key[2:4]))))
         folds = ", ".join(map(str, sorted(group["fold"].unique())))

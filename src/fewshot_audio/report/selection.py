@@ -167,4 +167,4 @@ def _baseline(runs: pd.DataFrame, settings: ReportSettings) -> str:
 def _on_the_same_splits(runs: pd.DataFrame) -> bool:
     """Whether runs that would be pairs saw the same clips."""
     splits = runs.assign(few_shot_split=runs["few_shot_split"].fillna(""))
-    return bool((splits.groupby(SPLIT, observed=True)["few_shot_split"].nunique() == 1).all())
+    return bool((splits.groupby(SPLIT)["few_shot_split"].nunique() == 1).all())

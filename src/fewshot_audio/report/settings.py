@@ -127,7 +127,7 @@ def trained_alike(
         signatures = {text: _signature(each, free, groups) for text, each in flat.items()}
         known = {signature: full[text] for text, signature in signatures.items()}
         kept = []
-        for name, group in runs.groupby([*columns, "on_all"], sort=False, observed=True):
+        for name, group in runs.groupby([*columns, "on_all"], sort=False):
             of_runs = group["settings"].map(signatures)
             most = _most(of_runs.value_counts(), ordinary)
             notes += _left_out(name[:-1], of_runs.value_counts(), most, known)
@@ -142,7 +142,7 @@ def trained_alike(
 def _on_all(runs: pd.DataFrame, flat: Mapping[bytes, Flat], free: set[str]) -> list[str]:
     """Say what differs between the training on all clips and on a few."""
     groups: set[str] = set()
-    for _, runs_alike in runs.groupby(["dataset", "model", "frontend"], sort=False, observed=True):
+    for _, runs_alike in runs.groupby(["dataset", "model", "frontend"], sort=False):
         used: dict[bool, set[tuple[str, str]]] = {True: set(), False: set()}
         for text, on_all in set(zip(runs_alike["settings"], runs_alike["on_all"], strict=True)):
             used[on_all].update(_signature(flat[text], free, ()))

@@ -157,7 +157,7 @@ def parameters(selection: Selection, name: str, title: str) -> Table:
     runs = selection.runs[selection.runs["frontend_parameters"].notna()]
     runs = with_runs(selection, runs, name, partial=True).runs
     columns = {"parameters": "parameters", "frontend_parameters": "frontend"}
-    counts = runs.astype(dict.fromkeys(columns, int)).groupby(ROW, observed=True)[list(columns)]
+    counts = runs.astype(dict.fromkeys(columns, int)).groupby(ROW)[list(columns)]
     cells = counts.max().reset_index()
     cells["share"] = cells["frontend_parameters"] / cells["parameters"]
     text = cells.assign(**{each: cells[each].map("{:,.0f}".format) for each in columns})

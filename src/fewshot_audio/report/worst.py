@@ -31,7 +31,7 @@ def worst_clips(selection: Selection, name: str, title: str, clips: int = 10) ->
     if runs.empty:
         raise NoRunsError(f"table {name}: no run has a checkpoint; checkpoint=true keeps them")
     parts = []
-    for row, group in runs.groupby(ROW, observed=True):
+    for row, group in runs.groupby(ROW):
         answers = pd.concat([answered_clips(folder) for folder in group["checkpoint"]])
         parts.append(_worst(answers, clips).assign(**dict(zip(ROW, row, strict=True))))
     cells = pd.concat(parts, ignore_index=True)

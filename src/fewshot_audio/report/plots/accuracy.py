@@ -82,7 +82,7 @@ def _is(data: pd.DataFrame, key: tuple) -> pd.Series:
 
 def _has_lines(means: pd.DataFrame) -> bool:
     """Whether every panel has several n, so that lines are drawn."""
-    return bool((means.groupby(PANEL, observed=True)["n_per_class"].nunique() > 1).all())
+    return bool((means.groupby(PANEL)["n_per_class"].nunique() > 1).all())
 
 
 def _shown(
@@ -107,7 +107,7 @@ def _places(means: pd.DataFrame) -> dict[float, float]:
 
 
 def _limits_by_dataset(data: pd.DataFrame, measure: Measure) -> dict[str, tuple[float, float]]:
-    groups = data.groupby("dataset", sort=False, observed=True)
+    groups = data.groupby("dataset", sort=False)
     return {str(dataset): _limits(group, measure) for dataset, group in groups}
 
 
@@ -215,12 +215,10 @@ def _alt(means: pd.DataFrame, measure: Measure) -> str:
     names = panel_names(means, PANEL)
     for key, name in names.items():
         ends = []
-        for frontend, group in means[_is(means, key)].groupby(
-            "frontend", sort=False, observed=True
-        ):
+        for frontend, group in means[_is(means, key)].groupby("frontend", sort=False):
             ends.append(f"{written(frontend)} {_ends(group.sort_values('n_per_class'), measure)}")
         text += f" {name}: {'; '.join(ends)}."
-    for dataset, level in means.dropna(subset="chance").groupby("dataset", observed=True)["chance"]:
+    for dataset, level in means.dropna(subset="chance").groupby("dataset")["chance"]:
         where = f" on {written(dataset)}" if means["dataset"].nunique() > 1 else ""
         text += f" Chance{where} is {_number(level.iloc[0], measure)}."
     return text

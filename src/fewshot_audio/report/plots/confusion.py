@@ -35,7 +35,7 @@ def confusion(table: pd.DataFrame) -> Drawing:
     of = ", ".join(map(str, tasks.values()))
     title = f"Confusion of classes, {of}"
     alt = f"{title}, class by answer."
-    for key, own in table.groupby(PANEL, sort=False, observed=True):
+    for key, own in table.groupby(PANEL, sort=False):
         axis = places[key]
         classes = list(own["class"].unique())
         shares = own.pivot(index="class", columns="answer", values="share")
@@ -57,7 +57,7 @@ def _axes(table: pd.DataFrame) -> tuple[Figure, dict[tuple, Axes]]:
     """Return a figure and axes by `PANEL`, each dataset and model in rows as high as it needs."""
     rows: list[list[tuple]] = []
     heights = []
-    for _, own in table.groupby(TASK, sort=False, observed=True):
+    for _, own in table.groupby(TASK, sort=False):
         keys = list(own[PANEL].drop_duplicates().itertuples(index=False, name=None))
         classes = own["class"].unique()
         height = HEIGHT + PER_CLASS * len(classes) + CHARACTER * max(map(len, classes))

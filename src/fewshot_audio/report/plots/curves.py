@@ -52,9 +52,9 @@ def by_epoch(histories: pd.DataFrame, name: str, title: str) -> Drawing:
     data = _quartiles(histories)
     look = looks(data["frontend"])
     figure, places = _panels(data)
-    for key, lines in data.groupby([*PANEL, "frontend"], sort=False, observed=True):
+    for key, lines in data.groupby([*PANEL, "frontend"], sort=False):
         _draw(places[key[:4]], lines, look[key[4]])
-    for alike_key, lines in data.groupby([*ROW, "quantity"], sort=False, observed=True):
+    for alike_key, lines in data.groupby([*ROW, "quantity"], sort=False):
         alike = [axis for key, axis in places.items() if key[:3] == alike_key]
         if (lines["unit"] == "").all():
             for axis in alike:
@@ -78,7 +78,7 @@ def _quartiles(histories: pd.DataFrame) -> pd.DataFrame:
         stage, _, metric = str(quantity).rpartition(" ")
         values = of_quantity["value"]
         measure = Measure.of(metric, values) if stage in STAGES else Measure(metric, False)
-        for key, lines in of_quantity.groupby(LINE, observed=True):
+        for key, lines in of_quantity.groupby(LINE):
             whole = measure.scale * on_all_epochs(lines)
             quartiles = whole.quantile([0.25, 0.5, 0.75], axis=1).T
             quartiles.columns = pd.Index(["low", "median", "high"])
@@ -119,8 +119,7 @@ def _panels(data: pd.DataFrame) -> tuple[Figure, Places]:
     by = ROW if alone else [*ROW, "quantity"]
     names, units = panel_names(keys, ROW), dict(zip(data["quantity"], data["unit"], strict=True))
     rows = [
-        list(group.itertuples(index=False, name=None))
-        for _, group in keys.groupby(by, sort=False, observed=True)
+        list(group.itertuples(index=False, name=None)) for _, group in keys.groupby(by, sort=False)
     ]
     figure, places = panels_in_rows(rows, 1.7)
     for key, axis in places.items():
@@ -150,9 +149,9 @@ def _legend(look: dict[str, Look], has_band: bool) -> tuple[list[Artist], list[A
 def _alt(data: pd.DataFrame) -> str:
     texts = []
     names = panel_names(data, ROW)
-    for key, panel in data.groupby(PANEL, sort=False, observed=True):
+    for key, panel in data.groupby(PANEL, sort=False):
         ends = []
-        for frontend, lines in panel.groupby("frontend", sort=False, observed=True):
+        for frontend, lines in panel.groupby("frontend", sort=False):
             first, last = lines.iloc[0], lines.iloc[-1]
             ends.append(f"{written(frontend)} from {first['median']:.3g} to {last['median']:.3g}")
         where = f"{names[key[:2]]}, " if len(names) > 1 else ""

@@ -99,9 +99,7 @@ def _groups(data: pd.DataFrame, has_pairs: bool) -> list[list[Row]]:
     shown = data.assign(n_per_class=[n_text(n) for n in data["n_per_class"]], place=data[order])
     names = panel_names(shown.assign(n_per_class="n = " + shown["n_per_class"]), by)
     groups = []
-    for heading, (_, group) in zip(
-        names.values(), shown.groupby(by, sort=False, observed=True), strict=True
-    ):
+    for heading, (_, group) in zip(names.values(), shown.groupby(by, sort=False), strict=True):
         ordered = group.sort_values("place", ascending=not has_pairs, kind="stable")
         rows = [Row(heading)] if len(names) > 1 else []
         for cell in ordered.itertuples():

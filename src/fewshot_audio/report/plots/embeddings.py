@@ -35,7 +35,7 @@ def embedding_map(table: pd.DataFrame) -> Drawing:
     """
     dataset, model = table[["dataset", "model"]].iloc[0]
     look = class_looks(table["label"])
-    by_frontend = list(table.groupby("frontend", sort=False, observed=True))
+    by_frontend = list(table.groupby("frontend", sort=False))
     figure, axes = panels(len(by_frontend), 3, 2.35)
     for axis, (frontend, clips) in zip(axes, by_frontend, strict=True):
         rest = clips[~clips["label"].isin(look)]

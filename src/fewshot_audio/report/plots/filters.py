@@ -52,7 +52,7 @@ def filters(table: pd.DataFrame) -> Drawing:
 
 
 def _panel(axis: Axes, of_quantity: pd.DataFrame, colours: dict[str, str]) -> None:
-    for model, rows in of_quantity.groupby("model", sort=False, observed=True):
+    for model, rows in of_quantity.groupby("model", sort=False):
         x, colour = rows["index"], colours[model]
         axis.fill_between(x, rows["low"], rows["high"], color=colour, alpha=0.25, linewidth=0)
         axis.plot(x, rows["after"], color=colour, linewidth=1.2)
@@ -77,7 +77,7 @@ def _legend(colours: dict[str, str], runs: int) -> list[Artist]:
 
 def _alt(table: pd.DataFrame) -> str:
     texts = []
-    for (model, quantity), rows in table.groupby(["model", "quantity"], sort=False, observed=True):
+    for (model, quantity), rows in table.groupby(["model", "quantity"], sort=False):
         before, after = rows["before"].median(), rows["after"].median()
         moved = rows.loc[(rows["after"] - rows["before"]).abs().idxmax()]
         texts.append(

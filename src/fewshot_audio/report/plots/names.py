@@ -47,7 +47,7 @@ def name_lines(
     """Name each frontend at the end of its line, names apart from each other."""
     named = []
     for axis, own in zip(axes, means, strict=True):
-        ends = own.sort_values("n_per_class").groupby("frontend", observed=True)["mean"].last()
+        ends = own.sort_values("n_per_class").groupby("frontend")["mean"].last()
         beside: dict[str, Any] = {"transform": axis.get_yaxis_transform(), "va": "center_baseline"}
         ends = ends.sort_values()
         names = [

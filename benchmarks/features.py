@@ -50,11 +50,6 @@ def features(rounds: int, threads: int) -> dict[str, Any]:
     return {"bench": "features", **about, "files": files, "cache_s": cache_s}
 
 
-def _listed(times: dict[str, float], suffix: str) -> str:
-    names = ("librosa_2018", "torchaudio", "librosa")
-    return ", ".join(f"{name} {times[name + suffix]:.2f} s" for name in names)
-
-
 def _seconds_of_files(paths: Sequence[Path], rounds: int) -> dict[str, float]:
     times = {
         f"{name}_s": median(partial(_all, paths, partial(_own, transform)), rounds)

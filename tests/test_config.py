@@ -103,7 +103,7 @@ def test_several_tasks_learn_by_the_settings_of_one(size):
     assert one == several
 
 
-def test_the_paper_schedule_has_75_runs_per_fold():
+def test_the_few_shot_schedule_has_75_runs_per_fold():
     assert config.job(composed()).repeats == {1: 20, 2: 20, 5: 10, 10: 10, 20: 5, 50: 5, 100: 5}
 
 

@@ -86,7 +86,10 @@ class LogAboveBar(logging.StreamHandler):
 
 @cache
 def say_once(log: logging.Logger, level: int, message: str) -> None:
-    """Log what this process has not said yet: all jobs of a sweep say the same of their data."""
+    """Log what this process has not said yet, in this call or an earlier one.
+
+    All jobs of a sweep say the same of their data.
+    """
     log.log(level, message)
 
 

@@ -105,6 +105,11 @@ def test_bad_starts_are_warned_of_once_where_the_layer_is_made(make, message):
         SincNet()
 
 
+def test_a_warning_reaches_code_without_a_name():
+    with pytest.warns(UserWarning, match="start at a bound"):
+        exec("from fewshot_audio.frontends import Leaf\nLeaf(n_filters=3)", {})
+
+
 def test_loudness_is_the_reference_s():
     random = np.random.default_rng(0)
     clips = random.normal(size=(4, 800)) * np.array([1e-5, 0.01, 0.5, 0])[:, None] + 0.002

@@ -7,7 +7,7 @@ import pytest
 import torch
 from other_leafs import random_state, spectrograms
 
-from fewshot_audio.frontends import EfficientLeaf, Leaf, MelGrid
+from fewshot_audio.frontends import EfficientLeaf, GaborFilterbank, Leaf, MelGrid
 from fewshot_audio.frontends.bounds import use_plain_clamps
 
 GOLDEN = Path(__file__).parents[1] / "parity" / "golden"
@@ -182,3 +182,11 @@ def test_what_others_cannot_hold_is_an_error():
         EfficientLeaf().to_speechbrain()
     assert "pooling._bias" in Leaf().to_speechbrain()
     assert len(Leaf(pooling_bias=0.0).to_leaf_audio()) == 6
+
+
+def test_on_meta_weights_are_loaded_and_parts_need_values():
+    weights = Leaf(n_filters=8).to_leaf_audio()
+    with torch.device("meta"):
+        assert all(each.is_meta for each in Leaf.from_leaf_audio(weights).parameters())
+        with pytest.raises(ValueError, match=r"^filters: expected parts with values"):
+            Leaf.from_parts(GaborFilterbank(8, 16000))

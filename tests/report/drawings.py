@@ -250,6 +250,7 @@ DRAWN = {
     "embeddings": lambda: embedding_map(places(MANY[:4])),
     "embeddings of one": lambda: embedding_map(places(["leaf"], classes=20)),
     "confusion on three datasets": lambda: confusion(of_datasets(answers(MANY[:4], 4))),
+    "learned on three datasets": lambda: by_epoch(of_datasets(histories()), "learned", "Learned"),
     "curves on three datasets": lambda: learning_curves(of_datasets(courses())),
     "confusion of one": lambda: confusion(answers(["log_eps"], 15)),
 }

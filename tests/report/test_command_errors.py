@@ -94,3 +94,4 @@ def test_a_table_that_cannot_be_made_costs_no_other(report, tmp_path):
     assert f"error: {tmp_path}: per_class: " in done.stderr
     assert (tmp_path / "tables/accuracy.csv").is_file()
     assert not (tmp_path / "tables/per_class.csv").exists()
+    assert "per_class" not in (tmp_path / "tables/answers.md").read_text()  # no runs are missing

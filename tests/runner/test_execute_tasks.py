@@ -57,6 +57,7 @@ def test_a_job_of_two_folders_has_metrics_of_both(tasks, machine, others, worker
     assert record["identity"]["dataset"] == {"name": "tasks"}
     assert str(others) not in json.dumps(record)
     assert execute.run(job, machine).trained == 0
+    assert len(lines(machine)) == workers
     checkpoint = kept.folders(machine)[0]
     assert load(checkpoint).class_names == tuple(record["class_names"])
     rows, probabilities = kept.test_rows(checkpoint), kept.probabilities(checkpoint)

@@ -182,7 +182,7 @@ def test_several_labels_per_clip(tmp_path):
     (trained,) = train(job, data, None, [1], "cpu")
     fields, tested = score(trained, data)
     made = trained_model(trained, data)
-    write(tmp_path / "c", made, tested, fields["metrics"], SETTINGS, {})
+    write(tmp_path / "c", made, tested, tested.embeddings(), fields["metrics"], SETTINGS, {})
     model = load(tmp_path / "c", trust=["third_party"])
     clips = data.dataset.fold(1).test
     scores = model.scores([data.features[clip.path] for clip in clips])

@@ -28,9 +28,10 @@ def within(
 
 
 def use_plain_clamps(module: nn.Module, plain: bool = True) -> None:
-    """Give parameters beyond their bounds no gradient, as the source's clamps do, or one again.
+    """Give parameters beyond their bounds no gradient, as the source's clamps do.
 
-    None is for loops that call `project` after every update, which brings filters back.
+    That is for loops that call `project` after every update, which brings filters back; otherwise,
+    `plain=False`, they have gradients again.
     """
     for part in module.modules():
         if hasattr(part, "comes_back"):

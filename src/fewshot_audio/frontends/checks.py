@@ -24,6 +24,13 @@ def check_positive(**settings: float) -> None:
             raise ValueError(f"{name}={value}: expected a number above 0")
 
 
+def check_whole(**settings: int) -> None:
+    """Raise ValueError for the first setting that is no whole number above 0."""
+    for name, value in settings.items():
+        if not (_is_number(value) and isinstance(value, Integral) and value > 0):
+            raise ValueError(f"{name}={value}: expected a whole number above 0")
+
+
 def check_count(**settings: int) -> None:
     """Raise ValueError for the first number of bands, filters or samples that no clip can fill."""
     for name, value in settings.items():
@@ -39,9 +46,9 @@ def check_choice(name: str, value: Any, choices: Sequence[Any]) -> None:
 
 
 def warn(text: str) -> None:
-    """Warn at the line outside of this package that led here, a user's own."""
-    package, level, frame = __name__.partition(".")[0], 1, sys._getframe()
-    while frame.f_back and frame.f_globals["__name__"].partition(".")[0] == package:
+    """Warn at the line outside of this package, and of torch, that led here: a user's own."""
+    inner, level, frame = (f"{__name__.partition('.')[0]}.", "torch."), 1, sys._getframe()
+    while frame.f_back and str(frame.f_globals.get("__name__")).startswith(inner):
         level, frame = level + 1, frame.f_back
     warnings.warn(text, stacklevel=level)
 

@@ -1,6 +1,5 @@
 """Power mel spectrograms of waveforms, for frontends that compress them."""
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -11,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from fewshot_audio.frontends.checks import check_choice, check_count, check_positive
+from fewshot_audio.frontends.checks import check_choice, check_positive, check_whole, warn
 from fewshot_audio.frontends.export import MelPower
 from fewshot_audio.frontends.stream import Reach, Stream
 
@@ -47,7 +46,7 @@ class PowerMel:
 
     def __post_init__(self) -> None:
         check_positive(sample_rate=self.sample_rate)
-        check_count(n_bands=self.n_bands, n_fft=self.size, hop_length=self.hop)
+        check_whole(n_bands=self.n_bands, n_fft=self.size, hop_length=self.hop)
         if self.size % 2:
             raise ValueError(f"n_fft={self.size}: expected an even number of samples")
         check_choice("pad_mode", self.pad_mode, get_args(PadMode))
@@ -148,10 +147,9 @@ def _filters(sample_rate: int, n_fft: int, n_bands: int, low: float, high: float
     falling = (edges[2:] - bins) / (edges[2:] - edges[1:-1])
     filters = torch.minimum(rising, falling).clamp(min=0) * 2 / (edges[2:] - edges[:-2])
     if silent := int((filters == 0).all(0).sum()):
-        warnings.warn(
+        warn(
             f"{silent} of {n_bands} mel bands lie between the bins of n_fft={n_fft} and hear "
-            "nothing: take fewer bands, or a larger n_fft",
-            stacklevel=2,
+            "nothing: take fewer bands, or a larger n_fft"
         )
     return filters
 

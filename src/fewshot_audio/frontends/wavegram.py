@@ -177,7 +177,7 @@ def spectra(kernels: Tensor, sample_rate: int) -> Spectra:
     """
     power = torch.fft.rfft(kernels.double(), BINS).abs().square()
     share = power / power.sum(1, keepdim=True)
-    hz = torch.linspace(0, sample_rate / 2, BINS // 2 + 1, dtype=torch.float64)
+    hz = torch.linspace(0, sample_rate / 2, BINS // 2 + 1, dtype=torch.float64, device="cpu")
     centre = share @ hz
     deviation = (share * (hz - centre[:, None]).square()).sum(1).sqrt()
     return {"centre": centre, "bandwidth": FWHM * sqrt(2) * deviation}

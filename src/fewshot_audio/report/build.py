@@ -165,7 +165,8 @@ def make_tables(
 
 def incomplete(errors: Sequence[FewshotAudioError]) -> list[str]:
     """Return a sentence on the tables that lack runs, none where no table does."""
-    lacking = [error for error in errors if not isinstance(error, NoRunsError)]
+    of_runs = [error for error in errors if isinstance(error, StoreError)]
+    lacking = [error for error in of_runs if not isinstance(error, NoRunsError)]
     heads = [str(error).partition("\n")[0] for error in lacking]
     texts = "; ".join(dict.fromkeys(head.rstrip(":") for head in heads))
     return [f"Not complete: {texts}. Tables that need them are left out."] if heads else []

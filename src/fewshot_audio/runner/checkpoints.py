@@ -39,9 +39,9 @@ def write_checkpoint(
     run = {"key": spec.key, **names, "fold": spec.identity["fold"]}
     run |= {"n_per_class": spec.n_per_class, "repeat": spec.repeat}
     made = {"started": result["started"], "command": machine.command, **provenance()}
-    folder = Store(machine.results).checkpoint_of(spec)
+    folder, embedded = Store(machine.results).checkpoint_of(spec), tested.embeddings()
     try:
-        write(folder, model, tested, result["metrics"], run, made)
+        write(folder, model, tested, embedded, result["metrics"], run, made)
     except OSError as error:
         text = f"its checkpoint cannot be written: {error.strerror}"
         raise OSError(error.errno, text) from None

@@ -12,7 +12,6 @@ from fewshot_audio.features.audio import decode
 from fewshot_audio.frontends.base import Frontend
 from fewshot_audio.frontends.log import LOGARITHMS
 from fewshot_audio.runner.plan import transform_of
-from fewshot_audio.training.recipe import recipe_of
 from fewshot_audio.training.waveform_network import mel_of, seconds_of_frame
 from fewshot_audio.types import Job
 
@@ -39,7 +38,7 @@ def spectrograms(jobs: Iterable[Job], dataset: Dataset) -> pd.DataFrame:
             [float(f"{value:.4g}") for value in row] for row in (_centres(frontend, job), *frames)
         ]
         table = pd.DataFrame(rows, columns=[str(band) for band in range(frames.shape[1])])
-        step = seconds_of_frame(frontend, recipe_of(job))
+        step = seconds_of_frame(frontend, job)
         names = " and ".join(dataset.classes[label] for label in clip.labels) or "no label"
         table.insert(0, "frontend", job.frontend.name)
         table.insert(1, "clip", f"{dataset.name}, {clip.id}, {names}")

@@ -76,6 +76,7 @@ def write(
     folder: Path,
     model: ClipModel,
     tested: Tested,
+    embedded: np.ndarray,
     metrics: Mapping[str, Any],
     run: Mapping[str, Any],
     provenance: Mapping[str, Any],
@@ -88,7 +89,7 @@ def write(
     """
     tensors = {name: each.cpu().contiguous() for name, each in model.state_dict().items()}
     embeddings = io.BytesIO()
-    np.save(embeddings, tested.embeddings(), allow_pickle=False)
+    np.save(embeddings, embedded, allow_pickle=False)
     contents = {
         MODEL: safetensors.torch.save(tensors),
         TEST: _table(tested, model).encode(),

@@ -86,9 +86,7 @@ def crop_rate(frontend: Frontend, job: Recipe) -> int:
 
 def seconds_of_frame(frontend: Frontend, job: Recipe) -> float:
     """Return the seconds between two frames of a job's spectrograms."""
-    hop = job.mel.hop
-    if frontend.reads == "waveform":
-        hop = job.frontend.arguments.get("hop", hop)
+    hop = getattr(frontend, "hop", job.mel.hop) if frontend.reads == "waveform" else job.mel.hop
     return hop / crop_rate(frontend, job)
 
 

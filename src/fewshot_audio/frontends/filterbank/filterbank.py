@@ -64,6 +64,8 @@ class Filterbank(Calibrated):
         floor: float = FLOOR,
     ):
         check_positive(learning_rate_factor=learning_rate_factor, floor=floor)
+        if any(each.is_meta for part in (filters, compression) for each in part.parameters()):
+            raise ValueError("filters: expected parts with values, not those on meta")
         for part in learn:
             check_choice("learn", part, PARTS)
         super().__init__(filters.n_filters)
@@ -81,6 +83,11 @@ class Filterbank(Calibrated):
                 getattr(self, part).requires_grad_(False)
         self.remember_start()
         self.notes = () if filters.random else self._notes()
+
+    @property
+    def hop(self) -> int:
+        """Return the samples between frames."""
+        return self.engine.placement.hop
 
     def _check_parts(self) -> None:
         """Raise ValueError where parts do not go together."""

@@ -116,16 +116,16 @@ class Leaf(Named):
 
     @staticmethod
     def _loaded(weights: Any, names: dict[str, str], settings: dict[str, Any]) -> Leaf:
-        ours = others.named_as_ours(weights, names)
-        with warnings.catch_warnings():
+        device = torch.empty(0).device  # that layers go to
+        with torch.device("cpu"), torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # trained filters may lie at bounds
+            ours = others.named_as_ours(weights, names)
             made = Leaf(**{"compression": "none"} | settings | others.settings_of(ours))
-        with torch.no_grad():
             for name, value in ours.items():
                 if name != others.KERNEL:  # it starts from the filters
                     made.get_parameter(name).copy_(value)
         made.remember_start()
-        return made
+        return made.to(device)
 
     def to_leaf_audio(self) -> dict[str, np.ndarray]:
         """Return the weights as `from_leaf_audio` takes them; `numpy.savez(path, **weights)`.

@@ -6,7 +6,7 @@ from typing import Literal, TypedDict
 import torch
 
 from fewshot_audio.frontends.base import Compression
-from fewshot_audio.frontends.checks import check_choice, check_count, check_positive, warn
+from fewshot_audio.frontends.checks import check_choice, check_positive, check_whole, warn
 from fewshot_audio.frontends.filterbank import init as starts
 from fewshot_audio.frontends.filterbank.compression import FrameNorm, LogOffset
 from fewshot_audio.frontends.filterbank.engines.base import Engine
@@ -120,9 +120,9 @@ class Named(Filterbank):
     ):
         check_positive(sample_rate=sample_rate, hop_ms=hop_ms)
         hop = max(1, int(sample_rate * hop_ms / 1000)) if hop_length is None else hop_length
-        check_count(hop_length=hop)
+        check_whole(hop_length=hop)
         if window_length is not None:
-            check_count(window_length=window_length)
+            check_whole(window_length=window_length)
             window_ms = 1000 * (window_length - 0.5) / sample_rate  # of which `taps_of` makes it
         if not isinstance(init, starts.Init):
             check_choice("init", init, list(INITS))

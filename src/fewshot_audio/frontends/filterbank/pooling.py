@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import conv1d, max_pool1d, pad
 
 from fewshot_audio.frontends.bounds import within
-from fewshot_audio.frontends.checks import check_count, check_number
+from fewshot_audio.frontends.checks import check_count, check_number, check_whole
 from fewshot_audio.frontends.layer import alone
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Pooling(nn.Module, ABC):
             energies: Squared or rectified outputs of filters; zeros are taken around them.
             hop: Samples between frames.
         """
-        check_count(hop=hop)
+        check_whole(hop=hop)
         return alone(self, self._pooled, energies, hop)
 
     def _pooled(self, energies: Tensor, hop: int) -> Tensor:

@@ -75,9 +75,9 @@ def _quartiles(histories: pd.DataFrame) -> pd.DataFrame:
     """Return median, low and high (quartiles) and runs by epoch, as they are shown."""
     parts = []
     for quantity, of_quantity in histories.groupby("quantity", sort=False):
-        stage, _, metric = str(quantity).rpartition(" ")
+        stage, _, metric = str(quantity).partition(" ")
         values = of_quantity["value"]
-        measure = Measure.of(metric, values) if stage in STAGES else Measure(metric, False)
+        measure = Measure.of(metric, values) if stage in STAGES else Measure(stage, False)
         for key, lines in of_quantity.groupby(LINE):
             whole = measure.scale * on_all_epochs(lines)
             quartiles = whole.quantile([0.25, 0.5, 0.75], axis=1).T

@@ -65,7 +65,7 @@ report: $(READY)  ## tables, figures and the page results/report.html: ARGS="res
 answers: report  ## the same, and what README.md and docs/ say of the results
 	$(PYTHON) scripts/report.py results=results/leaf_article_small
 	$(PYTHON) scripts/report.py results=results/us8k_two_folds
-	$(PYTHON) scripts/report.py results=results/us8k_three_folds_timbre
+	$(PYTHON) scripts/report.py results=results/us8k_three_folds_controls
 	$(PYTHON) scripts/report.py results=results/three_frontends/few 'also=[results/three_frontends/whole]'
 	$(PYTHON) scripts/report.py results=results/three_frontends/mixtures
 	$(PYTHON) scripts/readme.py

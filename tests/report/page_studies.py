@@ -102,8 +102,17 @@ def all_of(text):
     shown = table(text, text, text, cells, 1)
     picture, sounds = Picture(text, text, text, text, svg(3, 2)), [Sound(text, text, mp3())]
     runs = [Runs((text, text, text), {text: 1}, text, text)]
-    facts = [text], [(text, text)], runs, text
-    return Study(text, [text], [shown], [picture, picture], *facts, [], sounds)
+    return Study(
+        text,
+        verdicts=[text],
+        notes=[text],
+        runs=runs,
+        tables=[shown],
+        pictures=[picture, picture],
+        provenance=[(text, text)],
+        command=text,
+        sounds=sounds,
+    )
 
 
 STUDIES = [study(), study("us8k_controls"), study("us8k_leaf")]

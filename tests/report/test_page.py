@@ -95,7 +95,7 @@ def test_the_same_input_gives_the_same_page():
 
 
 def test_what_a_study_has_not_has_no_section():
-    bare = Read(page(QUESTION, [Study("empty", ["Not run."], [], [], [], [], [], "")]))
+    bare = Read(page(QUESTION, [Study("empty", ["Not run."], [], [])]))
     assert [tag for tag, _ in bare.tags].count("section") == 2
     assert "There are no results yet." in Read(page(QUESTION, [])).text
 

@@ -89,24 +89,33 @@ def report_folder(
     pairs = paired(selection, list(selection.pairs), partial=True)
     files, pictures = drawn(selection, pairs, folders, alone)
     sounds, silent = worst_sounds(tables, settings)
-    asked = questions(pairs, selection)
-    study = Study(
-        title=folders[0].name,
-        asked=asked,
-        verdicts=[*incomplete(errors), *answers(asked, selection)],
-        notes=[*selection.notes, *notes_on(selection.runs)],
+    study = replace(
+        described(folders[0].name, selection, pairs, errors),
         tables=tables,
-        pictures=pictures,
-        provenance=provenance(selection.runs, failures),
-        runs=runs_behind(selection),
-        command=command,
         folded=folded(tables),
+        pictures=pictures,
         sounds=sounds,
+        provenance=provenance(selection.runs, failures),
+        command=command,
     )
     for table in tables:
         files |= table_files(table, study.notes, study.title)
     report = FolderReport(folders[0], study, files, [], errors, [*selection.notes, *silent])
     return report if alone else finished(report, components, command)
+
+
+def described(
+    title: str, selection: Selection, pairs: pd.DataFrame, errors: Sequence[FewshotAudioError]
+) -> Study:
+    """Return a study with what is said of it in words, as yet without tables and figures."""
+    asked = questions(pairs, selection)
+    return Study(
+        title=title,
+        asked=asked,
+        verdicts=[*incomplete(errors), *answers(asked, selection)],
+        notes=[*selection.notes, *notes_on(selection.runs)],
+        runs=runs_behind(selection),
+    )
 
 
 def finished(report: FolderReport, components: Sequence[Component], command: str) -> FolderReport:

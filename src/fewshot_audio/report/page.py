@@ -60,12 +60,12 @@ class Study:
 
     title: str
     verdicts: Sequence[str]
-    tables: Sequence[Table]
-    pictures: Sequence[Picture]
     notes: Sequence[str]
-    provenance: Sequence[tuple[str, str]]
     runs: Sequence[Runs]
-    command: str
+    tables: Sequence[Table] = ()
+    pictures: Sequence[Picture] = ()
+    provenance: Sequence[tuple[str, str]] = ()
+    command: str = ""
     folded: Collection[str] = ()
     sounds: Sequence[Sound] = ()
     asked: pd.DataFrame = field(default_factory=pd.DataFrame)

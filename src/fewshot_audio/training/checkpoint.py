@@ -88,12 +88,10 @@ def write(
         OSError: The disk refuses.
     """
     tensors = {name: each.cpu().contiguous() for name, each in model.state_dict().items()}
-    embeddings = io.BytesIO()
-    np.save(embeddings, embedded, allow_pickle=False)
     contents = {
         MODEL: safetensors.torch.save(tensors),
         TEST: _table(tested, model).encode(),
-        EMBEDDINGS: embeddings.getvalue(),
+        EMBEDDINGS: _npy(embedded),
     }
     about = About(
         schema=SCHEMA,
@@ -113,6 +111,13 @@ def write(
         for name, data in contents.items():
             (draft / name).write_bytes(data)
         (draft / ABOUT).write_text(text, encoding="utf-8")
+
+
+def _npy(values: np.ndarray) -> bytes:
+    """Return an array as a file of NumPy's."""
+    file = io.BytesIO()
+    np.save(file, values, allow_pickle=False)
+    return file.getvalue()
 
 
 def _table(tested: Tested, model: ClipModel) -> str:

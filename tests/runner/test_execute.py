@@ -76,6 +76,7 @@ def test_failed_runs_can_be_left_alone(job, machine, monkeypatch):
     assert (outcome.trained, len(outcome.left)) == (1, 1)
     again = execute.run(job, machine)
     assert (again.trained, again.left) == (1, ())
+    assert len(lines(machine)) == 3  # the failed one, and each finished once
     assert execute.run(job, leaving).left == ()  # it has been finished since
 
 

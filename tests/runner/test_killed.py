@@ -44,6 +44,7 @@ def test_a_killed_worker_costs_the_run_that_it_was_at(job, machine, tmp_path, ca
     assert "failed (worker killed)" in caplog.text
     again = execute.run(wanted, apart)
     assert (again.trained, again.failed) == (1, ())
+    assert len(lines(apart)) == 5  # the failed one, and each finished once
 
 
 @pytest.mark.slow

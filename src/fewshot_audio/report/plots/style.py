@@ -173,15 +173,17 @@ def same_limits(axes: Sequence[Axes]) -> None:
 
 def legend_below(figure: Figure, *groups: Sequence[Artist]) -> None:
     """Set a legend below the panels, read row by row; each group of artists begins a row."""
-    for handle in itertools.chain(*groups):
-        handle.set_label(textwrap.fill(str(handle.get_label()), LABEL))
-    longest = max(
-        len(line)
-        for handle in itertools.chain(*groups)
-        for line in str(handle.get_label()).splitlines()
-    )
-    fitting = max(1, int(figure.get_figwidth() / (longest * CHARACTER + HANDLE)))
-    columns = min(fitting, max(map(len, groups)))
+    columns = max(map(len, groups))
+    labels = [[str(handle.get_label()) for handle in group] for group in groups]
+    longest = [max(map(len, column)) for column in itertools.zip_longest(*labels, fillvalue="")]
+    if sum(longest) * CHARACTER + columns * HANDLE > figure.get_figwidth():
+        widest = 0
+        for handle in itertools.chain(*groups):
+            wrapped = textwrap.wrap(str(handle.get_label()), LABEL)
+            handle.set_label("\n".join(wrapped))
+            widest = max(widest, *map(len, wrapped))
+        fitting = int(figure.get_figwidth() / (widest * CHARACTER + HANDLE))
+        columns = min(max(1, fitting), columns)
     handles: list[Artist] = []
     for group in groups:
         handles += [

@@ -172,6 +172,9 @@ def test_the_needed_folds_or_repeats_show_a_difference(folds, between):
 def test_what_a_single_fold_or_run_cannot_tell_is_unknown():
     one = summary(simulated(1, 1, 5, 1, 1, 0), ["cell"], HOW)
     assert np.isnan(needed_folds(one, 0.1, 0.95)).all()
+    few_alone, few = (summary(simulated(1, 3, runs, 1, 1, 0), ["cell"], HOW) for runs in (1, 2))
+    assert np.isnan(needed_folds(few_alone, 0.1, 0.95)).all()
+    assert np.isfinite(needed_folds(few, 9, 0.95)).all()
     alone = summary(simulated(1, 5, 1, 1, 1, 0), ["cell"], HOW)
     assert np.isnan(needed_repeats(alone, 0.1, 0.95)).all()
     far = summary(simulated(1, 5, 3, 9, 1, 0), ["cell"], HOW)

@@ -19,11 +19,14 @@ def needed_folds(cells: pd.DataFrame, difference: float, confidence: float) -> n
         confidence: Of the interval that is to exclude zero.
 
     Returns:
-        A number per cell: infinite where 1,000 are too few, NaN where the variances are unknown.
+        A number per cell: infinite where 1,000 are too few, NaN where the variances are unknown, as
+        with few folds of one run each, which can be alike by chance.
     """
     counts = COUNTS[COUNTS >= LEAST]
-    variance = (hierarchical(cells)["se"] ** 2 * cells["folds"]).to_numpy()[:, None] / counts
-    return _first(counts, variance, counts - 1, difference, confidence)
+    known = cells["variance_splits"].notna() | (cells["folds"] >= LEAST)
+    variance = (hierarchical(cells)["se"] ** 2 * cells["folds"]).where(known)
+    of_mean = variance.to_numpy()[:, None] / counts
+    return _first(counts, of_mean, counts - 1, difference, confidence)
 
 
 def needed_repeats(cells: pd.DataFrame, difference: float, confidence: float) -> np.ndarray:

@@ -186,16 +186,12 @@ def legend_below(figure: Figure, *groups: Sequence[Artist]) -> None:
         columns = min(max(1, fitting), columns)
     handles: list[Artist] = []
     for group in groups:
-        handles += [
-            *group,
-            *[Line2D([], [], linestyle="none", label=" ")] * (-len(group) % columns),
-        ]
+        empty = [Line2D([], [], linestyle="none", label=" ")] * (-len(group) % columns)
+        handles += [*group, *empty]
     rows = [handles[start : start + columns] for start in range(0, len(handles), columns)]
     lines = sum(max(str(handle.get_label()).count("\n") + 1 for handle in row) for row in rows)
     figure.set_figheight(figure.get_figheight() + 0.17 * lines + 0.1)
-    in_columns = [
-        row[column] for column in range(columns) for row in rows
-    ]  # as Matplotlib reads them
+    in_columns = list(itertools.chain(*zip(*rows, strict=True)))  # as Matplotlib reads them
     figure.legend(
         handles=in_columns,
         loc="outside lower center",

@@ -25,7 +25,7 @@ def fields(frontend: str, classes: int, random: np.random.Generator) -> Record:
         random: What numbers are drawn from.
     """
     paths = {
-        name: (100 + random.normal(size=len(EPOCHS)).cumsum()).tolist()
+        name: (100 + np.cumsum(random.normal(size=len(EPOCHS)))).tolist()
         for name in LEARNED[frontend]
     }
     made = {

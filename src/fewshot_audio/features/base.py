@@ -85,7 +85,7 @@ class BaseWaveform(Transform):
     def packed(self, features: np.ndarray) -> np.ndarray:
         """Return samples in 16 bits where that loses nothing: half the size."""
         steps = features / PCM_STEP
-        within = len(steps) and steps.min() >= -(2**15) and steps.max() < 2**15
+        within = len(steps) and np.min(steps) >= -(2**15) and np.max(steps) < 2**15
         return steps.astype(np.int16) if within and (steps == np.rint(steps)).all() else features
 
 

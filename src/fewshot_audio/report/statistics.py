@@ -156,7 +156,7 @@ def wilcoxon(differences: np.ndarray) -> float:
         return np.nan
     _, places, sizes = np.unique(np.abs(values), return_inverse=True, return_counts=True)
     doubled = (2 * np.cumsum(sizes) - sizes + 1)[places]  # twice the mid-ranks, which may be halves
-    chances = np.zeros(doubled.sum() + 1)
+    chances = np.zeros(int(doubled.sum()) + 1)
     chances[0] = 1
     for rank in doubled:
         chances[rank:] += chances[:-rank].copy()

@@ -43,8 +43,7 @@ def shifted(shift, noise, folds=8, repeats=1, seed=0):
 def test_the_answer_is_a_sentence_per_dataset_and_pair():
     assert sentence(records()) == (
         "UrbanSound8K, 2 folds, n = 1, 10 (not every fold has every n): log-learn minus log-EPS, in "
-        "points, is +3.1 for SB-CNN: cannot tell yet; 1 point would show with over 100 "
-        "folds, 3 points with over 100."
+        "points, is +3.1 for SB-CNN: cannot tell yet; there are too few folds to say how many it needs."
     )
 
 

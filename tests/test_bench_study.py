@@ -2,6 +2,7 @@
 several devices."""
 
 import json
+import time
 from collections import Counter
 from functools import wraps
 from itertools import product
@@ -56,10 +57,11 @@ def test_times_lie_on_the_lines_through_those_that_were_measured():
 
 
 @pytest.mark.parametrize("stack", [1, 2])
-def test_a_short_run_gives_the_times_of_an_epoch_and_of_a_clip(stack):
+def test_a_short_run_gives_the_times_of_an_epoch_and_of_a_clip(stack, monkeypatch):
+    monkeypatch.setattr(time, "perf_counter", time.process_time)  # what others do is no part of it
     times = study.short(measure.job("timbre"), study.Data(2, 1, 100, 1), 1, stack, "cpu")
-    assert min(times.begin, times.epoch, times.test) >= 0  # differences, 0 where noise is larger
-    assert 0 < times.of(3, 10) == pytest.approx(times.begin + 3 * times.epoch + 10 * times.test)
+    assert min(times.begin, times.epoch, times.test) > 0
+    assert times.of(3, 10) == pytest.approx(times.begin + 3 * times.epoch + 10 * times.test)
 
 
 def test_times_by_a_clock_without_noise(monkeypatch):
